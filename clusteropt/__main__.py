@@ -1,0 +1,5 @@
+"""`python -m clusteropt`."""
+
+from clusteropt.cli import main
+
+main()

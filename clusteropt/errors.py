@@ -1,0 +1,42 @@
+"""What went wrong, in words for the user, and what the shell hears of it."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command; scripts may rely on them."""
+
+    OK = 0  # everything converged
+    FAILURE = 1  # something unexpected: a bug, or a broken installation
+    USAGE = 2  # a wrong option or value
+    INPUT = 3  # some input could not be used; wins over NOT_CONVERGED
+    NOT_CONVERGED = 4  # some structure did not reach its minimum
+    STOPPED = 75  # stopped early, can go on
+    INTERRUPTED = 130  # Ctrl-C
+
+
+class ClusterOptError(Exception):
+    """An error that the user can mend. Its text says what is wrong, what is allowed and what to do next."""
+
+    exit_code = ExitCode.FAILURE
+
+
+class UsageError(ClusterOptError):
+    """An option or argument that cannot be."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(ClusterOptError):
+    """A file or structure that cannot be used."""
+
+    exit_code = ExitCode.INPUT
+
+
+def suggest(word: str, allowed: list[str] | tuple[str, ...]) -> str:
+    """`Did you mean 'fire'? ` where a neighbour of `word` exists among `allowed`, then the whole list."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, allowed, n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"{hint}allowed: {', '.join(allowed)}"

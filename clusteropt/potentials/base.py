@@ -1,0 +1,54 @@
+"""What every potential is: numbers, and one function of a batch of clusters."""
+
+from dataclasses import dataclass, field
+
+import jax
+import numpy as np
+from jax import Array
+
+from clusteropt.clusters import Clusters
+
+CORE = 0.5  # of the potential's length: below this distance the exploring potential is clamped
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Potential:
+    """A parameter set, ready to compute. Tables are over pairs (or triples) of species."""
+
+    parameters: dict[str, np.ndarray]  # traced; each form documents its own
+    form: str = field(metadata={"static": True})  # 'lennard-jones', 'gupta' or 'stillinger-weber'
+    name: str = field(metadata={"static": True})  # of the parameter set
+    elements: tuple[str, ...] = field(metadata={"static": True})  # symbols; species are indices into it
+    energy_unit: str = field(metadata={"static": True})
+    length_unit: str = field(metadata={"static": True})
+    length: float = field(metadata={"static": True})  # the shortest nearest-neighbour distance of its pairs
+    energy: float = field(metadata={"static": True})  # the deepest pair (or bond) energy of its pairs
+    cutoff: float | None = field(metadata={"static": True})  # beyond it everything vanishes; None without
+
+    @property
+    def force_unit(self) -> str:
+        return f"{self.energy_unit}/{self.length_unit}" if self.energy_unit != "epsilon" else "epsilon/sigma"
+
+
+def energy_and_gradient(potential: Potential, clusters: Clusters, core: float = 0.0) -> tuple[Array, Array]:
+    """Energies of the atoms (n_atoms, n_clusters) and the gradient (3, n_atoms, n_clusters).
+
+    The sum of the atoms' energies is the potential energy; the gradient is its derivative with respect to the positions,
+    in energy unit over length unit. Padding atoms have zero in both.
+
+    `core` is a distance: pairs closer than it are treated as if at that distance (they keep pushing each other apart with
+    a finite force). Zero means the true potential.
+    """
+    from clusteropt.potentials import gupta, lennard_jones, stillinger_weber
+
+    forms = {
+        "lennard-jones": lennard_jones.energy_and_gradient,
+        "gupta": gupta.energy_and_gradient,
+        "stillinger-weber": stillinger_weber.energy_and_gradient,
+    }
+    dtype = clusters.positions.dtype
+    tables = {name: jax.numpy.asarray(table, dtype) for name, table in potential.parameters.items()}
+    energies, gradient = forms[potential.form](tables, clusters, core)
+    zero = jax.numpy.zeros((), dtype)
+    return jax.numpy.where(clusters.mask, energies, zero), jax.numpy.where(clusters.mask, gradient, zero)

@@ -1,0 +1,95 @@
+"""Gupta, or second-moment tight binding:
+
+    E = sum_i [ sum_{j != i} A exp(-p (r_ij/r_0 - 1)) - sqrt( sum_{j != i} xi^2 exp(-2 q (r_ij/r_0 - 1)) ) ]
+
+R. P. Gupta, Phys. Rev. B 23, 6265 (1981), doi:10.1103/PhysRevB.23.6265; F. Cleri and V. Rosato, Phys. Rev. B 48, 22 (1993),
+doi:10.1103/PhysRevB.48.22. The repulsion counts every ordered pair, 2A for each pair of atoms. (Some papers write a factor
+1/2 before the repulsion, and then A is twice ours; others write U_n/2 (A sum - sqrt(sum)), where our A is U_n A / 2 and our
+xi is U_n / 2.) Parameter files use the form above.
+
+With a cutoff (only in the sets whose fit had one), both exponentials A exp(..) and xi exp(..) are replaced between the onset o
+and the cutoff c by polynomials a3 (r-c)^3 + a4 (r-c)^4 + a5 (r-c)^5 that meet them with two derivatives at o
+(F. Baletto et al., J. Chem. Phys. 116, 3856 (2002), doi:10.1063/1.1448484).
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from clusteropt.clusters import Clusters
+from clusteropt.potentials.pairs import Pair, lookup, neighbour_sums
+
+
+def tables_from(A: np.ndarray, xi: np.ndarray, p: np.ndarray, q: np.ndarray, r0: np.ndarray) -> dict[str, np.ndarray]:
+    """The kernel's tables: A exp(-p (r/r0 - 1)) = exp(repulsion_log - repulsion_decay r), and the hopping likewise.
+
+    All arguments and results have shape (n_species, n_species).
+    """
+    return {
+        "repulsion_log": np.log(A) + p,
+        "repulsion_decay": p / r0,
+        "hopping_log": np.log(xi) + q,
+        "hopping_decay": q / r0,
+    }
+
+
+def cutoff_tables(tables: dict[str, np.ndarray], onset: np.ndarray, cutoff: np.ndarray) -> dict[str, np.ndarray]:
+    """The polynomials' coefficients a3, a4, a5 for both functions, beside onset and cutoff (n_species, n_species)."""
+    out = {"onset": onset, "cutoff": cutoff}
+    for kind in ("repulsion", "hopping"):
+        value = np.exp(tables[f"{kind}_log"] - tables[f"{kind}_decay"] * onset)
+        first, second = -tables[f"{kind}_decay"] * value, tables[f"{kind}_decay"] ** 2 * value
+        t = onset - cutoff
+        matrix = np.stack([np.stack([t**3, t**4, t**5]), np.stack([3 * t**2, 4 * t**3, 5 * t**4])])
+        matrix = np.concatenate([matrix, np.stack([6 * t, 12 * t**2, 20 * t**3])[None]])  # (3, 3, n, n)
+        a = np.linalg.solve(np.moveaxis(matrix, (0, 1), (-2, -1)), np.stack([value, first, second], -1)[..., None])
+        for power in range(3):
+            out[f"{kind}_a{power + 3}"] = a[..., power, 0]
+    return out
+
+
+def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
+    """See `base.energy_and_gradient`. tables: those of `tables_from`, and of `cutoff_tables` where there is a cutoff."""
+    planes = () if tables["repulsion_log"].shape[0] == 1 else (clusters.species,)
+
+    def decaying(kind: str, pair: Pair, r: Array) -> tuple[Array, Array]:
+        """The exponential and its derivative."""
+
+        def table(name: str) -> Array:
+            one_species = tables[name].shape[0] == 1
+            return tables[name][0, 0] if one_species else lookup(tables[name], pair.here[0], pair.there[0])
+
+        value = jnp.exp(table(f"{kind}_log") - table(f"{kind}_decay") * r)
+        slope = -table(f"{kind}_decay") * value
+        if "cutoff" not in tables:
+            return value, slope
+        t = jnp.minimum(r - table("cutoff"), 0)
+        a3, a4, a5 = (table(f"{kind}_a{power}") for power in (3, 4, 5))
+        near = r < table("onset")
+        return (
+            jnp.where(near, value, t * t * t * (a3 + t * (a4 + t * a5))),
+            jnp.where(near, slope, t * t * (3 * a3 + t * (4 * a4 + t * (5 * a5)))),
+        )
+
+    def distance(pair: Pair) -> Array:
+        return jnp.sqrt(jnp.maximum(pair.r2, core * core) if core else pair.r2)
+
+    def first(pair: Pair) -> tuple[Array, ...]:
+        r = distance(pair)
+        repulsion, slope = decaying("repulsion", pair, r)
+        hopping, _ = decaying("hopping", pair, r)
+        push = 2 * slope / r
+        return repulsion, hopping * hopping, *(push * d for d in pair.d)
+
+    def second(pair: Pair) -> tuple[Array, ...]:
+        r = distance(pair)
+        hopping, slope = decaying("hopping", pair, r)
+        pull = -(pair.here[-1] + pair.there[-1]) * hopping * slope / r
+        return tuple(pull * d for d in pair.d)
+
+    repulsion, density, *push = neighbour_sums(clusters, planes, 5, first)
+    bonded = density > 0  # an atom out of everyone's reach has no band energy, and no slope of the square root
+    band = jnp.sqrt(jnp.where(bonded, density, 1))
+    inverse = jnp.where(bonded, 1 / band, 0)
+    pull = neighbour_sums(clusters, (*planes, inverse), 3, second)
+    return repulsion - jnp.where(bonded, band, 0), jnp.stack(push) + jnp.stack(pull)

@@ -1,0 +1,58 @@
+"""Lennard-Jones: E = sum over pairs of epsilon [(r_min/r)^12 - 2 (r_min/r)^6], r_min = 2^(1/6) sigma.
+
+The same as 4 epsilon [(sigma/r)^12 - (sigma/r)^6]; J. E. Jones, Proc. R. Soc. A 106, 463 (1924), doi:10.1098/rspa.1924.0082.
+Without a cutoff, as cluster work has it, unless the parameter set names one: then each pair energy is multiplied by
+
+    S(r) = (c^2 - r^2)^2 (c^2 + 2 r^2 - 3 o^2) / (c^2 - o^2)^3   for o < r < c, 1 below the onset o, 0 beyond the cutoff c
+
+(B. R. Brooks et al., J. Comput. Chem. 4, 187 (1983), doi:10.1002/jcc.540040211).
+"""
+
+import jax.numpy as jnp
+from jax import Array
+
+from clusteropt.clusters import Clusters
+from clusteropt.potentials.pairs import Pair, lookup, neighbour_sums
+
+
+def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
+    """See `base.energy_and_gradient`. tables: epsilon, r_min (n_species, n_species); onset, cutoff () where there is one."""
+    length = tables["r_min"][0, 0]  # in units of r_min the pair terms lose three multiplications
+    scaled = clusters._replace(
+        positions=clusters.positions / length, cell=None if clusters.cell is None else clusters.cell / length
+    )
+    epsilon, r_min2 = tables["epsilon"], (tables["r_min"] / length) ** 2
+    one_species = epsilon.shape[0] == 1
+    core2 = (core / length) ** 2
+
+    def terms(pair: Pair) -> tuple[Array, ...]:
+        r2 = jnp.maximum(pair.r2, core2) if core else pair.r2
+        if one_species:
+            i2 = 1 / r2
+        else:
+            i2 = lookup(r_min2, pair.here[0], pair.there[0]) / r2
+        i6 = i2 * i2 * i2
+        energy, slope = i6 * (i6 - 2), i6 * i2 * (1 - i6)  # slope: dE/d(r^2) over 6 epsilon / r_min^2
+        if not one_species:
+            depth = lookup(epsilon, pair.here[0], pair.there[0])
+            energy, slope = energy * depth, slope * depth / lookup(r_min2, pair.here[0], pair.there[0])
+        if "cutoff" in tables:
+            onset2, cutoff2 = (tables["onset"] / length) ** 2, (tables["cutoff"] / length) ** 2
+            energy, slope = _switched(energy, slope, r2, onset2, cutoff2)
+        return energy, *(slope * d for d in pair.d)
+
+    planes = () if one_species else (clusters.species,)
+    energy, *gradient = neighbour_sums(scaled, planes, 4, terms)
+    scale = epsilon[0, 0] if one_species else 1
+    return energy * (0.5 * scale), jnp.stack(gradient) * (12 * scale / length)
+
+
+def _switched(energy: Array, slope: Array, r2: Array, onset2: Array, cutoff2: Array) -> tuple[Array, Array]:
+    """Energy and slope times the switching function; the slope is in units of 6 dE/d(r^2)."""
+    width3 = (cutoff2 - onset2) ** 3
+    beyond = r2 >= cutoff2
+    inside = jnp.clip(r2, onset2, cutoff2)
+    switch = (cutoff2 - inside) ** 2 * (cutoff2 + 2 * inside - 3 * onset2) / width3
+    fall = 6 * (cutoff2 - inside) * (onset2 - inside) / width3
+    zero = jnp.zeros_like(r2)
+    return jnp.where(beyond, zero, energy * switch), jnp.where(beyond, zero, slope * switch + energy * fall / 6)

@@ -1,0 +1,136 @@
+"""Stillinger-Weber, in the form and with the parameter names of LAMMPS:
+
+    E = sum_{i<j} A eps [B (sigma/r)^4 - 1] exp(sigma / (r - a sigma))
+      + sum_i sum_{j<k} lambda eps_ijk [cos theta_jik - cos theta_0]^2 h_ij h_ik,   h = exp(gamma sigma / (r - a sigma))
+
+F. H. Stillinger and T. A. Weber, Phys. Rev. B 31, 5262 (1985), doi:10.1103/PhysRevB.31.5262. Both terms vanish beyond the
+cutoff a sigma.
+
+There is no triple loop. With u the unit vector between i and its neighbour j and the moments of i's surroundings
+T0 = sum h, T1 = sum h u, T2 = sum h u u^T, kept for each species of neighbour,
+
+    sum over all ordered j, k of h_ij h_ik (cos theta - c)^2 = T2:T2 - 2 c T1.T1 + c^2 T0^2
+
+and j = k contributes (1 - c)^2 sum h^2, which is taken off; the potential's sum over j < k is half of the rest.
+"""
+
+import jax.numpy as jnp
+from jax import Array
+
+from clusteropt.clusters import Clusters
+from clusteropt.potentials.pairs import Pair, lookup, neighbour_sums
+
+_XY = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # the six different elements of a symmetric matrix
+_WEIGHT = (1, 1, 1, 2, 2, 2)
+_MOMENTS = 10  # T0, three of T1, six of T2
+
+
+def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
+    """See `base.energy_and_gradient`.
+
+    tables: strength (A eps), B, sigma, gamma, cutoff (a sigma): (n_species, n_species), symmetric; angular (lambda eps)
+    (n_species, n_species, n_species), the centre first, symmetric in the other two; cos_theta0 ().
+    """
+    n_species = tables["sigma"].shape[0]
+    c = tables["cos_theta0"]
+    planes = () if n_species == 1 else (clusters.species,)
+    own = (1 - c) ** 2 / 2
+
+    def shapes(pair: Pair) -> tuple[Array, ...]:
+        """r, two-body energy and slope, h and its slope."""
+
+        def table(name: str) -> Array:
+            if n_species == 1:
+                return tables[name][0, 0]
+            return lookup(tables[name], pair.here[0], pair.there[0])
+
+        r = jnp.sqrt(jnp.maximum(pair.r2, core * core) if core else pair.r2)
+        sigma, gamma = table("sigma"), table("gamma")
+        # within a thousandth of sigma from the cutoff, and beyond it, exp(-1000) is zero in any precision
+        gap = 1 / jnp.maximum(table("cutoff") - r, sigma / 1000)
+        sigma_gap = sigma * gap
+        ratio2 = sigma * sigma / (r * r)
+        attraction = table("strength") * jnp.exp(-sigma_gap)
+        b4 = table("B") * ratio2 * ratio2
+        h = jnp.exp(-gamma * sigma_gap)
+        two_body = attraction * (b4 - 1)
+        two_body_slope = -attraction * (4 * b4 / r + (b4 - 1) * sigma_gap * gap)
+        return r, two_body, two_body_slope, h, -gamma * sigma_gap * gap * h
+
+    def self_strength(centre: Array | None, neighbour: Array | None) -> Array:
+        diagonal = jnp.stack([tables["angular"][:, b, b] for b in range(n_species)], 1)
+        return diagonal[0, 0] if centre is None or neighbour is None else lookup(diagonal, centre, neighbour)
+
+    def first(pair: Pair) -> tuple[Array, ...]:
+        r, two_body, _, h, _ = shapes(pair)
+        here, there = (pair.here[0], pair.there[0]) if planes else (None, None)
+        energy = two_body / 2 - own * self_strength(here, there) * h * h
+        over_r = h / r
+        over_r2 = over_r / r
+        moments = (h, *(over_r * d for d in pair.d), *(over_r2 * pair.d[a] * pair.d[b] for a, b in _XY))
+        if there is None:
+            return energy, *moments
+        return energy, *(jnp.where(there == s, m, 0) for s in range(n_species) for m in moments)
+
+    energy, *sums = neighbour_sums(clusters, planes, 1 + _MOMENTS * n_species, first)
+    moments = [sums[s * _MOMENTS : (s + 1) * _MOMENTS] for s in range(n_species)]
+    fields = [_field(tables["angular"], c, moments, s, clusters.species) for s in range(n_species)]
+    energy = energy + sum(_energy_of(m, f) for m, f in zip(moments, fields, strict=True))
+
+    def second(pair: Pair) -> tuple[Array, ...]:
+        r, _, two_body_slope, h, h_slope = shapes(pair)
+        if planes:
+            here, there = pair.here[0], pair.there[0]
+            f_here = [_pick(pair.here[1 + k :: _MOMENTS], there) for k in range(_MOMENTS)]
+            f_there = [_pick(pair.there[1 + k :: _MOMENTS], here) for k in range(_MOMENTS)]
+            both = self_strength(here, there) + self_strength(there, here)
+        else:
+            f_here, f_there = pair.here, pair.there
+            both = 2 * self_strength(None, None)
+        f0 = f_here[0] + f_there[0]
+        f1 = [f_here[k] - f_there[k] for k in (1, 2, 3)]  # the direction is reversed as seen from j
+        f2 = [f_here[k] + f_there[k] for k in range(4, _MOMENTS)]
+        i_r = 1 / r
+        u = [d * i_r for d in pair.d]
+        along1 = f1[0] * u[0] + f1[1] * u[1] + f1[2] * u[2]
+        turned = [
+            f2[0] * u[0] + f2[3] * u[1] + f2[4] * u[2],
+            f2[3] * u[0] + f2[1] * u[1] + f2[5] * u[2],
+            f2[4] * u[0] + f2[5] * u[1] + f2[2] * u[2],
+        ]
+        along2 = turned[0] * u[0] + turned[1] * u[1] + turned[2] * u[2]
+        radial = two_body_slope + h_slope * (f0 + along1 + along2) - 2 * own * both * h * h_slope
+        # the division keeps the compiler from computing this three times over
+        radial_over_r = (radial - h * i_r * (along1 + 2 * along2)) / r
+        h_over_r = h / r
+        return tuple(radial_over_r * d + h_over_r * (f + 2 * t) for d, f, t in zip(pair.d, f1, turned, strict=True))
+
+    flat = tuple(f for field in fields for f in field)
+    return energy, jnp.stack(neighbour_sums(clusters, (*planes, *flat), 3, second))
+
+
+def _field(angular: Array, c: Array, moments: list, s: int, species: Array) -> list[Array]:
+    """The derivative of the angular energy with respect to the moments of neighbours of species s."""
+    n_species = len(moments)
+    out = []
+    for k in range(_MOMENTS):
+        factor = c * c if k == 0 else (-2 * c if k < 4 else 1)
+        total = jnp.zeros_like(moments[0][0])
+        for b in range(n_species):
+            strength = angular[0, 0, 0] if n_species == 1 else _pick([angular[a, s, b] for a in range(n_species)], species)
+            total = total + strength * factor * moments[b][k]
+        out.append(total)
+    return out
+
+
+def _energy_of(moments: list[Array], field: list[Array]) -> Array:
+    """Half of moments times field: T2 counts its off-diagonal elements twice."""
+    weights = (1, 1, 1, 1, *_WEIGHT)
+    return sum(w * m * f for w, m, f in zip(weights, moments, field, strict=True)) / 2  # type: ignore[return-value]
+
+
+def _pick(values: tuple[Array, ...] | list[Array], species: Array) -> Array:
+    chosen = values[0]
+    for s in range(1, len(values)):
+        chosen = jnp.where(species == s, values[s], chosen)
+    return chosen
