@@ -1,0 +1,298 @@
+"""Parameter sets: TOML files, read, checked and turned into a `Potential` for the elements at hand.
+
+A file names its form, elements, units and source, and gives the numbers:
+
+    form = "gupta"
+    elements = ["Au"]
+    units = { energy = "eV", length = "angstrom" }
+    source = "F. Cleri and V. Rosato, Phys. Rev. B 48, 22 (1993)"
+    doi = "10.1103/PhysRevB.48.22"
+
+    [pairs.Au-Au]
+    A = 0.2061       # eV
+    ...
+
+Optional: `default_for`, the elements ("Au") and mixtures ("Ag-Au") that the set serves when no potential is named; `doubtful`,
+why the set should not be trusted; `notes`; `mixing = "lorentz-berthelot"` (Lennard-Jones). Stillinger-Weber has `[triples.Si-Si-Si]` as well.
+"""
+
+import math
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import numpy as np
+
+from clusteropt.errors import InputError, UsageError, suggest
+from clusteropt.potentials import gupta
+from clusteropt.potentials.base import Potential
+from clusteropt.resources import shipped
+
+_PAIR_KEYS = {
+    "lennard-jones": ({"epsilon", "sigma"}, set()),
+    "gupta": ({"A", "xi", "p", "q", "r0"}, {"onset", "cutoff"}),
+    "stillinger-weber": ({"epsilon", "sigma", "a", "gamma", "A", "B"}, set()),
+}
+_TOP_KEYS = {"form", "elements", "units", "source", "doi", "pairs", "triples", "default_for", "doubtful", "notes"}
+_TOP_KEYS |= {"mixing", "onset", "cutoff"}
+_UNITS = ({"energy": "eV", "length": "angstrom"}, {"energy": "epsilon", "length": "sigma"})
+
+
+@dataclass(frozen=True)
+class ParameterSet:
+    """A parameter file, checked."""
+
+    name: str
+    form: str
+    elements: tuple[str, ...]
+    units: dict[str, str]
+    source: str
+    doi: str
+    pairs: dict[tuple[str, str], dict[str, float]]  # both orders of the elements
+    triples: dict[tuple[str, str, str], dict[str, float]]  # centre first, both orders of the others
+    default_for: tuple[str, ...]
+    doubtful: str
+    notes: str
+    onset: float | None  # Lennard-Jones only; the other forms carry theirs with the pairs
+    cutoff: float | None
+
+    def covers(self, elements: tuple[str, ...]) -> bool:
+        return all((a, b) in self.pairs for a in elements for b in elements)
+
+    def potential(self, elements: tuple[str, ...]) -> Potential:
+        """Ready to compute for clusters of these elements (in the order of the set, whatever the order given)."""
+        chosen = tuple(e for e in self.elements if e in elements)
+        missing = [e for e in elements if e not in self.elements]
+        missing += [f"{a}-{b}" for a in chosen for b in chosen if (a, b) not in self.pairs and a <= b]
+        if missing:
+            raise UsageError(
+                f"potential '{self.name}' has no parameters for {', '.join(missing)}; it knows {self.describe_pairs()}; "
+                "see `clusteropt potentials list`"
+            )
+        return _BUILDERS[self.form](self, chosen)
+
+    def describe_pairs(self) -> str:
+        return ", ".join(sorted({"-".join(sorted(pair)) if pair[0] != pair[1] else pair[0] for pair in self.pairs}))
+
+    def table(self, key: str, elements: tuple[str, ...]) -> np.ndarray:
+        """(n_species, n_species) values of one pair parameter."""
+        return np.array([[self.pairs[a, b][key] for b in elements] for a in elements])
+
+
+def names() -> list[str]:
+    """The names of the shipped sets, sorted."""
+    return sorted(f.name.removesuffix(".toml") for f in shipped("potentials").iterdir() if f.name.endswith(".toml"))
+
+
+def load(name: str) -> ParameterSet:
+    """A shipped set by name, or a user's own by the path of its TOML file."""
+    if name.endswith(".toml") or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise UsageError(f"{name}: no such parameter file")
+        return read(path)
+    if name not in names():
+        raise UsageError(f"no potential named '{name}'; {suggest(name, names())}; or the path of a .toml file")
+    return read(shipped("potentials") / f"{name}.toml")
+
+
+def default(elements: tuple[str, ...]) -> ParameterSet:
+    """The set that serves these elements when none is named."""
+    sets = [load(name) for name in names()]
+    for candidate in sets:
+        if set(elements) in [set(system.split("-")) for system in candidate.default_for]:
+            return candidate
+    others = [s.name for s in sets if s.covers(elements)]
+    cure = f"name one with --potential: {', '.join(others)}" if others else "no set covers them"
+    known = ", ".join(system for s in sets for system in s.default_for)
+    raise UsageError(f"no default potential for {'-'.join(elements)}; {cure}; defaults exist for: {known}")
+
+
+def read(path: Path | Traversable) -> ParameterSet:
+    """A parameter file, checked. Raises InputError naming the file, the problem and the cure."""
+    name = path.name.removesuffix(".toml") if not isinstance(path, Path) else path.stem
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _checked(name, data)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: not a TOML file: {problem}") from problem
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}") from None
+
+
+def _checked(name: str, data: dict) -> ParameterSet:
+    for key in data:
+        if key not in _TOP_KEYS:
+            raise InputError(f"unknown key '{key}'; {suggest(key, sorted(_TOP_KEYS))}")
+    for key in ("form", "elements", "units", "source", "pairs"):
+        if key not in data:
+            raise InputError(f"the key '{key}' is missing")
+    form = data["form"]
+    if form not in _PAIR_KEYS:
+        raise InputError(f"unknown form '{form}'; {suggest(str(form), sorted(_PAIR_KEYS))}")
+    if data["units"] not in _UNITS:
+        raise InputError(f"units must be one of {' or '.join(map(str, _UNITS))}, got {data['units']}")
+    if data.get("doubtful") and data.get("default_for"):
+        raise InputError("a doubtful set is never a default: leave out default_for")
+    elements = tuple(data["elements"])
+    pairs = _pairs(form, elements, data["pairs"])
+    if data.get("mixing") == "lorentz-berthelot" and form == "lennard-jones":
+        _mix(pairs, elements)
+    elif "mixing" in data:
+        raise InputError(f"mixing '{data['mixing']}' is not known; allowed: lorentz-berthelot, for form lennard-jones")
+    onset, cutoff = (None if data.get(k) is None else _number(f"{k}", data[k]) for k in ("onset", "cutoff"))
+    if (onset is None) != (cutoff is None) or (onset is not None and cutoff is not None and onset >= cutoff):
+        raise InputError("onset and cutoff go together, onset below cutoff")
+    return ParameterSet(
+        name=name,
+        form=form,
+        elements=elements,
+        units=data["units"],
+        source=data["source"],
+        doi=data.get("doi", ""),
+        pairs=pairs,
+        triples=_triples(form, pairs, data.get("triples", {})),
+        default_for=tuple(data.get("default_for", ())),
+        doubtful=data.get("doubtful", ""),
+        notes=data.get("notes", ""),
+        onset=onset,
+        cutoff=cutoff,
+    )
+
+
+def _number(what: str, value: object, sign: int = 1) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"{what} must be a finite number, got {value!r}")
+    if sign > 0 and value <= 0:
+        raise InputError(f"{what} must be positive, got {value!r}")
+    return float(value)
+
+
+def _split(key: str, count: int, elements: tuple[str, ...]) -> tuple[str, ...]:
+    parts = tuple(key.split("-"))
+    if len(parts) != count or any(p not in elements for p in parts):
+        raise InputError(f"'{key}' must name {count} of the set's elements joined by '-': {', '.join(elements)}")
+    return parts
+
+
+def _pairs(form: str, elements: tuple[str, ...], given: dict) -> dict[tuple[str, str], dict[str, float]]:
+    required, optional = _PAIR_KEYS[form]
+    pairs: dict[tuple[str, str], dict[str, float]] = {}
+    for key, values in given.items():
+        a, b = _split(key, 2, elements)
+        for k in values:
+            if k not in required | optional:
+                raise InputError(f"[pairs.{key}] unknown parameter '{k}'; {suggest(k, sorted(required | optional))}")
+        for k in required:
+            if k not in values:
+                raise InputError(f"[pairs.{key}] the parameter '{k}' is missing")
+        if (a, b) in pairs:
+            raise InputError(f"[pairs.{key}] stands twice (the order of the elements does not matter)")
+        pairs[a, b] = pairs[b, a] = {k: _number(f"[pairs.{key}] {k}", v) for k, v in values.items()}
+        if ("onset" in values) != ("cutoff" in values) or ("onset" in values and values["onset"] >= values["cutoff"]):
+            raise InputError(f"[pairs.{key}] onset and cutoff go together, onset below cutoff")
+    if len({"cutoff" in p for p in pairs.values()}) > 1:
+        raise InputError("either every pair has a cutoff or none")
+    missing = [e for e in elements if (e, e) not in pairs]
+    if missing:
+        raise InputError(f"[pairs.{missing[0]}-{missing[0]}] is missing")
+    return pairs
+
+
+def _mix(pairs: dict[tuple[str, str], dict[str, float]], elements: tuple[str, ...]) -> None:
+    """Adds the pairs that are not given: arithmetic mean of sigma, geometric mean of epsilon."""
+    for a in elements:
+        for b in elements:
+            if (a, b) not in pairs:
+                one, two = pairs[a, a], pairs[b, b]
+                sigma, epsilon = (one["sigma"] + two["sigma"]) / 2, math.sqrt(one["epsilon"] * two["epsilon"])
+                pairs[a, b] = pairs[b, a] = {"sigma": sigma, "epsilon": epsilon}
+
+
+def _triples(form: str, pairs: dict, given: dict) -> dict[tuple[str, str, str], dict[str, float]]:
+    if form != "stillinger-weber":
+        if given:
+            raise InputError(f"[triples] belong to form stillinger-weber, not {form}")
+        return {}
+    elements = tuple({a: None for a, _ in pairs})
+    triples: dict[tuple[str, str, str], dict[str, float]] = {}
+    for key, values in given.items():
+        i, j, k = _split(key, 3, elements)
+        if set(values) != {"epsilon", "lambda", "cos_theta0"}:
+            raise InputError(f"[triples.{key}] needs exactly epsilon, lambda and cos_theta0")
+        numbers = {n: _number(f"[triples.{key}] {n}", v, sign=n != "cos_theta0") for n, v in values.items()}
+        if triples.get((i, j, k), numbers) != numbers:
+            raise InputError(f"[triples.{key}] differs from its mirror image {i}-{k}-{j}")
+        triples[i, j, k] = triples[i, k, j] = numbers
+    for i in elements:
+        for j in elements:
+            for k in elements:
+                if (i, j) in pairs and (i, k) in pairs and (i, j, k) not in triples:
+                    raise InputError(f"[triples.{i}-{j}-{k}] is missing (the centre comes first)")
+    if len({t["cos_theta0"] for t in triples.values()}) > 1:
+        raise InputError("all triples must have the same cos_theta0")
+    return triples
+
+
+def _lennard_jones(chosen: ParameterSet, elements: tuple[str, ...]) -> Potential:
+    epsilon, r_min = chosen.table("epsilon", elements), 2 ** (1 / 6) * chosen.table("sigma", elements)
+    tables = {"epsilon": epsilon, "r_min": r_min}
+    if chosen.cutoff is not None:
+        tables |= {"onset": np.array(chosen.onset), "cutoff": np.array(chosen.cutoff)}
+    return _finish(chosen, elements, tables, r_min.min(), epsilon.max(), chosen.cutoff)
+
+
+def _gupta(chosen: ParameterSet, elements: tuple[str, ...]) -> Potential:
+    r0, xi, A = (chosen.table(key, elements) for key in ("r0", "xi", "A"))
+    tables = gupta.tables_from(A, xi, chosen.table("p", elements), chosen.table("q", elements), r0)
+    cutoff = None
+    if "cutoff" in chosen.pairs[elements[0], elements[0]]:
+        cutoffs = chosen.table("cutoff", elements)
+        tables = tables | gupta.cutoff_tables(tables, chosen.table("onset", elements), cutoffs)
+        cutoff = cutoffs.max()
+    # the energy scale: a twelfth of the bulk's cohesive energy in the nearest-neighbour approximation, twice over
+    bond = (np.sqrt(12) * xi - 12 * A) / 6
+    return _finish(chosen, elements, tables, r0.min(), bond.max(), cutoff)
+
+
+def _stillinger_weber(chosen: ParameterSet, elements: tuple[str, ...]) -> Potential:
+    epsilon, sigma, a = (chosen.table(key, elements) for key in ("epsilon", "sigma", "a"))
+    triple = [[[chosen.triples[i, j, k] for k in elements] for j in elements] for i in elements]
+    angular = np.array([[[t["lambda"] * t["epsilon"] for t in row] for row in plane] for plane in triple])
+    tables = {
+        "strength": chosen.table("A", elements) * epsilon,
+        "B": chosen.table("B", elements),
+        "sigma": sigma,
+        "gamma": chosen.table("gamma", elements),
+        "cutoff": a * sigma,
+        "angular": angular,
+        "cos_theta0": np.array(triple[0][0][0]["cos_theta0"]),
+    }
+    return _finish(chosen, elements, tables, 2 ** (1 / 6) * sigma.min(), epsilon.max(), (a * sigma).max())
+
+
+def _finish(
+    chosen: ParameterSet, elements: tuple[str, ...], tables: dict, length: float, energy: float, cutoff: float | None
+) -> Potential:
+    return Potential(
+        parameters=tables,
+        form=chosen.form,
+        name=chosen.name,
+        elements=elements,
+        energy_unit=chosen.units["energy"],
+        length_unit=chosen.units["length"],
+        length=float(length),
+        energy=float(energy),
+        cutoff=None if cutoff is None else float(cutoff),
+    )
+
+
+_BUILDERS: dict[str, Callable[[ParameterSet, tuple[str, ...]], Potential]] = {
+    "lennard-jones": _lennard_jones,
+    "gupta": _gupta,
+    "stillinger-weber": _stillinger_weber,
+}
