@@ -6,17 +6,21 @@ number of atoms, and the number of lanes from the padded size.
 """
 
 import hashlib
-from typing import NamedTuple
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
-import jax.numpy as jnp
+import jax
 import numpy as np
-from jax import Array
+
+Array: TypeAlias = jax.Array | np.ndarray
 
 # Padded sizes: every size to 8, then steps of about a sixth, through the magic sizes 13, 38, 55, 75, 147, 309, 561.
 _SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 13, 16, 19, 23, 27, 32, 38, 45, 55, 64, 75, 88, 102, 122, 147, 172, 200, 236, 270, 309)
 _SIZES += (360, 420, 490, 561, 650, 760, 880, 1000)
-_LANE_ATOMS = 2560  # lanes times atoms of one batch: its L-BFGS history stays in a core's second-level cache
-_MAX_LANES = 128
+# (largest padded size, lanes): 64 lanes while planes and history stay in a core's own caches; one lane, vectors along the
+# atoms, where a lone structure would otherwise pay for many. Between 2 and 16 lanes the loops do not vectorize (measured).
+_LANES = ((45, 64), (200, 32))
 
 
 class Clusters(NamedTuple):
@@ -45,41 +49,41 @@ class Structure(NamedTuple):
 
 def padded_size(n_atoms: int) -> int:
     """The array size for a cluster of `n_atoms`, from a geometric list."""
-    for size in _SIZES:
-        if n_atoms <= size:
-            return size
-    return int(np.ceil(n_atoms / 500)) * 500
+    if n_atoms <= _SIZES[-1]:
+        return _SIZES[bisect_left(_SIZES, n_atoms)]
+    return -(-n_atoms // 500) * 500
 
 
 def n_lanes(size: int) -> int:
     """How many clusters of padded `size` one program works on."""
-    lanes = _MAX_LANES
-    while lanes > 1 and lanes * size > _LANE_ATOMS:
-        lanes //= 2
-    return lanes
+    return next((lanes for largest, lanes in _LANES if size <= largest), 1)
 
 
-def pack(structures: list[Structure], size: int, lanes: int, dtype: np.dtype | type) -> Clusters:
-    """The structures as one batch of `lanes` clusters of `size` atoms; lanes left over are empty clusters.
+def pack(structures: Sequence[Structure | None], size: int, dtype: np.dtype | type) -> Clusters:
+    """The structures as one batch, a lane each, of padded `size`; None leaves a lane empty.
 
     Either all structures have a cell or none has.
     """
+    lanes = len(structures)
     positions = np.zeros((3, size, lanes), dtype)
     species = np.zeros((size, lanes), np.int32)
     mask = np.zeros((size, lanes), bool)
     free = np.zeros((size, lanes), bool)
-    periodic = bool(structures) and structures[0].cell is not None
+    periodic = any(s is not None and s.cell is not None for s in structures)
     cell = np.repeat(np.eye(3, dtype=dtype)[:, :, None], lanes, 2) if periodic else None
-    for lane, structure in enumerate(structures):
-        n = len(structure.positions)
-        positions[:, :n, lane] = structure.positions.T
-        species[:n, lane] = structure.species
-        mask[:n, lane] = True
-        free[:n, lane] = structure.free
-        if cell is not None:
+    filled = [(lane, s) for lane, s in enumerate(structures) if s is not None]
+    if filled:
+        counts = [len(s.positions) for _, s in filled]
+        atoms = np.concatenate([np.arange(n) for n in counts])
+        columns = np.repeat([lane for lane, _ in filled], counts)
+        positions[:, atoms, columns] = np.concatenate([s.positions for _, s in filled]).T
+        species[atoms, columns] = np.concatenate([s.species for _, s in filled])
+        mask[atoms, columns] = True
+        free[atoms, columns] = np.concatenate([s.free for _, s in filled])
+    if cell is not None:
+        for lane, structure in filled:
             cell[:, :, lane] = structure.cell
-    arrays = [None if a is None else jnp.asarray(a) for a in (positions, species, mask, free, cell)]
-    return Clusters(*arrays)  # type: ignore[arg-type]
+    return Clusters(positions, species, mask, free, cell)
 
 
 def random_positions(rng: np.random.Generator, n_atoms: int, radius: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from jax import Array
 
 from clusteropt.clusters import Clusters
 
-CORE = 0.5  # of the potential's length: below this distance the exploring potential is clamped
+CORE = 0.6  # of the potential's length: below this distance the exploring potential is softened
 
 
 @jax.tree_util.register_dataclass
@@ -37,8 +37,8 @@ def energy_and_gradient(potential: Potential, clusters: Clusters, core: float = 
     The sum of the atoms' energies is the potential energy; the gradient is its derivative with respect to the positions,
     in energy unit over length unit. Padding atoms have zero in both.
 
-    `core` is a distance: pairs closer than it are treated as if at that distance (they keep pushing each other apart with
-    a finite force). Zero means the true potential.
+    `core` is a distance: pairs closer than it keep pushing each other apart with a force that does not grow any more, and
+    the energy goes on accordingly, so the gradient remains its derivative. Zero means the true potential.
     """
     from clusteropt.potentials import gupta, lennard_jones, stillinger_weber
 

@@ -77,9 +77,12 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
     def first(pair: Pair) -> tuple[Array, ...]:
         r = distance(pair)
         repulsion, slope = decaying("repulsion", pair, r)
-        hopping, _ = decaying("hopping", pair, r)
-        push = 2 * slope / r
-        return repulsion, hopping * hopping, *(push * d for d in pair.d)
+        hopping, hopping_slope = decaying("hopping", pair, r)
+        push, density = 2 * slope / r, hopping * hopping
+        if core:  # inside the core, repulsion and density go on as straight lines in r^2
+            inside = (pair.r2 - r * r) / (2 * r)
+            repulsion, density = repulsion + slope * inside, density + 2 * hopping * hopping_slope * inside
+        return repulsion, density, *(push * d for d in pair.d)
 
     def second(pair: Pair) -> tuple[Array, ...]:
         r = distance(pair)

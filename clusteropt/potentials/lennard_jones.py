@@ -24,18 +24,21 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
     epsilon, r_min2 = tables["epsilon"], (tables["r_min"] / length) ** 2
     one_species = epsilon.shape[0] == 1
     core2 = (core / length) ** 2
+    steepest = core2**-4 * (1 - core2**-3) if core else 0
 
     def terms(pair: Pair) -> tuple[Array, ...]:
         r2 = jnp.maximum(pair.r2, core2) if core else pair.r2
         if one_species:
             i2 = 1 / r2
         else:
-            i2 = lookup(r_min2, pair.here[0], pair.there[0]) / r2
+            depth, own_r_min2 = (lookup(table, pair.here[0], pair.there[0]) for table in (epsilon, r_min2))
+            i2 = own_r_min2 / r2
         i6 = i2 * i2 * i2
         energy, slope = i6 * (i6 - 2), i6 * i2 * (1 - i6)  # slope: dE/d(r^2) over 6 epsilon / r_min^2
         if not one_species:
-            depth = lookup(epsilon, pair.here[0], pair.there[0])
-            energy, slope = energy * depth, slope * depth / lookup(r_min2, pair.here[0], pair.there[0])
+            energy, slope = energy * depth, slope * depth / own_r_min2
+        if core:  # inside the core, the energy goes on as a straight line in r^2
+            energy = energy + 6 * (steepest if one_species else slope) * (pair.r2 - r2)
         if "cutoff" in tables:
             onset2, cutoff2 = (tables["onset"] / length) ** 2, (tables["cutoff"] / length) ** 2
             energy, slope = _switched(energy, slope, r2, onset2, cutoff2)

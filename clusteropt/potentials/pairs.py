@@ -13,7 +13,8 @@ from jax import Array
 
 from clusteropt.clusters import Clusters
 
-FAR_SQUARED = 1e20  # squared distance given to pairs that do not exist; every pair term must vanish there
+# squared distance given to pairs that do not exist, by bytes of the number: every pair term vanishes there, to the last bit
+FAR_SQUARED = {4: 1e20, 8: 1e120}
 _PADDING_SPACING = 1e6
 _UNROLL = 2  # neighbours per turn of the loop: fewer passes over the sums
 
@@ -50,7 +51,7 @@ def neighbour_sums(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, t
             d = minimum_image(d, clusters.cell)
             far = far | ~there[-1]
         r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
-        r2 = jnp.where(far, jnp.asarray(FAR_SQUARED, r2.dtype), r2)
+        r2 = jnp.where(far, jnp.asarray(FAR_SQUARED[r2.dtype.itemsize], r2.dtype), r2)
         return terms(Pair(d, r2, planes, there[3 : 3 + len(planes)]))  # type: ignore[arg-type]
 
     def turn(t: Array, sums: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,6 +77,20 @@ class ParameterSet:
     def describe_pairs(self) -> str:
         return ", ".join(sorted({"-".join(sorted(pair)) if pair[0] != pair[1] else pair[0] for pair in self.pairs}))
 
+    def record(self) -> dict[str, Any]:
+        """What a list of sets shows."""
+        return {
+            "name": self.name,
+            "form": self.form,
+            "elements": list(self.elements),
+            "default_for": list(self.default_for),
+            "units": self.units,
+            "source": self.source,
+            "doi": self.doi,
+            "doubtful": self.doubtful,
+            "notes": self.notes.strip(),
+        }
+
     def table(self, key: str, elements: tuple[str, ...]) -> np.ndarray:
         """(n_species, n_species) values of one pair parameter."""
         return np.array([[self.pairs[a, b][key] for b in elements] for a in elements])
@@ -88,14 +103,25 @@ def names() -> list[str]:
 
 def load(name: str) -> ParameterSet:
     """A shipped set by name, or a user's own by the path of its TOML file."""
+    return read(_file_of(name))
+
+
+def text_of(name: str) -> str:
+    """The parameter file itself."""
+    path = _file_of(name)
+    read(path)
+    return path.read_text(encoding="utf-8")
+
+
+def _file_of(name: str) -> Path | Traversable:
     if name.endswith(".toml") or "/" in name:
         path = Path(name)
         if not path.is_file():
-            raise UsageError(f"{name}: no such parameter file")
-        return read(path)
+            raise UsageError(f"{name}: no such parameter file: check the name")
+        return path
     if name not in names():
         raise UsageError(f"no potential named '{name}'; {suggest(name, names())}; or the path of a .toml file")
-    return read(shipped("potentials") / f"{name}.toml")
+    return shipped("potentials") / f"{name}.toml"
 
 
 def default(elements: tuple[str, ...]) -> ParameterSet:

@@ -37,7 +37,10 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
     own = (1 - c) ** 2 / 2
 
     def shapes(pair: Pair) -> tuple[Array, ...]:
-        """r, two-body energy and slope, h and its slope."""
+        """r, two-body energy and slope, h and its slope.
+
+        Inside the core, the two-body energy goes on as a straight line in r^2, and h stays what it is at the core's edge.
+        """
 
         def table(name: str) -> Array:
             if n_species == 1:
@@ -55,7 +58,11 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
         h = jnp.exp(-gamma * sigma_gap)
         two_body = attraction * (b4 - 1)
         two_body_slope = -attraction * (4 * b4 / r + (b4 - 1) * sigma_gap * gap)
-        return r, two_body, two_body_slope, h, -gamma * sigma_gap * gap * h
+        h_slope = -gamma * sigma_gap * gap * h
+        if core:
+            two_body = two_body + two_body_slope * (pair.r2 - r * r) / (2 * r)
+            h_slope = jnp.where(pair.r2 < core * core, 0, h_slope)
+        return r, two_body, two_body_slope, h, h_slope
 
     def self_strength(centre: Array | None, neighbour: Array | None) -> Array:
         diagonal = jnp.stack([tables["angular"][:, b, b] for b in range(n_species)], 1)
@@ -101,7 +108,10 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
         along2 = turned[0] * u[0] + turned[1] * u[1] + turned[2] * u[2]
         radial = two_body_slope + h_slope * (f0 + along1 + along2) - 2 * own * both * h * h_slope
         # the division keeps the compiler from computing this three times over
-        radial_over_r = (radial - h * i_r * (along1 + 2 * along2)) / r
+        turning = h * i_r * (along1 + 2 * along2)
+        if core:  # there, u is no unit vector and does not turn
+            turning = jnp.where(pair.r2 < core * core, 0, turning)
+        radial_over_r = (radial - turning) / r
         h_over_r = h / r
         return tuple(radial_over_r * d + h_over_r * (f + 2 * t) for d, f, t in zip(pair.d, f1, turned, strict=True))
 

@@ -1,0 +1,38 @@
+"""Finds the lowest-energy structures of atomic clusters.
+
+`minimize(atoms)` relaxes ASE atoms; `calculator(name)` gives an ASE calculator; `load_potential(name)` a parameter set.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clusteropt.api import Result, evaluate, minimize
+    from clusteropt.calculator import ClusterCalculator
+    from clusteropt.errors import ClusterOptError
+    from clusteropt.potentials.sets import load as load_potential
+
+__all__ = ["ClusterCalculator", "ClusterOptError", "Result", "evaluate", "load_potential", "minimize"]
+
+try:
+    __version__ = version("clusteropt")
+except PackageNotFoundError:  # a checkout that nobody installed
+    __version__ = "0+unknown"
+
+_HOMES = {
+    "Result": ("clusteropt.api", "Result"),
+    "evaluate": ("clusteropt.api", "evaluate"),
+    "minimize": ("clusteropt.api", "minimize"),
+    "ClusterCalculator": ("clusteropt.calculator", "ClusterCalculator"),
+    "ClusterOptError": ("clusteropt.errors", "ClusterOptError"),
+    "load_potential": ("clusteropt.potentials.sets", "load"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names, imported on first use: `import clusteropt` alone costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'clusteropt' has no attribute '{name}'")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)

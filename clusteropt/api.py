@@ -1,0 +1,162 @@
+"""ASE atoms to results: what the command line and Python programs call."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from ase import Atoms
+
+from clusteropt import runtime
+from clusteropt.best_known import best_known
+from clusteropt.clusters import Structure
+from clusteropt.config import MinimizeSettings
+from clusteropt.errors import InputError, UsageError
+from clusteropt.minima import BLOCK, Minimum, Watch, check_cell, evaluate_structures, minimize_structures
+from clusteropt.potentials import sets
+from clusteropt.potentials.base import Potential
+from clusteropt.structures import elements_of, result_atoms, to_structure
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one structure. Energies, forces and lengths in the units of the potential."""
+
+    atoms: Atoms  # at the minimum, with energy and forces attached; as given where status is 'invalid-structure'
+    status: str  # 'converged', 'not-converged', 'non-finite', 'fragmented', 'invalid-structure'; 'evaluated' where nothing was to move
+    potential: Potential | None  # None where none was found
+    energy_before: float
+    energy: float
+    forces: np.ndarray  # (n_atoms, 3)
+    fmax: float  # the longest force on a free atom
+    n_evaluations: int
+    problem: str = ""  # why the structure could not be used
+
+    @property
+    def converged(self) -> bool:
+        return self.status == "converged"
+
+    @property
+    def gap(self) -> float | None:
+        """Energy above the best-known minimum; None where the table has none for this composition and potential."""
+        known = None if self.potential is None else best_known(self.potential.name, self.atoms.get_chemical_symbols())
+        return None if known is None or not np.isfinite(self.energy) else self.energy - known
+
+
+@overload
+def minimize(structures: Atoms, potential: str | None = ..., *, optimizer: str = ..., opt: str = ..., fmax: float | None = ...,
+             rms: float | None = ..., max_steps: int = ..., perturb: float = ..., seed: int = ...) -> Result: ...  # fmt: skip
+@overload
+def minimize(structures: Sequence[Atoms], potential: str | None = ..., *, optimizer: str = ..., opt: str = ...,
+             fmax: float | None = ..., rms: float | None = ..., max_steps: int = ..., perturb: float = ...,
+             seed: int = ...) -> list[Result]: ...  # fmt: skip
+def minimize(
+    structures: Atoms | Sequence[Atoms],
+    potential: str | None = None,
+    *,
+    optimizer: str = "lbfgs",
+    opt: str = "normal",
+    fmax: float | None = None,
+    rms: float | None = None,
+    max_steps: int = MinimizeSettings.max_steps,
+    perturb: float = 0.0,
+    seed: int = 0,
+) -> Result | list[Result]:
+    """The local minima below the given structures: one Result for one Atoms object, a list for a sequence.
+
+    The arguments are those of the command line, see `MinimizeSettings`. A structure that cannot be used has a Result with
+    status 'invalid-structure'. Raises UsageError for an argument that cannot be.
+    """
+    settings = MinimizeSettings(potential, optimizer, opt, fmax, rms, max_steps, perturb, seed)
+    several = [structures] if isinstance(structures, Atoms) else list(structures)
+    results = dict(run(several, settings))
+    return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
+
+
+def evaluate(structures: Sequence[Atoms], potential: str | None = None) -> list[Result]:
+    """Energies and forces of the structures as they are."""
+    results = dict(run(structures, MinimizeSettings(potential), move=False))
+    return [results[i] for i in range(len(structures))]
+
+
+def run(
+    structures: Sequence[Atoms], settings: MinimizeSettings, *, move: bool = True, watch: Watch | None = None
+) -> Iterator[tuple[int, Result]]:
+    """Yields (index, Result) of every structure, in blocks as they are done; `move=False` only evaluates.
+
+    `watch(index, n_evaluations, positions)` sees the structures on their way.
+    """
+    groups, failures = _by_potential(structures, settings.potential)
+    yield from failures.items()
+    for members in groups.values():
+        potential = members[0][1]
+        for first in range(0, len(members), BLOCK):
+            block = members[first : first + BLOCK]
+            indices, inputs = [i for i, _, _ in block], [s for _, _, s in block]
+            with runtime.double_precision():
+                minima = _minima(inputs, potential, settings, move, _renumbered(watch, indices))
+            for i, minimum in zip(indices, minima, strict=True):
+                yield i, _result(structures[i], minimum, potential, settings.optimizer if move else "none")
+
+
+def _minima(
+    inputs: list[Structure], potential: Potential, settings: MinimizeSettings, move: bool, watch: Watch | None
+) -> list[Minimum]:
+    return minimize_structures(inputs, potential, settings, watch) if move else evaluate_structures(inputs, potential)
+
+
+def _renumbered(watch: Watch | None, indices: list[int]) -> Watch | None:
+    return None if watch is None else (lambda k, n, positions: watch(indices[k], n, positions))
+
+
+Member = tuple[int, Potential, Structure]
+
+
+def _by_potential(structures: Sequence[Atoms], name: str | None) -> tuple[dict[tuple, list[Member]], dict[int, Result]]:
+    """Structures that share a potential, and the results of those that cannot be used."""
+    groups: dict[tuple, list[Member]] = {}
+    failures: dict[int, Result] = {}
+    found: dict[tuple[str, ...], Potential | UsageError] = {}
+    chosen = None if name is None else sets.load(name)
+    for i, atoms in enumerate(structures):
+        elements = elements_of(atoms)
+        if elements not in found:
+            found[elements] = _potential(elements, chosen)
+        potential = found[elements]
+        try:
+            if len(atoms) == 0:
+                raise InputError("a frame without atoms: remove it from the file")
+            if isinstance(potential, UsageError):
+                raise InputError(str(potential))
+            structure = to_structure(atoms, potential)
+            if structure.cell is not None:
+                check_cell(structure.cell, potential)
+            groups.setdefault((potential.name, potential.elements), []).append((i, potential, structure))
+        except InputError as problem:
+            nan = float("nan")
+            forces = np.full((len(atoms), 3), nan)
+            copy = atoms.copy()
+            copy.info["status"] = "invalid-structure"
+            failures[i] = Result(copy, "invalid-structure", None, nan, nan, forces, nan, 0, str(problem))
+    return groups, failures
+
+
+def _potential(elements: tuple[str, ...], chosen: sets.ParameterSet | None) -> Potential | UsageError:
+    try:
+        return (chosen or sets.default(elements)).potential(elements)
+    except UsageError as problem:
+        return problem
+
+
+def _result(atoms: Atoms, minimum: Minimum, potential: Potential, optimizer: str) -> Result:
+    return Result(
+        atoms=result_atoms(atoms, minimum, potential, optimizer),
+        status=minimum.status.label,
+        potential=potential,
+        energy_before=minimum.energy_before,
+        energy=minimum.energy,
+        forces=minimum.forces,
+        fmax=minimum.fmax,
+        n_evaluations=minimum.n_evaluations,
+        problem=minimum.problem,
+    )

@@ -1,0 +1,49 @@
+"""An ASE calculator for every potential: a door to ASE's optimizers, dynamics and databases, about a millisecond a step."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, CalculatorSetupError, all_changes
+
+from clusteropt import lanes, runtime
+from clusteropt.errors import ClusterOptError
+from clusteropt.minima import check_cell
+from clusteropt.potentials import sets
+from clusteropt.structures import elements_of, to_structure
+
+
+class ClusterCalculator(Calculator):
+    """Energies (eV or epsilon) and forces of a parameter set, by name or path of a TOML file; None: the elements' default."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces"]
+    ignored_changes: ClassVar[set[str]] = {"initial_magmoms", "initial_charges"}
+
+    def __init__(self, potential: str | None = None) -> None:
+        super().__init__(potential=potential)
+        self._chosen = None if potential is None else sets.load(potential)
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes
+    ) -> None:
+        super().calculate(atoms, properties or ["energy"], system_changes)
+        current: Any = self.atoms
+        elements = elements_of(current)
+        try:
+            potential = (self._chosen or sets.default(elements)).potential(elements)
+            structure = to_structure(_without_constraints(current), potential)
+            if structure.cell is not None:
+                check_cell(structure.cell, potential)
+        except ClusterOptError as problem:
+            raise CalculatorSetupError(str(problem)) from problem
+        with runtime.double_precision():
+            ((energies, forces),) = lanes.evaluate_all(potential, [structure])
+        energy = float(np.sum(energies))
+        self.results = {"energy": energy, "free_energy": energy, "energies": energies, "forces": forces}
+
+
+def _without_constraints(atoms: Atoms) -> Atoms:
+    """ASE applies constraints to forces itself."""
+    free = atoms.copy()
+    free.set_constraint()
+    return free

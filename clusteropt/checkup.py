@@ -1,0 +1,37 @@
+"""What `clusteropt doctor` finds out."""
+
+from pathlib import Path
+
+import numpy as np
+
+from clusteropt import lanes, runtime
+from clusteropt.clusters import Structure
+from clusteropt.potentials import sets
+
+
+def findings() -> dict[str, str]:
+    """Names and values for people and bug reports; 'self-test' is 'passed' or says what is wrong."""
+    folder = runtime.cache_folder()
+    return runtime.versions() | {
+        "cores": str(runtime.n_cores()),
+        "devices": runtime.describe_devices(),
+        "compilation cache": "off" if folder is None else f"{folder} ({_size(folder)})",
+        "self-test": "; ".join(self_test()) or "passed",
+    }
+
+
+def self_test() -> list[str]:
+    """What is wrong with this installation; empty if all is well."""
+    problems = []
+    if not runtime.compiles_correctly():
+        problems.append("jax computes wrong numbers: install jax and jaxlib 0.10.1, or a release after 0.11.0")
+    dimer = Structure(np.array([[0, 0, 0], [2 ** (1 / 6), 0, 0]]), np.zeros(2, np.int32), np.ones(2, bool))
+    with runtime.double_precision():
+        ((energies, forces),) = lanes.evaluate_all(sets.load("lj").potential(("X",)), [dimer])
+    if not np.isclose(energies.sum(), -1, atol=1e-12) or np.abs(forces).max() > 1e-10:
+        problems.append(f"the Lennard-Jones dimer has energy {energies.sum()}, not -1: report this as a bug")
+    return problems
+
+
+def _size(folder: Path) -> str:
+    return f"{sum(f.stat().st_size for f in folder.iterdir() if f.is_file()) / 1e6:.1f} MB"

@@ -1,0 +1,63 @@
+"""The command line: one file per command, its options in the signature, heavy imports inside the bodies."""
+
+import os
+import sys
+
+import typer
+
+from clusteropt.cli import doctor, energy, minimize, potentials, random
+from clusteropt.errors import ClusterOptError, ExitCode
+
+_HELP = """Finds the lowest-energy structures of atomic clusters.
+
+Examples: [bold]clusteropt minimize cluster.xyz[/bold], [bold]clusteropt random Au38 --count 10 --out starts.xyz[/bold],
+[bold]clusteropt potentials list[/bold].
+
+Results go to standard output, messages to standard error. Exit codes: 0 all converged, 1 something unexpected, 2 wrong usage,
+3 some input unusable, 4 something did not converge, 75 stopped early and can go on, 130 interrupted.
+"""
+
+app = typer.Typer(
+    help=_HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("minimize")(minimize.minimize)
+app.command("energy")(energy.energy)
+app.command("random")(random.random)
+app.command("doctor")(doctor.doctor)
+app.add_typer(potentials.app, name="potentials")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from clusteropt import __version__
+
+        typer.echo(f"clusteropt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version.")) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command; the one place where errors become messages and exit codes."""
+    try:
+        app()
+    except ClusterOptError as problem:
+        _say(str(problem))
+        sys.exit(problem.exit_code)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.FAILURE)
+
+
+def _say(message: str) -> None:
+    print(f"clusteropt: {message}", file=sys.stderr)  # noqa: T201

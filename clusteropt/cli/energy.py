@@ -1,0 +1,24 @@
+"""`clusteropt energy`."""
+
+import typer
+
+from clusteropt.cli.options import Files, Force, Json, Out, PotentialName, Quiet, Threads
+
+
+def energy(
+    files: Files,
+    potential: PotentialName = None,
+    out: Out = None,
+    threads: Threads = None,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Energies and forces of every structure in FILES as it is; with --out, written to a file.
+
+    Example: [bold]clusteropt energy cluster.xyz --json[/bold]
+    """
+    from clusteropt import session
+
+    plan = session.plan_outputs(files, out, force) if out is not None else session.NO_OUTPUT
+    raise typer.Exit(session.evaluate_files(files, potential, plan, threads=threads, json=json, quiet=quiet))

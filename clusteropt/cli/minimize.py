@@ -1,0 +1,67 @@
+"""`clusteropt minimize`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clusteropt.cli.options import Files, Force, Json, Out, PotentialName, Quiet, Threads
+
+
+def minimize(
+    files: Files,
+    potential: PotentialName = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="lbfgs, fire or gradient-descent. [dim]\\[default: lbfgs][/dim]", show_default=False)
+    ] = None,
+    opt: Annotated[
+        str | None,
+        typer.Option(
+            help="How far to converge: crude (largest force 1e-2 of the potential's energy over length scale), loose (1e-3), "
+            "normal (1e-4), tight (1e-6) or extreme (1e-8). [dim]\\[default: normal][/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    fmax: Annotated[
+        float | None,
+        typer.Option(help="Converged when no force is larger; force unit of the potential, eV/angstrom or epsilon/sigma.", show_default=False),
+    ] = None,
+    rms: Annotated[
+        float | None,
+        typer.Option(help="Converged when the root mean square of all force components is smaller; same unit as fmax.", show_default=False),
+    ] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option(help="Evaluations of energy and forces allowed per structure. [dim]\\[default: 20000][/dim]", show_default=False),
+    ] = None,
+    perturb: Annotated[
+        float | None,
+        typer.Option(help="First move every atom at random by up to this distance (angstrom or sigma), to leave saddle points. [dim]\\[default: 0][/dim]", show_default=False),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the random displacements; no unit. [dim]\\[default: 0][/dim]", show_default=False)] = None,
+    out: Out = None,
+    save_trajectory: Annotated[
+        bool, typer.Option("--save-trajectory", help="Write <stem>.trajectory.xyz: positions and energies every 10 evaluations.")
+    ] = False,
+    threads: Threads = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with any of the options from potential to seed; the command line wins.", show_default=False)
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Relax every structure in FILES to its local minimum and write it to <stem>.min.xyz in the working directory.
+
+    Example: [bold]clusteropt minimize cluster.xyz --opt tight[/bold]
+    """
+    from clusteropt.config import MinimizeSettings, merged
+
+    given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
+    given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
+    settings = merged(MinimizeSettings, config, given)
+
+    from clusteropt import session
+
+    plan = session.plan_outputs(files, out, force, trajectories=save_trajectory)
+    raise typer.Exit(session.minimize_files(files, settings, plan, threads=threads, json=json, quiet=quiet))

@@ -1,0 +1,58 @@
+"""`clusteropt potentials list | show | check`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clusteropt.cli.options import Json, emit
+
+app = typer.Typer(help="The shipped parameter sets, and checks of your own.", no_args_is_help=True, rich_markup_mode="rich")
+
+
+@app.command("list")
+def list_sets(json: Json = False) -> None:
+    """All shipped parameter sets with elements, units and source."""
+    from clusteropt.potentials import sets
+
+    records = [sets.load(name).record() for name in sets.names()]
+    if json:
+        import json as json_module
+
+        emit(json_module.dumps(records, indent=1))
+        return
+    from rich.table import Table
+
+    from clusteropt.report import show
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("name", "form", "elements", "default for", "units", "source"):
+        table.add_column(column, overflow="fold")
+    for r in records:
+        source = f"DOUBTFUL: {r['doubtful']}" if r["doubtful"] else r["source"]
+        table.add_row(r["name"], r["form"], " ".join(r["elements"]), " ".join(r["default_for"]), " ".join(r["units"].values()), source)
+    show(table)
+
+
+@app.command("show")
+def show_set(name: Annotated[str, typer.Argument(help="Name of a set, or path of a TOML file.", show_default=False)]) -> None:
+    """One parameter set as its TOML file: numbers, units, source, and what to know about it."""
+    from clusteropt.potentials import sets
+
+    emit(sets.text_of(name).rstrip("\n"))
+
+
+@app.command("check")
+def check(file: Annotated[Path, typer.Argument(help="TOML file with a parameter set of your own.", show_default=False)]) -> None:
+    """Check a parameter file; `clusteropt minimize --potential FILE.toml` then uses it."""
+    from clusteropt.errors import InputError
+    from clusteropt.potentials import sets
+
+    if not file.is_file():
+        raise InputError(f"{file}: no such file: check the name")
+    chosen = sets.read(file)
+    emit(f"{file}: {chosen.form} for {chosen.describe_pairs()}, {' and '.join(chosen.units.values())}: all well")
+    for element in chosen.elements:
+        potential = chosen.potential((element,))
+        units = potential.energy_unit, potential.length_unit
+        emit(f"  {element}: pair energy scale {potential.energy:.6g} {units[0]}, pair length scale {potential.length:.6g} {units[1]}")

@@ -1,0 +1,37 @@
+"""`clusteropt random`."""
+
+from typing import Annotated
+
+import typer
+
+from clusteropt.cli.options import Force, Out, PotentialName, emit, say
+
+
+def random(
+    formula: Annotated[str, typer.Argument(help="Chemical formula, as Au38, Ag20Cu18, X38 (Lennard-Jones in reduced units).", show_default=False)],
+    count: Annotated[int, typer.Option(help="Number of structures.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Of the random numbers; structure k of a seed is the same for any count.", min=0)] = 0,
+    density: Annotated[
+        float, typer.Option(help="Atoms in a cube of the potential's nearest-neighbour distance; 1.4 is a close-packed solid.", min=1e-6)
+    ] = 0.34,
+    potential: PotentialName = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Random starting structures: atoms uniform in a sphere, to standard output or a file.
+
+    Example: [bold]clusteropt random Au38 --count 100 --out starts.xyz[/bold]
+    """
+    from clusteropt.files import check_writable, write_atomically
+    from clusteropt.starts import random_starts
+    from clusteropt.structures import extxyz
+
+    to_file = out is not None and str(out) != "-"
+    if out is not None and to_file:
+        check_writable(out, force)
+    text = extxyz(random_starts(formula, count, seed, density, potential))
+    if out is not None and to_file:
+        write_atomically(out, text)
+        say(f"{count} structures of {formula} written to {out}")
+    else:
+        emit(text.rstrip("\n"))

@@ -1,0 +1,84 @@
+"""Settings: frozen dataclasses, filled from a TOML file and then from the command line."""
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clusteropt.errors import InputError, UsageError, suggest
+
+# --opt levels: largest force allowed, in units of the potential's energy over length scale (doc: `clusteropt minimize --help`)
+LEVELS = {"crude": 1e-2, "loose": 1e-3, "normal": 1e-4, "tight": 1e-6, "extreme": 1e-8}
+OPTIMIZERS = ("lbfgs", "fire", "gradient-descent")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class MinimizeSettings:
+    """What `minimize` needs to know beside the structures."""
+
+    potential: str | None = None  # name of a set or path of a TOML file; None: the default for the elements
+    optimizer: str = "lbfgs"
+    opt: str = "normal"  # level, where neither fmax nor rms is given
+    fmax: float | None = None  # largest force on an atom, force unit of the potential
+    rms: float | None = None  # root mean square of the force components, force unit of the potential
+    max_steps: int = 20_000  # evaluations per structure
+    perturb: float = 0.0  # random displacement before the start, length unit of the potential
+    seed: int = 0  # of the random displacements
+
+    def __post_init__(self) -> None:
+        _allowed("optimizer", self.optimizer, OPTIMIZERS)
+        _allowed("opt", self.opt, tuple(LEVELS))
+        if self.fmax is not None and self.rms is not None:
+            raise UsageError("fmax and rms are two ways to say when to stop: give one of them")
+        for name in ("fmax", "rms"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UsageError(f"{name} must be a positive number, got {value}")
+        if self.max_steps < 1:
+            raise UsageError(f"max_steps must be at least 1, got {self.max_steps}")
+        if not 0 <= self.perturb < float("inf"):
+            raise UsageError(f"perturb must not be negative, got {self.perturb}")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"seed must be between 0 and {2**32 - 1}, got {self.seed}")
+
+
+def _allowed(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UsageError(f"{name} cannot be '{value}'; {suggest(str(value), allowed)}")
+
+
+def merged(kind: type[T], path: Path | None, given: dict[str, Any]) -> T:
+    """Settings of that kind: defaults, then the TOML file, then what was `given` (entries that are None were not).
+
+    Raises InputError for a file that cannot be read or has an unknown key or a value of the wrong type, UsageError for a
+    value that is not allowed.
+    """
+    from_file = {} if path is None else _from_file(kind, path)
+    chosen = {key: value for key, value in given.items() if value is not None}
+    for one, other in (("fmax", "rms"), ("rms", "fmax")):  # a criterion on the command line replaces the file's
+        if one in chosen and other not in chosen:
+            from_file.pop(other, None)
+    try:
+        return replace(kind(), **(from_file | chosen))  # type: ignore[type-var]
+    except UsageError as problem:
+        raise UsageError(f"{path}: {problem}" if path is not None and from_file else str(problem)) from None
+
+
+def _from_file(kind: type, path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: not a TOML file: {problem}") from problem
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
+    known = {field.name: type(field.default) for field in fields(kind)} | {"potential": str, "fmax": float, "rms": float}
+    for key, value in data.items():
+        if key not in known:
+            raise InputError(f"{path}: unknown key '{key}'; {suggest(key, tuple(known))}")
+        if known[key] is float and isinstance(value, int) and not isinstance(value, bool):
+            data[key] = float(value)
+        elif type(value) is not known[key]:
+            raise InputError(f"{path}: {key} must be of type {known[key].__name__}, got {value!r}")
+    return data

@@ -1,0 +1,37 @@
+"""Output files: checked before the work, written whole or not at all."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from clusteropt.errors import ClusterOptError, UsageError
+
+
+def check_writable(path: Path, force: bool) -> None:
+    """Raises UsageError where `path` could not be written at the end of a long run."""
+    if path.exists() and not force:
+        raise UsageError(f"{path}: exists already: choose another name with --out, or overwrite it with --force")
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder: name a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: the folder {path.parent} does not exist: make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{path}: the folder {path.parent} is not writable: choose another with --out")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes the file under a temporary name beside `path` and renames it: it is there entirely, or not at all.
+
+    Raises ClusterOptError naming the file where that fails, on a full disk for one.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as problem:
+        with suppress(OSError):
+            temporary.unlink()
+        raise ClusterOptError(f"{path}: cannot be written: {problem.strerror}: make room or choose another --out") from None

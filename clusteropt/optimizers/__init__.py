@@ -1,0 +1,1 @@
+"""Optimizers: one file each, all in one table."""

@@ -1,0 +1,73 @@
+"""What every optimizer is: a pair of pure functions over a batch of clusters, in the manner of optax.
+
+`init(positions)` gives a state; `update(gradient, state, positions)` gives the displacement to make and the next state, all
+of shape (3, n_atoms, n_clusters). In a state, the last axis of every array with axes is the clusters'; arrays without axes are
+common to all lanes. So a lane can be handed to another cluster
+by writing the `init` of that cluster into it, and nothing that happens in one lane is felt in another.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+State = Any  # a pytree of arrays, each optimizer's own
+
+
+class Optimizer(NamedTuple):
+    """An update rule."""
+
+    init: Callable[[Array], State]
+    update: Callable[[Array, State, Array], tuple[Array, State]]
+
+
+class Scale(NamedTuple):
+    """The units in which step lengths are set: the potential's own."""
+
+    length: float
+    energy: float
+
+
+def over_atoms(terms: Callable[..., tuple[Array, ...]], *arrays: Array, largest: int = 0) -> tuple[Array, ...]:
+    """Sums over the atoms, one after the other: `terms` of one atom's slices of the arrays (..., n_atoms, n_clusters).
+
+    `terms` gets arrays (..., n_clusters) and gives the terms of as many sums, the last `largest` of them not to be summed:
+    of these the largest is wanted (and zero, if all are negative). Each result has the shape of its term. The order does not
+    depend on padding or on the number of lanes, so neither do the bits of the result (a plain `sum` may split the atoms into
+    blocks); and all results take one pass over the arrays.
+    """
+
+    def row(i: Array) -> tuple[Array, ...]:
+        return terms(*(jax.lax.dynamic_index_in_dim(a, i, a.ndim - 2, keepdims=False) for a in arrays))
+
+    def add(i: Array, totals: tuple[Array, ...]) -> tuple[Array, ...]:
+        new = row(i)
+        n_sums = len(new) - largest
+        sums = [t + r for t, r in zip(totals[:n_sums], new[:n_sums], strict=True)]
+        return (*sums, *(jnp.maximum(t, r) for t, r in zip(totals[n_sums:], new[n_sums:], strict=True)))
+
+    shapes = jax.eval_shape(row, jnp.int32(0))
+    start = tuple(jnp.zeros(s.shape, s.dtype) for s in shapes)
+    return jax.lax.fori_loop(jnp.int32(0), jnp.int32(arrays[0].shape[-2]), add, start)
+
+
+def dot(a: Array, b: Array) -> Array:
+    """The scalar product of vectors (..., 3, n_clusters)."""
+    return a[..., 0, :] * b[..., 0, :] + a[..., 1, :] * b[..., 1, :] + a[..., 2, :] * b[..., 2, :]
+
+
+def shortening(longest_squared: Array, limit: float) -> Array:
+    """The factor, at most 1, that brings a step of squared length `longest_squared` down to `limit`."""
+    tiny = jnp.finfo(longest_squared.dtype).tiny
+    return jnp.minimum(1, limit * jax.lax.rsqrt(jnp.maximum(longest_squared, tiny)))
+
+
+def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
+    """An elementwise optax optimizer (adam, rmsprop, ...), with counters of its own for every lane."""
+    lanes = {"in_axes": -1, "out_axes": -1}
+    init = jax.vmap(transformation.init, **lanes)
+    update = jax.vmap(lambda gradient, state, positions: transformation.update(gradient, state, positions), **lanes)
+    return Optimizer(init, update)

@@ -1,0 +1,231 @@
+"""What the commands do with files: read them all, compute, write the results, report, and choose the exit code."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clusteropt import runtime
+from clusteropt.config import MinimizeSettings
+from clusteropt.errors import ExitCode, InputError, UsageError
+from clusteropt.files import check_writable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from ase import Atoms
+
+    from clusteropt.api import Result
+    from clusteropt.minima import Watch
+    from clusteropt.structures import Frame
+
+STDOUT = Path("-")
+_ODD_DISTANCE = (0.4, 2.5)  # median nearest-neighbour distance, in the potential's lengths, that is worth a word
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where results go: input file -> output file. Several inputs may share one."""
+
+    outputs: dict[str, Path] = field(default_factory=dict)
+    trajectories: dict[str, Path] = field(default_factory=dict)
+
+
+NO_OUTPUT = Plan()
+
+
+def plan_outputs(files: list[str], out: Path | None, force: bool, trajectories: bool = False) -> Plan:
+    """Where the results of `files` go. Raises UsageError where a file exists or could not be written."""
+    outputs = {f: out if out is not None else Path(f"{_stem(f)}.min.xyz") for f in files}
+    folder = out.parent if out is not None and out != STDOUT else Path()
+    moving = {f: folder / f"{_stem(f)}.trajectory.xyz" for f in files} if trajectories else {}
+    clashes = [p for p, n in Counter(list(outputs.values()) if out is None else list(moving.values())).items() if n > 1]
+    if clashes:
+        raise UsageError(f"several inputs would be written to {clashes[0]}: give one --out for all, or run them apart")
+    for path in {*outputs.values(), *moving.values()} - {STDOUT}:
+        check_writable(path, force)
+    return Plan(outputs, moving)
+
+
+def _stem(spec: str) -> str:
+    return "stdin" if spec == "-" else Path(spec if Path(spec).exists() else spec.rpartition("@")[0] or spec).stem
+
+
+def minimize_files(
+    files: list[str], settings: MinimizeSettings, plan: Plan, *, threads: int | None, json: bool, quiet: bool
+) -> ExitCode:
+    """`clusteropt minimize`: returns the exit code, after everything is written and shown."""
+    return _process(files, settings, plan, threads, json, quiet, move=True)
+
+
+def evaluate_files(
+    files: list[str], potential: str | None, plan: Plan, *, threads: int | None, json: bool, quiet: bool
+) -> ExitCode:
+    """`clusteropt energy`."""
+    return _process(files, MinimizeSettings(potential), plan, threads, json, quiet, move=False)
+
+
+def _process(
+    files: list[str], settings: MinimizeSettings, plan: Plan, threads: int | None, json: bool, quiet: bool, move: bool
+) -> ExitCode:
+    runtime.prepare(threads or runtime.n_cores())
+    frames, unreadable = _read_all(files)
+    results, interrupted = _compute(frames, settings, plan, quiet, move)
+    done = [i for i in range(len(frames)) if i in results]
+    rows = [(frames[i].label, results[i]) for i in done]
+    for label, result in rows:
+        if result.problem:
+            _complain(f"{label}: {result.problem}")
+    _write_results(frames, results, plan)
+    to_stdout = STDOUT in plan.outputs.values()
+    if json and not to_stdout:
+        from clusteropt.report import results_json
+
+        _print(results_json(rows))
+    elif rows and not to_stdout:
+        from clusteropt.report import results_table, show
+
+        show(results_table(rows, moved=move))
+    if interrupted:
+        _complain(f"interrupted: {len(done)} of {len(frames)} structures are finished and kept")
+        return ExitCode.INTERRUPTED
+    return _exit_code([r.status for _, r in rows], unreadable)
+
+
+def _read_all(files: list[str]) -> tuple[list["Frame"], int]:
+    """The frames of all files that can be read, and how many cannot."""
+    from clusteropt.structures import read
+
+    frames: list[Frame] = []
+    unreadable = 0
+    for name in files:
+        try:
+            frames += read(name)
+        except InputError as problem:
+            unreadable += 1
+            _complain(str(problem))
+    return frames, unreadable
+
+
+def _compute(
+    frames: list["Frame"], settings: MinimizeSettings, plan: Plan, quiet: bool, move: bool
+) -> tuple[dict[int, "Result"], bool]:
+    """Results by frame, and whether Ctrl-C came before all were done."""
+    from clusteropt.api import run
+
+    results: dict[int, Result] = {}
+    track: list[tuple[int, int, np.ndarray]] = []
+    watch: Watch | None = (lambda i, n, positions: track.append((i, n, positions.copy()))) if plan.trajectories else None
+    announced: set[str] = set()
+    try:
+        with _progress(len(frames), quiet) as step:
+            for i, result in run([f.atoms for f in frames], settings, move=move, watch=watch):
+                results[i] = result
+                step(1)
+                _announce(frames[i], result, settings, announced, quiet, move)
+    except KeyboardInterrupt:
+        return results, True
+    if track:
+        _write_trajectories(frames, results, track, plan)
+    return results, False
+
+
+def _announce(
+    frame: "Frame", result: "Result", settings: MinimizeSettings, announced: set[str], quiet: bool, move: bool
+) -> None:
+    """Once per potential: which it is and when a structure counts as converged; once per file: doubts about units."""
+    potential = result.potential
+    if quiet or potential is None:
+        return
+    if potential.name not in announced:
+        announced.add(potential.name)
+        how = "as asked" if settings.potential else "default for " + "-".join(potential.elements)
+        _say(f"potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})")
+        if move:
+            from clusteropt.minima import criterion_for
+
+            criterion = criterion_for(settings, potential)
+            _say(f"converged at {criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}, by {settings.optimizer}")
+    if frame.source not in announced:
+        announced.add(frame.source)
+        from clusteropt.minima import typical_distance
+
+        distance = typical_distance(frame.atoms.positions) / potential.length
+        if not _ODD_DISTANCE[0] < distance < _ODD_DISTANCE[1] and len(frame.atoms) > 1:
+            _say(
+                f"warning: {frame.label}: neighbours are typically {distance * potential.length:.3g} apart, and "
+                f"{potential.name} has a length of {potential.length:.3g} {potential.length_unit}: are the units right?"
+            )
+
+
+def _write_results(frames: list["Frame"], results: dict[int, "Result"], plan: Plan) -> None:
+    from clusteropt.files import write_atomically
+    from clusteropt.structures import extxyz
+
+    contents: dict[Path, list[Atoms]] = {}
+    for i, frame in enumerate(frames):
+        if i in results and frame.source in plan.outputs and len(frame.atoms):
+            contents.setdefault(plan.outputs[frame.source], []).append(results[i].atoms)
+    for path, atoms in contents.items():
+        if path == STDOUT:
+            _print(extxyz(atoms).rstrip("\n"))
+        else:
+            write_atomically(path, extxyz(atoms))
+
+
+def _write_trajectories(
+    frames: list["Frame"], results: dict[int, "Result"], track: list[tuple[int, int, "np.ndarray"]], plan: Plan
+) -> None:
+    """Frames along the way, by structure and then by evaluations, with their energies and forces."""
+    from clusteropt.api import evaluate
+    from clusteropt.files import write_atomically
+    from clusteropt.structures import extxyz
+
+    contents: dict[Path, list[Atoms]] = {}
+    for i, n, positions in sorted(track, key=lambda t: t[:2]):
+        potential = results[i].potential
+        if potential is not None:
+            atoms = frames[i].atoms.copy()
+            atoms.set_positions(positions, apply_constraint=False)
+            atoms.info |= {"structure": frames[i].index, "evaluations": n}
+            contents.setdefault(plan.trajectories[frames[i].source], []).append(atoms)
+    for path, atoms in contents.items():
+        names = {results[i].potential.name for i in results if results[i].potential is not None}  # type: ignore[union-attr]
+        evaluated = evaluate(atoms, names.pop() if len(names) == 1 else None)
+        for kept, given in zip(evaluated, atoms, strict=True):
+            kept.atoms.info["evaluations"] = given.info["evaluations"]
+        write_atomically(path, extxyz([e.atoms for e in evaluated]))
+
+
+def _exit_code(statuses: list[str], unreadable: int) -> ExitCode:
+    if unreadable or "invalid-structure" in statuses:
+        return ExitCode.INPUT
+    return ExitCode.OK if all(s in ("converged", "evaluated") for s in statuses) else ExitCode.NOT_CONVERGED
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator:
+    """A bar on stderr where someone watches; gives a function to call with the number of structures done."""
+    if quiet or total < 2 or not sys.stderr.isatty():
+        yield lambda n: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("structures", total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _complain(message: str) -> None:
+    _say(f"clusteropt: {message}")
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)  # noqa: T201

@@ -1,0 +1,40 @@
+"""Random starting structures."""
+
+import math
+
+import numpy as np
+from ase import Atoms
+from ase.formula import Formula
+
+from clusteropt.clusters import random_positions
+from clusteropt.errors import UsageError
+from clusteropt.potentials import sets
+
+
+def random_starts(formula: str, count: int, seed: int, density: float, potential: str | None = None) -> list[Atoms]:
+    """`count` structures with atoms uniform in a sphere, of `density` atoms per cubed length of the potential.
+
+    Structure k depends on the seed and k alone. Raises UsageError for a formula that is none or has no potential.
+    """
+    symbols = _symbols(formula)
+    elements = tuple(sorted(set(symbols)))
+    chosen = sets.default(elements) if potential is None else sets.load(potential)
+    length = chosen.potential(elements).length
+    radius = length * (len(symbols) / density * 3 / (4 * math.pi)) ** (1 / 3)
+    starts = []
+    for k in range(count):
+        rng = np.random.default_rng([seed, k])
+        atoms = Atoms(symbols, positions=random_positions(rng, len(symbols), radius))
+        atoms.info.update(start=k, seed=seed)
+        starts.append(atoms)
+    return starts
+
+
+def _symbols(formula: str) -> list[str]:
+    try:
+        symbols = Atoms(Formula(formula)).get_chemical_symbols() if formula else []
+    except (ValueError, KeyError):
+        symbols = []
+    if not symbols:
+        raise UsageError(f"'{formula}' is not a chemical formula: write one as Au38, Ag20Cu18 or X38")
+    return symbols
