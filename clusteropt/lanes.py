@@ -82,7 +82,7 @@ def relax_all(
     results: dict[int, Relaxed] = {}
     for (size, _), members in by_size(structures).items():
         mesh = _mesh_for(len(members), size)
-        n_queue = _QUEUE * n_lanes(size) * mesh.size if n_lanes(size) > 1 else mesh.size
+        n_queue = _queue_length(size) * mesh.size
         for first in range(0, len(members), n_queue):
             some = members[first : first + n_queue]
             # dealt out like cards, so that every device has its share when the queue is not full
@@ -92,6 +92,14 @@ def relax_all(
                 if i is not None and relaxed is not None:
                     results[i] = relaxed
     return [results[i] for i in range(len(structures))]
+
+
+def compile_for(structures: list[Structure], task: Task) -> None:
+    """Runs the task on empty lanes, so that its program is there when the structures come."""
+    for (size, _), members in by_size(structures).items():
+        mesh = _mesh_for(len(members), size)
+        n_queue = _queue_length(size) * mesh.size
+        _relax_queue(size, [None] * n_queue, structures, [], task, mesh, None)
 
 
 def _relax_queue(
@@ -159,6 +167,10 @@ def evaluate_all(potential: Potential, structures: list[Structure]) -> list[tupl
     return [results[i] for i in range(len(structures))]
 
 
+def _queue_length(size: int) -> int:
+    return _QUEUE * n_lanes(size) if n_lanes(size) > 1 else 1
+
+
 def _mesh_for(n_structures: int, size: int) -> Mesh:
     """As many devices as there are lanes' worth of structures."""
     return runtime.mesh(min(runtime.n_devices(), -(-n_structures // n_lanes(size))))
@@ -179,14 +191,17 @@ def _rule(potential: Potential, optimizer: str) -> Optimizer:
     return table.make(optimizer, Scale(potential.length, potential.energy))
 
 
-def _on_lanes(mesh: Mesh, function: Callable, *arguments: object) -> object:
-    """`function` of batches (pytrees whose arrays end in lanes or structures), each device working on its own."""
+def _on_lanes(mesh: Mesh, function: Callable, *arguments: object, like: object = None) -> object:
+    """`function` of batches (pytrees whose arrays end in lanes or structures), each device working on its own.
+
+    `like` has the form of the result, where that is known without tracing the function.
+    """
 
     def spec(a: jax.Array) -> PartitionSpec:
         return PartitionSpec(*[None] * (a.ndim - 1), "lanes") if a.ndim else PartitionSpec()
 
     specs = jax.tree.map(spec, arguments)
-    out = jax.tree.map(spec, jax.eval_shape(function, *arguments))
+    out = jax.tree.map(spec, jax.eval_shape(function, *arguments) if like is None else like)
     return jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=out, check_vma=False)(*arguments)
 
 
@@ -239,7 +254,7 @@ def _advance(
     def go(part: Queue) -> Queue:
         return jax.lax.while_loop(unfinished, turn, (jnp.int32(0), part))[1]
 
-    return _on_lanes(mesh, go, queue)  # type: ignore[return-value]
+    return _on_lanes(mesh, go, queue, like=queue)  # type: ignore[return-value]
 
 
 def _fill(queue: Queue, rule: Optimizer) -> Queue:
@@ -283,4 +298,5 @@ def _collect(queue: Queue) -> Queue:
 
 
 def _energies(potential: Potential, clusters: Clusters, *, mesh: Mesh) -> tuple[jax.Array, jax.Array]:
-    return _on_lanes(mesh, partial(energy_and_gradient, potential), clusters)  # type: ignore[return-value]
+    like = (clusters.positions[0], clusters.positions)
+    return _on_lanes(mesh, partial(energy_and_gradient, potential), clusters, like=like)  # type: ignore[return-value]

@@ -6,11 +6,12 @@ that a result does not depend on the company it was computed in.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from clusteropt import lanes
+from clusteropt import lanes, runtime
 from clusteropt.clusters import Structure
 from clusteropt.config import LEVELS, MinimizeSettings
 from clusteropt.errors import InputError
@@ -18,8 +19,9 @@ from clusteropt.potentials.base import CORE, Potential
 from clusteropt.relax import Criterion, Status
 
 BLOCK = 1024  # structures between two reports
-_EXPLORE = {"fmax": 5e-4, "rms": 2e-4}  # in units of energy over length: above the noise of single precision
+_EXPLORE = {"fmax": 2e-4, "rms": 1e-4}  # in units of energy over length: above the noise of single precision
 _EXPLORE_SHARE = 0.8  # of the evaluations allowed
+_FEW = 64  # structures; compiling is felt with so few, and the polishing program is compiled while others explore
 _SAME_PLACE = 1e-6  # distance, in lengths
 _REACH = 3.0  # atoms further apart than this many lengths do not hang together, where no cutoff says so before
 _ROUND_OFF = 1e-9  # by which an energy may seem to rise, in units of the energy scale and per atom
@@ -95,7 +97,10 @@ def _relax(
     share = max(1, int(_EXPLORE_SHARE * settings.max_steps))
     centres = [s.positions.mean(0) if s.cell is None else np.zeros(3) for s in structures]  # far from the origin, digits go
     moved = [s._replace(positions=s.positions - c) for s, c in zip(structures, centres, strict=True)]
-    explored = lanes.relax_all(moved, [share] * len(moved), explore, watch)
+    with ThreadPoolExecutor(1) as second:
+        if len(moved) <= _FEW:
+            second.submit(_in_double, lanes.compile_for, moved, polish)
+        explored = lanes.relax_all(moved, [share] * len(moved), explore, watch)
     usable = [np.isfinite(e.positions).all() and e.status != Status.NON_FINITE for e in explored]
     again = [s._replace(positions=e.positions) if ok else s for s, e, ok in zip(moved, explored, usable, strict=True)]
     left = [max(1, settings.max_steps - e.n_evaluations) for e in explored]
@@ -109,6 +114,12 @@ def _relax(
         p._replace(positions=p.positions + c, n_evaluations=p.n_evaluations + e.n_evaluations)
         for p, e, c in zip(polished, explored, centres, strict=True)
     ]
+
+
+def _in_double(function: Callable, *arguments: object) -> None:
+    """Precision is a setting of the thread."""
+    with runtime.double_precision():
+        function(*arguments)
 
 
 def _judge(
