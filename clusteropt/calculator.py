@@ -2,13 +2,12 @@
 
 from typing import Any, ClassVar
 
-import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, CalculatorSetupError, all_changes
 
-from clusteropt import lanes, runtime
+from clusteropt import runtime
 from clusteropt.errors import ClusterOptError
-from clusteropt.minima import check_cell
+from clusteropt.minima import check_cell, evaluate
 from clusteropt.potentials import sets
 from clusteropt.structures import elements_of, to_structure
 
@@ -37,9 +36,9 @@ class ClusterCalculator(Calculator):
         except ClusterOptError as problem:
             raise CalculatorSetupError(str(problem)) from problem
         with runtime.double_precision():
-            ((energies, forces),) = lanes.evaluate_all(potential, [structure])
-        energy = float(np.sum(energies))
-        self.results = {"energy": energy, "free_energy": energy, "energies": energies, "forces": forces}
+            (value,) = evaluate([structure], potential)
+        energy = float(value.energies.sum())
+        self.results = {"energy": energy, "free_energy": energy, "energies": value.energies, "forces": value.forces}
 
 
 def _without_constraints(atoms: Atoms) -> Atoms:

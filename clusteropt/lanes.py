@@ -18,6 +18,7 @@ from clusteropt.clusters import Clusters, Structure, n_lanes, pack, padded_size
 from clusteropt.optimizers import table
 from clusteropt.optimizers.base import Optimizer, Scale
 from clusteropt.potentials.base import Potential, energy_and_gradient
+from clusteropt.potentials.pairs import cohesion
 
 _QUEUE = 8  # structures in a device's queue, for each of its lanes
 _LOOK = 16  # evaluations between two looks for finished lanes
@@ -151,19 +152,30 @@ def _show(
                 watch(i, int(counts[column]), positions[:, : len(structures[i].positions), column].T)
 
 
-def evaluate_all(potential: Potential, structures: list[Structure]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Energies of the atoms (n_atoms,) and forces (n_atoms, 3) of every structure, in double precision."""
-    results: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+class Evaluation(NamedTuple):
+    """What one structure is, in double precision."""
+
+    energies: np.ndarray  # (n_atoms,), of the atoms
+    forces: np.ndarray  # (n_atoms, 3)
+    coincident: bool  # two atoms are closer than `near`
+    connected: bool  # the atoms hang together by distances below `reach`
+
+
+def evaluate_all(potential: Potential, structures: list[Structure], near: float, reach: float) -> list[Evaluation]:
+    """Energies, forces and cohesion of every structure."""
+    results: dict[int, Evaluation] = {}
     for (size, _), members in by_size(structures).items():
         mesh = _mesh_for(len(members), size)
         n_all = n_lanes(size) * mesh.size
         for first in range(0, len(members), n_all):
             some = members[first : first + n_all]
             batch = pack([structures[i] for i in some] + [None] * (n_all - len(some)), size, np.float64)
-            energies, gradient = (np.asarray(a) for a in _programs()["energies"](potential, batch, mesh=mesh))
+            out = _programs()["evaluate"](potential, batch, near, reach, mesh=mesh)
+            energies, gradient, coincident, connected = (np.asarray(a) for a in out)
             for lane, i in enumerate(some):
                 n = len(structures[i].positions)
-                results[i] = energies[:n, lane].copy(), -gradient[:, :n, lane].T
+                forces = -gradient[:, :n, lane].T
+                results[i] = Evaluation(energies[:n, lane].copy(), forces, bool(coincident[lane]), bool(connected[lane]))
     return [results[i] for i in range(len(structures))]
 
 
@@ -183,7 +195,7 @@ def _programs() -> dict[str, Callable]:
     return {
         "start": jit(_start, static_argnames=("mesh", "optimizer")),
         "advance": jit(_advance, static_argnames=("mesh", "optimizer", "measure", "core"), donate_argnums=1),
-        "energies": jit(_energies, static_argnames="mesh"),
+        "evaluate": jit(_evaluate, static_argnames="mesh"),
     }
 
 
@@ -297,6 +309,11 @@ def _collect(queue: Queue) -> Queue:
     return queue._replace(seats=jnp.where(done, n_queue, queue.seats))
 
 
-def _energies(potential: Potential, clusters: Clusters, *, mesh: Mesh) -> tuple[jax.Array, jax.Array]:
-    like = (clusters.positions[0], clusters.positions)
-    return _on_lanes(mesh, partial(energy_and_gradient, potential), clusters, like=like)  # type: ignore[return-value]
+def _evaluate(
+    potential: Potential, clusters: Clusters, near: jax.Array, reach: jax.Array, *, mesh: Mesh
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    def one_device(clusters: Clusters) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+        return *energy_and_gradient(potential, clusters), *cohesion(clusters, near, reach)
+
+    like = (clusters.positions[0], clusters.positions, clusters.mask[0], clusters.mask[0])
+    return _on_lanes(mesh, one_device, clusters, like=like)  # type: ignore[return-value]

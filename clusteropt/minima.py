@@ -59,31 +59,60 @@ def minimize_structures(
 
     Periodic cells are taken as they are: `check_cell` first.
     """
-    problems = [defect(s, potential) for s in structures]
+    before, problems = _look(structures, potential)
     sound = [i for i, problem in enumerate(problems) if not problem]
-    own = [structures[i] for i in sound]
     show = None if watch is None else (lambda k, n, positions: watch(sound[k], n, positions))
-    started = [_perturbed(s, settings, potential) for s in own]
-    relaxed = _relax(started, potential, settings, show)
-    judged = dict(zip(sound, _judge(own, started, relaxed, potential, settings), strict=True))
-    return [judged.get(i) or _invalid(s, problems[i]) for i, s in enumerate(structures)]
+    given = [structures[i] for i in sound]
+    relaxed = _relax([_perturbed(s, settings, potential) for s in given], potential, settings, show)
+    after = evaluate(ends := _moved(given, relaxed), potential)
+    if not settings.perturb:
+        _descend_again(given, [before[i] for i in sound], relaxed, ends, after, potential, settings)
+    found = {
+        i: _minimum(_verdict(r.status, a, end), end, before[i], a, r.n_evaluations)
+        for i, r, end, a in zip(sound, relaxed, ends, after, strict=True)
+    }
+    return [found[i] if i in found else _invalid(s, problems[i]) for i, s in enumerate(structures)]
 
 
 def evaluate_structures(structures: list[Structure], potential: Potential) -> list[Minimum]:
     """Energies and forces of the structures as they are."""
-    problems = [defect(s, potential) for s in structures]
-    sound = [i for i, problem in enumerate(problems) if not problem]
-    values = dict(zip(sound, lanes.evaluate_all(potential, [structures[i] for i in sound]), strict=True))
-    out = []
-    for i, s in enumerate(structures):
-        if i not in values:
-            out.append(_invalid(s, problems[i]))
-            continue
-        energies, forces = values[i]
-        status = Status.EVALUATED if np.isfinite(forces).all() else Status.NON_FINITE
-        energy = float(energies.sum())
-        out.append(Minimum(status, s.positions, energy, energy, energies, forces, _fmax(forces, s.free), 1))
-    return out
+    values, problems = _look(structures, potential)
+    return [
+        _invalid(s, problem) if problem else _minimum(_verdict(Status.EVALUATED, v, None), s, v, v, 1)
+        for s, problem, v in zip(structures, problems, values, strict=True)
+    ]
+
+
+def evaluate(structures: list[Structure], potential: Potential) -> list[lanes.Evaluation]:
+    """Energies, forces and cohesion, by what this potential calls the same place and hanging together."""
+    reach = min(_REACH * potential.length, potential.cutoff or float("inf"))
+    return lanes.evaluate_all(potential, structures, _SAME_PLACE * potential.length, reach)
+
+
+def _look(structures: list[Structure], potential: Potential) -> tuple[list[lanes.Evaluation], list[str]]:
+    """The structures' energies as given, and what makes some of them unusable (empty for sound ones)."""
+    finite = [bool(np.isfinite(s.positions).all()) for s in structures]
+    parked = [s if ok else s._replace(positions=np.zeros_like(s.positions)) for s, ok in zip(structures, finite, strict=True)]
+    values = evaluate(parked, potential)
+    problems = []
+    for structure, ok, value in zip(structures, finite, values, strict=True):
+        problem = "" if ok else "a coordinate is not a finite number: mend the file"
+        problems.append(f"{_coincidence(structure)}: remove one or move them apart" if ok and value.coincident else problem)
+    return values, problems
+
+
+def _coincidence(structure: Structure) -> str:
+    """Which two atoms are at the same place."""
+    d = structure.positions[:, None] - structure.positions[None]
+    if structure.cell is not None:
+        d -= np.round(d @ np.linalg.inv(structure.cell)) @ structure.cell
+    distances = np.linalg.norm(d, axis=-1) + np.diag([np.inf] * len(d))
+    i, j = sorted(int(k) for k in np.unravel_index(distances.argmin(), distances.shape))
+    return f"atoms {i} and {j} are at the same place"
+
+
+def _moved(structures: list[Structure], relaxed: list[lanes.Relaxed]) -> list[Structure]:
+    return [s._replace(positions=r.positions) for s, r in zip(structures, relaxed, strict=True)]
 
 
 def _relax(
@@ -122,49 +151,52 @@ def _in_double(function: Callable, *arguments: object) -> None:
         function(*arguments)
 
 
-def _judge(
+def _descend_again(
     given: list[Structure],
-    started: list[Structure],
+    before: list[lanes.Evaluation],
     relaxed: list[lanes.Relaxed],
+    ends: list[Structure],
+    after: list[lanes.Evaluation],
     potential: Potential,
     settings: MinimizeSettings,
-) -> list[Minimum]:
-    """Energies before and after, and the final word on each structure."""
-    before = lanes.evaluate_all(potential, given)
-    ends = [s._replace(positions=r.positions) for s, r in zip(given, relaxed, strict=True)]
-    after = lanes.evaluate_all(potential, ends)
-    risen = [
-        i
-        for i, (b, a) in enumerate(zip(before, after, strict=True))
-        if not settings.perturb and a[0].sum() > b[0].sum() + _ROUND_OFF * potential.energy * len(a[0])
-    ]
-    if risen:  # exploring left the valley of the input: go down from it again, in small and exact steps
-        wanted = criterion_for(settings, potential)
-        task = lanes.Task(potential, settings.optimizer, wanted, np.float64)
-        retry = lanes.relax_all([started[i] for i in risen], [settings.max_steps] * len(risen), task)
-        for i, r in zip(risen, retry, strict=True):
-            relaxed[i] = r._replace(n_evaluations=r.n_evaluations + relaxed[i].n_evaluations)
-            ends[i] = given[i]._replace(positions=r.positions)
-            after[i] = lanes.evaluate_all(potential, [ends[i]])[0]
-    return [
-        Minimum(
-            _verdict(r.status, end, forces, potential),
-            end.positions,
-            float(b[0].sum()),
-            float(energies.sum()),
-            energies,
-            forces,
-            _fmax(forces, end.free),
-            r.n_evaluations,
-        )
-        for r, end, b, (energies, forces) in zip(relaxed, ends, before, after, strict=True)
-    ]
+) -> None:
+    """Where exploring left the valley and the energy rose: goes down from the input in double precision alone.
+
+    Changes `relaxed`, `ends` and `after` in place.
+    """
+    allowed = [b.energies.sum() + _ROUND_OFF * potential.energy * len(b.energies) for b in before]
+    risen = [i for i, a in enumerate(after) if not a.energies.sum() <= allowed[i]]
+    if not risen:
+        return
+    task = lanes.Task(potential, settings.optimizer, criterion_for(settings, potential), np.float64)
+    again = lanes.relax_all([given[i] for i in risen], [settings.max_steps] * len(risen), task)
+    moved = _moved([given[i] for i in risen], again)
+    for i, r, end, value in zip(risen, again, moved, evaluate(moved, potential), strict=True):
+        relaxed[i] = r._replace(n_evaluations=r.n_evaluations + relaxed[i].n_evaluations)
+        ends[i], after[i] = end, value
 
 
-def _verdict(status: Status, structure: Structure, forces: np.ndarray, potential: Potential) -> Status:
-    if status == Status.NON_FINITE or not np.isfinite(forces).all():
+def _minimum(
+    status: Status, structure: Structure, before: lanes.Evaluation, after: lanes.Evaluation, n_evaluations: int
+) -> Minimum:
+    return Minimum(
+        status,
+        structure.positions,
+        float(before.energies.sum()),
+        float(after.energies.sum()),
+        after.energies,
+        after.forces,
+        _fmax(after.forces, structure.free),
+        n_evaluations,
+    )
+
+
+def _verdict(status: Status, value: lanes.Evaluation, structure: Structure | None) -> Status:
+    """The last word: what is not finite is nothing else, and a cluster in pieces is no minimum of a cluster."""
+    if status == Status.NON_FINITE or not np.isfinite(value.forces).all():
         return Status.NON_FINITE
-    return Status.FRAGMENTED if n_fragments(structure, potential) > 1 else status
+    cluster = structure is not None and structure.cell is None
+    return Status.FRAGMENTED if cluster and not value.connected else status
 
 
 def _invalid(structure: Structure, problem: str) -> Minimum:
@@ -183,16 +215,6 @@ def _perturbed(structure: Structure, settings: MinimizeSettings, potential: Pote
     rng = np.random.default_rng([settings.seed, structure.content_hash()])
     shift = rng.uniform(-1, 1, structure.positions.shape) * settings.perturb / np.sqrt(3)
     return structure._replace(positions=structure.positions + np.where(structure.free[:, None], shift, 0))
-
-
-def defect(structure: Structure, potential: Potential) -> str:
-    """What makes the structure unusable, and the cure; empty for a sound one."""
-    if not np.isfinite(structure.positions).all():
-        return "a coordinate is not a finite number: mend the file"
-    i, j, distance = _nearest(structure, _SAME_PLACE * potential.length)
-    if j >= 0:
-        return f"atoms {i} and {j} are at the same place (distance {distance:.1e}): remove one or move them apart"
-    return ""
 
 
 def check_cell(cell: np.ndarray, potential: Potential) -> None:
@@ -221,37 +243,3 @@ def typical_distance(positions: np.ndarray) -> float:
     if len(positions) < 2 or not np.isfinite(positions).all():
         return 0.0
     return float(np.median(cKDTree(positions).query(positions, 2)[0][:, 1]))
-
-
-def _nearest(structure: Structure, within: float) -> tuple[int, int, float]:
-    """The nearest two atoms and their distance, if it is at most `within`; else (-1, -1, inf)."""
-    from scipy.spatial import cKDTree
-
-    if len(structure.positions) < 2:
-        return -1, -1, float("inf")
-    if structure.cell is None:
-        distances, neighbours = cKDTree(structure.positions).query(structure.positions, 2)
-        i = int(distances[:, 1].argmin())
-        j, distance = int(neighbours[i, neighbours[i] != i][0]), float(distances[i, 1])
-    else:
-        from ase.geometry import get_distances
-
-        table = get_distances(structure.positions, cell=structure.cell, pbc=True)[1] + np.diag([np.inf] * len(structure.positions))
-        i, j = (int(k) for k in np.unravel_index(table.argmin(), table.shape))
-        distance = float(table[i, j])
-    return (min(i, j), max(i, j), distance) if distance <= within else (-1, -1, float("inf"))
-
-
-def n_fragments(structure: Structure, potential: Potential) -> int:
-    """How many parts the atoms form that are out of each other's reach; a periodic structure counts as one."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
-
-    n = len(structure.positions)
-    if structure.cell is not None or n < 2:
-        return 1
-    reach = min(_REACH * potential.length, potential.cutoff or float("inf"))
-    pairs = cKDTree(structure.positions).query_pairs(reach, output_type="ndarray")
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    return int(connected_components(graph, directed=False)[0])

@@ -129,8 +129,10 @@ def versions() -> dict[str, str]:
     """The versions that a bug report needs."""
     from importlib.metadata import version
 
-    packages = ("clusteropt", "jax", "jaxlib", "numpy", "ase", "h5py", "optax", "typer", "rich")
-    return {"python": sys.version.split()[0]} | {name: version(name) for name in packages}
+    from clusteropt import __version__
+
+    packages = ("jax", "jaxlib", "numpy", "ase", "h5py", "optax", "typer", "rich")
+    return {"clusteropt": __version__, "python": sys.version.split()[0]} | {name: version(name) for name in packages}
 
 
 def compiles_correctly() -> bool:

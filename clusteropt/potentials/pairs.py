@@ -75,6 +75,31 @@ def _separated(clusters: Clusters) -> tuple[Array, Array, Array]:
     return jnp.where(clusters.mask, x, parking), jnp.where(clusters.mask, y, 0), jnp.where(clusters.mask, z, 0)
 
 
+def cohesion(clusters: Clusters, near: Array, reach: Array) -> tuple[Array, Array]:
+    """Whether any two atoms are closer than `near`, and whether all atoms hang together by distances below `reach`.
+
+    Both (n_clusters,) bool. From the first atom on, neighbours of reached atoms are reached, until nothing changes.
+    """
+    dtype = clusters.positions.dtype
+
+    def close(pair: Pair) -> tuple[Array, ...]:
+        return ((pair.r2 < near * near).astype(dtype),)
+
+    def touched(pair: Pair) -> tuple[Array, ...]:
+        return (jnp.where(pair.r2 < reach * reach, pair.there[0], 0),)
+
+    def spread(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        reached = carry[1]
+        (sums,) = neighbour_sums(clusters, (reached,), 1, touched)
+        new = jnp.where(clusters.mask & (sums > 0), jnp.ones((), dtype), reached)
+        return (new > reached).any(), new
+
+    first = jnp.zeros(clusters.mask.shape, dtype).at[0].set(1)
+    _, reached = jax.lax.while_loop(lambda carry: carry[0], spread, (jnp.array(True), first))
+    (n_close,) = neighbour_sums(clusters, (), 1, close)
+    return ((n_close > 0) & clusters.mask).any(0), ((reached > 0) | ~clusters.mask).all(0)
+
+
 def minimum_image(d: tuple[Array, ...], cell: Array) -> tuple[Array, ...]:
     """The displacement to the nearest periodic image; exact up to half the smallest perpendicular height of the cell."""
     a, b, c = cell[0], cell[1], cell[2]
