@@ -16,7 +16,37 @@ import numpy as np
 Array: TypeAlias = jax.Array | np.ndarray
 
 # Padded sizes: every size to 8, then steps of about a sixth, through the magic sizes 13, 38, 55, 75, 147, 309, 561.
-_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 13, 16, 19, 23, 27, 32, 38, 45, 55, 64, 75, 88, 102, 122, 147, 172, 200, 236, 270, 309)
+_SIZES = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    10,
+    13,
+    16,
+    19,
+    23,
+    27,
+    32,
+    38,
+    45,
+    55,
+    64,
+    75,
+    88,
+    102,
+    122,
+    147,
+    172,
+    200,
+    236,
+    270,
+    309,
+)
 _SIZES += (360, 420, 490, 561, 650, 760, 880, 1000)
 # (largest padded size, lanes): 64 lanes while planes and history stay in a core's own caches; one lane, vectors along the
 # atoms, where a lone structure would otherwise pay for many. Between 2 and 16 lanes the loops do not vectorize (measured).

@@ -73,7 +73,11 @@ def _from_file(kind: type, path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a TOML file: {problem}") from problem
     except OSError as problem:
         raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
-    known = {field.name: type(field.default) for field in fields(kind)} | {"potential": str, "fmax": float, "rms": float}
+    known = {field.name: type(field.default) for field in fields(kind)} | {
+        "potential": str,
+        "fmax": float,
+        "rms": float,
+    }
     for key, value in data.items():
         if key not in known:
             raise InputError(f"{path}: unknown key '{key}'; {suggest(key, tuple(known))}")

@@ -34,4 +34,6 @@ def write_atomically(path: Path, text: str) -> None:
     except OSError as problem:
         with suppress(OSError):
             temporary.unlink()
-        raise ClusterOptError(f"{path}: cannot be written: {problem.strerror}: make room or choose another --out") from None
+        raise ClusterOptError(
+            f"{path}: cannot be written: {problem.strerror}: make room or choose another --out"
+        ) from None

@@ -21,7 +21,7 @@ from clusteropt.potentials.base import Potential, energy_and_gradient
 from clusteropt.potentials.pairs import cohesion
 
 _QUEUE = 8  # structures in a device's queue, for each of its lanes
-_LOOK = 16  # evaluations between two looks for finished lanes
+_LOOK = 8
 _WATCH = 10  # evaluations between two calls of an observer
 _PAIRS = 4e9  # pair terms between two returns to the host, which hears signals only then
 
@@ -89,7 +89,9 @@ def relax_all(
             # dealt out like cards, so that every device has its share when the queue is not full
             order = np.arange(n_queue).reshape(-1, mesh.size).T.ravel()
             seated = [some[k] if k < len(some) else None for k in order]
-            for i, relaxed in zip(seated, _relax_queue(size, seated, structures, limits, task, mesh, watch), strict=True):
+            for i, relaxed in zip(
+                seated, _relax_queue(size, seated, structures, limits, task, mesh, watch), strict=True
+            ):
                 if i is not None and relaxed is not None:
                     results[i] = relaxed
     return [results[i] for i in range(len(structures))]
@@ -175,7 +177,9 @@ def evaluate_all(potential: Potential, structures: list[Structure], near: float,
             for lane, i in enumerate(some):
                 n = len(structures[i].positions)
                 forces = -gradient[:, :n, lane].T
-                results[i] = Evaluation(energies[:n, lane].copy(), forces, bool(coincident[lane]), bool(connected[lane]))
+                results[i] = Evaluation(
+                    energies[:n, lane].copy(), forces, bool(coincident[lane]), bool(connected[lane])
+                )
     return [results[i] for i in range(len(structures))]
 
 
@@ -296,7 +300,9 @@ def _collect(queue: Queue) -> Queue:
             pairs = [(queue.positions, run.clusters.positions), (queue.status, run.status)]
             pairs += [(queue.n_evaluations, run.n_evaluations), (queue.force, run.force)]
             new = [
-                jax.lax.dynamic_update_index_in_dim(whole, jnp.take(part, lane, axis=-1), queue.seats[lane], whole.ndim - 1)
+                jax.lax.dynamic_update_index_in_dim(
+                    whole, jnp.take(part, lane, axis=-1), queue.seats[lane], whole.ndim - 1
+                )
                 for whole, part in pairs
             ]
             return queue._replace(positions=new[0], status=new[1], n_evaluations=new[2], force=new[3])

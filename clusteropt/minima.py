@@ -92,12 +92,16 @@ def evaluate(structures: list[Structure], potential: Potential) -> list[lanes.Ev
 def _look(structures: list[Structure], potential: Potential) -> tuple[list[lanes.Evaluation], list[str]]:
     """The structures' energies as given, and what makes some of them unusable (empty for sound ones)."""
     finite = [bool(np.isfinite(s.positions).all()) for s in structures]
-    parked = [s if ok else s._replace(positions=np.zeros_like(s.positions)) for s, ok in zip(structures, finite, strict=True)]
+    parked = [
+        s if ok else s._replace(positions=np.zeros_like(s.positions)) for s, ok in zip(structures, finite, strict=True)
+    ]
     values = evaluate(parked, potential)
     problems = []
     for structure, ok, value in zip(structures, finite, values, strict=True):
         problem = "" if ok else "a coordinate is not a finite number: mend the file"
-        problems.append(f"{_coincidence(structure)}: remove one or move them apart" if ok and value.coincident else problem)
+        problems.append(
+            f"{_coincidence(structure)}: remove one or move them apart" if ok and value.coincident else problem
+        )
     return values, problems
 
 
@@ -124,7 +128,9 @@ def _relax(
     explore = lanes.Task(potential, settings.optimizer, first, np.float32, CORE * potential.length)
     polish = lanes.Task(potential, settings.optimizer, wanted, np.float64)
     share = max(1, int(_EXPLORE_SHARE * settings.max_steps))
-    centres = [s.positions.mean(0) if s.cell is None else np.zeros(3) for s in structures]  # far from the origin, digits go
+    centres = [
+        s.positions.mean(0) if s.cell is None else np.zeros(3) for s in structures
+    ]  # far from the origin, digits go
     moved = [s._replace(positions=s.positions - c) for s, c in zip(structures, centres, strict=True)]
     with ThreadPoolExecutor(1) as second:
         if len(moved) <= _FEW:

@@ -117,7 +117,9 @@ def _compute(
 
     results: dict[int, Result] = {}
     track: list[tuple[int, int, np.ndarray]] = []
-    watch: Watch | None = (lambda i, n, positions: track.append((i, n, positions.copy()))) if plan.trajectories else None
+    watch: Watch | None = (
+        (lambda i, n, positions: track.append((i, n, positions.copy()))) if plan.trajectories else None
+    )
     announced: set[str] = set()
     try:
         with _progress(len(frames), quiet) as step:
@@ -147,7 +149,9 @@ def _announce(
             from clusteropt.minima import criterion_for
 
             criterion = criterion_for(settings, potential)
-            _say(f"converged at {criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}, by {settings.optimizer}")
+            _say(
+                f"converged at {criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}, by {settings.optimizer}"
+            )
     if frame.source not in announced:
         announced.add(frame.source)
         from clusteropt.minima import typical_distance

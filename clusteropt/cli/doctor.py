@@ -11,7 +11,9 @@ from clusteropt.errors import ExitCode
 def doctor(
     threads: Threads = None,
     json: Json = False,
-    clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Delete the cache of compiled programs first.")] = False,
+    clear_cache: Annotated[
+        bool, typer.Option("--clear-cache", help="Delete the cache of compiled programs first.")
+    ] = False,
 ) -> None:
     """Versions, devices, cores, compilation cache, and a self-test that catches a jax that computes wrong numbers."""
     from clusteropt import runtime

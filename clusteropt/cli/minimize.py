@@ -12,7 +12,8 @@ def minimize(
     files: Files,
     potential: PotentialName = None,
     optimizer: Annotated[
-        str | None, typer.Option(help="lbfgs, fire or gradient-descent. [dim]\\[default: lbfgs][/dim]", show_default=False)
+        str | None,
+        typer.Option(help="lbfgs, fire or gradient-descent. [dim]\\[default: lbfgs][/dim]", show_default=False),
     ] = None,
     opt: Annotated[
         str | None,
@@ -24,28 +25,49 @@ def minimize(
     ] = None,
     fmax: Annotated[
         float | None,
-        typer.Option(help="Converged when no force is larger; force unit of the potential, eV/angstrom or epsilon/sigma.", show_default=False),
+        typer.Option(
+            help="Converged when no force is larger; force unit of the potential, eV/angstrom or epsilon/sigma.",
+            show_default=False,
+        ),
     ] = None,
     rms: Annotated[
         float | None,
-        typer.Option(help="Converged when the root mean square of all force components is smaller; same unit as fmax.", show_default=False),
+        typer.Option(
+            help="Converged when the root mean square of all force components is smaller; same unit as fmax.",
+            show_default=False,
+        ),
     ] = None,
     max_steps: Annotated[
         int | None,
-        typer.Option(help="Evaluations of energy and forces allowed per structure. [dim]\\[default: 20000][/dim]", show_default=False),
+        typer.Option(
+            help="Evaluations of energy and forces allowed per structure. [dim]\\[default: 20000][/dim]",
+            show_default=False,
+        ),
     ] = None,
     perturb: Annotated[
         float | None,
-        typer.Option(help="First move every atom at random by up to this distance (angstrom or sigma), to leave saddle points. [dim]\\[default: 0][/dim]", show_default=False),
+        typer.Option(
+            help="First move every atom at random by up to this distance (angstrom or sigma), to leave saddle points. [dim]\\[default: 0][/dim]",
+            show_default=False,
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the random displacements; no unit. [dim]\\[default: 0][/dim]", show_default=False)] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Of the random displacements; no unit. [dim]\\[default: 0][/dim]", show_default=False),
+    ] = None,
     out: Out = None,
     save_trajectory: Annotated[
-        bool, typer.Option("--save-trajectory", help="Write <stem>.trajectory.xyz: positions and energies every 10 evaluations.")
+        bool,
+        typer.Option(
+            "--save-trajectory", help="Write <stem>.trajectory.xyz: positions and energies every 10 evaluations."
+        ),
     ] = False,
     threads: Threads = None,
     config: Annotated[
-        Path | None, typer.Option(help="TOML file with any of the options from potential to seed; the command line wins.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="TOML file with any of the options from potential to seed; the command line wins.", show_default=False
+        ),
     ] = None,
     force: Force = False,
     json: Json = False,

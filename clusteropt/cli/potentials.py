@@ -7,7 +7,9 @@ import typer
 
 from clusteropt.cli.options import Json, emit
 
-app = typer.Typer(help="The shipped parameter sets, and checks of your own.", no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(
+    help="The shipped parameter sets, and checks of your own.", no_args_is_help=True, rich_markup_mode="rich"
+)
 
 
 @app.command("list")
@@ -30,12 +32,21 @@ def list_sets(json: Json = False) -> None:
         table.add_column(column, overflow="fold")
     for r in records:
         source = f"DOUBTFUL: {r['doubtful']}" if r["doubtful"] else r["source"]
-        table.add_row(r["name"], r["form"], " ".join(r["elements"]), " ".join(r["default_for"]), " ".join(r["units"].values()), source)
+        table.add_row(
+            r["name"],
+            r["form"],
+            " ".join(r["elements"]),
+            " ".join(r["default_for"]),
+            " ".join(r["units"].values()),
+            source,
+        )
     show(table)
 
 
 @app.command("show")
-def show_set(name: Annotated[str, typer.Argument(help="Name of a set, or path of a TOML file.", show_default=False)]) -> None:
+def show_set(
+    name: Annotated[str, typer.Argument(help="Name of a set, or path of a TOML file.", show_default=False)],
+) -> None:
     """One parameter set as its TOML file: numbers, units, source, and what to know about it."""
     from clusteropt.potentials import sets
 
@@ -43,7 +54,9 @@ def show_set(name: Annotated[str, typer.Argument(help="Name of a set, or path of
 
 
 @app.command("check")
-def check(file: Annotated[Path, typer.Argument(help="TOML file with a parameter set of your own.", show_default=False)]) -> None:
+def check(
+    file: Annotated[Path, typer.Argument(help="TOML file with a parameter set of your own.", show_default=False)],
+) -> None:
     """Check a parameter file; `clusteropt minimize --potential FILE.toml` then uses it."""
     from clusteropt.errors import InputError
     from clusteropt.potentials import sets
@@ -55,4 +68,6 @@ def check(file: Annotated[Path, typer.Argument(help="TOML file with a parameter 
     for element in chosen.elements:
         potential = chosen.potential((element,))
         units = potential.energy_unit, potential.length_unit
-        emit(f"  {element}: pair energy scale {potential.energy:.6g} {units[0]}, pair length scale {potential.length:.6g} {units[1]}")
+        emit(
+            f"  {element}: pair energy scale {potential.energy:.6g} {units[0]}, pair length scale {potential.length:.6g} {units[1]}"
+        )

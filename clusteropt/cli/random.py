@@ -8,11 +8,21 @@ from clusteropt.cli.options import Force, Out, PotentialName, emit, say
 
 
 def random(
-    formula: Annotated[str, typer.Argument(help="Chemical formula, as Au38, Ag20Cu18, X38 (Lennard-Jones in reduced units).", show_default=False)],
+    formula: Annotated[
+        str,
+        typer.Argument(
+            help="Chemical formula, as Au38, Ag20Cu18, X38 (Lennard-Jones in reduced units).", show_default=False
+        ),
+    ],
     count: Annotated[int, typer.Option(help="Number of structures.", min=1)] = 1,
-    seed: Annotated[int, typer.Option(help="Of the random numbers; structure k of a seed is the same for any count.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of the random numbers; structure k of a seed is the same for any count.", min=0)
+    ] = 0,
     density: Annotated[
-        float, typer.Option(help="Atoms in a cube of the potential's nearest-neighbour distance; 1.4 is a close-packed solid.", min=1e-6)
+        float,
+        typer.Option(
+            help="Atoms in a cube of the potential's nearest-neighbour distance; 1.4 is a close-packed solid.", min=1e-6
+        ),
     ] = 0.34,
     potential: PotentialName = None,
     out: Out = None,

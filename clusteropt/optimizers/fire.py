@@ -30,7 +30,9 @@ def fire(scale: Scale) -> Optimizer:
 
     def init(positions: Array) -> FireState:
         lanes = jnp.zeros(positions.shape[-1], positions.dtype)
-        return FireState(jnp.zeros_like(positions), lanes + _FIRST_DT * time, lanes + _ALPHA, jnp.zeros_like(lanes, jnp.int32))
+        return FireState(
+            jnp.zeros_like(positions), lanes + _FIRST_DT * time, lanes + _ALPHA, jnp.zeros_like(lanes, jnp.int32)
+        )
 
     def update(gradient: Array, state: FireState, positions: Array) -> tuple[Array, FireState]:
         slope, speed2, force2 = over_atoms(lambda g, v: (dot(g, v), dot(v, v), dot(g, g)), gradient, state.velocity)

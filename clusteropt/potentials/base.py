@@ -8,7 +8,7 @@ from jax import Array
 
 from clusteropt.clusters import Clusters
 
-CORE = 0.6  # of the potential's length: below this distance the exploring potential is softened
+CORE = 0.7  # of the potential's length: below this distance the exploring potential is softened
 
 
 @jax.tree_util.register_dataclass

@@ -127,7 +127,9 @@ def _field(angular: Array, c: Array, moments: list, s: int, species: Array) -> l
         factor = c * c if k == 0 else (-2 * c if k < 4 else 1)
         total = jnp.zeros_like(moments[0][0])
         for b in range(n_species):
-            strength = angular[0, 0, 0] if n_species == 1 else _pick([angular[a, s, b] for a in range(n_species)], species)
+            strength = (
+                angular[0, 0, 0] if n_species == 1 else _pick([angular[a, s, b] for a in range(n_species)], species)
+            )
             total = total + strength * factor * moments[b][k]
         out.append(total)
     return out
