@@ -23,7 +23,7 @@ class Result:
     """What became of one structure. Energies, forces and lengths in the units of the potential."""
 
     atoms: Atoms  # at the minimum, with energy and forces attached; as given where status is 'invalid-structure'
-    status: str  # 'converged', 'not-converged', 'non-finite', 'fragmented', 'invalid-structure'; 'evaluated' where nothing was to move
+    status: str  # a label of `relax.Status`: 'converged', 'not-converged', 'fragmented', ...
     potential: Potential | None  # None where none was found
     energy_before: float
     energy: float
@@ -44,12 +44,31 @@ class Result:
 
 
 @overload
-def minimize(structures: Atoms, potential: str | None = ..., *, optimizer: str = ..., opt: str = ..., fmax: float | None = ...,
-             rms: float | None = ..., max_steps: int = ..., perturb: float = ..., seed: int = ...) -> Result: ...  # fmt: skip
+def minimize(
+    structures: Atoms,
+    potential: str | None = ...,
+    *,
+    optimizer: str = ...,
+    opt: str = ...,
+    fmax: float | None = ...,
+    rms: float | None = ...,
+    max_steps: int = ...,
+    perturb: float = ...,
+    seed: int = ...,
+) -> Result: ...
 @overload
-def minimize(structures: Sequence[Atoms], potential: str | None = ..., *, optimizer: str = ..., opt: str = ...,
-             fmax: float | None = ..., rms: float | None = ..., max_steps: int = ..., perturb: float = ...,
-             seed: int = ...) -> list[Result]: ...  # fmt: skip
+def minimize(
+    structures: Sequence[Atoms],
+    potential: str | None = ...,
+    *,
+    optimizer: str = ...,
+    opt: str = ...,
+    fmax: float | None = ...,
+    rms: float | None = ...,
+    max_steps: int = ...,
+    perturb: float = ...,
+    seed: int = ...,
+) -> list[Result]: ...
 def minimize(
     structures: Atoms | Sequence[Atoms],
     potential: str | None = None,

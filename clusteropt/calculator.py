@@ -1,6 +1,6 @@
 """An ASE calculator for every potential: a door to ASE's optimizers, dynamics and databases, about a millisecond a step."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, CalculatorSetupError, all_changes
@@ -15,8 +15,8 @@ from clusteropt.structures import elements_of, to_structure
 class ClusterCalculator(Calculator):
     """Energies (eV or epsilon) and forces of a parameter set, by name or path of a TOML file; None: the elements' default."""
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces"]
-    ignored_changes: ClassVar[set[str]] = {"initial_magmoms", "initial_charges"}
+    implemented_properties = ["energy", "free_energy", "energies", "forces"]  # noqa: RUF012  ASE's own convention
+    ignored_changes = {"initial_magmoms", "initial_charges"}  # noqa: RUF012
 
     def __init__(self, potential: str | None = None) -> None:
         super().__init__(potential=potential)

@@ -8,12 +8,10 @@ number of atoms, and the number of lanes from the padded size.
 import hashlib
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-import jax
 import numpy as np
-
-Array: TypeAlias = jax.Array | np.ndarray
+from jax import Array
 
 # Padded sizes: every size to 8, then steps of about a sixth, through the magic sizes 13, 38, 55, 75, 147, 309, 561.
 _SIZES = (
@@ -113,7 +111,7 @@ def pack(structures: Sequence[Structure | None], size: int, dtype: np.dtype | ty
     if cell is not None:
         for lane, structure in filled:
             cell[:, :, lane] = structure.cell
-    return Clusters(positions, species, mask, free, cell)
+    return Clusters(positions, species, mask, free, cell)  # type: ignore[arg-type]  numpy; jitted functions take either
 
 
 def random_positions(rng: np.random.Generator, n_atoms: int, radius: float) -> np.ndarray:

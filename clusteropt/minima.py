@@ -244,8 +244,8 @@ def check_cell(cell: np.ndarray, potential: Potential) -> None:
 
 def typical_distance(positions: np.ndarray) -> float:
     """The median distance to the nearest neighbour; zero for one atom or for coordinates that are no numbers."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     if len(positions) < 2 or not np.isfinite(positions).all():
         return 0.0
-    return float(np.median(cKDTree(positions).query(positions, 2)[0][:, 1]))
+    return float(np.median(KDTree(positions).query(positions, 2)[0][:, 1]))

@@ -42,7 +42,8 @@ def read(spec: str) -> list[Frame]:
     Raises InputError naming the file, the problem and the cure.
     """
     from ase.io import read as ase_read
-    from ase.io.formats import UnknownFileTypeError, parse_filename, string2index
+    from ase.io.formats import UnknownFileTypeError, parse_filename
+    from ase.utils import string2index
 
     name, index = (spec, None) if spec == STDIN or Path(spec).exists() else parse_filename(spec)
     if index is None:
@@ -63,7 +64,7 @@ def read(spec: str) -> list[Frame]:
     finally:
         if spec == STDIN:
             path.unlink(missing_ok=True)
-    frames = list(frames)
+    frames = [atoms for atoms in frames if isinstance(atoms, Atoms)]
     if not isinstance(chosen, slice):
         if not -len(frames) <= int(chosen) < len(frames):
             raise InputError(f"{spec}: the file has {len(frames)} frames: choose an index from 0 to {len(frames) - 1}")

@@ -69,5 +69,5 @@ def check(
         potential = chosen.potential((element,))
         units = potential.energy_unit, potential.length_unit
         emit(
-            f"  {element}: pair energy scale {potential.energy:.6g} {units[0]}, pair length scale {potential.length:.6g} {units[1]}"
+            f"  {element}: energy scale {potential.energy:.6g} {units[0]}, length scale {potential.length:.6g} {units[1]}"
         )

@@ -67,7 +67,8 @@ def shortening(longest_squared: Array, limit: float) -> Array:
 
 def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
     """An elementwise optax optimizer (adam, rmsprop, ...), with counters of its own for every lane."""
-    lanes = {"in_axes": -1, "out_axes": -1}
-    init = jax.vmap(transformation.init, **lanes)
-    update = jax.vmap(lambda gradient, state, positions: transformation.update(gradient, state, positions), **lanes)
-    return Optimizer(init, update)
+
+    def one(gradient: Array, state: State, positions: Array) -> tuple[Any, State]:
+        return transformation.update(gradient, state, positions)
+
+    return Optimizer(jax.vmap(transformation.init, -1, -1), jax.vmap(one, -1, -1))

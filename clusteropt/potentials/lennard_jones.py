@@ -28,11 +28,10 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
 
     def terms(pair: Pair) -> tuple[Array, ...]:
         r2 = jnp.maximum(pair.r2, core2) if core else pair.r2
-        if one_species:
-            i2 = 1 / r2
-        else:
+        depth, own_r_min2 = 1, 1
+        if not one_species:
             depth, own_r_min2 = (lookup(table, pair.here[0], pair.there[0]) for table in (epsilon, r_min2))
-            i2 = own_r_min2 / r2
+        i2 = own_r_min2 / r2
         i6 = i2 * i2 * i2
         energy, slope = i6 * (i6 - 2), i6 * i2 * (1 - i6)  # slope: dE/d(r^2) over 6 epsilon / r_min^2
         if not one_species:

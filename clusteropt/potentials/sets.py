@@ -12,8 +12,9 @@ A file names its form, elements, units and source, and gives the numbers:
     A = 0.2061       # eV
     ...
 
-Optional: `default_for`, the elements ("Au") and mixtures ("Ag-Au") that the set serves when no potential is named; `doubtful`,
-why the set should not be trusted; `notes`; `mixing = "lorentz-berthelot"` (Lennard-Jones). Stillinger-Weber has `[triples.Si-Si-Si]` as well.
+Optional: `default_for`, the elements ("Au") and mixtures ("Ag-Au") that the set serves when no potential is named;
+`doubtful`, why the set should not be trusted; `notes`; for Lennard-Jones `mixing = "lorentz-berthelot"`, `onset` and
+`cutoff`. Stillinger-Weber has `[triples.Si-Si-Si]` as well.
 """
 
 import math
