@@ -37,7 +37,7 @@ class ClusterCalculator(Calculator):
             raise CalculatorSetupError(str(problem)) from problem
         with runtime.double_precision():
             (value,) = evaluate([structure], potential)
-        energy = float(value.energies.sum())
+        energy = value.energy
         self.results = {"energy": energy, "free_energy": energy, "energies": value.energies, "forces": value.forces}
 
 

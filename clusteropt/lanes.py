@@ -16,7 +16,7 @@ from jax.sharding import Mesh, PartitionSpec
 from clusteropt import relax, runtime
 from clusteropt.clusters import Clusters, Structure, n_lanes, pack, padded_size
 from clusteropt.optimizers import table
-from clusteropt.optimizers.base import Optimizer, Scale
+from clusteropt.optimizers.base import Optimizer, Scale, over_atoms
 from clusteropt.potentials.base import Potential, energy_and_gradient
 from clusteropt.potentials.pairs import cohesion
 
@@ -157,8 +157,10 @@ def _show(
 class Evaluation(NamedTuple):
     """What one structure is, in double precision."""
 
+    energy: float
     energies: np.ndarray  # (n_atoms,), of the atoms
     forces: np.ndarray  # (n_atoms, 3)
+    fmax: float  # the longest force on a free atom
     coincident: bool  # two atoms are closer than `near`
     connected: bool  # the atoms hang together by distances below `reach`
 
@@ -172,13 +174,13 @@ def evaluate_all(potential: Potential, structures: list[Structure], near: float,
         for first in range(0, len(members), n_all):
             some = members[first : first + n_all]
             batch = pack([structures[i] for i in some] + [None] * (n_all - len(some)), size, np.float64)
-            out = _programs()["evaluate"](potential, batch, near, reach, mesh=mesh)
-            energies, gradient, coincident, connected = (np.asarray(a) for a in out)
+            energies, gradient, *scalars = _programs()["evaluate"](potential, batch, near, reach, mesh=mesh)
+            energies, forces = np.asarray(energies).T.copy(), -np.asarray(gradient).T
+            energy, fmax, coincident, connected = (np.asarray(a).tolist() for a in scalars)
             for lane, i in enumerate(some):
                 n = len(structures[i].positions)
-                forces = -gradient[:, :n, lane].T
                 results[i] = Evaluation(
-                    energies[:n, lane].copy(), forces, bool(coincident[lane]), bool(connected[lane])
+                    energy[lane], energies[lane, :n], forces[lane, :n], fmax[lane], coincident[lane], connected[lane]
                 )
     return [results[i] for i in range(len(structures))]
 
@@ -317,9 +319,15 @@ def _collect(queue: Queue) -> Queue:
 
 def _evaluate(
     potential: Potential, clusters: Clusters, near: jax.Array, reach: jax.Array, *, mesh: Mesh
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    def one_device(clusters: Clusters) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-        return *energy_and_gradient(potential, clusters), *cohesion(clusters, near, reach)
+) -> tuple[jax.Array, ...]:
+    """Energies of the atoms, gradient, energy, fmax, and whether atoms coincide and hang together."""
 
-    like = (clusters.positions[0], clusters.positions, clusters.mask[0], clusters.mask[0])
+    def one_device(clusters: Clusters) -> tuple[jax.Array, ...]:
+        energies, gradient = energy_and_gradient(potential, clusters)
+        (energy,) = over_atoms(lambda e: (e,), energies)
+        fmax = relax.measure("fmax", jnp.where(clusters.free, gradient, 0), clusters.free)
+        return energies, gradient, energy, fmax, *cohesion(clusters, near, reach)
+
+    lanes = clusters.mask[0]
+    like = (clusters.positions[0], clusters.positions, lanes, lanes, lanes, lanes)
     return _on_lanes(mesh, one_device, clusters, like=like)  # type: ignore[return-value]

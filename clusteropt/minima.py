@@ -5,6 +5,7 @@ potential in double precision to the tolerance asked for, and only its word coun
 that a result does not depend on the company it was computed in.
 """
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def evaluate(structures: list[Structure], potential: Potential) -> list[lanes.Ev
 
 def _look(structures: list[Structure], potential: Potential) -> tuple[list[lanes.Evaluation], list[str]]:
     """The structures' energies as given, and what makes some of them unusable (empty for sound ones)."""
-    finite = [bool(np.isfinite(s.positions).all()) for s in structures]
+    finite = [math.isfinite(s.positions.sum()) for s in structures]
     parked = [
         s if ok else s._replace(positions=np.zeros_like(s.positions)) for s, ok in zip(structures, finite, strict=True)
     ]
@@ -116,39 +117,48 @@ def _coincidence(structure: Structure) -> str:
 
 
 def _moved(structures: list[Structure], relaxed: list[lanes.Relaxed]) -> list[Structure]:
-    return [s._replace(positions=r.positions) for s, r in zip(structures, relaxed, strict=True)]
+    """The structures where they came to rest; fixed atoms exactly where they were."""
+    if not structures or np.concatenate([s.free for s in structures]).all():
+        return [s._replace(positions=r.positions) for s, r in zip(structures, relaxed, strict=True)]
+    return [
+        s._replace(positions=np.where(s.free[:, None], r.positions, s.positions))
+        for s, r in zip(structures, relaxed, strict=True)
+    ]
 
 
 def _relax(
     structures: list[Structure], potential: Potential, settings: MinimizeSettings, watch: Watch | None
 ) -> list[lanes.Relaxed]:
+    """Explores, then polishes. Clusters are shifted towards the origin meanwhile: far from it, single precision is coarse."""
     wanted = criterion_for(settings, potential)
     coarse = _EXPLORE[wanted.measure] * potential.energy / potential.length
     first = Criterion(wanted.measure, max(wanted.tolerance, coarse))  # type: ignore[type-var]
     explore = lanes.Task(potential, settings.optimizer, first, np.float32, CORE * potential.length)
     polish = lanes.Task(potential, settings.optimizer, wanted, np.float64)
     share = max(1, int(_EXPLORE_SHARE * settings.max_steps))
-    centres = [
-        s.positions.mean(0) if s.cell is None else np.zeros(3) for s in structures
-    ]  # far from the origin, digits go
-    moved = [s._replace(positions=s.positions - c) for s, c in zip(structures, centres, strict=True)]
+    shifts = [s.positions[0] if s.cell is None else np.zeros(3) for s in structures]
+    near = [s._replace(positions=s.positions - shift) for s, shift in zip(structures, shifts, strict=True)]
     with ThreadPoolExecutor(1) as second:
-        if len(moved) <= _FEW:
-            second.submit(_in_double, lanes.compile_for, moved, polish)
-        explored = lanes.relax_all(moved, [share] * len(moved), explore, watch)
-    usable = [np.isfinite(e.positions).all() and e.status != Status.NON_FINITE for e in explored]
-    again = [s._replace(positions=e.positions) if ok else s for s, e, ok in zip(moved, explored, usable, strict=True)]
-    left = [max(1, settings.max_steps - e.n_evaluations) for e in explored]
-
-    def watch_more(i: int, n: int, positions: np.ndarray) -> None:
-        if watch is not None:
-            watch(i, explored[i].n_evaluations + n, positions)
-
-    polished = lanes.relax_all(again, left, polish, watch_more if watch else None)
-    return [
-        p._replace(positions=p.positions + c, n_evaluations=p.n_evaluations + e.n_evaluations)
-        for p, e, c in zip(polished, explored, centres, strict=True)
+        if len(near) <= _FEW:
+            second.submit(_in_double, lanes.compile_for, near, polish)
+        explored = lanes.relax_all(near, [share] * len(near), explore, _shifted(watch, shifts, None))
+    again = [
+        s if e.status == Status.NON_FINITE else end
+        for s, e, end in zip(near, explored, _moved(near, explored), strict=True)
     ]
+    left = [max(1, settings.max_steps - e.n_evaluations) for e in explored]
+    polished = lanes.relax_all(again, left, polish, _shifted(watch, shifts, explored))
+    return [
+        p._replace(positions=p.positions + shift, n_evaluations=p.n_evaluations + e.n_evaluations)
+        for p, e, shift in zip(polished, explored, shifts, strict=True)
+    ]
+
+
+def _shifted(watch: Watch | None, shifts: list[np.ndarray], explored: list[lanes.Relaxed] | None) -> Watch | None:
+    """The observer, told positions where they really are and evaluations since the start."""
+    if watch is None:
+        return None
+    return lambda i, n, x: watch(i, n + (explored[i].n_evaluations if explored else 0), x + shifts[i])
 
 
 def _in_double(function: Callable, *arguments: object) -> None:
@@ -170,8 +180,8 @@ def _descend_again(
 
     Changes `relaxed`, `ends` and `after` in place.
     """
-    allowed = [b.energies.sum() + _ROUND_OFF * potential.energy * len(b.energies) for b in before]
-    risen = [i for i, a in enumerate(after) if not a.energies.sum() <= allowed[i]]
+    allowed = [b.energy + _ROUND_OFF * potential.energy * len(b.energies) for b in before]
+    risen = [i for i, a in enumerate(after) if not a.energy <= allowed[i]]
     if not risen:
         return
     task = lanes.Task(potential, settings.optimizer, criterion_for(settings, potential), np.float64)
@@ -188,18 +198,18 @@ def _minimum(
     return Minimum(
         status,
         structure.positions,
-        float(before.energies.sum()),
-        float(after.energies.sum()),
+        before.energy,
+        after.energy,
         after.energies,
         after.forces,
-        _fmax(after.forces, structure.free),
+        after.fmax,
         n_evaluations,
     )
 
 
 def _verdict(status: Status, value: lanes.Evaluation, structure: Structure | None) -> Status:
     """The last word: what is not finite is nothing else, and a cluster in pieces is no minimum of a cluster."""
-    if status == Status.NON_FINITE or not np.isfinite(value.forces).all():
+    if status == Status.NON_FINITE or not math.isfinite(value.fmax) or not math.isfinite(value.energy):
         return Status.NON_FINITE
     cluster = structure is not None and structure.cell is None
     return Status.FRAGMENTED if cluster and not value.connected else status
@@ -209,10 +219,6 @@ def _invalid(structure: Structure, problem: str) -> Minimum:
     nothing = np.full(structure.positions.shape, np.nan)
     nan = float("nan")
     return Minimum(Status.INVALID_STRUCTURE, structure.positions, nan, nan, nothing[:, 0], nothing, nan, 0, problem)
-
-
-def _fmax(forces: np.ndarray, free: np.ndarray) -> float:
-    return float(np.sqrt((forces[free] ** 2).sum(1).max())) if free.any() else 0.0
 
 
 def _perturbed(structure: Structure, settings: MinimizeSettings, potential: Potential) -> Structure:

@@ -47,7 +47,7 @@ def minimize(
     perturb: Annotated[
         float | None,
         typer.Option(
-            help="First move atoms at random by up to this distance (angstrom or sigma), to leave saddle points. [dim]\\[default: 0][/dim]",
+            help="Random displacement before the start (angstrom or sigma), to leave saddle points. [dim]\\[default: 0][/dim]",
             show_default=False,
         ),
     ] = None,
