@@ -12,7 +12,8 @@ from clusteropt.best_known import best_known
 from clusteropt.clusters import Structure
 from clusteropt.config import MinimizeSettings
 from clusteropt.errors import InputError, UsageError
-from clusteropt.minima import BLOCK, Minimum, Watch, check_cell, evaluate_structures, minimize_structures
+from clusteropt.lanes import Watch
+from clusteropt.minima import BLOCK, Minimum, check_cell, evaluate_structures, minimize_structures
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.structures import elements_of, result_atoms, to_structure

@@ -3,11 +3,11 @@
 from typing import Any
 
 from ase import Atoms
-from ase.calculators.calculator import Calculator, CalculatorSetupError, all_changes
+from ase.calculators.calculator import CalculationFailed, Calculator, CalculatorSetupError, all_changes
 
 from clusteropt import runtime
 from clusteropt.errors import ClusterOptError
-from clusteropt.minima import check_cell, evaluate
+from clusteropt.minima import check_cell, evaluate_structures
 from clusteropt.potentials import sets
 from clusteropt.structures import elements_of, to_structure
 
@@ -36,7 +36,9 @@ class ClusterCalculator(Calculator):
         except ClusterOptError as problem:
             raise CalculatorSetupError(str(problem)) from problem
         with runtime.double_precision():
-            (value,) = evaluate([structure], potential)
+            (value,) = evaluate_structures([structure], potential)
+        if value.problem:
+            raise CalculationFailed(value.problem)
         energy = value.energy
         self.results = {"energy": energy, "free_energy": energy, "energies": value.energies, "forces": value.forces}
 

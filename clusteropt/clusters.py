@@ -87,31 +87,57 @@ def n_lanes(size: int) -> int:
     return next((lanes for largest, lanes in _LANES if size <= largest), 1)
 
 
-def pack(structures: Sequence[Structure | None], size: int, dtype: np.dtype | type) -> Clusters:
-    """The structures as one batch, a lane each, of padded `size`; None leaves a lane empty.
+def by_size(structures: Sequence[Structure]) -> dict[tuple[int, bool], list[int]]:
+    """The indices of the structures that may share a batch: same padded size, periodic or not."""
+    groups: dict[tuple[int, bool], list[int]] = {}
+    for i, structure in enumerate(structures):
+        groups.setdefault((padded_size(len(structure.positions)), structure.cell is not None), []).append(i)
+    return groups
+
+
+def pack(structures: Sequence[Structure], size: int, dtype: np.dtype | type) -> Clusters:
+    """The structures as one batch of numpy arrays, a column each, of padded `size`.
 
     Either all structures have a cell or none has.
     """
-    lanes = len(structures)
-    positions = np.zeros((3, size, lanes), dtype)
-    species = np.zeros((size, lanes), np.int32)
-    mask = np.zeros((size, lanes), bool)
-    free = np.zeros((size, lanes), bool)
-    periodic = any(s is not None and s.cell is not None for s in structures)
-    cell = np.repeat(np.eye(3, dtype=dtype)[:, :, None], lanes, 2) if periodic else None
-    filled = [(lane, s) for lane, s in enumerate(structures) if s is not None]
-    if filled:
-        counts = [len(s.positions) for _, s in filled]
-        atoms = np.concatenate([np.arange(n) for n in counts])
-        columns = np.repeat([lane for lane, _ in filled], counts)
-        positions[:, atoms, columns] = np.concatenate([s.positions for _, s in filled]).T
-        species[atoms, columns] = np.concatenate([s.species for _, s in filled])
-        mask[atoms, columns] = True
-        free[atoms, columns] = np.concatenate([s.free for _, s in filled])
-    if cell is not None:
-        for lane, structure in filled:
-            cell[:, :, lane] = structure.cell
-    return Clusters(positions, species, mask, free, cell)  # type: ignore[arg-type]  numpy; jitted functions take either
+    n_clusters = len(structures)
+    positions = np.zeros((3, size, n_clusters), dtype)
+    species = np.zeros((size, n_clusters), np.int32)
+    counts = np.array([len(s.positions) for s in structures])
+    mask = np.arange(size)[:, None] < counts
+    free = np.zeros((size, n_clusters), bool)
+    columns, atoms = np.nonzero(mask.T)
+    positions[:, atoms, columns] = np.concatenate([s.positions for s in structures]).T
+    species[atoms, columns] = np.concatenate([s.species for s in structures])
+    free[atoms, columns] = np.concatenate([s.free for s in structures])
+    cells = [s.cell for s in structures if s.cell is not None]
+    cell = np.stack(cells, -1).astype(dtype) if cells else None
+    return _batch(positions, species, mask, free, cell)
+
+
+def take(clusters: Clusters, columns: np.ndarray, dtype: np.dtype | type = np.float64) -> Clusters:
+    """Those columns of a batch of numpy arrays as a new batch, positions as `dtype`; an empty cluster where one is -1."""
+    empty = columns < 0
+    cell = None
+    if clusters.cell is not None:
+        cell = np.where(empty, np.eye(3)[:, :, None], clusters.cell[..., columns]).astype(dtype)
+    return _batch(
+        np.asarray(clusters.positions)[..., columns].astype(dtype),
+        np.asarray(clusters.species)[..., columns],
+        np.asarray(clusters.mask)[..., columns] & ~empty,
+        np.asarray(clusters.free)[..., columns] & ~empty,
+        cell,
+    )
+
+
+def at(clusters: Clusters, positions: np.ndarray) -> Clusters:
+    """The same clusters at other `positions` (3, n_atoms, n_clusters)."""
+    return clusters._replace(positions=positions)  # type: ignore[arg-type]  see _batch
+
+
+def _batch(*arrays: np.ndarray | None) -> Clusters:
+    """Of numpy's arrays: jitted functions take either kind, and the types of `Clusters` are theirs."""
+    return Clusters(*arrays)  # type: ignore[arg-type]
 
 
 def random_positions(rng: np.random.Generator, n_atoms: int, radius: float) -> np.ndarray:

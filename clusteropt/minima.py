@@ -5,17 +5,16 @@ potential in double precision to the tolerance asked for, and only its word coun
 that a result does not depend on the company it was computed in.
 """
 
-import math
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from clusteropt import lanes, runtime
-from clusteropt.clusters import Structure
+from clusteropt.clusters import Clusters, Structure, at, by_size, pack, padded_size, take
 from clusteropt.config import LEVELS, MinimizeSettings
 from clusteropt.errors import InputError
+from clusteropt.lanes import Evaluation, Relaxed, Watch
 from clusteropt.potentials.base import CORE, Potential
 from clusteropt.relax import Criterion, Status
 
@@ -27,11 +26,8 @@ _SAME_PLACE = 1e-6  # distance, in lengths
 _REACH = 3.0  # atoms further apart than this many lengths do not hang together, where no cutoff says so before
 _ROUND_OFF = 1e-9  # by which an energy may seem to rise, in units of the energy scale and per atom
 
-Watch = Callable[[int, int, np.ndarray], None]
 
-
-@dataclass(frozen=True)
-class Minimum:
+class Minimum(NamedTuple):
     """What became of one structure. Energies and lengths in the potential's units."""
 
     status: Status
@@ -56,54 +52,57 @@ def criterion_for(settings: MinimizeSettings, potential: Potential) -> Criterion
 def minimize_structures(
     structures: list[Structure], potential: Potential, settings: MinimizeSettings, watch: Watch | None = None
 ) -> list[Minimum]:
-    """The local minima below the given structures, in their order. `watch` is that of `lanes.relax_all`.
+    """The local minima below the given structures, in their order.
 
-    Periodic cells are taken as they are: `check_cell` first.
+    `watch(index, n_evaluations, positions)` sees every structure now and then. Periodic cells are taken as they are:
+    `check_cell` first.
     """
-    before, problems = _look(structures, potential)
-    sound = [i for i, problem in enumerate(problems) if not problem]
-    show = None if watch is None else (lambda k, n, positions: watch(sound[k], n, positions))
-    given = [structures[i] for i in sound]
-    relaxed = _relax([_perturbed(s, settings, potential) for s in given], potential, settings, show)
-    after = evaluate(ends := _moved(given, relaxed), potential)
-    if not settings.perturb:
-        _descend_again(given, [before[i] for i in sound], relaxed, ends, after, potential, settings)
-    found = {
-        i: _minimum(_verdict(r.status, a, end), end, before[i], a, r.n_evaluations)
-        for i, r, end, a in zip(sound, relaxed, ends, after, strict=True)
-    }
-    return [found[i] if i in found else _invalid(s, problems[i]) for i, s in enumerate(structures)]
+    found: dict[int, Minimum] = {}
+    for members in by_size(structures).values():
+        own = [structures[i] for i in members]
+        batch, before, problems = _look(own, potential)
+        sound = np.flatnonzero([not problem for problem in problems])
+        show = None if watch is None else _renumbered(watch, [members[k] for k in sound])
+        minima = {k: _invalid(own[k], problems[k]) for k in range(len(own)) if problems[k]}
+        if sound.size:
+            given, first = take(batch, sound), _columns(before, sound)
+            relaxed, after = _minimize(_perturbed(given, own, sound, settings), first, potential, settings, show)
+            minima |= zip(sound.tolist(), _minima(given, first, relaxed, after), strict=True)
+        found |= {i: minima[k] for k, i in enumerate(members)}
+    return [found[i] for i in range(len(structures))]
 
 
 def evaluate_structures(structures: list[Structure], potential: Potential) -> list[Minimum]:
-    """Energies and forces of the structures as they are."""
-    values, problems = _look(structures, potential)
-    return [
-        _invalid(s, problem) if problem else _minimum(_verdict(Status.EVALUATED, v, None), s, v, v, 1)
-        for s, problem, v in zip(structures, problems, values, strict=True)
-    ]
+    """Energies and forces of the structures as they are, in their order."""
+    found: dict[int, Minimum] = {}
+    for members in by_size(structures).values():
+        own = [structures[i] for i in members]
+        batch, values, problems = _look(own, potential)
+        n = len(own)
+        status = np.full(n, Status.EVALUATED, np.int32)
+        still = Relaxed(np.asarray(batch.positions), status, np.ones(n, np.int32))
+        together = values._replace(connected=np.ones(n, bool))  # a molecule in pieces has an energy like any other
+        minima = _minima(batch, values, still, together)
+        found |= {i: _invalid(s, p) if p else m for i, s, p, m in zip(members, own, problems, minima, strict=True)}
+    return [found[i] for i in range(len(structures))]
 
 
-def evaluate(structures: list[Structure], potential: Potential) -> list[lanes.Evaluation]:
+def _look(structures: list[Structure], potential: Potential) -> tuple[Clusters, Evaluation, list[str]]:
+    """The structures of one padded size as a batch, what they are, and what makes some unusable (empty for sound ones)."""
+    batch = pack(structures, padded_size(len(structures[0].positions)), np.float64)
+    finite = np.asarray(np.isfinite(batch.positions).all((0, 1)))
+    values = _evaluate(at(batch, np.where(finite, batch.positions, 0)), potential)
+    problems = [""] * len(structures)
+    for k in np.flatnonzero(~finite | values.coincident):
+        no_number = "a coordinate is not a finite number: mend the file"
+        problems[k] = f"{_coincidence(structures[k])}: remove one or move them apart" if finite[k] else no_number
+    return batch, values, problems
+
+
+def _evaluate(clusters: Clusters, potential: Potential) -> Evaluation:
     """Energies, forces and cohesion, by what this potential calls the same place and hanging together."""
     reach = min(_REACH * potential.length, potential.cutoff or float("inf"))
-    return lanes.evaluate_all(potential, structures, _SAME_PLACE * potential.length, reach)
-
-
-def _look(structures: list[Structure], potential: Potential) -> tuple[list[lanes.Evaluation], list[str]]:
-    """The structures' energies as given, and what makes some of them unusable (empty for sound ones)."""
-    finite = [math.isfinite(s.positions.sum()) for s in structures]
-    parked = [
-        s if ok else s._replace(positions=np.zeros_like(s.positions)) for s, ok in zip(structures, finite, strict=True)
-    ]
-    values = evaluate(parked, potential)
-    problems = []
-    for structure, ok, value in zip(structures, finite, values, strict=True):
-        problem = "" if ok else "a coordinate is not a finite number: mend the file"
-        problems.append(
-            f"{_coincidence(structure)}: remove one or move them apart" if ok and value.coincident else problem
-        )
-    return values, problems
+    return lanes.evaluate_batch(clusters, potential, _SAME_PLACE * potential.length, reach)
 
 
 def _coincidence(structure: Structure) -> str:
@@ -116,103 +115,114 @@ def _coincidence(structure: Structure) -> str:
     return f"atoms {i} and {j} are at the same place"
 
 
-def _moved(structures: list[Structure], relaxed: list[lanes.Relaxed]) -> list[Structure]:
-    """The structures where they came to rest; fixed atoms exactly where they were."""
-    if not structures or np.concatenate([s.free for s in structures]).all():
-        return [s._replace(positions=r.positions) for s, r in zip(structures, relaxed, strict=True)]
-    return [
-        s._replace(positions=np.where(s.free[:, None], r.positions, s.positions))
-        for s, r in zip(structures, relaxed, strict=True)
-    ]
+def _minimize(
+    given: Clusters, before: Evaluation, potential: Potential, settings: MinimizeSettings, watch: Watch | None
+) -> tuple[Relaxed, Evaluation]:
+    """Where the clusters come to rest, and what they are there.
+
+    Where exploring left the valley and the energy rose, goes down from the input in double precision alone.
+    """
+    limit = np.full(given.mask.shape[-1], settings.max_steps)
+    relaxed = _explore_and_polish(given, limit, potential, settings, watch)
+    after = _evaluate(at(given, relaxed.positions), potential)
+    allowed = before.energy + _ROUND_OFF * potential.energy * given.mask.sum(0)
+    risen = np.flatnonzero(~(after.energy <= allowed))
+    if settings.perturb or not risen.size:
+        return relaxed, after
+    start = take(given, risen)
+    again = _settled(start, lanes.relax_batch(start, limit[risen], _polish_task(potential, settings)))
+    again = again._replace(n_evaluations=again.n_evaluations + relaxed.n_evaluations[risen])
+    there = _evaluate(at(start, again.positions), potential)
+    return Relaxed(*_with_columns(relaxed, risen, again)), Evaluation(*_with_columns(after, risen, there))
 
 
-def _relax(
-    structures: list[Structure], potential: Potential, settings: MinimizeSettings, watch: Watch | None
-) -> list[lanes.Relaxed]:
-    """Explores, then polishes. Clusters are shifted towards the origin meanwhile: far from it, single precision is coarse."""
+def _explore_and_polish(
+    given: Clusters, limit: np.ndarray, potential: Potential, settings: MinimizeSettings, watch: Watch | None
+) -> Relaxed:
+    """Clusters are shifted towards the origin meanwhile: far from it, single precision is coarse."""
     wanted = criterion_for(settings, potential)
     coarse = _EXPLORE[wanted.measure] * potential.energy / potential.length
     first = Criterion(wanted.measure, max(wanted.tolerance, coarse))  # type: ignore[type-var]
     explore = lanes.Task(potential, settings.optimizer, first, np.float32, CORE * potential.length)
-    polish = lanes.Task(potential, settings.optimizer, wanted, np.float64)
-    share = max(1, int(_EXPLORE_SHARE * settings.max_steps))
-    shifts = [s.positions[0] if s.cell is None else np.zeros(3) for s in structures]
-    near = [s._replace(positions=s.positions - shift) for s, shift in zip(structures, shifts, strict=True)]
+    polish = _polish_task(potential, settings)
+    positions = np.asarray(given.positions)
+    shift = np.zeros_like(positions[:, :1]) if given.cell is not None else positions[:, :1].copy()
+    near = at(given, np.where(given.mask, positions - shift, 0))
+    share = np.maximum(1, (_EXPLORE_SHARE * limit).astype(np.int32))
     with ThreadPoolExecutor(1) as second:
-        if len(near) <= _FEW:
-            second.submit(_in_double, lanes.compile_for, near, polish)
-        explored = lanes.relax_all(near, [share] * len(near), explore, _shifted(watch, shifts, None))
-    again = [
-        s if e.status == Status.NON_FINITE else end
-        for s, e, end in zip(near, explored, _moved(near, explored), strict=True)
-    ]
-    left = [max(1, settings.max_steps - e.n_evaluations) for e in explored]
-    polished = lanes.relax_all(again, left, polish, _shifted(watch, shifts, explored))
-    return [
-        p._replace(positions=p.positions + shift, n_evaluations=p.n_evaluations + e.n_evaluations)
-        for p, e, shift in zip(polished, explored, shifts, strict=True)
-    ]
+        if len(limit) <= _FEW:
+            second.submit(_in_double, near, polish)
+        explored = lanes.relax_batch(near, share, explore, _shifted(watch, shift, np.zeros_like(share)))
+    lost = explored.status == Status.NON_FINITE
+    again = at(near, np.where(lost, near.positions, _settled(near, explored).positions))
+    left = np.maximum(1, limit - explored.n_evaluations)
+    polished = lanes.relax_batch(again, left, polish, _shifted(watch, shift, explored.n_evaluations))
+    relaxed = Relaxed(polished.positions + shift, polished.status, explored.n_evaluations + polished.n_evaluations)
+    return _settled(given, relaxed)
 
 
-def _shifted(watch: Watch | None, shifts: list[np.ndarray], explored: list[lanes.Relaxed] | None) -> Watch | None:
+def _polish_task(potential: Potential, settings: MinimizeSettings) -> lanes.Task:
+    """The true potential in double precision, to the tolerance asked for."""
+    return lanes.Task(potential, settings.optimizer, criterion_for(settings, potential), np.float64)
+
+
+def _settled(start: Clusters, relaxed: Relaxed) -> Relaxed:
+    """Fixed atoms exactly where they were, without the rounding of single precision or of a shift."""
+    return relaxed._replace(positions=np.where(start.free, relaxed.positions, np.asarray(start.positions)))
+
+
+def _in_double(clusters: Clusters, task: lanes.Task) -> None:
+    """Precision is a setting of the thread."""
+    with runtime.double_precision():
+        lanes.compile_for(clusters, task)
+
+
+def _shifted(watch: Watch | None, shift: np.ndarray, so_far: np.ndarray) -> Watch | None:
     """The observer, told positions where they really are and evaluations since the start."""
     if watch is None:
         return None
-    return lambda i, n, x: watch(i, n + (explored[i].n_evaluations if explored else 0), x + shifts[i])
+    return lambda k, n, positions: watch(k, n + int(so_far[k]), positions + shift[:, 0, k])
 
 
-def _in_double(function: Callable, *arguments: object) -> None:
-    """Precision is a setting of the thread."""
-    with runtime.double_precision():
-        function(*arguments)
+def _renumbered(watch: Watch, indices: list[int]) -> Watch:
+    return lambda k, n, positions: watch(indices[k], n, positions)
 
 
-def _descend_again(
-    given: list[Structure],
-    before: list[lanes.Evaluation],
-    relaxed: list[lanes.Relaxed],
-    ends: list[Structure],
-    after: list[lanes.Evaluation],
-    potential: Potential,
-    settings: MinimizeSettings,
-) -> None:
-    """Where exploring left the valley and the energy rose: goes down from the input in double precision alone.
+def _columns(values: Evaluation, columns: np.ndarray) -> Evaluation:
+    return Evaluation(*(value[..., columns] for value in values))
 
-    Changes `relaxed`, `ends` and `after` in place.
+
+def _with_columns(whole: tuple, columns: np.ndarray, part: tuple) -> list[np.ndarray]:
+    """The arrays of `whole` with the given columns replaced by those of `part`."""
+    out = [np.array(array) for array in whole]
+    for array, new in zip(out, part, strict=True):
+        array[..., columns] = new
+    return out
+
+
+def _minima(given: Clusters, before: Evaluation, relaxed: Relaxed, after: Evaluation) -> list[Minimum]:
+    """A record per structure, with the last word on its status.
+
+    What is not finite is nothing else, and a cluster in pieces is no minimum of a cluster.
     """
-    allowed = [b.energy + _ROUND_OFF * potential.energy * len(b.energies) for b in before]
-    risen = [i for i, a in enumerate(after) if not a.energy <= allowed[i]]
-    if not risen:
-        return
-    task = lanes.Task(potential, settings.optimizer, criterion_for(settings, potential), np.float64)
-    again = lanes.relax_all([given[i] for i in risen], [settings.max_steps] * len(risen), task)
-    moved = _moved([given[i] for i in risen], again)
-    for i, r, end, value in zip(risen, again, moved, evaluate(moved, potential), strict=True):
-        relaxed[i] = r._replace(n_evaluations=r.n_evaluations + relaxed[i].n_evaluations)
-        ends[i], after[i] = end, value
-
-
-def _minimum(
-    status: Status, structure: Structure, before: lanes.Evaluation, after: lanes.Evaluation, n_evaluations: int
-) -> Minimum:
-    return Minimum(
-        status,
-        structure.positions,
-        before.energy,
-        after.energy,
-        after.energies,
-        after.forces,
-        after.fmax,
-        n_evaluations,
+    status = np.where(after.connected | (given.cell is not None), relaxed.status, Status.FRAGMENTED)
+    finite = np.isfinite(after.fmax) & np.isfinite(after.energy) & (relaxed.status != Status.NON_FINITE)
+    words = [Status(s) for s in np.where(finite, status, Status.NON_FINITE).tolist()]
+    positions = np.ascontiguousarray(relaxed.positions.transpose(2, 1, 0))
+    energies, forces = np.ascontiguousarray(after.energies.T), -after.gradient.transpose(2, 1, 0)
+    columns = zip(
+        np.asarray(given.mask).sum(0).tolist(),
+        words,
+        positions,
+        before.energy.tolist(),
+        after.energy.tolist(),
+        energies,
+        forces,
+        after.fmax.tolist(),
+        relaxed.n_evaluations.tolist(),
+        strict=True,
     )
-
-
-def _verdict(status: Status, value: lanes.Evaluation, structure: Structure | None) -> Status:
-    """The last word: what is not finite is nothing else, and a cluster in pieces is no minimum of a cluster."""
-    if status == Status.NON_FINITE or not math.isfinite(value.fmax) or not math.isfinite(value.energy):
-        return Status.NON_FINITE
-    cluster = structure is not None and structure.cell is None
-    return Status.FRAGMENTED if cluster and not value.connected else status
+    return [Minimum(s, x[:n], e0, e, ea[:n], f[:n], fmax, count) for n, s, x, e0, e, ea, f, fmax, count in columns]
 
 
 def _invalid(structure: Structure, problem: str) -> Minimum:
@@ -221,12 +231,19 @@ def _invalid(structure: Structure, problem: str) -> Minimum:
     return Minimum(Status.INVALID_STRUCTURE, structure.positions, nan, nan, nothing[:, 0], nothing, nan, 0, problem)
 
 
-def _perturbed(structure: Structure, settings: MinimizeSettings, potential: Potential) -> Structure:
+def _perturbed(
+    given: Clusters, structures: list[Structure], columns: np.ndarray, settings: MinimizeSettings
+) -> Clusters:
+    """Free atoms moved at random, by the seed and the structure's own content; column k is structure `columns[k]`."""
     if not settings.perturb:
-        return structure
-    rng = np.random.default_rng([settings.seed, structure.content_hash()])
-    shift = rng.uniform(-1, 1, structure.positions.shape) * settings.perturb / np.sqrt(3)
-    return structure._replace(positions=structure.positions + np.where(structure.free[:, None], shift, 0))
+        return given
+    positions = np.array(given.positions)
+    for k, column in enumerate(columns):
+        structure = structures[column]
+        rng = np.random.default_rng([settings.seed, structure.content_hash()])
+        shift = rng.uniform(-1, 1, structure.positions.shape) * settings.perturb / np.sqrt(3)
+        positions[:, : len(shift), k] += np.where(structure.free[:, None], shift, 0).T
+    return at(given, positions)
 
 
 def check_cell(cell: np.ndarray, potential: Potential) -> None:

@@ -61,9 +61,12 @@ def start(clusters: Clusters, limit: Array, optimizer: Optimizer) -> Run:
     return Run(clusters, state, status, jnp.zeros_like(status), limit, force)
 
 
-def refill(run: Run, fresh: Run, lanes: Array) -> Run:
-    """The run with its `lanes` (n_clusters,) bool taken over by those of a `fresh` one."""
-    return jax.tree.map(lambda old, new: jnp.where(lanes, new, old) if old.ndim else old, run, fresh)
+def refill(run: Run, fresh: Run, lanes: Array, blank: Array) -> Run:
+    """The run with its `lanes` (n_clusters,) bool taken over by those of a `fresh` one.
+
+    Arrays without lanes are kept, except in a `blank` () bool run that has not begun: it takes them over as well.
+    """
+    return jax.tree.map(lambda old, new: jnp.where(lanes if old.ndim else blank, new, old), run, fresh)
 
 
 def advance(

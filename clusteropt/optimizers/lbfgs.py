@@ -34,7 +34,7 @@ class History(NamedTuple):
     steps: Array  # (memory, 3, n_atoms, n_clusters), s
     changes: Array  # (memory, 3, n_atoms, n_clusters), y
     weights: Array  # (memory, n_clusters), 1/(s.y), zero in unused slots
-    sy: Array  # (memory, memory, n_clusters), s_i.y_j
+    sy: Array  # (memory, memory, n_clusters), s_i.y_j where j is not older than i; the recursion asks for no others
     yy: Array  # (memory, memory, n_clusters), y_i.y_j
 
 
@@ -66,13 +66,12 @@ def lbfgs(scale: Scale, memory: int = MEMORY) -> Optimizer:
         put, old, slot = jax.lax.dynamic_update_index_in_dim, state.history, state.slot
         change = gradient - state.gradient
         steps, changes = put(old.steps, state.step, slot, 0), put(old.changes, change, slot, 0)
-        products = over_atoms(_products, steps, changes, gradient, state.step, change)
-        sg, yg, sy_new, ys_new, yy_new = products
+        sg, yg, sy_new, yy_new = over_atoms(_products, steps, changes, gradient, change)
         too_high = state.started & ~((state.slope + sg[slot]) / 2 <= _RISE * scale.energy)
         useful = state.started & ~too_high & (sy_new[slot] > 0)
         weight = jnp.where(useful, 1 / jnp.where(useful, sy_new[slot], 1), 0)
         curvature = jnp.where(useful, sy_new[slot] / jnp.where(useful, yy_new[slot], 1), state.curvature)
-        sy = put(put(old.sy, sy_new, slot, 1), ys_new, slot, 0)
+        sy = put(old.sy, sy_new, slot, 1)
         yy = put(put(old.yy, yy_new, slot, 1), yy_new, slot, 0)
         history = History(steps, changes, put(old.weights, weight, slot, 0), sy, yy)
         direction = _direction(gradient, history, curvature, sg, yg, slot)
@@ -92,9 +91,9 @@ def lbfgs(scale: Scale, memory: int = MEMORY) -> Optimizer:
     return Optimizer(init, update)
 
 
-def _products(s: Array, y: Array, g: Array, s_new: Array, y_new: Array) -> tuple[Array, ...]:
+def _products(s: Array, y: Array, g: Array, y_new: Array) -> tuple[Array, ...]:
     """Scalar products of one atom's vectors with all slots of the history, each (memory, n_clusters)."""
-    return dot(s, g), dot(y, g), dot(s, y_new), dot(y, s_new), dot(y, y_new)
+    return dot(s, g), dot(y, g), dot(s, y_new), dot(y, y_new)
 
 
 def _direction(gradient: Array, history: History, curvature: Array, sg: Array, yg: Array, newest: Array) -> Array:
