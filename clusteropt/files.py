@@ -19,15 +19,15 @@ def check_writable(path: Path, force: bool) -> None:
         raise UsageError(f"{path}: the folder {path.parent} is not writable: choose another with --out")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes the file under a temporary name beside `path` and renames it: it is there entirely, or not at all.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Writes the file (text as UTF-8) under a temporary name beside `path` and renames it: it is there entirely, or not at all.
 
     Raises ClusterOptError naming the file where that fails, on a full disk for one.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jax.sharding import Mesh
 
-from clusteropt import queues, relax, runtime
+from clusteropt import programs, queues, relax, runtime
 from clusteropt.clusters import Clusters, n_lanes, take
 from clusteropt.potentials.base import Potential
 
@@ -58,9 +58,8 @@ def relax_batch(clusters: Clusters, limit: np.ndarray, task: Task, watch: Watch 
     """
     size, n_clusters = clusters.mask.shape
     result = Relaxed(np.array(clusters.positions), *np.zeros((2, n_clusters), np.int32))
-    per_device = _QUEUE * n_lanes(size) if n_lanes(size) > 1 else 1
     mesh = _mesh_for(n_clusters, size)
-    for columns in _deals(n_clusters, per_device, mesh.size):
+    for columns in _deals(n_clusters, _queue_length(size), mesh.size):
         queue = _relaxed_queue(clusters, limit, columns, task, mesh, watch)
         seated = columns >= 0
         result.positions[:, :, columns[seated]] = np.asarray(queue.waiting.positions)[:, :, seated]
@@ -69,12 +68,16 @@ def relax_batch(clusters: Clusters, limit: np.ndarray, task: Task, watch: Watch 
     return result
 
 
-def compile_for(clusters: Clusters, task: Task) -> None:
-    """Runs the task on empty lanes, so that its program is there when the structures come."""
+def foresee(clusters: Clusters, task: Task) -> None:
+    """Has the task's program built in the background: it will be wanted for these clusters."""
     size, n_clusters = clusters.mask.shape
     mesh = _mesh_for(n_clusters, size)
-    nobody = np.full((_QUEUE * n_lanes(size) if n_lanes(size) > 1 else 1) * mesh.size, -1)
-    _relaxed_queue(clusters, np.zeros(n_clusters, np.int32), nobody, task, mesh, None)
+    nobody = np.full(_queue_length(size) * mesh.size, -1)
+    queue = queues.new_queue(
+        task.potential, task.optimizer, take(clusters, nobody, task.dtype), nobody.astype(np.int32), mesh.size
+    )
+    scalars, static = _how(task, size, None)
+    programs.request(queues.advance, task.potential, queue, *scalars, mesh=mesh, in_place=True, **static)
 
 
 def evaluate_batch(clusters: Clusters, potential: Potential, near: float, reach: float) -> Evaluation:
@@ -84,10 +87,15 @@ def evaluate_batch(clusters: Clusters, potential: Potential, near: float, reach:
     mesh = _mesh_for(n_clusters, size)
     for columns in _deals(n_clusters, n_lanes(size), mesh.size):
         batch = take(clusters, columns)
-        values = queues.evaluate(potential, batch, near, reach, mesh=mesh)
+        distances = np.float64(near), np.float64(reach)
+        values = programs.run(queues.evaluate, potential, batch, *distances, mesh=mesh, in_place=False)
         places = np.argsort(columns)[np.count_nonzero(columns < 0) :]  # in the order of the columns
         parts.append([np.asarray(value)[..., places] for value in values])
     return Evaluation(*(np.concatenate(part, -1) for part in zip(*parts, strict=True)))
+
+
+def _queue_length(size: int) -> int:
+    return _QUEUE * n_lanes(size) if n_lanes(size) > 1 else 1
 
 
 def _mesh_for(n_clusters: int, size: int) -> Mesh:
@@ -113,17 +121,22 @@ def _relaxed_queue(
     size = clusters.mask.shape[0]
     waiting = take(clusters, columns, task.dtype)
     queue = queues.new_queue(task.potential, task.optimizer, waiting, limit[columns].astype(np.int32), mesh.size)
-    tolerance = np.asarray(task.criterion.tolerance, task.dtype)
-    n_steps = np.int32(_WATCH if watch else max(_LOOK, min(10_000, _PAIRS / (n_lanes(size) * size * size))))
-    look = np.int32(_WATCH if watch else _LOOK)
-    static = {"mesh": mesh, "optimizer": task.optimizer, "measure": task.criterion.measure, "core": task.core}
+    scalars, static = _how(task, size, watch)
     while True:
-        queue = queues.advance(task.potential, queue, tolerance, n_steps, look, **static)
+        queue = programs.run(queues.advance, task.potential, queue, *scalars, mesh=mesh, in_place=True, **static)
         running = (np.asarray(queue.status) == relax.Status.RUNNING).any()
         if watch:
             _show(queue, columns, watch)
         if not running:
             return queue
+
+
+def _how(task: Task, size: int, watch: Watch | None) -> tuple[tuple, dict]:
+    """The arguments of `queues.advance` behind the queue: numbers, and what a program is built for."""
+    tolerance = np.asarray(task.criterion.tolerance, task.dtype)
+    n_steps = _WATCH if watch else max(_LOOK, min(10_000, _PAIRS / (n_lanes(size) * size * size)))
+    static = {"optimizer": task.optimizer, "measure": task.criterion.measure, "core": task.core}
+    return (tolerance, np.int32(n_steps), np.int32(_WATCH if watch else _LOOK)), static
 
 
 def _show(queue: queues.Queue, columns: np.ndarray, watch: Watch) -> None:

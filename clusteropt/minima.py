@@ -5,12 +5,11 @@ potential in double precision to the tolerance asked for, and only its word coun
 that a result does not depend on the company it was computed in.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt import lanes, runtime
+from clusteropt import lanes
 from clusteropt.clusters import Clusters, Structure, at, by_size, pack, padded_size, take
 from clusteropt.config import LEVELS, MinimizeSettings
 from clusteropt.errors import InputError
@@ -21,7 +20,6 @@ from clusteropt.relax import Criterion, Status
 BLOCK = 1024  # structures between two reports
 _EXPLORE = {"fmax": 2e-4, "rms": 1e-4}  # in units of energy over length: above the noise of single precision
 _EXPLORE_SHARE = 0.8  # of the evaluations allowed
-_FEW = 64  # structures; compiling is felt with so few, and the polishing program is compiled while others explore
 _SAME_PLACE = 1e-6  # distance, in lengths
 _REACH = 3.0  # atoms further apart than this many lengths do not hang together, where no cutoff says so before
 _ROUND_OFF = 1e-9  # by which an energy may seem to rise, in units of the energy scale and per atom
@@ -60,7 +58,10 @@ def minimize_structures(
     found: dict[int, Minimum] = {}
     for members in by_size(structures).values():
         own = [structures[i] for i in members]
-        batch, before, problems = _look(own, potential)
+        batch = _packed(own)
+        for task in _tasks(potential, settings):
+            lanes.foresee(batch, task)
+        before, problems = _look(batch, own, potential)
         sound = np.flatnonzero([not problem for problem in problems])
         show = None if watch is None else _renumbered(watch, [members[k] for k in sound])
         minima = {k: _invalid(own[k], problems[k]) for k in range(len(own)) if problems[k]}
@@ -77,7 +78,8 @@ def evaluate_structures(structures: list[Structure], potential: Potential) -> li
     found: dict[int, Minimum] = {}
     for members in by_size(structures).values():
         own = [structures[i] for i in members]
-        batch, values, problems = _look(own, potential)
+        batch = _packed(own)
+        values, problems = _look(batch, own, potential)
         n = len(own)
         status = np.full(n, Status.EVALUATED, np.int32)
         still = Relaxed(np.asarray(batch.positions), status, np.ones(n, np.int32))
@@ -87,16 +89,20 @@ def evaluate_structures(structures: list[Structure], potential: Potential) -> li
     return [found[i] for i in range(len(structures))]
 
 
-def _look(structures: list[Structure], potential: Potential) -> tuple[Clusters, Evaluation, list[str]]:
-    """The structures of one padded size as a batch, what they are, and what makes some unusable (empty for sound ones)."""
-    batch = pack(structures, padded_size(len(structures[0].positions)), np.float64)
+def _packed(structures: list[Structure]) -> Clusters:
+    """Structures of one padded size as a batch."""
+    return pack(structures, padded_size(len(structures[0].positions)), np.float64)
+
+
+def _look(batch: Clusters, structures: list[Structure], potential: Potential) -> tuple[Evaluation, list[str]]:
+    """What the structures are as given, and what makes some of them unusable (empty for sound ones)."""
     finite = np.asarray(np.isfinite(batch.positions).all((0, 1)))
     values = _evaluate(at(batch, np.where(finite, batch.positions, 0)), potential)
     problems = [""] * len(structures)
     for k in np.flatnonzero(~finite | values.coincident):
         no_number = "a coordinate is not a finite number: mend the file"
         problems[k] = f"{_coincidence(structures[k])}: remove one or move them apart" if finite[k] else no_number
-    return batch, values, problems
+    return values, problems
 
 
 def _evaluate(clusters: Clusters, potential: Potential) -> Evaluation:
@@ -130,7 +136,7 @@ def _minimize(
     if settings.perturb or not risen.size:
         return relaxed, after
     start = take(given, risen)
-    again = _settled(start, lanes.relax_batch(start, limit[risen], _polish_task(potential, settings)))
+    again = _settled(start, lanes.relax_batch(start, limit[risen], _tasks(potential, settings)[1]))
     again = again._replace(n_evaluations=again.n_evaluations + relaxed.n_evaluations[risen])
     there = _evaluate(at(start, again.positions), potential)
     return Relaxed(*_with_columns(relaxed, risen, again)), Evaluation(*_with_columns(after, risen, there))
@@ -140,19 +146,12 @@ def _explore_and_polish(
     given: Clusters, limit: np.ndarray, potential: Potential, settings: MinimizeSettings, watch: Watch | None
 ) -> Relaxed:
     """Clusters are shifted towards the origin meanwhile: far from it, single precision is coarse."""
-    wanted = criterion_for(settings, potential)
-    coarse = _EXPLORE[wanted.measure] * potential.energy / potential.length
-    first = Criterion(wanted.measure, max(wanted.tolerance, coarse))  # type: ignore[type-var]
-    explore = lanes.Task(potential, settings.optimizer, first, np.float32, CORE * potential.length)
-    polish = _polish_task(potential, settings)
+    explore, polish = _tasks(potential, settings)
     positions = np.asarray(given.positions)
     shift = np.zeros_like(positions[:, :1]) if given.cell is not None else positions[:, :1].copy()
     near = at(given, np.where(given.mask, positions - shift, 0))
     share = np.maximum(1, (_EXPLORE_SHARE * limit).astype(np.int32))
-    with ThreadPoolExecutor(1) as second:
-        if len(limit) <= _FEW:
-            second.submit(_in_double, near, polish)
-        explored = lanes.relax_batch(near, share, explore, _shifted(watch, shift, np.zeros_like(share)))
+    explored = lanes.relax_batch(near, share, explore, _shifted(watch, shift, np.zeros_like(share)))
     lost = explored.status == Status.NON_FINITE
     again = at(near, np.where(lost, near.positions, _settled(near, explored).positions))
     left = np.maximum(1, limit - explored.n_evaluations)
@@ -161,20 +160,18 @@ def _explore_and_polish(
     return _settled(given, relaxed)
 
 
-def _polish_task(potential: Potential, settings: MinimizeSettings) -> lanes.Task:
-    """The true potential in double precision, to the tolerance asked for."""
-    return lanes.Task(potential, settings.optimizer, criterion_for(settings, potential), np.float64)
+def _tasks(potential: Potential, settings: MinimizeSettings) -> tuple[lanes.Task, lanes.Task]:
+    """Exploring and polishing."""
+    wanted = criterion_for(settings, potential)
+    coarse = _EXPLORE[wanted.measure] * potential.energy / potential.length
+    first = Criterion(wanted.measure, max(wanted.tolerance, coarse))
+    explore = lanes.Task(potential, settings.optimizer, first, np.float32, CORE * potential.length)
+    return explore, lanes.Task(potential, settings.optimizer, wanted, np.float64)
 
 
 def _settled(start: Clusters, relaxed: Relaxed) -> Relaxed:
     """Fixed atoms exactly where they were, without the rounding of single precision or of a shift."""
     return relaxed._replace(positions=np.where(start.free, relaxed.positions, np.asarray(start.positions)))
-
-
-def _in_double(clusters: Clusters, task: lanes.Task) -> None:
-    """Precision is a setting of the thread."""
-    with runtime.double_precision():
-        lanes.compile_for(clusters, task)
 
 
 def _shifted(watch: Watch | None, shift: np.ndarray, so_far: np.ndarray) -> Watch | None:

@@ -5,20 +5,21 @@ padded size, an optimizer and a kind of criterion, and on nothing else that a st
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh
 
-from clusteropt import relax, runtime
+from clusteropt import relax
 from clusteropt.clusters import Clusters, n_lanes
 from clusteropt.optimizers import table
 from clusteropt.optimizers.base import Optimizer, Scale, over_atoms
 from clusteropt.potentials.base import Potential, energy_and_gradient
 from clusteropt.potentials.pairs import cohesion
+from clusteropt.programs import lanes_last
 
 
 class Queue(NamedTuple):
@@ -57,30 +58,6 @@ def new_queue(potential: Potential, optimizer: str, waiting: Clusters, limit: np
     )
 
 
-def advance(
-    potential: Potential,
-    queue: Queue,
-    tolerance: np.ndarray,
-    n_steps: np.int32,
-    look: np.int32,
-    *,
-    mesh: Mesh,
-    optimizer: str,
-    measure: str,
-    core: float,
-) -> Queue:
-    """The queue after up to `n_steps` more evaluations in every lane; free lanes are filled every `look` of them."""
-    static = {"mesh": mesh, "optimizer": optimizer, "measure": measure, "core": core}
-    return _programs()["advance"](potential, queue, tolerance, n_steps, look, **static)
-
-
-def evaluate(
-    potential: Potential, clusters: Clusters, near: float, reach: float, *, mesh: Mesh
-) -> tuple[jax.Array, ...]:
-    """Energies of the atoms, gradient, energy, fmax, and whether atoms coincide and whether they hang together."""
-    return _programs()["evaluate"](potential, clusters, near, reach, mesh=mesh)
-
-
 @cache
 def _form_of_run(optimizer: str, scale: Scale, size: int, lanes: int, dtype: np.dtype, periodic: bool) -> relax.Run:
     """Shapes and types of the arrays of a run."""
@@ -94,34 +71,13 @@ def _form_of_run(optimizer: str, scale: Scale, size: int, lanes: int, dtype: np.
     return jax.eval_shape(start)
 
 
-@cache
-def _programs() -> dict[str, Callable]:
-    """Jitted once per process, on first use: the compiler's options need a running backend."""
-    jit = partial(jax.jit, compiler_options=runtime.compiler_options())
-    return {
-        "advance": jit(_advance, static_argnames=("mesh", "optimizer", "measure", "core"), donate_argnums=1),
-        "evaluate": jit(_evaluate, static_argnames="mesh"),
-    }
+def _on_lanes(mesh: Mesh, function: Callable, batch: object, result: object) -> object:
+    """`function` of a batch, each device working on its own share. `result` has the form of what comes out."""
+    specs, out = jax.tree.map(lambda a: lanes_last(a.ndim), (batch, result))
+    return jax.shard_map(function, mesh=mesh, in_specs=(specs,), out_specs=out, check_vma=False)(batch)
 
 
-def _rule(potential: Potential, optimizer: str) -> Optimizer:
-    return table.make(optimizer, Scale(potential.length, potential.energy))
-
-
-def _on_lanes(mesh: Mesh, function: Callable, argument: object, result: object) -> object:
-    """`function` of a batch (a pytree whose arrays end in lanes or structures), each device working on its own share.
-
-    `result` has the form of what comes out.
-    """
-
-    def spec(a: jax.Array) -> PartitionSpec:
-        return PartitionSpec(*[None] * (a.ndim - 1), "lanes") if a.ndim else PartitionSpec()
-
-    specs, out = jax.tree.map(spec, argument), jax.tree.map(spec, result)
-    return jax.shard_map(function, mesh=mesh, in_specs=(specs,), out_specs=out, check_vma=False)(argument)
-
-
-def _advance(
+def advance(
     potential: Potential,
     queue: Queue,
     tolerance: jax.Array,
@@ -133,7 +89,9 @@ def _advance(
     measure: str,
     core: float,
 ) -> Queue:
-    rule, criterion = _rule(potential, optimizer), relax.Criterion(measure, tolerance)
+    """The queue after up to `n_steps` more evaluations in every lane; free lanes are filled every `look` of them."""
+    rule = table.make(optimizer, Scale(potential.length, potential.energy))
+    criterion = relax.Criterion(measure, tolerance)
 
     def unfinished(carry: tuple[jax.Array, Queue]) -> jax.Array:
         return (carry[0] < n_steps) & (carry[1].status == relax.Status.RUNNING).any()
@@ -192,9 +150,11 @@ def _collect(queue: Queue) -> Queue:
     return queue._replace(seats=jnp.where(done, n_queue, queue.seats))
 
 
-def _evaluate(
+def evaluate(
     potential: Potential, clusters: Clusters, near: jax.Array, reach: jax.Array, *, mesh: Mesh
 ) -> tuple[jax.Array, ...]:
+    """Energies of the atoms, gradient, energy, fmax, and whether atoms coincide and whether they hang together."""
+
     def one_device(clusters: Clusters) -> tuple[jax.Array, ...]:
         energies, gradient = energy_and_gradient(potential, clusters)
         (energy,) = over_atoms(lambda e: (e,), energies)

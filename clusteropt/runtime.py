@@ -114,6 +114,15 @@ def cache_folder() -> Path | None:
     return folder if private and os.access(folder, os.W_OK) else None
 
 
+def cache_in_use() -> Path | None:
+    """The folder, where `prepare` has told jax to keep compiled programs there; None in a host program."""
+    import jax
+
+    folder = cache_folder()
+    in_use: str | None = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    return folder if folder is not None and in_use == str(folder) else None
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()

@@ -1,0 +1,148 @@
+"""Compiled programs: built in the background where they can be foreseen, and kept for the next process.
+
+Building one takes three steps: jax traces the Python functions, lowers the trace to StableHLO, and XLA compiles that. The
+compiler's work is kept by jax's own cache. The first two take longer than reading that back, so their result is kept beside
+it: a file named by a hash of all that it depends on, with a checksum at its head, never read where it does not match.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import export
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from clusteropt import runtime
+from clusteropt.errors import ClusterOptError
+from clusteropt.files import write_atomically
+
+_DIGEST = 32  # bytes, of SHA-256
+
+
+class Program(NamedTuple):
+    """What makes one program: hashable, and the same for all batches of one shape.
+
+    `function(common, batch, *scalars, mesh=, **static)` works on a `batch`, a pytree whose arrays end in lanes, structures or
+    devices, and gives either the same pytree, into the same memory (`in_place`), or a tuple of arrays.
+    """
+
+    function: Callable
+    mesh: Mesh
+    static: tuple[tuple[str, Any], ...]
+    in_place: bool
+    tree: Any  # jax's description of the pytree (common, batch, scalars)
+    shapes: tuple[tuple[tuple[int, ...], str], ...]  # of its leaves, with their types
+
+
+def run(
+    function: Callable, common: object, batch: Any, *scalars: object, mesh: Mesh, in_place: bool, **static: Any
+) -> Any:
+    """The function's result; builds its program first, unless it is there or under way."""
+    leaves, program = _identify(function, common, batch, scalars, mesh, in_place, static)
+    out = _built(program).result()(*leaves)
+    return jax.tree.unflatten(jax.tree.structure(batch), out) if in_place else tuple(out)
+
+
+def request(
+    function: Callable, common: object, batch: object, *scalars: object, mesh: Mesh, in_place: bool, **static: Any
+) -> None:
+    """Starts to build the program for such arguments, and does not wait."""
+    _built(_identify(function, common, batch, scalars, mesh, in_place, static)[1])
+
+
+def _identify(
+    function: Callable,
+    common: object,
+    batch: object,
+    scalars: tuple,
+    mesh: Mesh,
+    in_place: bool,
+    static: dict[str, Any],
+) -> tuple[list, Program]:
+    leaves, tree = jax.tree.flatten((common, batch, scalars))
+    shapes = tuple((np.shape(leaf), np.dtype(leaf.dtype).str) for leaf in leaves)
+    return leaves, Program(function, mesh, tuple(sorted(static.items())), in_place, tree, shapes)
+
+
+@cache
+def _builders() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(3, thread_name_prefix="clusteropt-build")
+
+
+@cache
+def _built(program: Program) -> Future:
+    return _builders().submit(_build, program)
+
+
+def _build(program: Program) -> jax.stages.Compiled:
+    split = {
+        *jax.tree.leaves(jax.tree.unflatten(program.tree, range(len(program.shapes)))[1])
+    }  # numbers of the batch's
+    shardings = [
+        NamedSharding(program.mesh, lanes_last(len(shape)) if k in split else PartitionSpec())
+        for k, (shape, _) in enumerate(program.shapes)
+    ]
+    arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in program.shapes]
+    with runtime.double_precision():  # a setting of the thread
+        function = _kept_trace(program, shardings, arguments) or _flat(program)
+        donated = tuple(sorted(split)) if program.in_place else ()
+        options = runtime.compiler_options()
+        jitted = jax.jit(function, in_shardings=shardings, donate_argnums=donated, compiler_options=options)
+        return jitted.lower(*arguments).compile()
+
+
+def lanes_last(n_axes: int) -> PartitionSpec:
+    """Arrays are split along their last axis; those without axes are everybody's."""
+    return PartitionSpec(*[None] * (n_axes - 1), "lanes") if n_axes else PartitionSpec()
+
+
+def _flat(program: Program) -> Callable:
+    def flat(*leaves: jax.Array) -> list[jax.Array]:
+        common, batch, scalars = jax.tree.unflatten(program.tree, leaves)
+        return jax.tree.leaves(program.function(common, batch, *scalars, mesh=program.mesh, **dict(program.static)))
+
+    return flat
+
+
+def _kept_trace(program: Program, shardings: list, arguments: list) -> Callable | None:
+    """The program's StableHLO from the cache folder, made and kept if it is not there; None without such a folder."""
+    folder = runtime.cache_in_use()
+    if folder is None:
+        return None
+    parts = [program.function.__qualname__, program.mesh.size, program.static, program.in_place, program.tree]
+    name = hashlib.sha256(json.dumps([*map(str, parts), program.shapes, _sources()]).encode()).hexdigest()
+    path = folder / f"{program.function.__name__.strip('_')}-{name[:40]}.stablehlo"
+    kept = _read(path)
+    if kept is None:
+        exported = export.export(jax.jit(_flat(program), in_shardings=shardings))(*arguments)
+        data = bytes(exported.serialize())
+        with suppress(ClusterOptError):  # a full disk costs the next process a second, not this one its results
+            write_atomically(path, hashlib.sha256(data).digest() + data)
+        return exported.call
+    return kept.call
+
+
+def _read(path: Path) -> export.Exported | None:
+    """What `path` holds, if it is whole."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, data = content[:_DIGEST], content[_DIGEST:]
+    return export.deserialize(bytearray(data)) if hashlib.sha256(data).digest() == digest else None
+
+
+@cache
+def _sources() -> str:
+    """A hash of this package's code: a trace is one of the functions as they were."""
+    total = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        total.update(file.read_bytes())
+    return total.hexdigest()
