@@ -7,7 +7,8 @@ it: a file named by a hash of all that it depends on, with a checksum at its hea
 
 import hashlib
 import json
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -24,6 +25,7 @@ from clusteropt.errors import ClusterOptError
 from clusteropt.files import write_atomically
 
 _DIGEST = 32  # bytes, of SHA-256
+_ZLIB = b"\x78"  # how jax's cache entries begin, unless zstandard is installed
 
 
 class Program(NamedTuple):
@@ -82,16 +84,16 @@ def _built(program: Program) -> Future:
 
 
 def _build(program: Program) -> jax.stages.Compiled:
-    split = {
-        *jax.tree.leaves(jax.tree.unflatten(program.tree, range(len(program.shapes)))[1])
-    }  # numbers of the batch's
+    _, batch, _ = jax.tree.unflatten(program.tree, range(len(program.shapes)))
+    split = {*jax.tree.leaves(batch)}  # the numbers of the batch's leaves
     shardings = [
         NamedSharding(program.mesh, lanes_last(len(shape)) if k in split else PartitionSpec())
         for k, (shape, _) in enumerate(program.shapes)
     ]
     arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in program.shapes]
     with runtime.double_precision():  # a setting of the thread
-        function = _kept_trace(program, shardings, arguments) or _flat(program)
+        folder = runtime.cache_in_use()
+        function = _flat(program) if folder is None else _kept_trace(program, shardings, arguments, folder)
         donated = tuple(sorted(split)) if program.in_place else ()
         options = runtime.compiler_options()
         jitted = jax.jit(function, in_shardings=shardings, donate_argnums=donated, compiler_options=options)
@@ -111,22 +113,36 @@ def _flat(program: Program) -> Callable:
     return flat
 
 
-def _kept_trace(program: Program, shardings: list, arguments: list) -> Callable | None:
-    """The program's StableHLO from the cache folder, made and kept if it is not there; None without such a folder."""
-    folder = runtime.cache_in_use()
-    if folder is None:
-        return None
+def _kept_trace(program: Program, shardings: list, arguments: list, folder: Path) -> Callable:
+    """The program as a function of its StableHLO, which is read from the folder, or made and kept there."""
     parts = [program.function.__qualname__, program.mesh.size, program.static, program.in_place, program.tree]
-    name = hashlib.sha256(json.dumps([*map(str, parts), program.shapes, _sources()]).encode()).hexdigest()
-    path = folder / f"{program.function.__name__.strip('_')}-{name[:40]}.stablehlo"
+    key = hashlib.sha256(json.dumps([*map(str, parts), program.shapes, _sources()]).encode()).hexdigest()
+    name = f"{program.function.__name__}_{key[:40]}"
+    path = folder / f"{name}.stablehlo"
     kept = _read(path)
     if kept is None:
-        exported = export.export(jax.jit(_flat(program), in_shardings=shardings))(*arguments)
-        data = bytes(exported.serialize())
+        kept = export.export(jax.jit(_flat(program), in_shardings=shardings))(*arguments)
+        data = bytes(kept.serialize())
         with suppress(ClusterOptError):  # a full disk costs the next process a second, not this one its results
             write_atomically(path, hashlib.sha256(data).digest() + data)
-        return exported.call
-    return kept.call
+    _drop_torn(folder.glob(f"jit_{name}-*-cache"))
+
+    def call(*leaves: jax.Array) -> Any:
+        return kept.call(*leaves)
+
+    call.__name__ = name  # jax's cache names its files by it
+    return call
+
+
+def _drop_torn(entries: Iterable[Path]) -> None:
+    """Deletes what a full disk has left of jax's cache entries: jax would complain of them ever after."""
+    for entry in entries:
+        content = entry.read_bytes()
+        try:
+            if content.startswith(_ZLIB):
+                zlib.decompress(content)
+        except zlib.error:
+            entry.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> export.Exported | None:
