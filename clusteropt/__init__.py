@@ -1,6 +1,7 @@
 """Finds the lowest-energy structures of atomic clusters.
 
-`minimize(atoms)` relaxes ASE atoms; `calculator(name)` gives an ASE calculator; `load_potential(name)` a parameter set.
+`minimize(atoms)` relaxes ASE atoms, `evaluate([atoms])` leaves them where they are, `ClusterCalculator(name)` is an ASE
+calculator, `load_potential(name)` reads a parameter set.
 """
 
 from importlib import import_module

@@ -13,7 +13,7 @@ from clusteropt.clusters import Structure
 from clusteropt.config import MinimizeSettings
 from clusteropt.errors import InputError, UsageError
 from clusteropt.lanes import Watch
-from clusteropt.minima import BLOCK, Minimum, check_cell, evaluate_structures, minimize_structures
+from clusteropt.minima import Minimum, check_cell, evaluated, minimized
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.structures import elements_of, result_atoms, to_structure
@@ -102,7 +102,7 @@ def evaluate(structures: Sequence[Atoms], potential: str | None = None) -> list[
 def run(
     structures: Sequence[Atoms], settings: MinimizeSettings, *, move: bool = True, watch: Watch | None = None
 ) -> Iterator[tuple[int, Result]]:
-    """Yields (index, Result) of every structure, in blocks as they are done; `move=False` only evaluates.
+    """Yields (index, Result) of every structure as they are done; `move=False` only evaluates.
 
     `watch(index, n_evaluations, positions)` sees the structures on their way.
     """
@@ -110,23 +110,27 @@ def run(
     yield from failures.items()
     for members in groups.values():
         potential = members[0][1]
-        for first in range(0, len(members), BLOCK):
-            block = members[first : first + BLOCK]
-            indices, inputs = [i for i, _, _ in block], [s for _, _, s in block]
-            with runtime.double_precision():
-                minima = _minima(inputs, potential, settings, move, _renumbered(watch, indices))
-            for i, minimum in zip(indices, minima, strict=True):
+        indices, inputs = [i for i, _, _ in members], [structure for _, _, structure in members]
+        show = None if watch is None else _renumbered(watch, indices)
+        portions = minimized(inputs, potential, settings, show) if move else evaluated(inputs, potential)
+        for minima in _in_double(portions):
+            for k, minimum in minima.items():
+                i = indices[k]
                 yield i, _result(structures[i], minimum, potential, settings.optimizer if move else "none")
 
 
-def _minima(
-    inputs: list[Structure], potential: Potential, settings: MinimizeSettings, move: bool, watch: Watch | None
-) -> list[Minimum]:
-    return minimize_structures(inputs, potential, settings, watch) if move else evaluate_structures(inputs, potential)
+def _in_double(portions: Iterator[dict[int, Minimum]]) -> Iterator[dict[int, Minimum]]:
+    """The same, computed in double precision; whoever takes them has his own settings in between."""
+    while True:
+        with runtime.double_precision():
+            portion = next(portions, None)
+        if portion is None:
+            return
+        yield portion
 
 
-def _renumbered(watch: Watch | None, indices: list[int]) -> Watch | None:
-    return None if watch is None else (lambda k, n, positions: watch(indices[k], n, positions))
+def _renumbered(watch: Watch, indices: list[int]) -> Watch:
+    return lambda k, n, positions: watch(indices[k], n, positions)
 
 
 Member = tuple[int, Potential, Structure]

@@ -7,7 +7,7 @@ from ase.calculators.calculator import CalculationFailed, Calculator, Calculator
 
 from clusteropt import runtime
 from clusteropt.errors import ClusterOptError
-from clusteropt.minima import check_cell, evaluate_structures
+from clusteropt.minima import check_cell, evaluate_one
 from clusteropt.potentials import sets
 from clusteropt.structures import elements_of, to_structure
 
@@ -36,7 +36,7 @@ class ClusterCalculator(Calculator):
         except ClusterOptError as problem:
             raise CalculatorSetupError(str(problem)) from problem
         with runtime.double_precision():
-            (value,) = evaluate_structures([structure], potential)
+            value = evaluate_one(structure, potential)
         if value.problem:
             raise CalculationFailed(value.problem)
         energy = value.energy

@@ -6,7 +6,7 @@ import numpy as np
 
 from clusteropt import runtime
 from clusteropt.clusters import Structure
-from clusteropt.minima import evaluate_structures
+from clusteropt.minima import evaluate_one
 from clusteropt.potentials import sets
 
 
@@ -28,7 +28,7 @@ def self_test() -> list[str]:
         problems.append("jax computes wrong numbers: install jax and jaxlib 0.10.1, or a release after 0.11.0")
     dimer = Structure(np.array([[0, 0, 0], [2 ** (1 / 6), 0, 0]]), np.zeros(2, np.int32), np.ones(2, bool))
     with runtime.double_precision():
-        (value,) = evaluate_structures([dimer], sets.load("lj").potential(("X",)))
+        value = evaluate_one(dimer, sets.load("lj").potential(("X",)))
     energy = value.energy
     if not np.isclose(energy, -1, atol=1e-12) or np.abs(value.forces).max() > 1e-10:
         problems.append(f"the Lennard-Jones dimer has energy {energy}, not -1: report this as a bug")

@@ -121,8 +121,10 @@ def take(clusters: Clusters, columns: np.ndarray, dtype: np.dtype | type = np.fl
     cell = None
     if clusters.cell is not None:
         cell = np.where(empty, np.eye(3)[:, :, None], clusters.cell[..., columns]).astype(dtype)
+    with np.errstate(over="ignore"):  # what single precision cannot hold is infinite, and ends as non-finite
+        positions = np.asarray(clusters.positions)[..., columns].astype(dtype)
     return _batch(
-        np.asarray(clusters.positions)[..., columns].astype(dtype),
+        positions,
         np.asarray(clusters.species)[..., columns],
         np.asarray(clusters.mask)[..., columns] & ~empty,
         np.asarray(clusters.free)[..., columns] & ~empty,

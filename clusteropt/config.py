@@ -9,6 +9,7 @@ from clusteropt.errors import InputError, UsageError, suggest
 
 # --opt levels: largest force allowed, in units of the potential's energy over length scale (doc: `clusteropt minimize --help`)
 LEVELS = {"crude": 1e-2, "loose": 1e-3, "normal": 1e-4, "tight": 1e-6, "extreme": 1e-8}
+_CRITERIA = {"opt", "fmax", "rms"}  # different ways to say when to stop
 OPTIMIZERS = ("lbfgs", "fire", "gradient-descent")
 
 T = TypeVar("T")
@@ -57,9 +58,8 @@ def merged(kind: type[T], path: Path | None, given: dict[str, Any]) -> T:
     """
     from_file = {} if path is None else _from_file(kind, path)
     chosen = {key: value for key, value in given.items() if value is not None}
-    for one, other in (("fmax", "rms"), ("rms", "fmax")):  # a criterion on the command line replaces the file's
-        if one in chosen and other not in chosen:
-            from_file.pop(other, None)
+    if chosen.keys() & _CRITERIA:  # a criterion on the command line replaces the file's
+        from_file = {key: value for key, value in from_file.items() if key not in _CRITERIA}
     try:
         return replace(kind(), **(from_file | chosen))  # type: ignore[type-var]
     except UsageError as problem:

@@ -33,10 +33,17 @@ class InputError(ClusterOptError):
     exit_code = ExitCode.INPUT
 
 
+class Interrupted(ClusterOptError):
+    """Ctrl-C, after everything that was finished has been written."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 def suggest(word: str, allowed: list[str] | tuple[str, ...]) -> str:
     """`Did you mean 'fire'? ` where a neighbour of `word` exists among `allowed`, then the whole list."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, allowed, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
+    by_lower = {name.lower(): name for name in allowed}
+    near = get_close_matches(word.lower(), by_lower, n=1)
+    hint = f"did you mean '{by_lower[near[0]]}'? " if near else ""
     return f"{hint}allowed: {', '.join(allowed)}"

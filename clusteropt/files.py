@@ -9,10 +9,12 @@ from clusteropt.errors import ClusterOptError, UsageError
 
 def check_writable(path: Path, force: bool) -> None:
     """Raises UsageError where `path` could not be written at the end of a long run."""
-    if path.exists() and not force:
-        raise UsageError(f"{path}: exists already: choose another name with --out, or overwrite it with --force")
     if path.is_dir():
         raise UsageError(f"{path}: is a folder: name a file")
+    if os.path.lexists(path) and not force:
+        raise UsageError(f"{path}: exists already: choose another name with --out, or overwrite it with --force")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: is no ordinary file: name another, or '-' for standard output")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: the folder {path.parent} does not exist: make it first")
     if not os.access(path.parent, os.W_OK):
@@ -24,16 +26,17 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
     Raises ClusterOptError naming the file where that fails, on a full disk for one.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    target = Path(os.path.realpath(path))  # a link stays a link
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as problem:
+        reason = problem.strerror
+        raise ClusterOptError(f"{path}: cannot be written: {reason}: make room or choose another --out") from None
+    finally:  # after Ctrl-C as well; gone already if all went well
         with suppress(OSError):
             temporary.unlink()
-        raise ClusterOptError(
-            f"{path}: cannot be written: {problem.strerror}: make room or choose another --out"
-        ) from None

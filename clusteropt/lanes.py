@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from clusteropt import programs, queues, relax, runtime
-from clusteropt.clusters import Clusters, n_lanes, take
+from clusteropt.clusters import Clusters, Structure, by_size, n_lanes, take
 from clusteropt.potentials.base import Potential
 
 _QUEUE = 8  # structures in a device's queue, for each of its lanes
@@ -49,6 +49,13 @@ class Evaluation(NamedTuple):
     fmax: np.ndarray  # (n_clusters,), the longest force on a free atom
     coincident: np.ndarray  # (n_clusters,) bool, two atoms are closer than `near`
     connected: np.ndarray  # (n_clusters,) bool, the atoms hang together by distances below `reach`
+
+
+def portions(structures: list[Structure]) -> Iterator[list[int]]:
+    """The indices of the structures, a portion at a time: those of one padded size, as many as there are places for."""
+    for (size, _), members in by_size(structures).items():
+        whole = _queue_length(size) * runtime.n_devices()
+        yield from (members[first : first + whole] for first in range(0, len(members), whole))
 
 
 def relax_batch(clusters: Clusters, limit: np.ndarray, task: Task, watch: Watch | None = None) -> Relaxed:
@@ -133,7 +140,7 @@ def _relaxed_queue(
 
 def _how(task: Task, size: int, watch: Watch | None) -> tuple[tuple, dict]:
     """The arguments of `queues.advance` behind the queue: numbers, and what a program is built for."""
-    tolerance = np.asarray(task.criterion.tolerance, task.dtype)
+    tolerance = np.asarray(min(task.criterion.tolerance, float(np.finfo(task.dtype).max)), task.dtype)
     n_steps = _WATCH if watch else max(_LOOK, min(10_000, _PAIRS / (n_lanes(size) * size * size)))
     static = {"optimizer": task.optimizer, "measure": task.criterion.measure, "core": task.core}
     return (tolerance, np.int32(n_steps), np.int32(_WATCH if watch else _LOOK)), static

@@ -5,19 +5,20 @@ potential in double precision to the tolerance asked for, and only its word coun
 that a result does not depend on the company it was computed in.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from clusteropt import lanes
-from clusteropt.clusters import Clusters, Structure, at, by_size, pack, padded_size, take
+from clusteropt.clusters import Clusters, Structure, at, pack, padded_size, take
 from clusteropt.config import LEVELS, MinimizeSettings
 from clusteropt.errors import InputError
 from clusteropt.lanes import Evaluation, Relaxed, Watch
 from clusteropt.potentials.base import CORE, Potential
 from clusteropt.relax import Criterion, Status
 
-BLOCK = 1024  # structures between two reports
+_MOST = 2**31 - 1  # evaluations that a counter can hold
 _EXPLORE = {"fmax": 2e-4, "rms": 1e-4}  # in units of energy over length: above the noise of single precision
 _EXPLORE_SHARE = 0.8  # of the evaluations allowed
 _SAME_PLACE = 1e-6  # distance, in lengths
@@ -47,46 +48,46 @@ def criterion_for(settings: MinimizeSettings, potential: Potential) -> Criterion
     return Criterion("fmax", level if settings.fmax is None else settings.fmax)
 
 
-def minimize_structures(
+def minimized(
     structures: list[Structure], potential: Potential, settings: MinimizeSettings, watch: Watch | None = None
-) -> list[Minimum]:
-    """The local minima below the given structures, in their order.
+) -> Iterator[dict[int, Minimum]]:
+    """The local minima below the given structures by their index, a portion at a time.
 
     `watch(index, n_evaluations, positions)` sees every structure now and then. Periodic cells are taken as they are:
     `check_cell` first.
     """
-    found: dict[int, Minimum] = {}
-    for members in by_size(structures).values():
+    for members in lanes.portions(structures):
         own = [structures[i] for i in members]
         batch = _packed(own)
         for task in _tasks(potential, settings):
             lanes.foresee(batch, task)
         before, problems = _look(batch, own, potential)
+        found = {i: _invalid(s, problem) for i, s, problem in zip(members, own, problems, strict=True) if problem}
         sound = np.flatnonzero([not problem for problem in problems])
-        show = None if watch is None else _renumbered(watch, [members[k] for k in sound])
-        minima = {k: _invalid(own[k], problems[k]) for k in range(len(own)) if problems[k]}
         if sound.size:
             given, first = take(batch, sound), _columns(before, sound)
+            indices = [members[k] for k in sound]
+            show = None if watch is None else _renumbered(watch, indices)
             relaxed, after = _minimize(_perturbed(given, own, sound, settings), first, potential, settings, show)
-            minima |= zip(sound.tolist(), _minima(given, first, relaxed, after), strict=True)
-        found |= {i: minima[k] for k, i in enumerate(members)}
-    return [found[i] for i in range(len(structures))]
+            found |= zip(indices, _minima(given, first, relaxed, after), strict=True)
+        yield found
 
 
-def evaluate_structures(structures: list[Structure], potential: Potential) -> list[Minimum]:
-    """Energies and forces of the structures as they are, in their order."""
-    found: dict[int, Minimum] = {}
-    for members in by_size(structures).values():
+def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dict[int, Minimum]]:
+    """Energies and forces of the structures as they are, by their index, a portion at a time."""
+    for members in lanes.portions(structures):
         own = [structures[i] for i in members]
-        batch = _packed(own)
+        batch, n = _packed(own), len(own)
         values, problems = _look(batch, own, potential)
-        n = len(own)
-        status = np.full(n, Status.EVALUATED, np.int32)
-        still = Relaxed(np.asarray(batch.positions), status, np.ones(n, np.int32))
+        still = Relaxed(np.asarray(batch.positions), np.full(n, Status.EVALUATED, np.int32), np.ones(n, np.int32))
         together = values._replace(connected=np.ones(n, bool))  # a molecule in pieces has an energy like any other
         minima = _minima(batch, values, still, together)
-        found |= {i: _invalid(s, p) if p else m for i, s, p, m in zip(members, own, problems, minima, strict=True)}
-    return [found[i] for i in range(len(structures))]
+        yield {i: _invalid(s, p) if p else m for i, s, p, m in zip(members, own, problems, minima, strict=True)}
+
+
+def evaluate_one(structure: Structure, potential: Potential) -> Minimum:
+    """Energy and forces of one structure as it is."""
+    return next(evaluated([structure], potential))[0]
 
 
 def _packed(structures: list[Structure]) -> Clusters:
@@ -128,7 +129,7 @@ def _minimize(
 
     Where exploring left the valley and the energy rose, goes down from the input in double precision alone.
     """
-    limit = np.full(given.mask.shape[-1], settings.max_steps)
+    limit = np.full(given.mask.shape[-1], min(settings.max_steps, _MOST))
     relaxed = _explore_and_polish(given, limit, potential, settings, watch)
     after = _evaluate(at(given, relaxed.positions), potential)
     allowed = before.energy + _ROUND_OFF * potential.energy * given.mask.sum(0)
@@ -152,8 +153,9 @@ def _explore_and_polish(
     near = at(given, np.where(given.mask, positions - shift, 0))
     share = np.maximum(1, (_EXPLORE_SHARE * limit).astype(np.int32))
     explored = lanes.relax_batch(near, share, explore, _shifted(watch, shift, np.zeros_like(share)))
-    lost = explored.status == Status.NON_FINITE
-    again = at(near, np.where(lost, near.positions, _settled(near, explored).positions))
+    # a step into nonsense is taken back; who has not moved keeps the digits that single precision has not
+    stay = (explored.status == Status.NON_FINITE) | (explored.n_evaluations == 1)
+    again = at(near, np.where(stay, near.positions, _settled(near, explored).positions))
     left = np.maximum(1, limit - explored.n_evaluations)
     polished = lanes.relax_batch(again, left, polish, _shifted(watch, shift, explored.n_evaluations))
     relaxed = Relaxed(polished.positions + shift, polished.status, explored.n_evaluations + polished.n_evaluations)

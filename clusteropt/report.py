@@ -1,5 +1,6 @@
 """Results for people, as tables, and for programs, as JSON."""
 
+import io
 import json
 import math
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clusteropt.api import Result
+from clusteropt.console import emit
 
 _STYLES = {"converged": "green", "evaluated": "green", "not-converged": "yellow"}
 
@@ -41,7 +43,7 @@ def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> Table:
         if moved:
             cells.append(str(r.n_evaluations))
         if any(g is not None for g in gaps):
-            cells.append("" if gap is None else f"{gap:.6f}")
+            cells.append("" if gap is None else f"{gap:z.6f}")
         table.add_row(*cells)
     return table
 
@@ -49,24 +51,24 @@ def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> Table:
 def _energy(value: float) -> str:
     if not math.isfinite(value):
         return "-"
-    return f"{value:.6f}" if abs(value) < 1e7 else f"{value:.6e}"
+    return f"{value:z.6f}" if abs(value) < 1e7 else f"{value:.6e}"
 
 
 def _force(value: float) -> str:
     return f"{value:.1e}" if math.isfinite(value) else "-"
 
 
-def show(table: Table) -> None:
-    """Prints the table to stdout; where nobody watches (a pipe, a file), as wide as it needs."""
+def show(table: Table, fold: bool = False) -> None:
+    """Prints the table to stdout as wide as it needs, whatever the width of the terminal: no name or number is cut off.
+
+    `fold` breaks long cells into lines of the terminal, where there is one.
+    """
     console = Console()
-    if console.is_terminal:
-        console.print(table)
-        return
-    wide = Console(width=10_000, no_color=True)
-    with wide.capture() as captured:
-        wide.print(table)
-    for line in captured.get().splitlines():
-        print(line.rstrip())  # noqa: T201
+    width = console.width if fold and console.is_terminal else 10_000
+    plain = console.no_color or not console.is_terminal
+    page = io.StringIO()
+    Console(file=page, width=width, force_terminal=console.is_terminal, no_color=plain).print(table)
+    emit("\n".join(line.rstrip() for line in page.getvalue().splitlines()))
 
 
 def results_json(rows: Sequence[tuple[str, Result]]) -> str:
@@ -93,4 +95,4 @@ def _record(label: str, r: Result) -> dict[str, object]:
 
 
 def _number(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+    return value + 0.0 if value is not None and math.isfinite(value) else None  # minus zero is zero

@@ -1,6 +1,8 @@
 """What the commands do with files: read them all, compute, write the results, report, and choose the exit code."""
 
+import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from clusteropt import runtime
 from clusteropt.config import MinimizeSettings
-from clusteropt.errors import ExitCode, InputError, UsageError
+from clusteropt.console import complain, emit, say
+from clusteropt.errors import ClusterOptError, ExitCode, InputError, Interrupted, UsageError
 from clusteropt.files import check_writable
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from clusteropt.api import Result
-    from clusteropt.minima import Watch
+    from clusteropt.lanes import Watch
     from clusteropt.structures import Frame
 
 STDOUT = Path("-")
@@ -50,7 +53,9 @@ def plan_outputs(files: list[str], out: Path | None, force: bool, trajectories: 
 
 
 def _stem(spec: str) -> str:
-    return "stdin" if spec == "-" else Path(spec if Path(spec).exists() else spec.rpartition("@")[0] or spec).stem
+    stem = "stdin" if spec == "-" else Path(spec if Path(spec).exists() else spec.rpartition("@")[0] or spec).stem
+    # POSCAR.min.xyz would be read as VASP's format, whatever its ending: ASE goes by those capitals first
+    return stem.lower() if "CAR" in stem else stem
 
 
 def minimize_files(
@@ -77,21 +82,22 @@ def _process(
     rows = [(frames[i].label, results[i]) for i in done]
     for label, result in rows:
         if result.problem:
-            _complain(f"{label}: {result.problem}")
-    _write_results(frames, results, plan)
-    to_stdout = STDOUT in plan.outputs.values()
-    if json and not to_stdout:
-        from clusteropt.report import results_json
-
-        _print(results_json(rows))
-    elif rows and not to_stdout:
-        from clusteropt.report import results_table, show
-
-        show(results_table(rows, moved=move))
+            complain(f"{label}: {result.problem}")
+    unwritten = _write_results(frames, results, plan)
+    if STDOUT not in plan.outputs.values():
+        _show(rows, json, move)
     if interrupted:
-        _complain(f"interrupted: {len(done)} of {len(frames)} structures are finished and kept")
-        return ExitCode.INTERRUPTED
-    return _exit_code([r.status for _, r in rows], unreadable)
+        raise Interrupted(f"interrupted: {len(done)} of {len(frames)} structures are finished and kept")
+    return ExitCode.FAILURE if unwritten else _exit_code([r.status for _, r in rows], unreadable)
+
+
+def _show(rows: list[tuple[str, "Result"]], json: bool, move: bool) -> None:
+    from clusteropt.report import results_json, results_table, show
+
+    if json:
+        emit(results_json(rows))
+    elif rows:
+        show(results_table(rows, moved=move))
 
 
 def _read_all(files: list[str]) -> tuple[list["Frame"], int]:
@@ -105,7 +111,7 @@ def _read_all(files: list[str]) -> tuple[list["Frame"], int]:
             frames += read(name)
         except InputError as problem:
             unreadable += 1
-            _complain(str(problem))
+            complain(str(problem))
     return frames, unreadable
 
 
@@ -121,17 +127,37 @@ def _compute(
         (lambda i, n, positions: track.append((i, n, positions.copy()))) if plan.trajectories else None
     )
     announced: set[str] = set()
+    with _ctrl_c_remembered() as asked:
+        try:
+            with _progress(len(frames), quiet) as step:
+                for i, result in run([f.atoms for f in frames], settings, move=move, watch=watch):
+                    results[i] = result
+                    step(1)
+                    _announce(frames[i], result, settings, announced, quiet, move)
+        except KeyboardInterrupt:
+            return results, True
+    if track and not asked:
+        _write_trajectories(frames, results, track, plan, settings)
+    return results, bool(asked)
+
+
+@contextmanager
+def _ctrl_c_remembered() -> Iterator[list[int]]:
+    """A list that is empty until Ctrl-C comes: the exception alone is lost where a library's callback is at work."""
+    asked: list[int] = []
+
+    def heard(number: int, frame: object) -> None:
+        asked.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, heard)
     try:
-        with _progress(len(frames), quiet) as step:
-            for i, result in run([f.atoms for f in frames], settings, move=move, watch=watch):
-                results[i] = result
-                step(1)
-                _announce(frames[i], result, settings, announced, quiet, move)
-    except KeyboardInterrupt:
-        return results, True
-    if track:
-        _write_trajectories(frames, results, track, plan)
-    return results, False
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _announce(
@@ -144,27 +170,28 @@ def _announce(
     if potential.name not in announced:
         announced.add(potential.name)
         how = "as asked" if settings.potential else "default for " + "-".join(potential.elements)
-        _say(f"potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})")
+        say(f"potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})")
         if move:
             from clusteropt.minima import criterion_for
 
             criterion = criterion_for(settings, potential)
-            _say(
+            say(
                 f"converged at {criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}, by {settings.optimizer}"
             )
-    if frame.source not in announced:
+    if frame.source not in announced and not result.problem:
         announced.add(frame.source)
         from clusteropt.minima import typical_distance
 
         distance = typical_distance(frame.atoms.positions) / potential.length
         if not _ODD_DISTANCE[0] < distance < _ODD_DISTANCE[1] and len(frame.atoms) > 1:
-            _say(
+            say(
                 f"warning: {frame.label}: neighbours are typically {distance * potential.length:.3g} apart, and "
                 f"{potential.name} has a length of {potential.length:.3g} {potential.length_unit}: are the units right?"
             )
 
 
-def _write_results(frames: list["Frame"], results: dict[int, "Result"], plan: Plan) -> None:
+def _write_results(frames: list["Frame"], results: dict[int, "Result"], plan: Plan) -> bool:
+    """Whether some file could not be written; the others are there then."""
     from clusteropt.files import write_atomically
     from clusteropt.structures import extxyz
 
@@ -172,15 +199,25 @@ def _write_results(frames: list["Frame"], results: dict[int, "Result"], plan: Pl
     for i, frame in enumerate(frames):
         if i in results and frame.source in plan.outputs and len(frame.atoms):
             contents.setdefault(plan.outputs[frame.source], []).append(results[i].atoms)
+    failed = False
     for path, atoms in contents.items():
         if path == STDOUT:
-            _print(extxyz(atoms).rstrip("\n"))
-        else:
+            emit(extxyz(atoms).rstrip("\n"))
+            continue
+        try:
             write_atomically(path, extxyz(atoms))
+        except ClusterOptError as problem:
+            failed = True
+            complain(str(problem))
+    return failed
 
 
 def _write_trajectories(
-    frames: list["Frame"], results: dict[int, "Result"], track: list[tuple[int, int, "np.ndarray"]], plan: Plan
+    frames: list["Frame"],
+    results: dict[int, "Result"],
+    track: list[tuple[int, int, "np.ndarray"]],
+    plan: Plan,
+    settings: MinimizeSettings,
 ) -> None:
     """Frames along the way, by structure and then by evaluations, with their energies and forces."""
     from clusteropt.api import evaluate
@@ -189,15 +226,13 @@ def _write_trajectories(
 
     contents: dict[Path, list[Atoms]] = {}
     for i, n, positions in sorted(track, key=lambda t: t[:2]):
-        potential = results[i].potential
-        if potential is not None:
+        if results[i].potential is not None:
             atoms = frames[i].atoms.copy()
             atoms.set_positions(positions, apply_constraint=False)
             atoms.info |= {"structure": frames[i].index, "evaluations": n}
             contents.setdefault(plan.trajectories[frames[i].source], []).append(atoms)
     for path, atoms in contents.items():
-        names = {results[i].potential.name for i in results if results[i].potential is not None}  # type: ignore[union-attr]
-        evaluated = evaluate(atoms, names.pop() if len(names) == 1 else None)
+        evaluated = evaluate(atoms, settings.potential)
         for kept, given in zip(evaluated, atoms, strict=True):
             kept.atoms.info["evaluations"] = given.info["evaluations"]
         write_atomically(path, extxyz([e.atoms for e in evaluated]))
@@ -221,15 +256,3 @@ def _progress(total: int, quiet: bool) -> Iterator:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("structures", total=total)
         yield lambda n: bar.advance(task, n)
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _complain(message: str) -> None:
-    _say(f"clusteropt: {message}")
-
-
-def _print(text: str) -> None:
-    print(text, flush=True)  # noqa: T201

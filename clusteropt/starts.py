@@ -16,6 +16,8 @@ def random_starts(formula: str, count: int, seed: int, density: float, potential
 
     Structure k depends on the seed and k alone. Raises UsageError for a formula that is none or has no potential.
     """
+    if not 0 < density < math.inf:
+        raise UsageError(f"density must be a positive number, got {density}")
     symbols = _symbols(formula)
     elements = tuple(sorted(set(symbols)))
     chosen = sets.default(elements) if potential is None else sets.load(potential)

@@ -1,10 +1,12 @@
 """ASE atoms in and out: reading any file, checking it, turning frames into `Structure`, writing results."""
 
 import io
-import os
+import re
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,37 +43,18 @@ def read(spec: str) -> list[Frame]:
 
     Raises InputError naming the file, the problem and the cure.
     """
-    from ase.io import read as ase_read
-    from ase.io.formats import UnknownFileTypeError, parse_filename
-    from ase.utils import string2index
-
-    name, index = (spec, None) if spec == STDIN or Path(spec).exists() else parse_filename(spec)
-    if index is None:
-        index = ":"
-    chosen = string2index(index) if isinstance(index, str) else index
-    path = _stdin_file() if spec == STDIN else Path(name)
-    try:
+    name, index = _split(spec)
+    with _as_file(name) as path:
         _check_file(path, spec)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            frames = ase_read(path, index=chosen if isinstance(chosen, slice) else slice(None))
-    except InputError:
-        raise
-    except UnknownFileTypeError:
-        raise InputError(f"{spec}: not a structure file that ASE knows: give it a known ending, such as .xyz") from None
-    except Exception as problem:  # noqa: BLE001  readers of damaged files raise about ten kinds of exceptions
-        raise InputError(f"{spec}: cannot be read ({_one_line(problem)}): mend the file or export it again") from None
-    finally:
-        if spec == STDIN:
-            path.unlink(missing_ok=True)
-    frames = [atoms for atoms in frames if isinstance(atoms, Atoms)]
-    if not isinstance(chosen, slice):
-        if not -len(frames) <= int(chosen) < len(frames):
-            raise InputError(f"{spec}: the file has {len(frames)} frames: choose an index from 0 to {len(frames) - 1}")
-        frames = [frames[int(chosen)]]
+        frames = _frames(path, spec)
     if not frames:
-        raise InputError(f"{spec}: no frames: check the file, or the index after '@'")
-    return [Frame(spec, i, len(frames), atoms) for i, atoms in enumerate(frames)]
+        raise InputError(f"{spec}: no frames: check the file")
+    if isinstance(index, int) and not -len(frames) <= index < len(frames):
+        raise InputError(f"{spec}: the file has {len(frames)} frames: choose an index from 0 to {len(frames) - 1}")
+    chosen = frames[index] if isinstance(index, slice) else [frames[index]]
+    if not chosen:
+        raise InputError(f"{spec}: no frames at this index: the file has {len(frames)}")
+    return [Frame(spec, i, len(chosen), atoms) for i, atoms in enumerate(chosen)]
 
 
 def _check_file(path: Path, spec: str) -> None:
@@ -88,12 +71,48 @@ def _check_file(path: Path, spec: str) -> None:
         raise InputError(f"{spec}: the file is empty: export the structure again")
 
 
-def _stdin_file() -> Path:
-    """Standard input as a file, because readers want to look at the beginning first."""
-    handle, name = tempfile.mkstemp(prefix="clusteropt-stdin-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(sys.stdin.buffer.read())
-    return Path(name)
+def _split(spec: str) -> tuple[str, int | slice]:
+    """File name and index of `file@index`, in Python's notation; an existing file may have an @ in its name."""
+    name, at, text = spec.rpartition("@")
+    if not at or Path(spec).exists() or not Path(name).exists():
+        return spec, slice(None)
+    parts = text.split(":")
+    try:
+        numbers = [int(part) if part else None for part in parts]
+    except ValueError:
+        numbers = []
+    if len(parts) == 1 and numbers and numbers[0] is not None:
+        return name, numbers[0]
+    if not 1 < len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
+        raise InputError(f"{spec}: '{text}' is no index of frames: write {name}@3 for one, {name}@0:10 for some")
+    return name, slice(*numbers)
+
+
+@contextmanager
+def _as_file(name: str) -> Iterator[Path]:
+    """The file, or standard input as one, because readers want to look at the beginning first."""
+    if name != STDIN:
+        yield Path(name)
+        return
+    with tempfile.TemporaryDirectory(prefix="clusteropt-") as folder:
+        path = Path(folder) / "stdin"
+        path.write_bytes(sys.stdin.buffer.read())
+        yield path
+
+
+def _frames(path: Path, spec: str) -> list[Atoms]:
+    from ase.io import read as ase_read
+    from ase.io.formats import UnknownFileTypeError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            frames = ase_read(path, index=slice(None), do_not_split_by_at_sign=True)
+    except UnknownFileTypeError:
+        raise InputError(f"{spec}: not a structure file that ASE knows: give it a known ending, such as .xyz") from None
+    except Exception as problem:  # noqa: BLE001  readers of damaged files raise about ten kinds of exceptions
+        raise InputError(f"{spec}: cannot be read ({_one_line(problem)}): mend the file or export it again") from None
+    return [atoms for atoms in frames if isinstance(atoms, Atoms)]
 
 
 def _one_line(problem: Exception) -> str:
@@ -140,15 +159,42 @@ def result_atoms(atoms: Atoms, minimum: Minimum, potential: Potential, optimizer
         return out
     out.set_positions(minimum.positions, apply_constraint=False)
     if np.isfinite(minimum.energy) and np.isfinite(minimum.forces).all():
-        values = {"energy": minimum.energy, "free_energy": minimum.energy, "energies": minimum.energies}
-        out.calc = SinglePointCalculator(out, **values, forces=minimum.forces)
+        given = {} if atoms.calc is None else atoms.calc.results  # where ASE's readers put some columns of a file
+        values = {key: given[key] for key in ("charges", "magmoms") if key in given}
+        values |= {"energy": minimum.energy, "free_energy": minimum.energy}
+        values |= {"energies": minimum.energies, "forces": minimum.forces}
+        out.calc = SinglePointCalculator(out, **values)
     return out
 
 
 def extxyz(frames: list[Atoms]) -> str:
-    """The frames as extended XYZ."""
+    """The frames as extended XYZ, as ASE writes it but with all digits of positions, energies and forces.
+
+    With ASE's eight decimals a minimum that is read back has forces of up to 1e-6 again, and fixed atoms have moved.
+    """
     from ase.io import write as ase_write
 
     text = io.StringIO()
     ase_write(text, frames, format="extxyz")
-    return text.getvalue()
+    lines, first = text.getvalue().splitlines(), 0
+    for atoms in frames:
+        columns = re.search(r"Properties=(\S+)", lines[first + 1])
+        rows = slice(first + 2, first + 2 + len(atoms))
+        if columns is not None:
+            lines[rows] = _with_all_digits(lines[rows], columns[1].split(":"), atoms)
+        first = rows.stop
+    return "\n".join(lines) + "\n"
+
+
+def _with_all_digits(rows: list[str], properties: list[str], atoms: Atoms) -> list[str]:
+    """The rows with positions, energies and forces in the shortest form that reads back to the same bits."""
+    results = {} if atoms.calc is None else atoms.calc.results
+    exact = {"pos": atoms.positions} | {key: results[key] for key in ("energies", "forces") if key in results}
+    fields = [row.split() for row in rows]
+    first = 0
+    for name, _, count in zip(properties[::3], properties[1::3], map(int, properties[2::3]), strict=True):
+        if name in exact and all(len(field) >= first + count for field in fields):
+            for field, values in zip(fields, np.reshape(exact[name], (len(rows), count)).tolist(), strict=True):
+                field[first : first + count] = [f"{value!r:>22}" for value in values]
+        first += count
+    return [" ".join(field) for field in fields]

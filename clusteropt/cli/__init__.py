@@ -1,11 +1,11 @@
 """The command line: one file per command, its options in the signature, heavy imports inside the bodies."""
 
-import os
 import sys
 
 import typer
 
 from clusteropt.cli import doctor, energy, minimize, potentials, random
+from clusteropt.console import complain, drop_stdout
 from clusteropt.errors import ClusterOptError, ExitCode
 
 _HELP = """Finds the lowest-energy structures of atomic clusters.
@@ -51,15 +51,12 @@ def main() -> None:
     try:
         app()
     except ClusterOptError as problem:
-        _say(str(problem))
+        complain(str(problem))
         sys.exit(problem.exit_code)
-    except KeyboardInterrupt:
-        _say("interrupted")
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as stop:
+        if stop.code == ExitCode.INTERRUPTED:  # Typer has heard of Ctrl-C first, and says nothing
+            complain("interrupted")
+        raise
+    except BrokenPipeError:
+        drop_stdout()
         sys.exit(ExitCode.FAILURE)
-
-
-def _say(message: str) -> None:
-    print(f"clusteropt: {message}", file=sys.stderr)  # noqa: T201

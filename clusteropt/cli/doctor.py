@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from clusteropt.cli.options import Json, Threads, emit
+from clusteropt.cli.options import Json, Threads
+from clusteropt.console import emit
 from clusteropt.errors import ExitCode
 
 

@@ -1,6 +1,5 @@
 """Options that several commands share, and the messages they write."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -33,14 +32,3 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Output file, extended XYZ; '-' for standard output.", show_default=False),
 ]
-
-
-def say(message: str, quiet: bool = False) -> None:
-    """A message for people, on stderr."""
-    if not quiet:
-        print(message, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def emit(text: str) -> None:
-    """A result, on stdout."""
-    print(text, flush=True)  # noqa: T201

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from clusteropt.cli.options import Json, emit
+from clusteropt.cli.options import Json
+from clusteropt.console import emit
 
 app = typer.Typer(
     help="The shipped parameter sets, and checks of your own.", no_args_is_help=True, rich_markup_mode="rich"
@@ -29,7 +30,7 @@ def list_sets(json: Json = False) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("name", "form", "elements", "default for", "units", "source"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("name", "form"))
     for r in records:
         source = f"DOUBTFUL: {r['doubtful']}" if r["doubtful"] else r["source"]
         table.add_row(
@@ -40,7 +41,7 @@ def list_sets(json: Json = False) -> None:
             " ".join(r["units"].values()),
             source,
         )
-    show(table)
+    show(table, fold=True)
 
 
 @app.command("show")

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from clusteropt.cli.options import Force, Out, PotentialName, emit, say
+from clusteropt.cli.options import Force, Out, PotentialName
+from clusteropt.console import emit, say
 
 
 def random(

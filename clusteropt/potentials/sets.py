@@ -206,8 +206,14 @@ def _split(key: str, count: int, elements: tuple[str, ...]) -> tuple[str, ...]:
     return parts
 
 
+def _tables(name: str, given: object) -> None:
+    if not isinstance(given, dict) or not all(isinstance(values, dict) for values in given.values()):
+        raise InputError(f"{name} must be tables of parameters, as [{name}.Au-Au{'-Au' * (name == 'triples')}]")
+
+
 def _pairs(form: str, elements: tuple[str, ...], given: dict) -> dict[tuple[str, str], dict[str, float]]:
     required, optional = _PAIR_KEYS[form]
+    _tables("pairs", given)
     pairs: dict[tuple[str, str], dict[str, float]] = {}
     for key, values in given.items():
         a, b = _split(key, 2, elements)
@@ -245,6 +251,7 @@ def _triples(form: str, pairs: dict, given: dict) -> dict[tuple[str, str, str], 
         if given:
             raise InputError(f"[triples] belong to form stillinger-weber, not {form}")
         return {}
+    _tables("triples", given)
     elements = tuple({a: None for a, _ in pairs})
     triples: dict[tuple[str, str, str], dict[str, float]] = {}
     for key, values in given.items():

@@ -109,23 +109,23 @@ def kernels(c_program: str | None, python: str | None) -> None:
 
 
 def our_quench(name: str, element: str, n: int, count: int, seed: int) -> dict:
-    """All of `minimize_structures`: energies before, exploring, polishing, energies and cohesion after."""
+    """All of `minima.minimized`: energies before, exploring, polishing, energies and cohesion after."""
     import numpy as np
     from starts import starts
 
     from clusteropt.clusters import Structure
     from clusteropt.config import MinimizeSettings
-    from clusteropt.minima import minimize_structures
+    from clusteropt.minima import minimized
     from clusteropt.potentials import sets
 
     potential = sets.load(name).potential((element,))
     unit = 1.0 if name == "lj" else potential.length  # pele's Gupta has r_0 = 1
     structures = [Structure(x * unit, np.zeros(n, np.int32), np.ones(n, bool)) for x in starts(n, count, seed)]
     settings = MinimizeSettings(rms=1e-3 / unit)
-    best, minima = float("inf"), minimize_structures(structures, potential, settings)
-    for _ in range(3):
+    best, minima = float("inf"), [m for part in minimized(structures, potential, settings) for m in part.values()]
+    for _ in range(5):
         begin = time.perf_counter()
-        minima = minimize_structures(structures, potential, settings)
+        minima = [m for part in minimized(structures, potential, settings) for m in part.values()]
         best = min(best, time.perf_counter() - begin)
     return {
         "ms": 1e3 * best / count,
@@ -212,14 +212,14 @@ def memory() -> None:
     runtime.prepare(1)
     from clusteropt.clusters import Structure
     from clusteropt.config import MinimizeSettings
-    from clusteropt.minima import minimize_structures
+    from clusteropt.minima import minimized
     from clusteropt.potentials import sets
 
     potential = sets.load("lj").potential(("X",))
     positions = (bulk("Ar", "fcc", a=2**0.5 * potential.length, cubic=True) * (14, 14, 14)).positions[:10_000]
     structure = Structure(positions, np.zeros(10_000, np.int32), np.ones(10_000, bool))
     begin = time.perf_counter()
-    (result,) = minimize_structures([structure], potential, MinimizeSettings(max_steps=10))
+    result = next(minimized([structure], potential, MinimizeSettings(max_steps=10)))[0]
     seconds = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"10,000 atoms: {result.n_evaluations} evaluations, {seconds:.1f} s, peak memory {peak:.0f} MB")

@@ -1,0 +1,183 @@
+"""What a structure's minimum must not depend on, and what it must be."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.constraints import FixAtoms, FixBondLengths
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import clusteropt
+from clusteropt import runtime
+from clusteropt.clusters import Structure, by_size, n_lanes, pack, padded_size, take
+from clusteropt.config import MinimizeSettings
+from clusteropt.minima import minimized
+from clusteropt.potentials import sets
+from clusteropt.starts import random_starts
+
+LJ = sets.load("lj").potential(("X",))
+SIZES = (3, 5, 6, 7)
+
+
+def starts() -> list[Atoms]:
+    """Structures of several sizes, two hundred of one: more than there are lanes for at once."""
+    return [atoms for n in SIZES for atoms in random_starts(f"X{n}", 200 if n == 7 else 3, n, 0.34)]
+
+
+@pytest.fixture(scope="module")
+def alone() -> list[clusteropt.Result]:
+    """Every tenth structure on its own."""
+    return [clusteropt.minimize(atoms) for atoms in starts()[::10]]
+
+
+def same_bits(one: clusteropt.Result, other: clusteropt.Result) -> bool:
+    return (
+        (one.status, one.energy, one.fmax, one.n_evaluations) == (other.status, other.energy, other.fmax, other.n_evaluations)
+        and np.array_equal(one.atoms.positions, other.atoms.positions)
+        and np.array_equal(one.forces, other.forces)
+    )  # fmt: skip
+
+
+def test_a_result_does_not_depend_on_the_batch(alone):
+    together = clusteropt.minimize(starts())
+    assert all(map(same_bits, alone, together[::10]))
+
+
+def test_a_result_does_not_depend_on_the_order(alone):
+    backwards = clusteropt.minimize(starts()[::-1])[::-1]
+    assert all(map(same_bits, alone, backwards[::10]))
+
+
+def test_a_result_does_not_depend_on_the_number_of_devices(alone, monkeypatch):
+    assert runtime.n_devices() == 2, "or this test shows nothing"
+    monkeypatch.setattr(runtime, "n_devices", lambda: 1)
+    one_device = clusteropt.minimize(starts())
+    assert all(map(same_bits, alone, one_device[::10]))
+
+
+def note(seen: dict, i: int, n: int, positions: np.ndarray) -> None:
+    seen.setdefault(i, []).append((n, positions.copy()))
+
+
+def all_of(portions) -> list:
+    found = {i: minimum for portion in portions for i, minimum in portion.items()}
+    return [found[i] for i in sorted(found)]
+
+
+def test_a_watched_run_ends_where_an_unwatched_one_does():
+    structures = [Structure(a.positions, np.zeros(len(a), np.int32), np.ones(len(a), bool)) for a in starts()[:4]]
+    seen: dict[int, list[tuple[int, np.ndarray]]] = {}
+    with runtime.double_precision():
+        watched = all_of(minimized(structures, LJ, MinimizeSettings(), lambda i, n, x: note(seen, i, n, x)))
+        plain = all_of(minimized(structures, LJ, MinimizeSettings()))
+    for i, (one, other) in enumerate(zip(watched, plain, strict=True)):
+        np.testing.assert_array_equal(one.positions, other.positions)
+        counts = [n for n, _ in seen[i]]
+        assert counts == sorted(counts)
+        assert counts[-1] <= one.n_evaluations
+        assert np.abs(seen[i][-1][1] - one.positions).max() < 0.2, "positions where they really are"
+
+
+def test_a_seed_makes_a_perturbed_run_repeatable():
+    one, other, third = (clusteropt.minimize(starts()[4], perturb=0.3, seed=seed) for seed in (1, 1, 2))
+    assert same_bits(one, other)
+    assert not np.array_equal(one.atoms.positions, third.atoms.positions)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "fire", "gradient-descent"])
+def test_every_optimizer_reaches_minima(optimizer):
+    results = clusteropt.minimize(random_starts("X7", 20, 0, 0.34), optimizer=optimizer, opt="tight")
+    assert {r.status for r in results} == {"converged"}
+    assert all(r.fmax <= 1e-6 * LJ.energy / LJ.length for r in results)
+    minima = np.array([-16.505384, -15.935043, -15.593211, -15.533060])  # all four of LJ7 (Hoare and McInnes 1976)
+    assert all(np.abs(minima - r.energy).min() < 1e-5 for r in results)
+
+
+@given(seed=st.integers(0, 10**6), close=st.floats(1e-5, 1.0))
+@settings(max_examples=30)
+def test_the_energy_never_rises(seed, close):
+    """Not even from starts with atoms almost at the same place, where single precision has no digits to lose."""
+    rng = np.random.default_rng(seed)
+    positions = rng.normal(size=(7, 3))
+    positions[1] = positions[0] + close * rng.normal(size=3)
+    result = clusteropt.minimize(Atoms("X7", positions))
+    assert result.energy <= result.energy_before
+    assert result.status in ("converged", "fragmented")
+
+
+def test_a_cluster_far_from_the_origin_has_the_same_minimum():
+    atoms = starts()[5]
+    moved = atoms.copy()
+    moved.translate([3e4, -2e4, 1e4])
+    one, other = clusteropt.minimize(atoms), clusteropt.minimize(moved)
+    assert other.status == "converged"
+    assert other.energy == pytest.approx(one.energy, abs=1e-6)
+
+
+def test_fixed_atoms_do_not_move_by_a_bit():
+    atoms = starts()[5]
+    atoms.set_constraint(FixAtoms([0, 2, 4]))
+    result = clusteropt.minimize(atoms)
+    assert result.status == "converged"
+    np.testing.assert_array_equal(result.atoms.positions[[0, 2, 4]], atoms.positions[[0, 2, 4]])
+    assert np.linalg.norm(result.forces[[1, 3]], axis=1).max() == pytest.approx(result.fmax)
+
+
+def test_one_unusable_structure_costs_no_other_its_result():
+    good = starts()[:2]
+    nowhere, bound = good[0].copy(), good[0].copy()
+    nowhere.positions[1, 2] = np.nan
+    bound.set_constraint(FixBondLengths([(0, 1)]))
+    twice = Atoms("X3", [[0, 0, 0], [0, 0, 0], [1, 1, 1]])
+    empty, unknown = Atoms(), Atoms("U2", [[0, 0, 0], [2, 0, 0]])
+    results = clusteropt.minimize([good[0], nowhere, bound, twice, empty, unknown, good[1]])
+    assert [r.status for r in results] == ["converged", *["invalid-structure"] * 5, "converged"]
+    words = ("finite", "FixBondLengths", "atoms 0 and 1 are at the same place", "without atoms", "no default potential")
+    assert all(word in r.problem for word, r in zip(words, results[1:-1], strict=True))
+    assert all(map(same_bits, (results[0], results[-1]), map(clusteropt.minimize, good)))
+
+
+def test_apart_is_fragmented_and_alone_is_converged():
+    apart = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [1.1, 0, 0], [1000, 0, 0]]))
+    single = clusteropt.minimize(Atoms("X", [[5.0, 6.0, 7.0]]))
+    assert apart.status == "fragmented"
+    assert (single.status, single.energy, single.fmax) == ("converged", 0, 0)
+    np.testing.assert_array_equal(single.atoms.positions, [[5, 6, 7]])
+
+
+def test_too_few_steps_are_not_converged():
+    result = clusteropt.minimize(starts()[-1], max_steps=5)
+    assert result.status == "not-converged"
+    assert not result.converged
+    assert result.n_evaluations <= 6
+
+
+@given(n=st.integers(1, 3000))
+def test_a_padded_size_wastes_at_most_a_quarter_and_has_lanes(n):
+    size = padded_size(n)
+    assert n <= size <= max(n + 1, 1.25 * n + 1)
+    assert padded_size(size) == size, "or a padded structure would be padded again"
+    assert n_lanes(size) >= 1
+
+
+def test_packing_and_taking_keep_every_atom():
+    rng = np.random.default_rng(0)
+    counts = (1, 4, 5, 3)
+    structures = [
+        Structure(rng.normal(size=(n, 3)), rng.integers(0, 2, n).astype(np.int32), rng.random(n) < 0.5) for n in counts
+    ]
+    batch = pack(structures, 6, np.float64)
+    chosen = take(batch, np.array([2, -1, 0]), np.float64)
+    assert chosen.mask.sum(0).tolist() == [5, 0, 1]
+    for column, which in ((0, 2), (2, 0)):
+        n = counts[which]
+        np.testing.assert_array_equal(np.asarray(chosen.positions)[:, :n, column].T, structures[which].positions)
+        np.testing.assert_array_equal(chosen.species[:n, column], structures[which].species)
+        np.testing.assert_array_equal(chosen.free[:n, column], structures[which].free)
+    assert not chosen.free[:, 1].any()
+
+
+def test_structures_share_a_batch_by_padded_size_and_periodicity():
+    one = Structure(np.zeros((9, 3)), np.zeros(9, np.int32), np.ones(9, bool))
+    groups = by_size([one, one._replace(cell=np.eye(3)), Structure(*(a[:8] for a in one[:3])), one])
+    assert groups == {(10, False): [0, 3], (10, True): [1], (8, False): [2]}
