@@ -9,6 +9,7 @@ from clusteropt import runtime
 from clusteropt.errors import ClusterOptError
 from clusteropt.minima import check_cell, evaluate_one
 from clusteropt.potentials import sets
+from clusteropt.potentials.base import Potential
 from clusteropt.structures import elements_of, to_structure
 
 
@@ -21,6 +22,7 @@ class ClusterCalculator(Calculator):
     def __init__(self, potential: str | None = None) -> None:
         super().__init__(potential=potential)
         self._chosen = None if potential is None else sets.load(potential)
+        self._potentials: dict[tuple[str, ...], Potential] = {}  # by elements: reading a set takes longer than a step
 
     def calculate(
         self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes
@@ -29,7 +31,9 @@ class ClusterCalculator(Calculator):
         current: Any = self.atoms
         elements = elements_of(current)
         try:
-            potential = (self._chosen or sets.default(elements)).potential(elements)
+            if elements not in self._potentials:
+                self._potentials[elements] = (self._chosen or sets.default(elements)).potential(elements)
+            potential = self._potentials[elements]
             structure = to_structure(_without_constraints(current), potential)
             if structure.cell is not None:
                 check_cell(structure.cell, potential)

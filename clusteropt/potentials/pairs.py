@@ -15,7 +15,7 @@ from clusteropt.clusters import Clusters
 
 # squared distance given to pairs that do not exist, by bytes of the number: every pair term vanishes there, to the last bit
 FAR_SQUARED = {4: 1e20, 8: 1e120}
-_PADDING_SPACING = 1e6
+_PADDING_SPACING = 1.2345e6
 _UNROLL = 2  # neighbours per turn of the loop: fewer passes over the sums
 
 
@@ -72,7 +72,8 @@ def _separated(clusters: Clusters) -> tuple[Array, Array, Array]:
     if clusters.cell is not None:  # far away is inside the cell again; here the loop does mask
         return x, y, z
     parking = _PADDING_SPACING * jnp.arange(1, x.shape[0] + 1, dtype=x.dtype)[:, None]
-    return jnp.where(clusters.mask, x, parking), jnp.where(clusters.mask, y, 0), jnp.where(clusters.mask, z, 0)
+    parked = zip((x, y, z), (x[0] + parking, y[0], z[0]), strict=True)  # seen from the cluster, wherever that is
+    return tuple(jnp.where(clusters.mask, own, place) for own, place in parked)  # type: ignore[return-value]
 
 
 def cohesion(clusters: Clusters, near: Array, reach: Array) -> tuple[Array, Array]:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from clusteropt.errors import InputError, UsageError, suggest
 from clusteropt.potentials import gupta
@@ -39,6 +40,7 @@ _PAIR_KEYS = {
 }
 _TOP_KEYS = {"form", "elements", "units", "source", "doi", "pairs", "triples", "default_for", "doubtful", "notes"}
 _TOP_KEYS |= {"mixing", "onset", "cutoff"}
+_LARGEST = 1e300  # of a parameter
 _UNITS = ({"energy": "eV", "length": "angstrom"}, {"energy": "epsilon", "length": "sigma"})
 
 
@@ -159,21 +161,27 @@ def _checked(name: str, data: dict) -> ParameterSet:
         if key not in data:
             raise InputError(f"the key '{key}' is missing")
     form = data["form"]
-    if form not in _PAIR_KEYS:
+    if not isinstance(form, str) or form not in _PAIR_KEYS:
         raise InputError(f"unknown form '{form}'; {suggest(str(form), sorted(_PAIR_KEYS))}")
     if data["units"] not in _UNITS:
         raise InputError(f"units must be one of {' or '.join(map(str, _UNITS))}, got {data['units']}")
     if data.get("doubtful") and data.get("default_for"):
         raise InputError("a doubtful set is never a default: leave out default_for")
-    elements = tuple(data["elements"])
+    elements = _elements(data["elements"])
+    default_for = data.get("default_for", [])
+    if not isinstance(default_for, list) or not all(isinstance(system, str) for system in default_for):
+        raise InputError(f'default_for must be a list like ["Ag", "Ag-Cu"], got {default_for!r}')
     pairs = _pairs(form, elements, data["pairs"])
     if data.get("mixing") == "lorentz-berthelot" and form == "lennard-jones":
         _mix(pairs, elements)
     elif "mixing" in data:
         raise InputError(f"mixing '{data['mixing']}' is not known; allowed: lorentz-berthelot, for form lennard-jones")
     onset, cutoff = (None if data.get(k) is None else _number(f"{k}", data[k]) for k in ("onset", "cutoff"))
+    if cutoff is not None and form != "lennard-jones":
+        raise InputError("onset and cutoff of a whole set belong to form lennard-jones; gupta has them with its pairs")
     if (onset is None) != (cutoff is None) or (onset is not None and cutoff is not None and onset >= cutoff):
         raise InputError("onset and cutoff go together, onset below cutoff")
+    _binds(form, pairs)
     return ParameterSet(
         name=name,
         form=form,
@@ -183,7 +191,7 @@ def _checked(name: str, data: dict) -> ParameterSet:
         doi=data.get("doi", ""),
         pairs=pairs,
         triples=_triples(form, pairs, data.get("triples", {})),
-        default_for=tuple(data.get("default_for", ())),
+        default_for=tuple(default_for),
         doubtful=data.get("doubtful", ""),
         notes=data.get("notes", ""),
         onset=onset,
@@ -191,12 +199,34 @@ def _checked(name: str, data: dict) -> ParameterSet:
     )
 
 
+def _elements(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list) or not given or not all(isinstance(e, str) for e in given):
+        raise InputError(f'elements must be a list like ["Ag", "Cu"], got {given!r}')
+    unknown = [e for e in given if e not in chemical_symbols]
+    if unknown or len(set(given)) < len(given):
+        raise InputError(f"elements must be chemical symbols, each named once, got {', '.join(given)}")
+    return tuple(given)
+
+
 def _number(what: str, value: object, sign: int = 1) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{what} must be a finite number, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+        raise InputError(f"{what} must be a finite number, got {value!r:.30}")
     if sign > 0 and value <= 0:
         raise InputError(f"{what} must be positive, got {value!r}")
     return float(value)
+
+
+def _binds(form: str, pairs: dict[tuple[str, str], dict[str, float]]) -> None:
+    for (a, b), values in pairs.items():
+        if form == "gupta" and _bond(values["A"], values["xi"]) <= 0:
+            raise InputError(
+                f"[pairs.{a}-{b}] binds nothing: is A from another convention? Ours counts every pair twice"
+            )
+
+
+def _bond(A: float | np.ndarray, xi: float | np.ndarray) -> Any:
+    """Energy scale of Gupta's form: a twelfth of the bulk's cohesive energy among nearest neighbours, twice over."""
+    return (np.sqrt(12) * xi - 12 * A) / 6
 
 
 def _split(key: str, count: int, elements: tuple[str, ...]) -> tuple[str, ...]:
@@ -288,9 +318,7 @@ def _gupta(chosen: ParameterSet, elements: tuple[str, ...]) -> Potential:
         cutoffs = chosen.table("cutoff", elements)
         tables = tables | gupta.cutoff_tables(tables, chosen.table("onset", elements), cutoffs)
         cutoff = cutoffs.max()
-    # the energy scale: a twelfth of the bulk's cohesive energy in the nearest-neighbour approximation, twice over
-    bond = (np.sqrt(12) * xi - 12 * A) / 6
-    return _finish(chosen, elements, tables, r0.min(), bond.max(), cutoff)
+    return _finish(chosen, elements, tables, r0.min(), _bond(A, xi).max(), cutoff)
 
 
 def _stillinger_weber(chosen: ParameterSet, elements: tuple[str, ...]) -> Potential:
