@@ -89,34 +89,39 @@ def minimize(
     """
     settings = MinimizeSettings(potential, optimizer, opt, fmax, rms, max_steps, perturb, seed)
     several = [structures] if isinstance(structures, Atoms) else list(structures)
-    results = dict(run(several, settings))
+    results = _all(run(several, settings))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
 
 def evaluate(structures: Sequence[Atoms], potential: str | None = None) -> list[Result]:
     """Energies and forces of the structures as they are."""
-    results = dict(run(structures, MinimizeSettings(potential), move=False))
+    results = _all(run(structures, MinimizeSettings(potential), move=False))
     return [results[i] for i in range(len(structures))]
 
 
 def run(
     structures: Sequence[Atoms], settings: MinimizeSettings, *, move: bool = True, watch: Watch | None = None
-) -> Iterator[tuple[int, Result]]:
-    """Yields (index, Result) of every structure as they are done; `move=False` only evaluates.
+) -> Iterator[dict[int, Result]]:
+    """Yields the results by the structures' indices, a portion at a time as they are done; `move=False` only evaluates.
 
     `watch(index, n_evaluations, positions)` sees the structures on their way.
     """
     groups, failures = _by_potential(structures, settings.potential)
-    yield from failures.items()
+    yield failures
     for members in groups.values():
         potential = members[0][1]
         indices, inputs = [i for i, _, _ in members], [structure for _, _, structure in members]
         show = None if watch is None else _renumbered(watch, indices)
         portions = minimized(inputs, potential, settings, show) if move else evaluated(inputs, potential)
         for minima in _in_double(portions):
-            for k, minimum in minima.items():
-                i = indices[k]
-                yield i, _result(structures[i], minimum, potential, settings.optimizer if move else "none")
+            yield {
+                indices[k]: _result(structures[indices[k]], minimum, potential, settings.optimizer if move else "none")
+                for k, minimum in minima.items()
+            }
+
+
+def _all(portions: Iterator[dict[int, Result]]) -> dict[int, Result]:
+    return {i: result for portion in portions for i, result in portion.items()}
 
 
 def _in_double(portions: Iterator[dict[int, Minimum]]) -> Iterator[dict[int, Minimum]]:

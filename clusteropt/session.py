@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clusteropt.structures import Frame
 
 STDOUT = Path("-")
+Track = list[tuple[int, int, "np.ndarray"]]  # frame, evaluations, positions
 _ODD_DISTANCE = (0.4, 2.5)  # median nearest-neighbour distance, in the potential's lengths, that is worth a word
 
 
@@ -75,20 +76,24 @@ def evaluate_files(
 def _process(
     files: list[str], settings: MinimizeSettings, plan: Plan, threads: int | None, json: bool, quiet: bool, move: bool
 ) -> ExitCode:
-    runtime.prepare(threads or runtime.n_cores())
-    frames, unreadable = _read_all(files)
-    results, interrupted = _compute(frames, settings, plan, quiet, move)
-    done = [i for i in range(len(frames)) if i in results]
-    rows = [(frames[i].label, results[i]) for i in done]
-    for label, result in rows:
-        if result.problem:
-            complain(f"{label}: {result.problem}")
-    unwritten = _write_results(frames, results, plan)
-    if STDOUT not in plan.outputs.values():
-        _show(rows, json, move)
-    if interrupted:
+    with _ctrl_c_remembered() as asked:
+        runtime.prepare(threads or runtime.n_cores())
+        frames, unreadable = _read_all(files)
+        track: Track = []
+        results = _compute(frames, settings, quiet, move, track if plan.trajectories else None, asked)
+        done = [i for i in range(len(frames)) if i in results]
+        rows = [(frames[i].label, results[i]) for i in done]
+        for label, result in rows:
+            if result.problem:
+                complain(f"{label}: {result.problem}")
+        written = _write_results(frames, results, plan)
+        if track and not asked:
+            written = _write_trajectories(frames, results, track, plan, settings) and written
+        if STDOUT not in plan.outputs.values():
+            _show(rows, json, move)
+    if asked:
         raise Interrupted(f"interrupted: {len(done)} of {len(frames)} structures are finished and kept")
-    return ExitCode.FAILURE if unwritten else _exit_code([r.status for _, r in rows], unreadable)
+    return _exit_code([r.status for _, r in rows], unreadable) if written else ExitCode.FAILURE
 
 
 def _show(rows: list[tuple[str, "Result"]], json: bool, move: bool) -> None:
@@ -116,29 +121,28 @@ def _read_all(files: list[str]) -> tuple[list["Frame"], int]:
 
 
 def _compute(
-    frames: list["Frame"], settings: MinimizeSettings, plan: Plan, quiet: bool, move: bool
-) -> tuple[dict[int, "Result"], bool]:
-    """Results by frame, and whether Ctrl-C came before all were done."""
+    frames: list["Frame"], settings: MinimizeSettings, quiet: bool, move: bool, track: "Track | None", asked: list[int]
+) -> dict[int, "Result"]:
+    """Results by frame, of all frames, or of those that were done when Ctrl-C came; `track` gets the ways there."""
     from clusteropt.api import run
 
     results: dict[int, Result] = {}
-    track: list[tuple[int, int, np.ndarray]] = []
-    watch: Watch | None = (
-        (lambda i, n, positions: track.append((i, n, positions.copy()))) if plan.trajectories else None
-    )
+    watch: Watch | None = None
+    if track is not None:
+        watch = lambda i, n, positions: track.append((i, n, positions.copy()))  # noqa: E731
     announced: set[str] = set()
-    with _ctrl_c_remembered() as asked:
-        try:
-            with _progress(len(frames), quiet) as step:
-                for i, result in run([f.atoms for f in frames], settings, move=move, watch=watch):
-                    results[i] = result
-                    step(1)
+    try:
+        with _progress(len(frames), quiet) as step:
+            for portion in run([f.atoms for f in frames], settings, move=move, watch=watch):
+                results |= portion
+                step(len(portion))
+                for i, result in portion.items():
                     _announce(frames[i], result, settings, announced, quiet, move)
-        except KeyboardInterrupt:
-            return results, True
-    if track and not asked:
-        _write_trajectories(frames, results, track, plan, settings)
-    return results, bool(asked)
+                if asked:
+                    break
+    except KeyboardInterrupt:
+        pass
+    return results
 
 
 @contextmanager
@@ -191,38 +195,19 @@ def _announce(
 
 
 def _write_results(frames: list["Frame"], results: dict[int, "Result"], plan: Plan) -> bool:
-    """Whether some file could not be written; the others are there then."""
-    from clusteropt.files import write_atomically
-    from clusteropt.structures import extxyz
-
+    """Whether everything could be written."""
     contents: dict[Path, list[Atoms]] = {}
     for i, frame in enumerate(frames):
         if i in results and frame.source in plan.outputs and len(frame.atoms):
             contents.setdefault(plan.outputs[frame.source], []).append(results[i].atoms)
-    failed = False
-    for path, atoms in contents.items():
-        if path == STDOUT:
-            emit(extxyz(atoms).rstrip("\n"))
-            continue
-        try:
-            write_atomically(path, extxyz(atoms))
-        except ClusterOptError as problem:
-            failed = True
-            complain(str(problem))
-    return failed
+    return _write_all(contents)
 
 
 def _write_trajectories(
-    frames: list["Frame"],
-    results: dict[int, "Result"],
-    track: list[tuple[int, int, "np.ndarray"]],
-    plan: Plan,
-    settings: MinimizeSettings,
-) -> None:
+    frames: list["Frame"], results: dict[int, "Result"], track: "Track", plan: Plan, settings: MinimizeSettings
+) -> bool:
     """Frames along the way, by structure and then by evaluations, with their energies and forces."""
     from clusteropt.api import evaluate
-    from clusteropt.files import write_atomically
-    from clusteropt.structures import extxyz
 
     contents: dict[Path, list[Atoms]] = {}
     for i, n, positions in sorted(track, key=lambda t: t[:2]):
@@ -231,11 +216,30 @@ def _write_trajectories(
             atoms.set_positions(positions, apply_constraint=False)
             atoms.info |= {"structure": frames[i].index, "evaluations": n}
             contents.setdefault(plan.trajectories[frames[i].source], []).append(atoms)
+    for path, given in contents.items():
+        evaluated = [result.atoms for result in evaluate(given, settings.potential)]
+        for atoms, before in zip(evaluated, given, strict=True):
+            atoms.info["evaluations"] = before.info["evaluations"]
+        contents[path] = evaluated
+    return _write_all(contents)
+
+
+def _write_all(contents: dict[Path, list["Atoms"]]) -> bool:
+    """Whether every file could be written; those that could are there in any case."""
+    from clusteropt.files import write_atomically
+    from clusteropt.structures import extxyz
+
+    complete = True
     for path, atoms in contents.items():
-        evaluated = evaluate(atoms, settings.potential)
-        for kept, given in zip(evaluated, atoms, strict=True):
-            kept.atoms.info["evaluations"] = given.info["evaluations"]
-        write_atomically(path, extxyz([e.atoms for e in evaluated]))
+        if path == STDOUT:
+            emit(extxyz(atoms).rstrip("\n"))
+            continue
+        try:
+            write_atomically(path, extxyz(atoms))
+        except ClusterOptError as problem:
+            complete = False
+            complain(str(problem))
+    return complete
 
 
 def _exit_code(statuses: list[str], unreadable: int) -> ExitCode:

@@ -15,6 +15,7 @@ from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential, energy_and_gradient
 from clusteropt.potentials.sets import ParameterSet
 
+LARGE = {"size": 88, "lanes": 1}  # of the program for every cluster and ball of one metal
 SIZE, LANES = 8, 48  # of the program that most tests share: compiling is what takes time here
 FACE_CENTRED = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 DIAMOND = np.concatenate([FACE_CENTRED, FACE_CENTRED + 0.25])
@@ -116,6 +117,16 @@ def breathe(potential: Potential, shape: np.ndarray, guess: float, **options: ob
     return guess, energy
 
 
+def central(potential: Potential, points: np.ndarray, guess: float) -> tuple[float, float]:
+    """Scale and energy of the atom at the origin where its energy is lowest."""
+    energy = 0.0
+    for width in (0.05, 0.01, 0.002):
+        scales = guess * np.linspace(1 - width, 1 + width, 5)
+        found = values(potential, [structure(points * s) for s in scales], **LARGE)
+        guess, energy = lowest(scales, [v.energies[0] for v in found])
+    return guess, energy
+
+
 def relaxed(potential: Potential, start: Structure, **options: object) -> tuple[Structure, float]:
     """The local minimum below `start` by scipy's L-BFGS: for energies that must not depend on our own optimizers."""
 
@@ -154,6 +165,19 @@ class Case(NamedTuple):
                 points = np.vstack([points, point])
         kinds = rng.permutation(np.arange(n) % len(self.elements))
         return structure(points, kinds, self.cell)
+
+
+def slopes(case: Case, at: Structure, core: float = 0.0) -> np.ndarray:
+    """Central differences of the energy, (n_atoms, 3), to about 1e-9 of the largest force."""
+    step = 1e-5 * case.potential.length
+    displaced = []
+    for index in np.ndindex(at.positions.shape):
+        for sign in (1, -1):
+            positions = at.positions.copy()
+            positions[index] += sign * step
+            displaced.append(at._replace(positions=positions))
+    energies = np.array([v.energy for v in values(case.potential, displaced, core=core)])
+    return (energies[0::2] - energies[1::2]).reshape(at.positions.shape) / (2 * step)
 
 
 def lattice(height: float) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 from ase.cluster import Decahedron, Icosahedron, Octahedron
 from ase.formula import Formula
-from helpers import CASES, relaxed, structure
+from helpers import CASES, LARGE, relaxed, structure
 
 import clusteropt
 from clusteropt.best_known import best_known, formula_of
@@ -117,7 +117,7 @@ def test_no_regular_cluster_of_a_metal_undercuts_the_table(element: str) -> None
     for shape in (Octahedron("Au", 4, 1), Icosahedron("Au", 3), Decahedron("Au", 2, 2, 1)):
         start = structure(bonded(shape.positions, 0.97 * potential.length))
         known = best_known("gupta-cleri-rosato", [element] * len(shape))
-        energy = relaxed(potential, start, size=88, lanes=1)[1]
+        energy = relaxed(potential, start, **LARGE)[1]
         assert known is None or known - 1e-6 < energy < 0.99 * known
 
 

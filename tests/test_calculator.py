@@ -9,7 +9,7 @@ from ase.build import bulk
 from ase.calculators.calculator import CalculationFailed, CalculatorSetupError
 from ase.calculators.fd import calculate_numerical_forces
 from ase.cluster import Icosahedron
-from ase.constraints import FixAtoms
+from ase.constraints import FixAtoms, FixBondLength
 from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS
 from helpers import CASES, user_file
@@ -78,6 +78,13 @@ def test_atoms_fixed_by_ase_stay_and_keep_their_own_forces(gold: Atoms) -> None:
     assert not gold.get_forces()[[0, 3]].any()
     BFGS(gold, logfile=None).run(fmax=1e-2, steps=20)
     np.testing.assert_array_equal(gold.positions[[0, 3]], fixed)
+
+
+def test_constraints_that_only_ase_knows_are_left_to_ase(gold: Atoms) -> None:
+    gold.set_constraint(FixBondLength(1, 2))
+    length = gold.get_distance(1, 2)
+    BFGS(gold, logfile=None).run(fmax=1e-2, steps=20)
+    assert gold.get_distance(1, 2) == pytest.approx(length, abs=1e-9)
 
 
 def test_moving_an_atom_or_changing_an_element_computes_anew() -> None:

@@ -214,6 +214,17 @@ def test_a_result_that_cannot_be_written_takes_neither_the_table_nor_the_other_f
     assert len(done.out.splitlines()) == 1 + 4
 
 
+def test_a_trajectory_that_cannot_be_written_does_not_take_the_results_along(folder, monkeypatch):
+    failures = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
+    monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(failures.pop()) if failures else None)
+    done = run(folder, "minimize", "start.xyz", "--save-trajectory")
+    assert done.code == 1
+    assert "cannot be written: No space left on device" in done.complaints[0]
+    assert len(done.out.splitlines()) == 1 + 3
+    assert len(names(folder) & {"start.min.xyz", "start.trajectory.xyz"}) == 1, "one of the two failed"
+    assert "start.min.xyz" in names(folder) or "start.min.xyz" in done.complaints[0]
+
+
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a device that is always full")
 def test_results_that_do_not_fit_on_standard_output_are_an_error_in_words(folder):
     with open("/dev/full", "w") as full:  # only ever opened here: the command must not see it as --out

@@ -11,14 +11,25 @@ import numpy as np
 import oracles
 import pytest
 from ase.cluster import Icosahedron, Octahedron
-from helpers import CASES, FACE_CENTRED, ball, breathe, crystal, lowest, relaxed, structure, user_file, value, values
+from helpers import (
+    CASES,
+    FACE_CENTRED,
+    LARGE,
+    ball,
+    breathe,
+    central,
+    crystal,
+    lowest,
+    relaxed,
+    structure,
+    user_file,
+    value,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
-
-LARGE = {"size": 88, "lanes": 1}  # one program for every cluster and ball of one metal
 
 # lattice constant (angstrom) and cohesive energy (eV) with five shells, then with all pairs
 BULK = {
@@ -84,16 +95,6 @@ def hexagonal_ball(radius: float, reach: int) -> np.ndarray:
     points = (corners + HEXAGONAL).reshape(-1, 3)
     order = np.argsort(np.linalg.norm(points, axis=1), kind="stable")
     return points[order][np.linalg.norm(points[order], axis=1) <= radius + 1e-9]
-
-
-def central(potential: Potential, points: np.ndarray, guess: float) -> tuple[float, float]:
-    """Scale and energy of the atom at the origin where its energy is lowest."""
-    energy = 0.0
-    for width in (0.05, 0.01, 0.002):
-        scales = guess * np.linspace(1 - width, 1 + width, 5)
-        found = values(potential, [structure(points * s) for s in scales], **LARGE)
-        guess, energy = lowest(scales, [v.energies[0] for v in found])
-    return guess, energy
 
 
 def by_shells(pair: dict[str, float], points: np.ndarray, guess: float) -> tuple[float, float]:

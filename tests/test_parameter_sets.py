@@ -6,8 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from ase.data import atomic_numbers
-from helpers import FACE_CENTRED, ball
-from test_gupta import central
+from helpers import FACE_CENTRED, ball, central
 
 from clusteropt.errors import UsageError
 from clusteropt.potentials import sets

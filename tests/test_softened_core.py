@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from helpers import CASES, Case, structure, value, values
+from helpers import CASES, Case, slopes, structure, value, values
 from hypothesis import given
 from hypothesis import strategies as st
-from test_potential_laws import slopes
 
 from clusteropt.potentials.base import CORE
 

@@ -15,7 +15,7 @@ def random(
             help="Chemical formula, as Au38, Ag20Cu18, X38 (Lennard-Jones in reduced units).", show_default=False
         ),
     ],
-    count: Annotated[int, typer.Option(help="Number of structures.", min=1)] = 1,
+    count: Annotated[int, typer.Option(help="Number of structures.", min=1, max=1_000_000)] = 1,
     seed: Annotated[
         int, typer.Option(help="Of the random numbers; structure k of a seed is the same for any count.", min=0)
     ] = 0,
