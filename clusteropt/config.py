@@ -21,7 +21,7 @@ class MinimizeSettings:
 
     potential: str | None = None  # name of a set or path of a TOML file; None: the default for the elements
     optimizer: str = "lbfgs"
-    opt: str = "normal"  # level, where neither fmax nor rms is given
+    opt: str | None = None  # level of convergence; 'normal' where neither fmax nor rms is given
     fmax: float | None = None  # largest force on an atom, force unit of the potential
     rms: float | None = None  # root mean square of the force components, force unit of the potential
     max_steps: int = 20_000  # evaluations per structure
@@ -30,9 +30,10 @@ class MinimizeSettings:
 
     def __post_init__(self) -> None:
         _allowed("optimizer", self.optimizer, OPTIMIZERS)
-        _allowed("opt", self.opt, tuple(LEVELS))
-        if self.fmax is not None and self.rms is not None:
-            raise UsageError("fmax and rms are two ways to say when to stop: give one of them")
+        if self.opt is not None:
+            _allowed("opt", self.opt, tuple(LEVELS))
+        if sum(getattr(self, name) is not None for name in _CRITERIA) > 1:
+            raise UsageError("opt, fmax and rms are three ways to say when to stop: give one of them")
         for name in ("fmax", "rms"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
@@ -75,6 +76,7 @@ def _from_file(kind: type, path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
     known = {field.name: type(field.default) for field in fields(kind)} | {
         "potential": str,
+        "opt": str,
         "fmax": float,
         "rms": float,
     }

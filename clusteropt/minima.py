@@ -44,7 +44,7 @@ def criterion_for(settings: MinimizeSettings, potential: Potential) -> Criterion
     """When to stop, in the potential's units."""
     if settings.rms is not None:
         return Criterion("rms", settings.rms)
-    level = LEVELS[settings.opt] * potential.energy / potential.length
+    level = LEVELS[settings.opt or "normal"] * potential.energy / potential.length
     return Criterion("fmax", level if settings.fmax is None else settings.fmax)
 
 

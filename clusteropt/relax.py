@@ -57,7 +57,7 @@ def start(clusters: Clusters, limit: Array, optimizer: Optimizer) -> Run:
     """A batch that has not moved yet; lanes without atoms are idle. `limit` (n_clusters,) counts evaluations."""
     force = jnp.zeros(clusters.mask.shape[-1], clusters.positions.dtype)
     status = jnp.where(clusters.mask.any(0), Status.RUNNING, Status.IDLE).astype(jnp.int32)
-    state = optimizer.init(clusters.positions)
+    state = optimizer.init(clusters)
     return Run(clusters, state, status, jnp.zeros_like(status), limit, force)
 
 
@@ -83,14 +83,15 @@ def advance(
 
 def _step(potential: Potential, optimizer: Optimizer, criterion: Criterion, core: float, run: Run) -> Run:
     clusters, running = run.clusters, run.status == Status.RUNNING
-    gradient = jnp.where(clusters.free, energy_and_gradient(potential, clusters, core)[1], 0)
+    energies, gradient = energy_and_gradient(potential, clusters, core)
+    gradient = jnp.where(clusters.free, gradient, 0)
     force = measure(criterion.measure, gradient, clusters.free)
     n_evaluations = run.n_evaluations + running
     verdict = jnp.where(n_evaluations >= run.limit, Status.NOT_CONVERGED, Status.RUNNING)
     verdict = jnp.where(force <= criterion.tolerance, Status.CONVERGED, verdict)
     verdict = jnp.where(jnp.isfinite(force), verdict, Status.NON_FINITE)
     status = jnp.where(running, verdict, run.status).astype(jnp.int32)
-    displacement, state = optimizer.update(gradient, run.state, clusters.positions)
+    displacement, state = optimizer.update(gradient, run.state, clusters, energies)
     moves = (status == Status.RUNNING) & clusters.free
     positions = jnp.where(moves, clusters.positions + displacement, clusters.positions)
     force = jnp.where(running, force, run.force)

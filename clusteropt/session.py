@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import types
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,14 +146,27 @@ def _compute(
     return results
 
 
+def _in_a_library_that_cannot_bear_it(frame: types.FrameType | None) -> bool:
+    """Whether a module is being imported or a callback of the garbage collector runs: what they raise is lost or worse."""
+    while frame is not None:
+        if "importlib" in frame.f_code.co_filename or frame.f_code.co_name == "_xla_gc_callback":
+            return True
+        frame = frame.f_back
+    return False
+
+
 @contextmanager
 def _ctrl_c_remembered() -> Iterator[list[int]]:
-    """A list that is empty until Ctrl-C comes: the exception alone is lost where a library's callback is at work."""
+    """A list that is empty until Ctrl-C comes, which the work may raise as KeyboardInterrupt too.
+
+    The exception alone is lost where a library's callback is at work, and breaks libraries that are just being imported.
+    """
     asked: list[int] = []
 
-    def heard(number: int, frame: object) -> None:
+    def heard(number: int, frame: types.FrameType | None) -> None:
         asked.append(number)
-        raise KeyboardInterrupt
+        if not _in_a_library_that_cannot_bear_it(frame):
+            raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield asked
@@ -189,8 +203,8 @@ def _announce(
         distance = typical_distance(frame.atoms.positions) / potential.length
         if not _ODD_DISTANCE[0] < distance < _ODD_DISTANCE[1] and len(frame.atoms) > 1:
             say(
-                f"warning: {frame.label}: neighbours are typically {distance * potential.length:.3g} apart, and "
-                f"{potential.name} has a length of {potential.length:.3g} {potential.length_unit}: are the units right?"
+                f"warning: {frame.label}: neighbours are typically {distance * potential.length:.3g} {potential.length_unit} "
+                f"apart, and {potential.name} has a length of {potential.length:.3g}: are the units right?"
             )
 
 

@@ -43,18 +43,19 @@ def read(spec: str) -> list[Frame]:
 
     Raises InputError naming the file, the problem and the cure.
     """
-    name, index = _split(spec)
+    if not spec:
+        raise InputError("'': names no file: check the script's variables")
+    name, wanted = _split(spec)
     with _as_file(name) as path:
         _check_file(path, spec)
-        frames = _frames(path, spec)
-    if not frames:
+        frames = _frames(path, spec, wanted)
+        n_frames = len(frames or _frames(path, spec, slice(None)))
+    if not n_frames:
         raise InputError(f"{spec}: no frames: check the file")
-    if isinstance(index, int) and not -len(frames) <= index < len(frames):
-        raise InputError(f"{spec}: the file has {len(frames)} frames: choose an index from 0 to {len(frames) - 1}")
-    chosen = frames[index] if isinstance(index, slice) else [frames[index]]
-    if not chosen:
-        raise InputError(f"{spec}: no frames at this index: the file has {len(frames)}")
-    return [Frame(spec, i, len(chosen), atoms) for i, atoms in enumerate(chosen)]
+    if not frames:
+        plural = "s" * (n_frames > 1)
+        raise InputError(f"{spec}: no frames at this index: the file has {n_frames} frame{plural}, the first is @0")
+    return [Frame(spec, i, len(frames), atoms) for i, atoms in enumerate(frames)]
 
 
 def _check_file(path: Path, spec: str) -> None:
@@ -71,8 +72,8 @@ def _check_file(path: Path, spec: str) -> None:
         raise InputError(f"{spec}: the file is empty: export the structure again")
 
 
-def _split(spec: str) -> tuple[str, int | slice]:
-    """File name and index of `file@index`, in Python's notation; an existing file may have an @ in its name."""
+def _split(spec: str) -> tuple[str, slice]:
+    """File name and frames of `file@index`, in Python's notation; an existing file may have an @ in its name."""
     name, at, text = spec.rpartition("@")
     if not at or Path(spec).exists() or not Path(name).exists():
         return spec, slice(None)
@@ -82,7 +83,7 @@ def _split(spec: str) -> tuple[str, int | slice]:
     except ValueError:
         numbers = []
     if len(parts) == 1 and numbers and numbers[0] is not None:
-        return name, numbers[0]
+        return name, slice(numbers[0], numbers[0] + 1 or None)
     if not 1 < len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
         raise InputError(f"{spec}: '{text}' is no index of frames: write {name}@3 for one, {name}@0:10 for some")
     return name, slice(*numbers)
@@ -96,20 +97,22 @@ def _as_file(name: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="clusteropt-") as folder:
         path = Path(folder) / "stdin"
-        path.write_bytes(sys.stdin.buffer.read())
+        path.write_bytes(b"" if sys.stdin is None else sys.stdin.buffer.read())
         yield path
 
 
-def _frames(path: Path, spec: str) -> list[Atoms]:
+def _frames(path: Path, spec: str, wanted: slice) -> list[Atoms]:
     from ase.io import read as ase_read
     from ase.io.formats import UnknownFileTypeError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            frames = ase_read(path, index=slice(None), do_not_split_by_at_sign=True)
+            frames = ase_read(path, index=wanted, do_not_split_by_at_sign=True)
     except UnknownFileTypeError:
         raise InputError(f"{spec}: not a structure file that ASE knows: give it a known ending, such as .xyz") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{spec}: cannot be read: not text in UTF-8: convert it, or export it again") from None
     except Exception as problem:  # noqa: BLE001  readers of damaged files raise about ten kinds of exceptions
         raise InputError(f"{spec}: cannot be read ({_one_line(problem)}): mend the file or export it again") from None
     return [atoms for atoms in frames if isinstance(atoms, Atoms)]
@@ -117,6 +120,8 @@ def _frames(path: Path, spec: str) -> list[Atoms]:
 
 def _one_line(problem: Exception) -> str:
     text = " ".join(str(problem).split())
+    if isinstance(problem, KeyError):
+        return f"{text} is no element or column that is known"
     return f"{type(problem).__name__}: {text[:160]}" if text else type(problem).__name__
 
 

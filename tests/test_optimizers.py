@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from clusteropt.clusters import Clusters
 from clusteropt.errors import UsageError
 from clusteropt.optimizers import table
 from clusteropt.optimizers.base import Scale, from_optax, over_atoms, shortening
@@ -27,18 +28,24 @@ def starts(seed: int = 2, dtype: type = np.float64) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(3, N_ATOMS, LANES)).astype(dtype)
 
 
+def at(positions) -> Clusters:
+    """Clusters with all places taken by free atoms of one species."""
+    everyone = jnp.ones(positions.shape[1:], bool)
+    return Clusters(positions, jnp.zeros(everyone.shape, jnp.int32), everyone, everyone)
+
+
 def descend(rule, positions, n_steps: int, bowl=None, state=None):
     """Positions and state after some steps in the bowl."""
     positions = jnp.asarray(positions)
     bowl = jnp.asarray(stiffness() if bowl is None else bowl, positions.dtype)
-    return walk(rule, positions, rule.init(positions) if state is None else state, bowl, n_steps)
+    return walk(rule, positions, rule.init(at(positions)) if state is None else state, bowl, n_steps)
 
 
 @partial(jax.jit, static_argnums=0)
 def walk(rule, positions, state, bowl, n_steps):
     def step(_, carry):
         x, state = carry
-        move, state = rule.update(bowl * x, state, x)
+        move, state = rule.update(bowl * x, state, at(x), x[0])
         return x + move, state
 
     return jax.lax.fori_loop(0, n_steps, step, (positions, state))
@@ -54,8 +61,8 @@ def test_an_optimizer_reaches_the_bottom_of_a_bowl(name):
 @pytest.mark.parametrize("name", RULES)
 def test_an_optimizer_keeps_shapes_and_precision(name, dtype):
     x = jnp.asarray(starts(dtype=dtype))
-    state = RULES[name].init(x)
-    move, after = RULES[name].update(x, state, x)
+    state = RULES[name].init(at(x))
+    move, after = RULES[name].update(x, state, at(x), x[0])
     assert move.shape == x.shape
     assert move.dtype == dtype
     assert jax.tree.structure(state) == jax.tree.structure(after)
@@ -79,7 +86,7 @@ def test_a_lane_that_was_taken_over_does_as_if_it_had_always_been_its_own(name):
     """To the last bit: the ring of L-BFGS is then at another slot, and the past of the lane has been wiped out."""
     rule = RULES[name]
     _, used = descend(rule, starts(3), 7)
-    fresh = rule.init(jnp.asarray(starts()))
+    fresh = rule.init(at(jnp.asarray(starts())))
     state = jax.tree.map(lambda old, new: new if old.ndim else old, used, fresh)
     taken_over, _ = descend(rule, starts(), 25, state=state)
     own, _ = descend(rule, starts(), 25)
@@ -91,9 +98,9 @@ def test_no_atom_moves_further_than_a_tenth_of_a_length(name):
     scale = Scale(2.5, 0.3)
     rule = table.OPTIMIZERS[name](scale)
     x, update = jnp.asarray(starts()), jax.jit(rule.update)
-    state = rule.init(x)
+    state = rule.init(at(x))
     for k in range(12):
-        move, state = update(10.0**k * x, state, x)
+        move, state = update(10.0**k * x, state, at(x), x[0])
         assert np.sqrt((np.asarray(move) ** 2).sum(0)).max() <= 0.1 * scale.length * (1 + 1e-12)
 
 
@@ -111,10 +118,10 @@ def test_lbfgs_steps_are_those_of_the_textbooks_two_loops():
     """Against the recursion of Nocedal (1980) over vectors, without ring, weights or tables of products."""
     bowl, rule = stiffness(), lbfgs(Scale(100.0, 1e9))  # scales so large that neither limit of a step is ever reached
     x = jnp.asarray(starts())
-    state, pairs, last, update = rule.init(x), [[] for _ in range(LANES)], None, jax.jit(rule.update)
+    state, pairs, last, update = rule.init(at(x)), [[] for _ in range(LANES)], None, jax.jit(rule.update)
     for step in range(9):
         gradient = jnp.asarray(bowl) * x
-        move, state = update(gradient, state, x)
+        move, state = update(gradient, state, at(x), x[0])
         if last is not None:
             for lane in range(LANES):
                 s = np.asarray(x - last[0])[..., lane].ravel()

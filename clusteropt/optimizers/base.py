@@ -1,9 +1,10 @@
 """What every optimizer is: a pair of pure functions over a batch of clusters, in the manner of optax.
 
-`init(positions)` gives a state; `update(gradient, state, positions)` gives the displacement to make and the next state, all
-of shape (3, n_atoms, n_clusters). In a state, the last axis of every array with axes is the clusters'; arrays without axes are
-common to all lanes. So a lane can be handed to another cluster
-by writing the `init` of that cluster into it, and nothing that happens in one lane is felt in another.
+`init(clusters)` gives a state; `update(gradient, state, clusters, energies)` gives the displacement to make, shaped like the
+gradient (3, n_atoms, n_clusters), and the next state. The energies (n_atoms, n_clusters) are the atoms' own, and cost nothing
+where they are not used. In a state, the last axis of every array with axes is the clusters'; arrays without axes are common
+to all lanes. So a lane can be handed to another cluster by writing the `init` of that cluster into it, and nothing that
+happens in one lane is felt in another.
 """
 
 from collections.abc import Callable
@@ -14,14 +15,16 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from clusteropt.clusters import Clusters
+
 State = Any  # a pytree of arrays, each optimizer's own
 
 
 class Optimizer(NamedTuple):
     """An update rule."""
 
-    init: Callable[[Array], State]
-    update: Callable[[Array, State, Array], tuple[Array, State]]
+    init: Callable[[Clusters], State]
+    update: Callable[[Array, State, Clusters, Array], tuple[Array, State]]
 
 
 class Scale(NamedTuple):
@@ -68,7 +71,12 @@ def shortening(longest_squared: Array, limit: float) -> Array:
 def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
     """An elementwise optax optimizer (adam, rmsprop, ...), with counters of its own for every lane."""
 
-    def one(gradient: Array, state: State, positions: Array) -> tuple[Any, State]:
-        return transformation.update(gradient, state, positions)
+    start, move = jax.vmap(transformation.init, -1, -1), jax.vmap(transformation.update, -1, -1)
 
-    return Optimizer(jax.vmap(transformation.init, -1, -1), jax.vmap(one, -1, -1))
+    def init(clusters: Clusters) -> State:
+        return start(clusters.positions)
+
+    def update(gradient: Array, state: State, clusters: Clusters, energies: Array) -> tuple[Any, State]:
+        return move(gradient, state, clusters.positions)
+
+    return Optimizer(init, update)

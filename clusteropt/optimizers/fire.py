@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from clusteropt.clusters import Clusters
 from clusteropt.optimizers.base import Optimizer, Scale, dot, over_atoms, shortening
 
 _FIRST_DT, _LONGEST_DT = 0.02, 0.2  # of length / sqrt(energy)
@@ -28,13 +29,14 @@ def fire(scale: Scale) -> Optimizer:
     """FIRE with the constants of the paper."""
     time = scale.length / scale.energy**0.5
 
-    def init(positions: Array) -> FireState:
+    def init(clusters: Clusters) -> FireState:
+        positions = clusters.positions
         lanes = jnp.zeros(positions.shape[-1], positions.dtype)
         return FireState(
             jnp.zeros_like(positions), lanes + _FIRST_DT * time, lanes + _ALPHA, jnp.zeros_like(lanes, jnp.int32)
         )
 
-    def update(gradient: Array, state: FireState, positions: Array) -> tuple[Array, FireState]:
+    def update(gradient: Array, state: FireState, clusters: Clusters, energies: Array) -> tuple[Array, FireState]:
         slope, speed2, force2 = over_atoms(lambda g, v: (dot(g, v), dot(v, v), dot(g, g)), gradient, state.velocity)
         downhill = slope < 0
         n_downhill = jnp.where(downhill, state.downhill + 1, 0)

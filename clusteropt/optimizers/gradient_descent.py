@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from clusteropt.clusters import Clusters
 from clusteropt.optimizers.base import Optimizer, Scale, dot, over_atoms, shortening
 
 _FIRST_STEP = 0.005  # of the gradient, in length^2/energy
@@ -23,11 +24,14 @@ def gradient_descent(scale: Scale) -> Optimizer:
     """Steepest descent; the step length comes from the last two gradients."""
     first = _FIRST_STEP * scale.length**2 / scale.energy
 
-    def init(positions: Array) -> GradientDescentState:
+    def init(clusters: Clusters) -> GradientDescentState:
+        positions = clusters.positions
         zero = jnp.zeros_like(positions)
         return GradientDescentState(zero, zero, jnp.full(positions.shape[-1], first, positions.dtype))
 
-    def update(gradient: Array, state: GradientDescentState, positions: Array) -> tuple[Array, GradientDescentState]:
+    def update(
+        gradient: Array, state: GradientDescentState, clusters: Clusters, energies: Array
+    ) -> tuple[Array, GradientDescentState]:
         def products(s: Array, old: Array, g: Array) -> tuple[Array, ...]:
             return dot(s, s), dot(s, g - old), dot(g, g)
 

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from clusteropt.clusters import Clusters
 from clusteropt.optimizers.base import Optimizer, Scale, dot, over_atoms, shortening
 
 MEMORY = 5
@@ -53,7 +54,8 @@ class LbfgsState(NamedTuple):
 def lbfgs(scale: Scale, memory: int = MEMORY) -> Optimizer:
     """L-BFGS with a history of `memory` steps."""
 
-    def init(positions: Array) -> LbfgsState:
+    def init(clusters: Clusters) -> LbfgsState:
+        positions = clusters.positions
         zero = jnp.zeros_like(positions)
         lanes = jnp.zeros(positions.shape[-1], positions.dtype)
         vectors = jnp.zeros((memory, *positions.shape), positions.dtype)
@@ -62,7 +64,7 @@ def lbfgs(scale: Scale, memory: int = MEMORY) -> Optimizer:
         first = lanes + _FIRST_STEP * scale.length**2 / scale.energy
         return LbfgsState(lanes > 0, zero, zero, lanes, first, history, jnp.int32(0))
 
-    def update(gradient: Array, state: LbfgsState, positions: Array) -> tuple[Array, LbfgsState]:
+    def update(gradient: Array, state: LbfgsState, clusters: Clusters, energies: Array) -> tuple[Array, LbfgsState]:
         put, old, slot = jax.lax.dynamic_update_index_in_dim, state.history, state.slot
         change = gradient - state.gradient
         steps, changes = put(old.steps, state.step, slot, 0), put(old.changes, change, slot, 0)

@@ -20,7 +20,7 @@ Optional: `default_for`, the elements ("Au") and mixtures ("Ag-Au") that the set
 import math
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ class ParameterSet:
     notes: str
     onset: float | None  # Lennard-Jones only; the other forms carry theirs with the pairs
     cutoff: float | None
+    own: bool = field(default=False, compare=False)  # the user's, not a shipped one
 
     def covers(self, elements: tuple[str, ...]) -> bool:
         return all((a, b) in self.pairs for a in elements for b in elements)
@@ -106,7 +107,7 @@ def names() -> list[str]:
 
 def load(name: str) -> ParameterSet:
     """A shipped set by name, or a user's own by the path of its TOML file."""
-    return read(_file_of(name))
+    return replace(read(_file_of(name)), own=name not in names())
 
 
 def text_of(name: str) -> str:
@@ -141,7 +142,7 @@ def default(elements: tuple[str, ...]) -> ParameterSet:
 
 def read(path: Path | Traversable) -> ParameterSet:
     """A parameter file, checked. Raises InputError naming the file, the problem and the cure."""
-    name = path.name.removesuffix(".toml") if not isinstance(path, Path) else path.stem
+    name = path.name.removesuffix(".toml")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         return _checked(name, data)
@@ -343,7 +344,7 @@ def _finish(
     return Potential(
         parameters=tables,
         form=chosen.form,
-        name=chosen.name,
+        name=f"{chosen.name} (own)" if chosen.own and chosen.name in names() else chosen.name,
         elements=elements,
         energy_unit=chosen.units["energy"],
         length_unit=chosen.units["length"],
