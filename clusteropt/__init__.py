@@ -35,5 +35,6 @@ def __getattr__(name: str) -> Any:
     """Public names, imported on first use: `import clusteropt` alone costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module 'clusteropt' has no attribute '{name}'")
+    import_module("clusteropt.runtime").ask_for_fast_loops()  # before jax is imported, as the next line does
     module, attribute = _HOMES[name]
     return getattr(import_module(module), attribute)

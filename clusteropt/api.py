@@ -12,8 +12,8 @@ from clusteropt.best_known import best_known
 from clusteropt.clusters import Structure
 from clusteropt.config import MinimizeSettings
 from clusteropt.errors import InputError, UsageError
-from clusteropt.lanes import Watch
-from clusteropt.minima import Minimum, check_cell, evaluated, minimized
+from clusteropt.lanes import Watch, renumbered
+from clusteropt.minima import Minimum, evaluated, invalid, minimized
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.structures import elements_of, result_atoms, to_structure
@@ -25,7 +25,7 @@ class Result:
 
     atoms: Atoms  # at the minimum, with energy and forces attached; as given where status is 'invalid-structure'
     status: str  # a label of `relax.Status`: 'converged', 'not-converged', 'fragmented', ...
-    potential: Potential | None  # None where none was found
+    potential: Potential | None  # None where the elements have none
     energy_before: float
     energy: float
     forces: np.ndarray  # (n_atoms, 3)
@@ -93,10 +93,15 @@ def minimize(
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
 
-def evaluate(structures: Sequence[Atoms], potential: str | None = None) -> list[Result]:
-    """Energies and forces of the structures as they are."""
-    results = _all(run(structures, MinimizeSettings(potential), move=False))
-    return [results[i] for i in range(len(structures))]
+@overload
+def evaluate(structures: Atoms, potential: str | None = ...) -> Result: ...
+@overload
+def evaluate(structures: Sequence[Atoms], potential: str | None = ...) -> list[Result]: ...
+def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = None) -> Result | list[Result]:
+    """Energies and forces of the structures as they are: one Result for one Atoms object, a list for a sequence."""
+    several = [structures] if isinstance(structures, Atoms) else list(structures)
+    results = _all(run(several, MinimizeSettings(potential), move=False))
+    return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
 
 def run(
@@ -106,16 +111,17 @@ def run(
 
     `watch(index, n_evaluations, positions)` sees the structures on their way.
     """
-    groups, failures = _by_potential(structures, settings.potential)
+    optimizer = settings.optimizer if move else "none"
+    groups, failures = _by_potential(structures, settings.potential, optimizer)
     yield failures
     for members in groups.values():
         potential = members[0][1]
         indices, inputs = [i for i, _, _ in members], [structure for _, _, structure in members]
-        show = None if watch is None else _renumbered(watch, indices)
+        show = None if watch is None else renumbered(watch, indices)
         portions = minimized(inputs, potential, settings, show) if move else evaluated(inputs, potential)
         for minima in _in_double(portions):
             yield {
-                indices[k]: _result(structures[indices[k]], minimum, potential, settings.optimizer if move else "none")
+                indices[k]: _result(structures[indices[k]], minimum, potential, optimizer)
                 for k, minimum in minima.items()
             }
 
@@ -134,14 +140,12 @@ def _in_double(portions: Iterator[dict[int, Minimum]]) -> Iterator[dict[int, Min
         yield portion
 
 
-def _renumbered(watch: Watch, indices: list[int]) -> Watch:
-    return lambda k, n, positions: watch(indices[k], n, positions)
-
-
 Member = tuple[int, Potential, Structure]
 
 
-def _by_potential(structures: Sequence[Atoms], name: str | None) -> tuple[dict[tuple, list[Member]], dict[int, Result]]:
+def _by_potential(
+    structures: Sequence[Atoms], name: str | None, optimizer: str
+) -> tuple[dict[tuple, list[Member]], dict[int, Result]]:
     """Structures that share a potential, and the results of those that cannot be used."""
     groups: dict[tuple, list[Member]] = {}
     failures: dict[int, Result] = {}
@@ -153,31 +157,27 @@ def _by_potential(structures: Sequence[Atoms], name: str | None) -> tuple[dict[t
             found[elements] = _potential(elements, chosen)
         potential = found[elements]
         try:
-            if len(atoms) == 0:
-                raise InputError("a frame without atoms: remove it from the file")
             if isinstance(potential, UsageError):
                 raise InputError(str(potential))
             structure = to_structure(atoms, potential)
-            if structure.cell is not None:
-                check_cell(structure.cell, potential)
             groups.setdefault((potential.name, potential.elements), []).append((i, potential, structure))
         except InputError as problem:
-            nan = float("nan")
-            forces = np.full((len(atoms), 3), nan)
-            copy = atoms.copy()
-            copy.info["status"] = "invalid-structure"
-            failures[i] = Result(copy, "invalid-structure", None, nan, nan, forces, nan, 0, str(problem))
+            known = None if isinstance(potential, UsageError) else potential
+            still = Structure(atoms.positions, np.zeros(len(atoms), np.int32), np.ones(len(atoms), bool))
+            failures[i] = _result(atoms, invalid(still, str(problem)), known, optimizer)
     return groups, failures
 
 
 def _potential(elements: tuple[str, ...], chosen: sets.ParameterSet | None) -> Potential | UsageError:
+    if not elements:
+        return UsageError("a frame without atoms: remove it from the file")
     try:
         return (chosen or sets.default(elements)).potential(elements)
     except UsageError as problem:
         return problem
 
 
-def _result(atoms: Atoms, minimum: Minimum, potential: Potential, optimizer: str) -> Result:
+def _result(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> Result:
     return Result(
         atoms=result_atoms(atoms, minimum, potential, optimizer),
         status=minimum.status.label,

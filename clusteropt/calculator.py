@@ -7,7 +7,7 @@ from ase.calculators.calculator import CalculationFailed, Calculator, Calculator
 
 from clusteropt import runtime
 from clusteropt.errors import ClusterOptError
-from clusteropt.minima import check_cell, evaluate_one
+from clusteropt.minima import evaluate_one
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.structures import elements_of, to_structure
@@ -35,8 +35,6 @@ class ClusterCalculator(Calculator):
                 self._potentials[elements] = (self._chosen or sets.default(elements)).potential(elements)
             potential = self._potentials[elements]
             structure = to_structure(_without_constraints(current), potential)
-            if structure.cell is not None:
-                check_cell(structure.cell, potential)
         except ClusterOptError as problem:
             raise CalculatorSetupError(str(problem)) from problem
         with runtime.double_precision():

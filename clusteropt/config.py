@@ -62,9 +62,10 @@ def merged(kind: type[T], path: Path | None, given: dict[str, Any]) -> T:
     if chosen.keys() & _CRITERIA:  # a criterion on the command line replaces the file's
         from_file = {key: value for key, value in from_file.items() if key not in _CRITERIA}
     try:
-        return replace(kind(), **(from_file | chosen))  # type: ignore[type-var]
+        replace(kind(), **from_file)  # type: ignore[type-var]
     except UsageError as problem:
-        raise UsageError(f"{path}: {problem}" if path is not None and from_file else str(problem)) from None
+        raise UsageError(f"{path}: {problem}") from None
+    return replace(kind(), **(from_file | chosen))  # type: ignore[type-var]
 
 
 def _from_file(kind: type, path: Path) -> dict[str, Any]:

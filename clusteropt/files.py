@@ -1,21 +1,26 @@
 """Output files: checked before the work, written whole or not at all."""
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from clusteropt.errors import ClusterOptError, UsageError
 
+_LONGEST_NAME = 255  # bytes, on all usual file systems
+
 
 def check_writable(path: Path, force: bool) -> None:
     """Raises UsageError where `path` could not be written at the end of a long run."""
-    if path.is_dir():
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise UsageError(f"{path}: the name is too long for a file: choose a shorter one with --out")
+    if os.path.isdir(path):
         raise UsageError(f"{path}: is a folder: name a file")
     if os.path.lexists(path) and not force:
         raise UsageError(f"{path}: exists already: choose another name with --out, or overwrite it with --force")
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise UsageError(f"{path}: is no ordinary file: name another, or '-' for standard output")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise UsageError(f"{path}: the folder {path.parent} does not exist: make it first")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"{path}: the folder {path.parent} is not writable: choose another with --out")
@@ -27,7 +32,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises ClusterOptError naming the file where that fails, on a full disk for one.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    tag = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]
+    temporary = target.with_name(f".{tag}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)

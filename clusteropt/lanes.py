@@ -75,13 +75,18 @@ def relax_batch(clusters: Clusters, limit: np.ndarray, task: Task, watch: Watch 
     return result
 
 
-def foresee(clusters: Clusters, task: Task) -> None:
-    """Has the task's program built in the background: it will be wanted for these clusters."""
-    size, n_clusters = clusters.mask.shape
+def renumbered(watch: Watch, indices: list[int]) -> Watch:
+    """The observer, told the index in a larger list of structures."""
+    return lambda k, n, positions: watch(indices[k], n, positions)
+
+
+def foresee(sample: Clusters, n_clusters: int, task: Task) -> None:
+    """Has the task's program built in the background: it will be wanted for so many clusters like the sample."""
+    size = sample.mask.shape[0]
     mesh = _mesh_for(n_clusters, size)
     nobody = np.full(_queue_length(size) * mesh.size, -1)
     queue = queues.new_queue(
-        task.potential, task.optimizer, take(clusters, nobody, task.dtype), nobody.astype(np.int32), mesh.size
+        task.potential, task.optimizer, take(sample, nobody, task.dtype), nobody.astype(np.int32), mesh.size
     )
     scalars, static = _how(task, size, None)
     programs.request(queues.advance, task.potential, queue, *scalars, mesh=mesh, in_place=True, **static)

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from clusteropt import lanes
-from clusteropt.clusters import Clusters, Structure, at, pack, padded_size, take
+from clusteropt.clusters import Clusters, Structure, at, by_size, pack, padded_size, take
 from clusteropt.config import LEVELS, MinimizeSettings
-from clusteropt.errors import InputError
 from clusteropt.lanes import Evaluation, Relaxed, Watch
 from clusteropt.potentials.base import CORE, Potential
 from clusteropt.relax import Criterion, Status
@@ -56,18 +55,19 @@ def minimized(
     `watch(index, n_evaluations, positions)` sees every structure now and then. Periodic cells are taken as they are:
     `check_cell` first.
     """
+    for members in by_size(structures).values():
+        for task in _tasks(potential, settings):
+            lanes.foresee(_packed([structures[members[0]]]), len(members), task)
     for members in lanes.portions(structures):
         own = [structures[i] for i in members]
         batch = _packed(own)
-        for task in _tasks(potential, settings):
-            lanes.foresee(batch, task)
         before, problems = _look(batch, own, potential)
-        found = {i: _invalid(s, problem) for i, s, problem in zip(members, own, problems, strict=True) if problem}
+        found = {i: invalid(s, problem) for i, s, problem in zip(members, own, problems, strict=True) if problem}
         sound = np.flatnonzero([not problem for problem in problems])
         if sound.size:
             given, first = take(batch, sound), _columns(before, sound)
             indices = [members[k] for k in sound]
-            show = None if watch is None else _renumbered(watch, indices)
+            show = None if watch is None else lanes.renumbered(watch, indices)
             relaxed, after = _minimize(_perturbed(given, own, sound, settings), first, potential, settings, show)
             found |= zip(indices, _minima(given, first, relaxed, after), strict=True)
         yield found
@@ -82,7 +82,7 @@ def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dic
         still = Relaxed(np.asarray(batch.positions), np.full(n, Status.EVALUATED, np.int32), np.ones(n, np.int32))
         together = values._replace(connected=np.ones(n, bool))  # a molecule in pieces has an energy like any other
         minima = _minima(batch, values, still, together)
-        yield {i: _invalid(s, p) if p else m for i, s, p, m in zip(members, own, problems, minima, strict=True)}
+        yield {i: invalid(s, p) if p else m for i, s, p, m in zip(members, own, problems, minima, strict=True)}
 
 
 def evaluate_one(structure: Structure, potential: Potential) -> Minimum:
@@ -114,11 +114,15 @@ def _evaluate(clusters: Clusters, potential: Potential) -> Evaluation:
 
 def _coincidence(structure: Structure) -> str:
     """Which two atoms are at the same place."""
-    d = structure.positions[:, None] - structure.positions[None]
-    if structure.cell is not None:
-        d -= np.round(d @ np.linalg.inv(structure.cell)) @ structure.cell
-    distances = np.linalg.norm(d, axis=-1) + np.diag([np.inf] * len(d))
-    i, j = sorted(int(k) for k in np.unravel_index(distances.argmin(), distances.shape))
+    nearest = []
+    for k, place in enumerate(structure.positions):
+        d = structure.positions - place
+        if structure.cell is not None:
+            d -= np.round(d @ np.linalg.inv(structure.cell)) @ structure.cell
+        distances = np.linalg.norm(d, axis=1)
+        distances[k] = np.inf
+        nearest.append((distances.min(), k, int(distances.argmin())))
+    i, j = sorted(min(nearest)[1:])
     return f"atoms {i} and {j} are at the same place"
 
 
@@ -136,10 +140,18 @@ def _minimize(
     risen = np.flatnonzero(~(after.energy <= allowed))
     if settings.perturb or not risen.size:
         return relaxed, after
-    start = take(given, risen)
-    again = _settled(start, lanes.relax_batch(start, limit[risen], _tasks(potential, settings)[1]))
-    again = again._replace(n_evaluations=again.n_evaluations + relaxed.n_evaluations[risen])
+    start, left = take(given, risen), limit[risen] - relaxed.n_evaluations[risen]
+    show = None if watch is None else _later(lanes.renumbered(watch, risen.tolist()), relaxed.n_evaluations[risen])
+    again = _settled(start, lanes.relax_batch(start, np.maximum(1, left), _tasks(potential, settings)[1], show))
     there = _evaluate(at(start, again.positions), potential)
+    # the limit came first, or there was nothing left of it: the start is the lowest point that is known
+    stay = (left < 1) | ~(there.energy <= allowed[risen])
+    again = again._replace(
+        positions=np.where(stay, start.positions, again.positions),
+        status=np.where(stay, Status.NOT_CONVERGED, again.status),
+        n_evaluations=relaxed.n_evaluations[risen] + np.where(left < 1, 0, again.n_evaluations),
+    )
+    there = Evaluation(*(np.where(stay, old, new) for old, new in zip(_columns(before, risen), there, strict=True)))
     return Relaxed(*_with_columns(relaxed, risen, again)), Evaluation(*_with_columns(after, risen, there))
 
 
@@ -149,17 +161,29 @@ def _explore_and_polish(
     """Clusters are shifted towards the origin meanwhile: far from it, single precision is coarse."""
     explore, polish = _tasks(potential, settings)
     positions = np.asarray(given.positions)
-    shift = np.zeros_like(positions[:, :1]) if given.cell is not None else positions[:, :1].copy()
-    near = at(given, np.where(given.mask, positions - shift, 0))
-    share = np.maximum(1, (_EXPLORE_SHARE * limit).astype(np.int32))
-    explored = lanes.relax_batch(near, share, explore, _shifted(watch, shift, np.zeros_like(share)))
+    centre = _centres(given) if given.cell is None else np.zeros_like(positions[:, :1])
+    near = at(given, np.where(given.mask, positions - centre, 0))
+    share = (_EXPLORE_SHARE * limit).astype(np.int32)
+    if not share.all():  # hardly a step is allowed: it is one of the polishing
+        return _settled(given, _moved(lanes.relax_batch(near, limit, polish, _shifted(watch, centre)), centre))
+    explored = lanes.relax_batch(near, share, explore, _shifted(watch, centre))
     # a step into nonsense is taken back; who has not moved keeps the digits that single precision has not
     stay = (explored.status == Status.NON_FINITE) | (explored.n_evaluations == 1)
     again = at(near, np.where(stay, near.positions, _settled(near, explored).positions))
-    left = np.maximum(1, limit - explored.n_evaluations)
-    polished = lanes.relax_batch(again, left, polish, _shifted(watch, shift, explored.n_evaluations))
-    relaxed = Relaxed(polished.positions + shift, polished.status, explored.n_evaluations + polished.n_evaluations)
-    return _settled(given, relaxed)
+    show = None if watch is None else _later(watch, explored.n_evaluations)
+    polished = lanes.relax_batch(again, limit - explored.n_evaluations, polish, _shifted(show, centre))
+    polished = polished._replace(n_evaluations=explored.n_evaluations + polished.n_evaluations)
+    return _settled(given, _moved(polished, centre))
+
+
+def _centres(clusters: Clusters) -> np.ndarray:
+    """The middle of every cluster (3, 1, n_clusters); summed one atom after the other, whatever else is in the batch."""
+    inside = np.where(clusters.mask, clusters.positions, 0)
+    return inside.cumsum(1)[:, -1:] / np.maximum(1, np.asarray(clusters.mask).sum(0))
+
+
+def _moved(relaxed: Relaxed, by: np.ndarray) -> Relaxed:
+    return relaxed._replace(positions=relaxed.positions + by)
 
 
 def _tasks(potential: Potential, settings: MinimizeSettings) -> tuple[lanes.Task, lanes.Task]:
@@ -176,15 +200,14 @@ def _settled(start: Clusters, relaxed: Relaxed) -> Relaxed:
     return relaxed._replace(positions=np.where(start.free, relaxed.positions, np.asarray(start.positions)))
 
 
-def _shifted(watch: Watch | None, shift: np.ndarray, so_far: np.ndarray) -> Watch | None:
-    """The observer, told positions where they really are and evaluations since the start."""
-    if watch is None:
-        return None
-    return lambda k, n, positions: watch(k, n + int(so_far[k]), positions + shift[:, 0, k])
+def _shifted(watch: Watch | None, shift: np.ndarray) -> Watch | None:
+    """The observer, told positions where they really are."""
+    return None if watch is None else (lambda k, n, positions: watch(k, n, positions + shift[:, 0, k]))
 
 
-def _renumbered(watch: Watch, indices: list[int]) -> Watch:
-    return lambda k, n, positions: watch(indices[k], n, positions)
+def _later(watch: Watch, so_far: np.ndarray) -> Watch:
+    """The observer, told evaluations since the start."""
+    return lambda k, n, positions: watch(k, n + int(so_far[k]), positions)
 
 
 def _columns(values: Evaluation, columns: np.ndarray) -> Evaluation:
@@ -224,7 +247,8 @@ def _minima(given: Clusters, before: Evaluation, relaxed: Relaxed, after: Evalua
     return [Minimum(s, x[:n], e0, e, ea[:n], f[:n], fmax, count) for n, s, x, e0, e, ea, f, fmax, count in columns]
 
 
-def _invalid(structure: Structure, problem: str) -> Minimum:
+def invalid(structure: Structure, problem: str) -> Minimum:
+    """The record of a structure that cannot be used."""
     nothing = np.full(structure.positions.shape, np.nan)
     nan = float("nan")
     return Minimum(Status.INVALID_STRUCTURE, structure.positions, nan, nan, nothing[:, 0], nothing, nan, 0, problem)
@@ -243,31 +267,3 @@ def _perturbed(
         shift = rng.uniform(-1, 1, structure.positions.shape) * settings.perturb / np.sqrt(3)
         positions[:, : len(shift), k] += np.where(structure.free[:, None], shift, 0).T
     return at(given, positions)
-
-
-def check_cell(cell: np.ndarray, potential: Potential) -> None:
-    """Raises InputError unless the minimum-image convention is exact: cutoff at most half the smallest height."""
-    volume = abs(np.linalg.det(cell))
-    areas = [np.linalg.norm(np.cross(cell[(k + 1) % 3], cell[(k + 2) % 3])) for k in range(3)]
-    if volume < 1e-9:
-        raise InputError("the periodic cell has no volume: give three independent cell vectors or pbc='F F F'")
-    if potential.cutoff is None:
-        raise InputError(
-            f"periodic boundaries need a potential with a cutoff, and '{potential.name}' has none: "
-            "name another with --potential, or remove the periodicity"
-        )
-    height = volume / max(areas)
-    if potential.cutoff > height / 2:
-        raise InputError(
-            f"the periodic cell is too small: its smallest height is {height:.3f} {potential.length_unit}, and the cutoff "
-            f"{potential.cutoff:.3f} needs at least twice as much: repeat the cell"
-        )
-
-
-def typical_distance(positions: np.ndarray) -> float:
-    """The median distance to the nearest neighbour; zero for one atom or for coordinates that are no numbers."""
-    from scipy.spatial import KDTree
-
-    if len(positions) < 2 or not np.isfinite(positions).all():
-        return 0.0
-    return float(np.median(KDTree(positions).query(positions, 2)[0][:, 1]))

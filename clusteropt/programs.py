@@ -137,12 +137,13 @@ def _kept_trace(program: Program, shardings: list, arguments: list, folder: Path
 def _drop_torn(entries: Iterable[Path]) -> None:
     """Deletes what a full disk has left of jax's cache entries: jax would complain of them ever after."""
     for entry in entries:
-        content = entry.read_bytes()
-        try:
-            if content.startswith(_ZLIB):
-                zlib.decompress(content)
-        except zlib.error:
-            entry.unlink(missing_ok=True)
+        with suppress(OSError):  # another process may have been here first
+            content = entry.read_bytes()
+            try:
+                if content.startswith(_ZLIB):
+                    zlib.decompress(content)
+            except zlib.error:
+                entry.unlink()
 
 
 def _read(path: Path) -> export.Exported | None:

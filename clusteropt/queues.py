@@ -35,7 +35,6 @@ class Queue(NamedTuple):
     next: jax.Array  # (n_devices,) int32, the first structure that has had no lane yet
     status: jax.Array  # (n_queue,) int32, RUNNING until finished
     n_evaluations: jax.Array  # (n_queue,) int32
-    force: jax.Array  # (n_queue,)
 
 
 def new_queue(potential: Potential, optimizer: str, waiting: Clusters, limit: np.ndarray, n_devices: int) -> Queue:
@@ -54,7 +53,6 @@ def new_queue(potential: Potential, optimizer: str, waiting: Clusters, limit: np
         next=np.zeros(n_devices, np.int32),  # type: ignore[arg-type]
         status=status,  # type: ignore[arg-type]
         n_evaluations=np.zeros_like(status),  # type: ignore[arg-type]
-        force=np.zeros(n_queue, waiting.positions.dtype),  # type: ignore[arg-type]
     )
 
 
@@ -139,7 +137,6 @@ def _collect(queue: Queue) -> Queue:
                 waiting=queue.waiting._replace(positions=put(queue.waiting.positions, run.clusters.positions)),
                 status=put(queue.status, run.status),
                 n_evaluations=put(queue.n_evaluations, run.n_evaluations),
-                force=put(queue.force, run.force),
             )
 
         return jax.lax.cond(done[lane], write, lambda same: same, queue)

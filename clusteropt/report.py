@@ -31,7 +31,8 @@ def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> Table:
     if moved:
         table.add_column("evaluations", justify="right")
     gaps = [r.gap for _, r in rows]
-    if any(gap is not None for gap in gaps):
+    some_known = any(gap is not None for gap in gaps)
+    if some_known:
         table.add_column("above best known", justify="right", no_wrap=True)
     for (label, r), gap in zip(rows, gaps, strict=True):
         own_units = len(units) > 1 and r.potential is not None
@@ -42,7 +43,7 @@ def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> Table:
         cells += [_energy(r.energy) + unit, _force(r.fmax), Text(r.status, _STYLES.get(r.status, "red"))]
         if moved:
             cells.append(str(r.n_evaluations))
-        if any(g is not None for g in gaps):
+        if some_known:
             cells.append("" if gap is None else f"{gap:z.6f}")
         table.add_row(*cells)
     return table

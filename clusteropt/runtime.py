@@ -103,12 +103,12 @@ def cache_folder() -> Path | None:
 
     flags = _processor()
     tag = f"{jaxlib.version.__version__}-{hashlib.sha256(flags.encode()).hexdigest()[:12]}"
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clusteropt"
-    folder = base / f"jax-{tag}"
     try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clusteropt"
+        folder = base / f"jax-{tag}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
-    except OSError:
+    except (OSError, RuntimeError):  # no home, or no room in it
         return None
     private = status.st_uid == os.getuid() and not stat.S_IMODE(status.st_mode) & 0o077
     return folder if private and os.access(folder, os.W_OK) else None
@@ -169,4 +169,4 @@ def clear_cache() -> None:
     folder = cache_folder()
     for file in folder.iterdir() if folder is not None else ():
         if file.is_file():
-            file.unlink()
+            file.unlink(missing_ok=True)

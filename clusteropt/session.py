@@ -1,5 +1,6 @@
 """What the commands do with files: read them all, compute, write the results, report, and choose the exit code."""
 
+import os
 import signal
 import sys
 import threading
@@ -46,7 +47,8 @@ def plan_outputs(files: list[str], out: Path | None, force: bool, trajectories: 
     outputs = {f: out if out is not None else Path(f"{_stem(f)}.min.xyz") for f in files}
     folder = out.parent if out is not None and out != STDOUT else Path()
     moving = {f: folder / f"{_stem(f)}.trajectory.xyz" for f in files} if trajectories else {}
-    clashes = [p for p, n in Counter(list(outputs.values()) if out is None else list(moving.values())).items() if n > 1]
+    results = {out} if out is not None else outputs.values()  # all inputs may share --out
+    clashes = [p for p, n in Counter([*results, *moving.values()]).items() if n > 1]
     if clashes:
         raise UsageError(f"several inputs would be written to {clashes[0]}: give one --out for all, or run them apart")
     for path in {*outputs.values(), *moving.values()} - {STDOUT}:
@@ -55,7 +57,7 @@ def plan_outputs(files: list[str], out: Path | None, force: bool, trajectories: 
 
 
 def _stem(spec: str) -> str:
-    stem = "stdin" if spec == "-" else Path(spec if Path(spec).exists() else spec.rpartition("@")[0] or spec).stem
+    stem = "stdin" if spec == "-" else Path(spec if os.path.exists(spec) else spec.rpartition("@")[0] or spec).stem
     # POSCAR.min.xyz would be read as VASP's format, whatever its ending: ASE goes by those capitals first
     return stem.lower() if "CAR" in stem else stem
 
@@ -77,22 +79,25 @@ def evaluate_files(
 def _process(
     files: list[str], settings: MinimizeSettings, plan: Plan, threads: int | None, json: bool, quiet: bool, move: bool
 ) -> ExitCode:
-    with _ctrl_c_remembered() as asked:
+    if json and STDOUT in plan.outputs.values():
+        raise UsageError("--json and --out - both want standard output: give --out a file name")
+    with _ctrl_c_remembered() as ctrl_c:
         runtime.prepare(threads or runtime.n_cores())
         frames, unreadable = _read_all(files)
         track: Track = []
-        results = _compute(frames, settings, quiet, move, track if plan.trajectories else None, asked)
+        results = _compute(frames, settings, quiet, move, track if plan.trajectories else None, ctrl_c)
+        ctrl_c.patient = True  # what is finished is written first
         done = [i for i in range(len(frames)) if i in results]
         rows = [(frames[i].label, results[i]) for i in done]
         for label, result in rows:
             if result.problem:
                 complain(f"{label}: {result.problem}")
         written = _write_results(frames, results, plan)
-        if track and not asked:
+        if plan.trajectories and not ctrl_c.heard:
             written = _write_trajectories(frames, results, track, plan, settings) and written
         if STDOUT not in plan.outputs.values():
             _show(rows, json, move)
-    if asked:
+    if ctrl_c.heard:
         raise Interrupted(f"interrupted: {len(done)} of {len(frames)} structures are finished and kept")
     return _exit_code([r.status for _, r in rows], unreadable) if written else ExitCode.FAILURE
 
@@ -122,7 +127,7 @@ def _read_all(files: list[str]) -> tuple[list["Frame"], int]:
 
 
 def _compute(
-    frames: list["Frame"], settings: MinimizeSettings, quiet: bool, move: bool, track: "Track | None", asked: list[int]
+    frames: list["Frame"], settings: MinimizeSettings, quiet: bool, move: bool, track: "Track | None", ctrl_c: "CtrlC"
 ) -> dict[int, "Result"]:
     """Results by frame, of all frames, or of those that were done when Ctrl-C came; `track` gets the ways there."""
     from clusteropt.api import run
@@ -131,7 +136,7 @@ def _compute(
     watch: Watch | None = None
     if track is not None:
         watch = lambda i, n, positions: track.append((i, n, positions.copy()))  # noqa: E731
-    announced: set[str] = set()
+    announced: set[object] = set()
     try:
         with _progress(len(frames), quiet) as step:
             for portion in run([f.atoms for f in frames], settings, move=move, watch=watch):
@@ -139,7 +144,7 @@ def _compute(
                 step(len(portion))
                 for i, result in portion.items():
                     _announce(frames[i], result, settings, announced, quiet, move)
-                if asked:
+                if ctrl_c.heard:
                     break
     except KeyboardInterrupt:
         pass
@@ -155,39 +160,47 @@ def _in_a_library_that_cannot_bear_it(frame: types.FrameType | None) -> bool:
     return False
 
 
+@dataclass
+class CtrlC:
+    """What has been heard of Ctrl-C."""
+
+    heard: int = 0  # times
+    patient: bool = False  # the first one is only noted
+
+
 @contextmanager
-def _ctrl_c_remembered() -> Iterator[list[int]]:
-    """A list that is empty until Ctrl-C comes, which the work may raise as KeyboardInterrupt too.
+def _ctrl_c_remembered() -> Iterator[CtrlC]:
+    """Notes Ctrl-C, and raises it as KeyboardInterrupt where the work can bear it.
 
     The exception alone is lost where a library's callback is at work, and breaks libraries that are just being imported.
     """
-    asked: list[int] = []
+    ctrl_c = CtrlC()
 
-    def heard(number: int, frame: types.FrameType | None) -> None:
-        asked.append(number)
-        if not _in_a_library_that_cannot_bear_it(frame):
+    def hear(number: int, frame: types.FrameType | None) -> None:
+        ctrl_c.heard += 1
+        if not (ctrl_c.patient and ctrl_c.heard == 1) and not _in_a_library_that_cannot_bear_it(frame):
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield ctrl_c
         return
-    before = signal.signal(signal.SIGINT, heard)
+    before = signal.signal(signal.SIGINT, hear)
     try:
-        yield asked
+        yield ctrl_c
     finally:
         signal.signal(signal.SIGINT, before)
 
 
 def _announce(
-    frame: "Frame", result: "Result", settings: MinimizeSettings, announced: set[str], quiet: bool, move: bool
+    frame: "Frame", result: "Result", settings: MinimizeSettings, announced: set[object], quiet: bool, move: bool
 ) -> None:
     """Once per potential: which it is and when a structure counts as converged; once per file: doubts about units."""
     potential = result.potential
     if quiet or potential is None:
         return
-    if potential.name not in announced:
-        announced.add(potential.name)
-        how = "as asked" if settings.potential else "default for " + "-".join(potential.elements)
+    if (potential.name, potential.elements) not in announced:
+        announced.add((potential.name, potential.elements))
+        how = ("as asked for " if settings.potential else "default for ") + "-".join(potential.elements)
         say(f"potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})")
         if move:
             from clusteropt.minima import criterion_for
@@ -198,7 +211,7 @@ def _announce(
             )
     if frame.source not in announced and not result.problem:
         announced.add(frame.source)
-        from clusteropt.minima import typical_distance
+        from clusteropt.structures import typical_distance
 
         distance = typical_distance(frame.atoms.positions) / potential.length
         if not _ODD_DISTANCE[0] < distance < _ODD_DISTANCE[1] and len(frame.atoms) > 1:
@@ -223,9 +236,11 @@ def _write_trajectories(
     """Frames along the way, by structure and then by evaluations, with their energies and forces."""
     from clusteropt.api import evaluate
 
+    ends = [(i, 0, frames[i].atoms.positions) for i in results]
+    ends += [(i, r.n_evaluations, r.atoms.positions) for i, r in results.items()]
     contents: dict[Path, list[Atoms]] = {}
-    for i, n, positions in sorted(track, key=lambda t: t[:2]):
-        if results[i].potential is not None:
+    for i, n, positions in sorted([*track, *ends], key=lambda t: t[:2]):
+        if results[i].potential is not None and not results[i].problem:
             atoms = frames[i].atoms.copy()
             atoms.set_positions(positions, apply_constraint=False)
             atoms.info |= {"structure": frames[i].index, "evaluations": n}

@@ -1,6 +1,7 @@
 """ASE atoms in and out: reading any file, checking it, turning frames into `Structure`, writing results."""
 
 import io
+import os
 import re
 import sys
 import tempfile
@@ -28,14 +29,10 @@ STDIN = "-"
 class Frame:
     """One structure of one file."""
 
-    source: str  # the file, as the user wrote it
-    index: int  # of the frame, as read
-    of: int  # frames read from the file
+    source: str  # the file and index, as the user wrote them
+    index: int  # of the frame in the file; among those read where the user counted from its end
+    label: str  # what messages and tables call it
     atoms: Atoms
-
-    @property
-    def label(self) -> str:
-        return self.source if self.of == 1 else f"{self.source}:{self.index}"
 
 
 def read(spec: str) -> list[Frame]:
@@ -55,11 +52,16 @@ def read(spec: str) -> list[Frame]:
     if not frames:
         plural = "s" * (n_frames > 1)
         raise InputError(f"{spec}: no frames at this index: the file has {n_frames} frame{plural}, the first is @0")
-    return [Frame(spec, i, len(frames), atoms) for i, atoms in enumerate(frames)]
+    start, step = wanted.start or 0, wanted.step or 1
+    counted = start >= 0 and step > 0
+    indices = [start + k * step if counted else k for k in range(len(frames))]
+    labels = [f"{name}@{i}" if counted and name != spec else f"{spec}:{i}" for i in indices]
+    single = len(frames) == 1
+    return [Frame(spec, i, spec if single else label, a) for i, label, a in zip(indices, labels, frames, strict=True)]
 
 
 def _check_file(path: Path, spec: str) -> None:
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError(f"{spec}: no such file: check the name")
     if path.is_dir():
         raise InputError(f"{spec}: a folder, not a file: name the files in it, as {spec.rstrip('/')}/*.xyz")
@@ -75,7 +77,7 @@ def _check_file(path: Path, spec: str) -> None:
 def _split(spec: str) -> tuple[str, slice]:
     """File name and frames of `file@index`, in Python's notation; an existing file may have an @ in its name."""
     name, at, text = spec.rpartition("@")
-    if not at or Path(spec).exists() or not Path(name).exists():
+    if not at or os.path.exists(spec) or not os.path.exists(name):
         return spec, slice(None)
     parts = text.split(":")
     try:
@@ -127,13 +129,41 @@ def _one_line(problem: Exception) -> str:
 
 def to_structure(atoms: Atoms, potential: Potential) -> Structure:
     """The structure in the potential's terms. Raises InputError for constraints or boundaries that are not supported."""
-    if len(atoms) == 0:
-        raise InputError("a frame without atoms: remove it from the file")
     if atoms.pbc.any() and not atoms.pbc.all():
         raise InputError("periodic in some directions only, which is not supported: set pbc='T T T' or 'F F F'")
     species = np.array([potential.elements.index(s) for s in atoms.get_chemical_symbols()], np.int32)
     cell = np.array(atoms.cell) if atoms.pbc.all() else None
+    if cell is not None:
+        _check_cell(cell, potential)
     return Structure(np.array(atoms.positions), species, _free(atoms), cell)
+
+
+def _check_cell(cell: np.ndarray, potential: Potential) -> None:
+    """Raises InputError unless the minimum-image convention is exact: cutoff at most half the smallest height."""
+    volume = abs(np.linalg.det(cell))
+    areas = [np.linalg.norm(np.cross(cell[(k + 1) % 3], cell[(k + 2) % 3])) for k in range(3)]
+    if not volume > 1e-9:
+        raise InputError("the periodic cell has no volume: give three independent cell vectors or pbc='F F F'")
+    if potential.cutoff is None:
+        raise InputError(
+            f"periodic boundaries need a potential with a cutoff, and '{potential.name}' has none: "
+            "name another with --potential, or remove the periodicity"
+        )
+    height = volume / max(areas)
+    if potential.cutoff > height / 2:
+        raise InputError(
+            f"the periodic cell is too small: its smallest height is {height:.3f} {potential.length_unit}, and the cutoff "
+            f"{potential.cutoff:.3f} needs at least twice as much: repeat the cell"
+        )
+
+
+def typical_distance(positions: np.ndarray) -> float:
+    """The median distance to the nearest neighbour; zero for one atom or for coordinates that are no numbers."""
+    from scipy.spatial import KDTree
+
+    if len(positions) < 2 or not np.isfinite(positions).all():
+        return 0.0
+    return float(np.median(KDTree(positions).query(positions, 2)[0][:, 1]))
 
 
 def _free(atoms: Atoms) -> np.ndarray:
@@ -150,12 +180,15 @@ def elements_of(atoms: Atoms) -> tuple[str, ...]:
     return tuple(sorted(set(atoms.get_chemical_symbols())))
 
 
-def result_atoms(atoms: Atoms, minimum: Minimum, potential: Potential, optimizer: str) -> Atoms:
+def result_atoms(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> Atoms:
     """The input frame at its minimum, with energy, forces and where they come from; its own info and arrays are kept."""
     out = atoms.copy()
+    for key, text in out.info.items():  # a line of the file has to hold it
+        if isinstance(text, str):
+            out.info[key] = text.replace("\n", " ").replace("\r", " ")
     out.info.update(
         status=minimum.status.label,
-        potential=potential.name,
+        potential="none" if potential is None else potential.name,
         optimizer=optimizer,
         evaluations=minimum.n_evaluations,
         clusteropt_version=__version__,
@@ -181,7 +214,7 @@ def extxyz(frames: list[Atoms]) -> str:
 
     text = io.StringIO()
     ase_write(text, frames, format="extxyz")
-    lines, first = text.getvalue().splitlines(), 0
+    lines, first = text.getvalue().removesuffix("\n").split("\n"), 0
     for atoms in frames:
         columns = re.search(r"Properties=(\S+)", lines[first + 1])
         rows = slice(first + 2, first + 2 + len(atoms))

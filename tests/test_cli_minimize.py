@@ -125,7 +125,7 @@ def test_periodic_formats_are_read_and_a_users_parameter_file_serves_as_potentia
     write(tmp_path / name, periodic)
     done = run(tmp_path, "minimize", name, "--potential", "own.toml", "--json", "--out", "a.xyz")
     assert (done.code, [r["potential"] for r in done.records]) == (0, ["own"])
-    assert "potential own (as asked; eV, angstrom)" in done.err
+    assert "potential own (as asked for Ar; eV, angstrom)" in done.err
     (result,) = frames_of(tmp_path / "a.xyz")
     assert result.pbc.all()
     assert result.get_potential_energy() == done.records[0]["energy"] < -5.5 * 0.0104

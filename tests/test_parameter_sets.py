@@ -33,7 +33,7 @@ def test_a_shipped_set_has_source_units_and_numbers_for_its_elements(name: str) 
 @every_set
 def test_a_shipped_set_says_where_to_read_about_it(name: str) -> None:
     chosen = sets.load(name)
-    unpublished = {"gupta-au-cutoff", "gupta-cu-ni"}  # collected in programs, which the source then names
+    unpublished = {"gupta-au-cutoff", "gupta-cu-ni", "gupta-ni-ag", "gupta-pd-ag"}  # collected in programs, which the source then names
     assert chosen.doi.startswith("10.") or name in unpublished
     assert "LAMMPS" in chosen.source or "LoDiS" in chosen.source or name not in unpublished
 
@@ -139,7 +139,7 @@ def test_gold_copper_has_the_length_of_copper_and_says_why() -> None:
 
 def test_a_cutoff_stays_with_the_sets_whose_fit_had_one() -> None:
     with_cutoff = {name for name in NAMES if any("cutoff" in p for p in sets.load(name).pairs.values())}
-    assert with_cutoff == {"gupta-rosato", "gupta-ag-cu", "gupta-au-cutoff", "gupta-cu-ni"}
+    assert with_cutoff == {"gupta-rosato", "gupta-ag-cu", "gupta-au-cutoff", "gupta-cu-ni", "gupta-ni-ag", "gupta-pd-ag"}
     for name in with_cutoff:
         chosen = sets.load(name)
         assert "belongs to the set" in chosen.notes

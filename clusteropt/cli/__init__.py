@@ -1,5 +1,6 @@
 """The command line: one file per command, its options in the signature, heavy imports inside the bodies."""
 
+import io
 import sys
 
 import typer
@@ -48,6 +49,8 @@ def _root(
 
 def main() -> None:
     """Runs the command; the one place where errors become messages and exit codes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file name that its encoding does not know is shown with escapes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except ClusterOptError as problem:

@@ -8,14 +8,16 @@ happens in one lane is felt in another.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import Array
 
 from clusteropt.clusters import Clusters
+
+if TYPE_CHECKING:
+    import optax
 
 State = Any  # a pytree of arrays, each optimizer's own
 
@@ -68,7 +70,7 @@ def shortening(longest_squared: Array, limit: float) -> Array:
     return jnp.minimum(1, limit * jax.lax.rsqrt(jnp.maximum(longest_squared, tiny)))
 
 
-def from_optax(transformation: optax.GradientTransformation) -> Optimizer:
+def from_optax(transformation: "optax.GradientTransformation") -> Optimizer:
     """An elementwise optax optimizer (adam, rmsprop, ...), with counters of its own for every lane."""
 
     start, move = jax.vmap(transformation.init, -1, -1), jax.vmap(transformation.update, -1, -1)

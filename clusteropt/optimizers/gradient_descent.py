@@ -17,7 +17,6 @@ _LONGEST = 0.1  # step of an atom, in lengths
 class GradientDescentState(NamedTuple):
     step: Array  # (3, n_atoms, n_clusters), the last one
     gradient: Array  # (3, n_atoms, n_clusters), before it
-    rate: Array  # (n_clusters,), step over gradient, length^2/energy
 
 
 def gradient_descent(scale: Scale) -> Optimizer:
@@ -25,9 +24,8 @@ def gradient_descent(scale: Scale) -> Optimizer:
     first = _FIRST_STEP * scale.length**2 / scale.energy
 
     def init(clusters: Clusters) -> GradientDescentState:
-        positions = clusters.positions
-        zero = jnp.zeros_like(positions)
-        return GradientDescentState(zero, zero, jnp.full(positions.shape[-1], first, positions.dtype))
+        zero = jnp.zeros_like(clusters.positions)
+        return GradientDescentState(zero, zero)
 
     def update(
         gradient: Array, state: GradientDescentState, clusters: Clusters, energies: Array
@@ -39,6 +37,6 @@ def gradient_descent(scale: Scale) -> Optimizer:
         convex = sy > 0
         rate = jnp.where(convex, ss / jnp.where(convex, sy, 1), first)
         step = -gradient * (rate * shortening(longest2 * rate * rate, _LONGEST * scale.length))
-        return step, GradientDescentState(step, gradient, rate)
+        return step, GradientDescentState(step, gradient)
 
     return Optimizer(init, update)

@@ -26,6 +26,7 @@ MEMORY = 5
 _FIRST_STEP = 0.02  # of the gradient, in length^2/energy
 _LONGEST = 0.1  # step of an atom, in lengths
 _SHRINK = 0.3
+_STIFFEST = 1e-6  # s.y / y.y, in length^2/energy: two atoms at nearly the same place must not still all others
 _RISE = 1e-2  # of the energy scale
 
 
@@ -75,6 +76,7 @@ def lbfgs(scale: Scale, memory: int = MEMORY) -> Optimizer:
         curvature = jnp.where(useful, sy_new[slot] / jnp.where(useful, yy_new[slot], 1), state.curvature)
         sy = put(old.sy, sy_new, slot, 1)
         yy = put(put(old.yy, yy_new, slot, 1), yy_new, slot, 0)
+        curvature = jnp.maximum(curvature, _STIFFEST * scale.length**2 / scale.energy)
         history = History(steps, changes, put(old.weights, weight, slot, 0), sy, yy)
         direction = _direction(gradient, history, curvature, sg, yg, slot)
         slope, longest = over_atoms(lambda d, g: (dot(d, g), dot(d, d)), direction, gradient, largest=1)

@@ -28,7 +28,7 @@ class Potential:
 
     @property
     def force_unit(self) -> str:
-        return f"{self.energy_unit}/{self.length_unit}" if self.energy_unit != "epsilon" else "epsilon/sigma"
+        return f"{self.energy_unit}/{self.length_unit}"
 
 
 def energy_and_gradient(potential: Potential, clusters: Clusters, core: float = 0.0) -> tuple[Array, Array]:

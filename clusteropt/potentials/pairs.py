@@ -4,7 +4,7 @@ All three potentials are written with this one function. It walks over the neigh
 `(n_atoms, n_clusters)`; no `(n_atoms, n_atoms)` array exists, and SIMD lanes run over clusters.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -127,11 +127,12 @@ def lookup(table: Array, first: Array, second: Array) -> Array:
     n_species = table.shape[0]
     if n_species == 1:
         return table[0, 0]
-    rows = [_choose([table[a, b] for b in range(n_species)], second) for a in range(n_species)]
-    return _choose(rows, first)
+    rows = [choose([table[a, b] for b in range(n_species)], second) for a in range(n_species)]
+    return choose(rows, first)
 
 
-def _choose(values: list[Array], index: Array) -> Array:
+def choose(values: Sequence[Array], index: Array) -> Array:
+    """`values[index]`, elementwise, by selection."""
     chosen = values[0]
     for k in range(1, len(values)):
         chosen = jnp.where(index == k, values[k], chosen)

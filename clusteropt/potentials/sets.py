@@ -19,7 +19,6 @@ Optional: `default_for`, the elements ("Au") and mixtures ("Ag-Au") that the set
 
 import math
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -29,7 +28,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from clusteropt.errors import InputError, UsageError, suggest
-from clusteropt.potentials import gupta
+from clusteropt.potentials import forms
 from clusteropt.potentials.base import Potential
 from clusteropt.resources import shipped
 
@@ -40,6 +39,7 @@ _PAIR_KEYS = {
 }
 _TOP_KEYS = {"form", "elements", "units", "source", "doi", "pairs", "triples", "default_for", "doubtful", "notes"}
 _TOP_KEYS |= {"mixing", "onset", "cutoff"}
+_SMALLEST_GAMMA = 0.1  # below it, the three-body function does not vanish at the cutoff in floating-point numbers
 _LARGEST = 1e300  # of a parameter
 _UNITS = ({"energy": "eV", "length": "angstrom"}, {"energy": "epsilon", "length": "sigma"})
 
@@ -76,7 +76,12 @@ class ParameterSet:
                 f"potential '{self.name}' has no parameters for {', '.join(missing)}; it knows {self.describe_pairs()}; "
                 "see `clusteropt potentials list`"
             )
-        return _BUILDERS[self.form](self, chosen)
+        return forms.build(self, chosen)
+
+    @property
+    def shown_name(self) -> str:
+        """Another than that of any shipped set, if it is the user's own."""
+        return f"{self.name} (own)" if self.own and self.name in names() else self.name
 
     def describe_pairs(self) -> str:
         return ", ".join(sorted({"-".join(sorted(pair)) if pair[0] != pair[1] else pair[0] for pair in self.pairs}))
@@ -168,6 +173,9 @@ def _checked(name: str, data: dict) -> ParameterSet:
         raise InputError(f"units must be one of {' or '.join(map(str, _UNITS))}, got {data['units']}")
     if data.get("doubtful") and data.get("default_for"):
         raise InputError("a doubtful set is never a default: leave out default_for")
+    for key in ("source", "doi", "notes", "doubtful"):
+        if not isinstance(data.get(key, ""), str) or (key == "source" and not data[key].strip()):
+            raise InputError(f"{key} must be a text, got {data[key]!r:.30}")
     elements = _elements(data["elements"])
     default_for = data.get("default_for", [])
     if not isinstance(default_for, list) or not all(isinstance(system, str) for system in default_for):
@@ -180,7 +188,7 @@ def _checked(name: str, data: dict) -> ParameterSet:
     onset, cutoff = (None if data.get(k) is None else _number(f"{k}", data[k]) for k in ("onset", "cutoff"))
     if cutoff is not None and form != "lennard-jones":
         raise InputError("onset and cutoff of a whole set belong to form lennard-jones; gupta has them with its pairs")
-    if (onset is None) != (cutoff is None) or (onset is not None and cutoff is not None and onset >= cutoff):
+    if (onset is None) != (cutoff is None) or (onset is not None and not _below(data)):
         raise InputError("onset and cutoff go together, onset below cutoff")
     _binds(form, pairs)
     return ParameterSet(
@@ -217,17 +225,17 @@ def _number(what: str, value: object, sign: int = 1) -> float:
     return float(value)
 
 
+def _below(values: dict[str, float]) -> bool:
+    """Whether there is room between onset and cutoff for the energy to be switched off."""
+    return values["onset"] < (1 - 1e-3) * values["cutoff"]
+
+
 def _binds(form: str, pairs: dict[tuple[str, str], dict[str, float]]) -> None:
     for (a, b), values in pairs.items():
-        if form == "gupta" and _bond(values["A"], values["xi"]) <= 0:
+        if form == "gupta" and forms.gupta_bond(values["A"], values["xi"]) <= 0:
             raise InputError(
-                f"[pairs.{a}-{b}] binds nothing: is A from another convention? Ours counts every pair twice"
+                f"[pairs.{a}-{b}] binds nothing: is A from a convention that counts each pair once? Then halve it"
             )
-
-
-def _bond(A: float | np.ndarray, xi: float | np.ndarray) -> Any:
-    """Energy scale of Gupta's form: a twelfth of the bulk's cohesive energy among nearest neighbours, twice over."""
-    return (np.sqrt(12) * xi - 12 * A) / 6
 
 
 def _split(key: str, count: int, elements: tuple[str, ...]) -> tuple[str, ...]:
@@ -257,8 +265,10 @@ def _pairs(form: str, elements: tuple[str, ...], given: dict) -> dict[tuple[str,
         if (a, b) in pairs:
             raise InputError(f"[pairs.{key}] stands twice (the order of the elements does not matter)")
         pairs[a, b] = pairs[b, a] = {k: _number(f"[pairs.{key}] {k}", v) for k, v in values.items()}
-        if ("onset" in values) != ("cutoff" in values) or ("onset" in values and values["onset"] >= values["cutoff"]):
+        if ("onset" in values) != ("cutoff" in values) or ("onset" in values and not _below(values)):
             raise InputError(f"[pairs.{key}] onset and cutoff go together, onset below cutoff")
+        if values.get("gamma", 1) < _SMALLEST_GAMMA:
+            raise InputError(f"[pairs.{key}] gamma must be at least {_SMALLEST_GAMMA}, got {values['gamma']}")
     if len({"cutoff" in p for p in pairs.values()}) > 1:
         raise InputError("either every pair has a cutoff or none")
     missing = [e for e in elements if (e, e) not in pairs]
@@ -289,7 +299,9 @@ def _triples(form: str, pairs: dict, given: dict) -> dict[tuple[str, str, str], 
         i, j, k = _split(key, 3, elements)
         if set(values) != {"epsilon", "lambda", "cos_theta0"}:
             raise InputError(f"[triples.{key}] needs exactly epsilon, lambda and cos_theta0")
-        numbers = {n: _number(f"[triples.{key}] {n}", v, sign=n != "cos_theta0") for n, v in values.items()}
+        numbers = {n: _number(f"[triples.{key}] {n}", v, sign=n == "epsilon") for n, v in values.items()}
+        if numbers["lambda"] < 0 or abs(numbers["cos_theta0"]) > 1:
+            raise InputError(f"[triples.{key}] lambda must not be negative, and cos_theta0 must be between -1 and 1")
         if triples.get((i, j, k), numbers) != numbers:
             raise InputError(f"[triples.{key}] differs from its mirror image {i}-{k}-{j}")
         triples[i, j, k] = triples[i, k, j] = numbers
@@ -301,61 +313,3 @@ def _triples(form: str, pairs: dict, given: dict) -> dict[tuple[str, str, str], 
     if len({t["cos_theta0"] for t in triples.values()}) > 1:
         raise InputError("all triples must have the same cos_theta0")
     return triples
-
-
-def _lennard_jones(chosen: ParameterSet, elements: tuple[str, ...]) -> Potential:
-    epsilon, r_min = chosen.table("epsilon", elements), 2 ** (1 / 6) * chosen.table("sigma", elements)
-    tables = {"epsilon": epsilon, "r_min": r_min}
-    if chosen.cutoff is not None:
-        tables |= {"onset": np.array(chosen.onset), "cutoff": np.array(chosen.cutoff)}
-    return _finish(chosen, elements, tables, r_min.min(), epsilon.max(), chosen.cutoff)
-
-
-def _gupta(chosen: ParameterSet, elements: tuple[str, ...]) -> Potential:
-    r0, xi, A = (chosen.table(key, elements) for key in ("r0", "xi", "A"))
-    tables = gupta.tables_from(A, xi, chosen.table("p", elements), chosen.table("q", elements), r0)
-    cutoff = None
-    if "cutoff" in chosen.pairs[elements[0], elements[0]]:
-        cutoffs = chosen.table("cutoff", elements)
-        tables = tables | gupta.cutoff_tables(tables, chosen.table("onset", elements), cutoffs)
-        cutoff = cutoffs.max()
-    return _finish(chosen, elements, tables, r0.min(), _bond(A, xi).max(), cutoff)
-
-
-def _stillinger_weber(chosen: ParameterSet, elements: tuple[str, ...]) -> Potential:
-    epsilon, sigma, a = (chosen.table(key, elements) for key in ("epsilon", "sigma", "a"))
-    triple = [[[chosen.triples[i, j, k] for k in elements] for j in elements] for i in elements]
-    angular = np.array([[[t["lambda"] * t["epsilon"] for t in row] for row in plane] for plane in triple])
-    tables = {
-        "strength": chosen.table("A", elements) * epsilon,
-        "B": chosen.table("B", elements),
-        "sigma": sigma,
-        "gamma": chosen.table("gamma", elements),
-        "cutoff": a * sigma,
-        "angular": angular,
-        "cos_theta0": np.array(triple[0][0][0]["cos_theta0"]),
-    }
-    return _finish(chosen, elements, tables, 2 ** (1 / 6) * sigma.min(), epsilon.max(), (a * sigma).max())
-
-
-def _finish(
-    chosen: ParameterSet, elements: tuple[str, ...], tables: dict, length: float, energy: float, cutoff: float | None
-) -> Potential:
-    return Potential(
-        parameters=tables,
-        form=chosen.form,
-        name=f"{chosen.name} (own)" if chosen.own and chosen.name in names() else chosen.name,
-        elements=elements,
-        energy_unit=chosen.units["energy"],
-        length_unit=chosen.units["length"],
-        length=float(length),
-        energy=float(energy),
-        cutoff=None if cutoff is None else float(cutoff),
-    )
-
-
-_BUILDERS: dict[str, Callable[[ParameterSet, tuple[str, ...]], Potential]] = {
-    "lennard-jones": _lennard_jones,
-    "gupta": _gupta,
-    "stillinger-weber": _stillinger_weber,
-}

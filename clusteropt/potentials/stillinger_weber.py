@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from clusteropt.clusters import Clusters
-from clusteropt.potentials.pairs import Pair, lookup, neighbour_sums
+from clusteropt.potentials.pairs import Pair, choose, lookup, neighbour_sums
 
 _XY = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # the six different elements of a symmetric matrix
 _WEIGHT = (1, 1, 1, 2, 2, 2)
@@ -88,8 +88,8 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
         r, _, two_body_slope, h, h_slope = shapes(pair)
         if planes:
             here, there = pair.here[0], pair.there[0]
-            f_here = [_pick(pair.here[1 + k :: _MOMENTS], there) for k in range(_MOMENTS)]
-            f_there = [_pick(pair.there[1 + k :: _MOMENTS], here) for k in range(_MOMENTS)]
+            f_here = [choose(pair.here[1 + k :: _MOMENTS], there) for k in range(_MOMENTS)]
+            f_there = [choose(pair.there[1 + k :: _MOMENTS], here) for k in range(_MOMENTS)]
             both = self_strength(here, there) + self_strength(there, here)
         else:
             f_here, f_there = pair.here, pair.there
@@ -128,7 +128,7 @@ def _field(angular: Array, c: Array, moments: list, s: int, species: Array) -> l
         total = jnp.zeros_like(moments[0][0])
         for b in range(n_species):
             strength = (
-                angular[0, 0, 0] if n_species == 1 else _pick([angular[a, s, b] for a in range(n_species)], species)
+                angular[0, 0, 0] if n_species == 1 else choose([angular[a, s, b] for a in range(n_species)], species)
             )
             total = total + strength * factor * moments[b][k]
         out.append(total)
@@ -139,10 +139,3 @@ def _energy_of(moments: list[Array], field: list[Array]) -> Array:
     """Half of moments times field: T2 counts its off-diagonal elements twice."""
     weights = (1, 1, 1, 1, *_WEIGHT)
     return sum(w * m * f for w, m, f in zip(weights, moments, field, strict=True)) / 2  # type: ignore[return-value]
-
-
-def _pick(values: tuple[Array, ...] | list[Array], species: Array) -> Array:
-    chosen = values[0]
-    for s in range(1, len(values)):
-        chosen = jnp.where(species == s, values[s], chosen)
-    return chosen
