@@ -97,10 +97,11 @@ def evaluate_batch(clusters: Clusters, potential: Potential, near: float, reach:
     size, n_clusters = clusters.mask.shape
     parts: list[list[np.ndarray]] = []
     mesh = _mesh_for(n_clusters, size)
-    for columns in _deals(n_clusters, n_lanes(size), mesh.size):
+    for columns in _deals(n_clusters, _queue_length(size), mesh.size):
         batch = take(clusters, columns)
-        distances = np.float64(near), np.float64(reach)
-        values = programs.run(queues.evaluate, potential, batch, *distances, mesh=mesh, in_place=False)
+        most = int((columns.reshape(mesh.size, -1) >= 0).sum(1).max())
+        scalars = np.float64(near), np.float64(reach), np.int32(-(-most // n_lanes(size)))
+        values = programs.run(queues.evaluate, potential, batch, *scalars, mesh=mesh, in_place=False)
         places = np.argsort(columns)[np.count_nonzero(columns < 0) :]  # in the order of the columns
         parts.append([np.asarray(value)[..., places] for value in values])
     return Evaluation(*(np.concatenate(part, -1) for part in zip(*parts, strict=True)))

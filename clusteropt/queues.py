@@ -148,15 +148,35 @@ def _collect(queue: Queue) -> Queue:
 
 
 def evaluate(
-    potential: Potential, clusters: Clusters, near: jax.Array, reach: jax.Array, *, mesh: Mesh
+    potential: Potential, clusters: Clusters, near: jax.Array, reach: jax.Array, n_portions: jax.Array, *, mesh: Mesh
 ) -> tuple[jax.Array, ...]:
-    """Energies of the atoms, gradient, energy, fmax, and whether atoms coincide and whether they hang together."""
+    """Energies of the atoms, gradient, energy, fmax, and whether atoms coincide and whether they hang together.
 
-    def one_device(clusters: Clusters) -> tuple[jax.Array, ...]:
+    Of the first `n_portions` lanes' worth of clusters on every device; zeros of the others.
+    """
+
+    def look(clusters: Clusters) -> tuple[jax.Array, ...]:
         energies, gradient = energy_and_gradient(potential, clusters)
         (energy,) = over_atoms(lambda e: (e,), energies)
         fmax = relax.measure("fmax", jnp.where(clusters.free, gradient, 0), clusters.free)
         return energies, gradient, energy, fmax, *cohesion(clusters, near, reach)
+
+    def one_device(clusters: Clusters) -> tuple[jax.Array, ...]:
+        """As many at once as there are lanes, whose arrays stay in the caches."""
+        lanes = n_lanes(clusters.mask.shape[0])
+
+        def portion(a: jax.Array, k: jax.Array) -> jax.Array:
+            return jax.lax.dynamic_slice_in_dim(a, k * lanes, lanes, a.ndim - 1)
+
+        def one(k: jax.Array, out: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+            values = look(jax.tree.map(lambda a: portion(a, k), clusters))
+            put = jax.lax.dynamic_update_slice_in_dim
+            return tuple(put(whole, value, k * lanes, whole.ndim - 1) for whole, value in zip(out, values, strict=True))
+
+        n = clusters.mask.shape[-1]
+        forms = jax.eval_shape(lambda: look(jax.tree.map(lambda a: portion(a, jnp.int32(0)), clusters)))
+        blank = tuple(jnp.zeros((*f.shape[:-1], n), f.dtype) for f in forms)
+        return jax.lax.fori_loop(jnp.int32(0), n_portions, one, blank)
 
     lanes = clusters.mask[0]
     form = (clusters.positions[0], clusters.positions, lanes, lanes, lanes, lanes)

@@ -33,7 +33,7 @@ def test_a_shipped_set_has_source_units_and_numbers_for_its_elements(name: str) 
 @every_set
 def test_a_shipped_set_says_where_to_read_about_it(name: str) -> None:
     chosen = sets.load(name)
-    unpublished = {"gupta-au-cutoff", "gupta-cu-ni", "gupta-ni-ag", "gupta-pd-ag"}  # collected in programs, which the source then names
+    unpublished = {"gupta-au-cutoff", "gupta-cu-ni"}  # collected in programs, which the source then names
     assert chosen.doi.startswith("10.") or name in unpublished
     assert "LAMMPS" in chosen.source or "LoDiS" in chosen.source or name not in unpublished
 
