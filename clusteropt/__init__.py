@@ -38,3 +38,7 @@ def __getattr__(name: str) -> Any:
     import_module("clusteropt.runtime").ask_for_fast_loops()  # before jax is imported, as the next line does
     module, attribute = _HOMES[name]
     return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -10,13 +11,15 @@ from ase import Atoms
 from clusteropt import runtime
 from clusteropt.best_known import best_known
 from clusteropt.clusters import Structure
-from clusteropt.config import MinimizeSettings
+from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.errors import InputError, UsageError
 from clusteropt.lanes import Watch, renumbered
 from clusteropt.minima import Minimum, evaluated, invalid, minimized
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.structures import elements_of, result_atoms, to_structure
+from clusteropt.trajectories import explored
+from clusteropt.weights import LearnedOptimizer, load
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Result:
     fmax: float  # the longest force on a free atom
     n_evaluations: int
     problem: str = ""  # why the structure could not be used
+    won: str = ""  # 'learned' or 'fallback', where a learned optimizer took part
+    gain: float = 0.0  # by which the energy lies below that of plain local minimization of the input
 
     @property
     def converged(self) -> bool:
@@ -40,6 +45,8 @@ class Result:
     @property
     def gap(self) -> float | None:
         """Energy above the best-known minimum; None where the table has none for this composition and potential."""
+        if self.status in ("fragmented", "invalid-structure") or self.atoms.constraints:
+            return None  # nothing that the table speaks of
         known = None if self.potential is None else best_known(self.potential.name, self.atoms.get_chemical_symbols())
         return None if known is None or not np.isfinite(self.energy) else self.energy - known
 
@@ -56,6 +63,9 @@ def minimize(
     max_steps: int = ...,
     perturb: float = ...,
     seed: int = ...,
+    trajectories: int = ...,
+    steps: int = ...,
+    start: str = ...,
 ) -> Result: ...
 @overload
 def minimize(
@@ -69,6 +79,9 @@ def minimize(
     max_steps: int = ...,
     perturb: float = ...,
     seed: int = ...,
+    trajectories: int = ...,
+    steps: int = ...,
+    start: str = ...,
 ) -> list[Result]: ...
 def minimize(
     structures: Atoms | Sequence[Atoms],
@@ -81,13 +94,18 @@ def minimize(
     max_steps: int = MinimizeSettings.max_steps,
     perturb: float = 0.0,
     seed: int = 0,
+    trajectories: int = MinimizeSettings.trajectories,
+    steps: int = MinimizeSettings.steps,
+    start: str = MinimizeSettings.start,
 ) -> Result | list[Result]:
     """The local minima below the given structures: one Result for one Atoms object, a list for a sequence.
 
     The arguments are those of the command line, see `MinimizeSettings`. A structure that cannot be used has a Result with
     status 'invalid-structure'. Raises UsageError for an argument that cannot be.
     """
-    settings = MinimizeSettings(potential, optimizer, opt, fmax, rms, max_steps, perturb, seed)
+    settings = MinimizeSettings(
+        potential, optimizer, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, start
+    )
     several = [structures] if isinstance(structures, Atoms) else list(structures)
     results = _all(run(several, settings))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
@@ -111,19 +129,40 @@ def run(
 
     `watch(index, n_evaluations, positions)` sees the structures on their way.
     """
+    for structure in structures:
+        if not isinstance(structure, Atoms):
+            raise UsageError(
+                f"structures must be ASE Atoms, got {type(structure).__name__}: read files with ase.io.read"
+            )
     optimizer = settings.optimizer if move else "none"
+    learned = load(Path(settings.optimizer)) if move and settings.optimizer not in OPTIMIZERS else None
     groups, failures = _by_potential(structures, settings.potential, optimizer)
     yield failures
     for members in groups.values():
         potential = members[0][1]
         indices, inputs = [i for i, _, _ in members], [structure for _, _, structure in members]
         show = None if watch is None else renumbered(watch, indices)
-        portions = minimized(inputs, potential, settings, show) if move else evaluated(inputs, potential)
+        portions = _portions(inputs, potential, settings, learned, move, show)
         for minima in _in_double(portions):
             yield {
                 indices[k]: _result(structures[indices[k]], minimum, potential, optimizer)
                 for k, minimum in minima.items()
             }
+
+
+def _portions(
+    inputs: list[Structure],
+    potential: Potential,
+    settings: MinimizeSettings,
+    learned: LearnedOptimizer | None,
+    move: bool,
+    watch: Watch | None,
+) -> Iterator[dict[int, Minimum]]:
+    if not move:
+        return evaluated(inputs, potential)
+    if learned is not None:
+        return explored(inputs, potential, settings, learned)
+    return minimized(inputs, potential, settings, watch)
 
 
 def _all(portions: Iterator[dict[int, Result]]) -> dict[int, Result]:
@@ -188,4 +227,6 @@ def _result(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimiz
         fmax=minimum.fmax,
         n_evaluations=minimum.n_evaluations,
         problem=minimum.problem,
+        won=minimum.won,
+        gain=minimum.gain,
     )

@@ -10,6 +10,7 @@ from clusteropt.errors import InputError, UsageError, suggest
 # --opt levels: largest force allowed, in units of the potential's energy over length scale (doc: `clusteropt minimize --help`)
 LEVELS = {"crude": 1e-2, "loose": 1e-3, "normal": 1e-4, "tight": 1e-6, "extreme": 1e-8}
 _CRITERIA = {"opt", "fmax", "rms"}  # different ways to say when to stop
+STARTS = ("given", "perturbed", "random")
 OPTIMIZERS = ("lbfgs", "fire", "gradient-descent")
 
 T = TypeVar("T")
@@ -26,10 +27,18 @@ class MinimizeSettings:
     rms: float | None = None  # root mean square of the force components, force unit of the potential
     max_steps: int = 20_000  # evaluations per structure
     perturb: float = 0.0  # random displacement before the start, length unit of the potential
-    seed: int = 0  # of the random displacements
+    seed: int = 0  # of the random displacements and starts
+    trajectories: int = 16  # of a learned optimizer, for each structure
+    steps: int = 1000  # of each of them
+    start: str = "given"  # of the trajectories: one from the given positions and others near them, or all of a kind
 
     def __post_init__(self) -> None:
-        _allowed("optimizer", self.optimizer, OPTIMIZERS)
+        if not self.optimizer.endswith(".h5"):
+            _allowed("optimizer", self.optimizer, (*OPTIMIZERS, "the path of a .h5 file"))
+        _allowed("start", self.start, STARTS)
+        for name in ("trajectories", "steps"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.opt is not None:
             _allowed("opt", self.opt, tuple(LEVELS))
         if sum(getattr(self, name) is not None for name in _CRITERIA) > 1:
@@ -38,6 +47,9 @@ class MinimizeSettings:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"{name} must be a positive number, got {value}")
+        for name in ("max_steps", "seed", "trajectories", "steps"):
+            if not isinstance(getattr(self, name), int):
+                raise UsageError(f"{name} must be a whole number, got {getattr(self, name)!r}")
         if self.max_steps < 1:
             raise UsageError(f"max_steps must be at least 1, got {self.max_steps}")
         if not 0 <= self.perturb < float("inf"):

@@ -7,15 +7,20 @@ from pathlib import Path
 
 from clusteropt.errors import ClusterOptError, UsageError
 
+_OTHER_FORMATS = {".traj", ".cif", ".json", ".db", ".pdb", ".vasp", ".gen", ".xsf", ".mol", ".gz", ".bz2"}
 _LONGEST_NAME = 255  # bytes, on all usual file systems
 
 
 def check_writable(path: Path, force: bool) -> None:
-    """Raises UsageError where `path` could not be written at the end of a long run."""
+    """Raises UsageError where `path` could not be written at the end of a long run, or would be taken for something else."""
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise UsageError(f"{path}: the name is too long for a file: choose a shorter one with --out")
     if os.path.isdir(path):
         raise UsageError(f"{path}: is a folder: name a file")
+    if path.suffix in _OTHER_FORMATS:
+        raise UsageError(
+            f"{path}: results are extended XYZ, and readers would take this for another format: end it in .xyz"
+        )
     if os.path.lexists(path) and not force:
         raise UsageError(f"{path}: exists already: choose another name with --out, or overwrite it with --force")
     if os.path.exists(path) and not os.path.isfile(path):

@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 
 from clusteropt import programs, queues, relax, runtime
 from clusteropt.clusters import Clusters, Structure, by_size, n_lanes, take
+from clusteropt.optimizers.table import Rule
 from clusteropt.potentials.base import Potential
 
 _QUEUE = 8  # structures in a device's queue, for each of its lanes
@@ -26,7 +27,7 @@ class Task(NamedTuple):
     """How to relax."""
 
     potential: Potential
-    optimizer: str
+    rule: Rule
     criterion: relax.Criterion
     dtype: type  # np.float32 or np.float64
     core: float = 0.0
@@ -86,10 +87,10 @@ def foresee(sample: Clusters, n_clusters: int, task: Task) -> None:
     mesh = _mesh_for(n_clusters, size)
     nobody = np.full(_queue_length(size) * mesh.size, -1)
     queue = queues.new_queue(
-        task.potential, task.optimizer, take(sample, nobody, task.dtype), nobody.astype(np.int32), mesh.size
+        task.potential, task.rule, take(sample, nobody, task.dtype), nobody.astype(np.int32), mesh.size
     )
     scalars, static = _how(task, size, None)
-    programs.request(queues.advance, task.potential, queue, *scalars, mesh=mesh, in_place=True, **static)
+    programs.request(queues.advance, (task.potential, task.rule), queue, *scalars, mesh=mesh, in_place=True, **static)
 
 
 def evaluate_batch(clusters: Clusters, potential: Potential, near: float, reach: float) -> Evaluation:
@@ -133,10 +134,12 @@ def _relaxed_queue(
     """One queueful, everyone finished."""
     size = clusters.mask.shape[0]
     waiting = take(clusters, columns, task.dtype)
-    queue = queues.new_queue(task.potential, task.optimizer, waiting, limit[columns].astype(np.int32), mesh.size)
+    queue = queues.new_queue(task.potential, task.rule, waiting, limit[columns].astype(np.int32), mesh.size)
     scalars, static = _how(task, size, watch)
     while True:
-        queue = programs.run(queues.advance, task.potential, queue, *scalars, mesh=mesh, in_place=True, **static)
+        queue = programs.run(
+            queues.advance, (task.potential, task.rule), queue, *scalars, mesh=mesh, in_place=True, **static
+        )
         running = (np.asarray(queue.status) == relax.Status.RUNNING).any()
         if watch:
             _show(queue, columns, watch)
@@ -148,7 +151,7 @@ def _how(task: Task, size: int, watch: Watch | None) -> tuple[tuple, dict]:
     """The arguments of `queues.advance` behind the queue: numbers, and what a program is built for."""
     tolerance = np.asarray(min(task.criterion.tolerance, float(np.finfo(task.dtype).max)), task.dtype)
     n_steps = _WATCH if watch else max(_LOOK, min(10_000, _PAIRS / (n_lanes(size) * size * size)))
-    static = {"optimizer": task.optimizer, "measure": task.criterion.measure, "core": task.core}
+    static = {"measure": task.criterion.measure, "core": task.core}
     return (tolerance, np.int32(n_steps), np.int32(_WATCH if watch else _LOOK)), static
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from clusteropt import lanes
 from clusteropt.clusters import Clusters, Structure, at, by_size, pack, padded_size, take
-from clusteropt.config import LEVELS, MinimizeSettings
+from clusteropt.config import LEVELS, OPTIMIZERS, MinimizeSettings
 from clusteropt.lanes import Evaluation, Relaxed, Watch
+from clusteropt.optimizers.table import Rule
 from clusteropt.potentials.base import CORE, Potential
 from clusteropt.relax import Criterion, Status
 
@@ -37,6 +38,8 @@ class Minimum(NamedTuple):
     fmax: float  # longest force on a free atom
     n_evaluations: int
     problem: str = ""  # what makes the structure invalid
+    won: str = ""  # 'learned' or 'fallback', where a learned optimizer took part
+    gain: float = 0.0  # by which it lies below plain local minimization of the input
 
 
 def criterion_for(settings: MinimizeSettings, potential: Potential) -> Criterion:
@@ -191,8 +194,11 @@ def _tasks(potential: Potential, settings: MinimizeSettings) -> tuple[lanes.Task
     wanted = criterion_for(settings, potential)
     coarse = _EXPLORE[wanted.measure] * potential.energy / potential.length
     first = Criterion(wanted.measure, max(wanted.tolerance, coarse))
-    explore = lanes.Task(potential, settings.optimizer, first, np.float32, CORE * potential.length)
-    return explore, lanes.Task(potential, settings.optimizer, wanted, np.float64)
+    rule = Rule(
+        settings.optimizer if settings.optimizer in OPTIMIZERS else OPTIMIZERS[0]
+    )  # a learned one is quenched so
+    explore = lanes.Task(potential, rule, first, np.float32, CORE * potential.length)
+    return explore, lanes.Task(potential, rule, wanted, np.float64)
 
 
 def _settled(start: Clusters, relaxed: Relaxed) -> Relaxed:

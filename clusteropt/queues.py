@@ -17,6 +17,7 @@ from clusteropt import relax
 from clusteropt.clusters import Clusters, n_lanes
 from clusteropt.optimizers import table
 from clusteropt.optimizers.base import Optimizer, Scale, over_atoms
+from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials.base import Potential, energy_and_gradient
 from clusteropt.potentials.pairs import cohesion
 from clusteropt.programs import lanes_last
@@ -37,11 +38,11 @@ class Queue(NamedTuple):
     n_evaluations: jax.Array  # (n_queue,) int32
 
 
-def new_queue(potential: Potential, optimizer: str, waiting: Clusters, limit: np.ndarray, n_devices: int) -> Queue:
+def new_queue(potential: Potential, rule: table.Rule, waiting: Clusters, limit: np.ndarray, n_devices: int) -> Queue:
     """A queue of numpy arrays in which nobody has a lane yet; its lanes are blank until the first structures come."""
     size, n_queue = waiting.mask.shape
-    scale, lanes = Scale(potential.length, potential.energy), n_lanes(size) * n_devices
-    form = _form_of_run(optimizer, scale, size, lanes, waiting.positions.dtype, waiting.cell is not None)
+    scale, lanes = _scale(potential), n_lanes(size) * n_devices
+    form = _form_of_run(rule.name, rule.settings, scale, size, lanes, waiting.positions.dtype, waiting.cell is not None)
     blank = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), form)
     idle, running = np.int32(relax.Status.IDLE), np.int32(relax.Status.RUNNING)
     status = np.where(waiting.mask.any(0), running, idle)
@@ -57,16 +58,23 @@ def new_queue(potential: Potential, optimizer: str, waiting: Clusters, limit: np
 
 
 @cache
-def _form_of_run(optimizer: str, scale: Scale, size: int, lanes: int, dtype: np.dtype, periodic: bool) -> relax.Run:
-    """Shapes and types of the arrays of a run."""
+def _form_of_run(
+    name: str, settings: LearnedSettings | None, scale: Scale, size: int, lanes: int, dtype: np.dtype, periodic: bool
+) -> relax.Run:
+    """Shapes and types of the arrays of a run, which do not depend on a rule's parameters."""
+    rule = table.Rule(name, {"theta": np.zeros(0), "n_steps": np.zeros(())}, settings)
 
     def start() -> relax.Run:
         flags = jnp.zeros((size, lanes), bool)
         cell = jnp.zeros((3, 3, lanes), dtype) if periodic else None
         clusters = Clusters(jnp.zeros((3, size, lanes), dtype), flags.astype(jnp.int32), flags, flags, cell)
-        return relax.start(clusters, jnp.zeros(lanes, jnp.int32), table.make(optimizer, scale))
+        return relax.start(clusters, jnp.zeros(lanes, jnp.int32), table.make(rule, scale))
 
     return jax.eval_shape(start)
+
+
+def _scale(potential: Potential) -> Scale:
+    return Scale(potential.length, potential.energy, len(potential.elements))
 
 
 def _on_lanes(mesh: Mesh, function: Callable, batch: object, result: object) -> object:
@@ -76,19 +84,18 @@ def _on_lanes(mesh: Mesh, function: Callable, batch: object, result: object) -> 
 
 
 def advance(
-    potential: Potential,
+    common: tuple[Potential, table.Rule],
     queue: Queue,
     tolerance: jax.Array,
     n_steps: jax.Array,
     look: jax.Array,
     *,
     mesh: Mesh,
-    optimizer: str,
     measure: str,
     core: float,
 ) -> Queue:
     """The queue after up to `n_steps` more evaluations in every lane; free lanes are filled every `look` of them."""
-    rule = table.make(optimizer, Scale(potential.length, potential.energy))
+    potential, rule = common[0], table.make(common[1], _scale(common[0]))
     criterion = relax.Criterion(measure, tolerance)
 
     def unfinished(carry: tuple[jax.Array, Queue]) -> jax.Array:

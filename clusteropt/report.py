@@ -31,6 +31,10 @@ def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> Table:
     if moved:
         table.add_column("evaluations", justify="right")
     gaps = [r.gap for _, r in rows]
+    learned = any(r.won for _, r in rows)
+    if learned:
+        table.add_column("won by")
+        table.add_column("gain", justify="right", no_wrap=True)
     some_known = any(gap is not None for gap in gaps)
     if some_known:
         table.add_column("above best known", justify="right", no_wrap=True)
@@ -43,6 +47,8 @@ def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> Table:
         cells += [_energy(r.energy) + unit, _force(r.fmax), Text(r.status, _STYLES.get(r.status, "red"))]
         if moved:
             cells.append(str(r.n_evaluations))
+        if learned:
+            cells += [r.won or "-", f"{r.gain:z.6f}" if r.won else "-"]
         if some_known:
             cells.append("" if gap is None else f"{gap:z.6f}")
         table.add_row(*cells)
@@ -90,6 +96,8 @@ def _record(label: str, r: Result) -> dict[str, object]:
         "fmax": _number(r.fmax),
         "status": r.status,
         "evaluations": r.n_evaluations,
+        "won_by": r.won or None,
+        "gain": _number(r.gain) if r.won else None,
         "above_best_known": _number(r.gap),
         "problem": r.problem or None,
     }

@@ -92,6 +92,9 @@ def _process(
         for label, result in rows:
             if result.problem:
                 complain(f"{label}: {result.problem}")
+        apart = sum(result.status == "fragmented" for _, result in rows)
+        if apart and not quiet:
+            say(f"{apart} of {len(rows)} structures came apart: a denser start keeps atoms in each other's reach")
         written = _write_results(frames, results, plan)
         if plan.trajectories and not ctrl_c.heard:
             written = _write_trajectories(frames, results, track, plan, settings) and written
@@ -202,7 +205,7 @@ def _announce(
         announced.add((potential.name, potential.elements))
         how = ("as asked for " if settings.potential else "default for ") + "-".join(potential.elements)
         say(f"potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})")
-        if move:
+        if move and not result.problem:
             from clusteropt.minima import criterion_for
 
             criterion = criterion_for(settings, potential)

@@ -20,6 +20,7 @@ from clusteropt import __version__
 from clusteropt.clusters import Structure
 from clusteropt.errors import InputError
 from clusteropt.minima import Minimum
+from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 
 STDIN = "-"
@@ -112,7 +113,8 @@ def _frames(path: Path, spec: str, wanted: slice) -> list[Atoms]:
             warnings.simplefilter("ignore")
             frames = ase_read(path, index=wanted, do_not_split_by_at_sign=True)
     except UnknownFileTypeError:
-        raise InputError(f"{spec}: not a structure file that ASE knows: give it a known ending, such as .xyz") from None
+        cure = "pipe extended XYZ, or name the file itself" if spec == STDIN else "give it a known ending, such as .xyz"
+        raise InputError(f"{spec}: not a structure file that ASE knows: {cure}") from None
     except UnicodeDecodeError:
         raise InputError(f"{spec}: cannot be read: not text in UTF-8: convert it, or export it again") from None
     except Exception as problem:  # noqa: BLE001  readers of damaged files raise about ten kinds of exceptions
@@ -124,7 +126,7 @@ def _one_line(problem: Exception) -> str:
     text = " ".join(str(problem).split())
     if isinstance(problem, KeyError):
         return f"{text} is no element or column that is known"
-    return f"{type(problem).__name__}: {text[:160]}" if text else type(problem).__name__
+    return f"{type(problem).__name__}: {text[:160]}" if text else "does its ending match its contents?"
 
 
 def to_structure(atoms: Atoms, potential: Potential) -> Structure:
@@ -147,7 +149,7 @@ def _check_cell(cell: np.ndarray, potential: Potential) -> None:
     if potential.cutoff is None:
         raise InputError(
             f"periodic boundaries need a potential with a cutoff, and '{potential.name}' has none: "
-            "name another with --potential, or remove the periodicity"
+            f"{_with_cutoff(potential.elements)}, or remove the periodicity"
         )
     height = volume / max(areas)
     if potential.cutoff > height / 2:
@@ -164,6 +166,17 @@ def typical_distance(positions: np.ndarray) -> float:
     if len(positions) < 2 or not np.isfinite(positions).all():
         return 0.0
     return float(np.median(KDTree(positions).query(positions, 2)[0][:, 1]))
+
+
+def _with_cutoff(elements: tuple[str, ...]) -> str:
+    """Which shipped sets serve these elements in a box."""
+    covering = [chosen for chosen in map(sets.load, sets.names()) if chosen.covers(elements)]
+    able = [chosen.name for chosen in covering if chosen.potential(elements).cutoff is not None]
+    return (
+        f"name another with --potential ({', '.join(able)})"
+        if able
+        else "name a parameter file of your own that has one, with --potential"
+    )
 
 
 def _free(atoms: Atoms) -> np.ndarray:

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from clusteropt.cli import doctor, energy, minimize, potentials, random
+from clusteropt.cli import doctor, energy, minimize, potentials, random, train
 from clusteropt.console import complain, drop_stdout
 from clusteropt.errors import ClusterOptError, ExitCode
 
@@ -30,6 +30,7 @@ app.command("energy")(energy.energy)
 app.command("random")(random.random)
 app.command("doctor")(doctor.doctor)
 app.add_typer(potentials.app, name="potentials")
+app.add_typer(train.app, name="train")
 
 
 def _version(wanted: bool) -> None:

@@ -13,7 +13,10 @@ def minimize(
     potential: PotentialName = None,
     optimizer: Annotated[
         str | None,
-        typer.Option(help="lbfgs, fire or gradient-descent. [dim]\\[default: lbfgs][/dim]", show_default=False),
+        typer.Option(
+            help="lbfgs, fire, gradient-descent, or the .h5 file of a learned optimizer. [dim]\\[default: lbfgs][/dim]",
+            show_default=False,
+        ),
     ] = None,
     opt: Annotated[
         str | None,
@@ -55,6 +58,27 @@ def minimize(
         int | None,
         typer.Option(help="Of the random displacements; no unit. [dim]\\[default: 0][/dim]", show_default=False),
     ] = None,
+    trajectories: Annotated[
+        int | None,
+        typer.Option(
+            help="Learned trajectories for each structure; the lowest minimum wins. [dim]\\[default: 16][/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps (evaluations) of a learned trajectory. [dim]\\[default: 1000][/dim]", show_default=False
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="Where learned trajectories start: given (one from the structure, others near it), perturbed or random. "
+            "[dim]\\[default: given][/dim]",
+            show_default=False,
+        ),
+    ] = None,
     out: Out = None,
     save_trajectory: Annotated[
         bool,
@@ -66,7 +90,7 @@ def minimize(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file with any of the options from potential to seed; the command line wins.", show_default=False
+            help="TOML file with any of the options from potential to start; the command line wins.", show_default=False
         ),
     ] = None,
     force: Force = False,
@@ -81,6 +105,7 @@ def minimize(
 
     given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
     given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
+    given |= {"trajectories": trajectories, "steps": steps, "start": start}
     settings = merged(MinimizeSettings, config, given)
 
     from clusteropt import session

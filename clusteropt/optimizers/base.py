@@ -34,6 +34,7 @@ class Scale(NamedTuple):
 
     length: float
     energy: float
+    n_species: int = 1
 
 
 def over_atoms(terms: Callable[..., tuple[Array, ...]], *arrays: Array, largest: int = 0) -> tuple[Array, ...]:

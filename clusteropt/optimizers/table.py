@@ -1,12 +1,18 @@
-"""The table of optimizers by name."""
+"""The table of optimizers by name, and what a program needs to know of the one it runs."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import jax
+import numpy as np
 
 from clusteropt.errors import UsageError, suggest
 from clusteropt.optimizers.base import Optimizer, Scale
 from clusteropt.optimizers.fire import fire
 from clusteropt.optimizers.gradient_descent import gradient_descent
 from clusteropt.optimizers.lbfgs import lbfgs
+from clusteropt.optimizers.learned.rule import learned
+from clusteropt.optimizers.learned.settings import LearnedSettings
 
 OPTIMIZERS: dict[str, Callable[[Scale], Optimizer]] = {
     "lbfgs": lbfgs,
@@ -15,8 +21,25 @@ OPTIMIZERS: dict[str, Callable[[Scale], Optimizer]] = {
 }
 
 
-def make(name: str, scale: Scale) -> Optimizer:
-    """The optimizer of that name, its step lengths set by the potential's scale."""
-    if name not in OPTIMIZERS:
-        raise UsageError(f"no optimizer named '{name}'; {suggest(name, tuple(OPTIMIZERS))}")
-    return OPTIMIZERS[name](scale)
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rule:
+    """An optimizer by name, or a learned one: new numbers for theta need no new program."""
+
+    name: str = field(metadata={"static": True})
+    parameters: dict[str, np.ndarray] = field(default_factory=dict)  # of a learned one: theta, n_steps; traced
+    settings: LearnedSettings | None = field(default=None, metadata={"static": True})  # of a learned one
+
+
+def learned_rule(theta: np.ndarray, settings: LearnedSettings, n_steps: int) -> Rule:
+    """The learned optimizer that theta makes, for trajectories of `n_steps`."""
+    return Rule("learned", {"theta": theta, "n_steps": np.asarray(n_steps, np.float32)}, settings)
+
+
+def make(rule: Rule, scale: Scale) -> Optimizer:
+    """The optimizer, its step lengths set by the potential's scale. Raises UsageError for an unknown name."""
+    if rule.settings is not None:
+        return learned(rule.parameters["theta"], rule.parameters["n_steps"], rule.settings, scale)  # type: ignore[arg-type]
+    if rule.name not in OPTIMIZERS:
+        raise UsageError(f"no optimizer named '{rule.name}'; {suggest(rule.name, tuple(OPTIMIZERS))}")
+    return OPTIMIZERS[rule.name](scale)

@@ -1,0 +1,1 @@
+"""The learned optimizer: a small network that moves every atom by what it sees of it."""

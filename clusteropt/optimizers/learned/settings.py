@@ -1,0 +1,44 @@
+"""What a learned optimizer is made of, beside its numbers theta."""
+
+from dataclasses import dataclass
+
+from clusteropt.errors import UsageError, suggest
+
+NETWORKS = ("vector", "coordinate")
+FORMS = ("sum", "product")
+LEARNABLE = ("alpha", "beta", "gamma")
+
+
+@dataclass(frozen=True)
+class LearnedSettings:
+    """The network and the update; hashable, because a program is compiled for it.
+
+    The step of an atom is alpha d sigmoid(beta m + gamma) (form 'sum') or alpha d sigmoid(beta m gamma) ('product', where
+    gamma is redundant but as printed in the patent application US 2022/0253704 A1), in lengths of the potential: d a
+    direction with |d| < 1, m a magnitude, both the network's.
+    """
+
+    network: str = "vector"  # 'vector': one atom's rotation invariants; 'coordinate': one coordinate by itself
+    widths: tuple[int, ...] = (24, 24)  # hidden units
+    decays: tuple[float, ...] = (0.5, 0.9, 0.98)  # of the moving averages of the gradient
+    noise: bool = True  # whether the vector network may weigh a random direction
+    form: str = "sum"
+    alpha: float = 0.2  # longest step, in lengths
+    beta: float = 4.0
+    gamma: float = -1.5
+    learned: tuple[str, ...] = ()  # which of alpha, beta, gamma are part of theta, as logarithms of factors
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise UsageError(f"network cannot be '{self.network}'; {suggest(self.network, NETWORKS)}")
+        if self.form not in FORMS:
+            raise UsageError(f"form cannot be '{self.form}'; {suggest(self.form, FORMS)}")
+        for name in self.learned:
+            if name not in LEARNABLE:
+                raise UsageError(f"'{name}' cannot be learned; {suggest(name, LEARNABLE)}")
+        if not self.widths or min(self.widths) < 1:
+            raise UsageError(f"widths must be positive numbers of hidden units, got {self.widths}")
+        if not self.decays or not all(0 <= decay < 1 for decay in self.decays):
+            raise UsageError(f"decays must be between 0 and 1, got {self.decays}")
+        if not 0 < self.alpha < float("inf"):
+            raise UsageError(f"alpha must be a positive length, got {self.alpha}")

@@ -1,0 +1,1 @@
+"""Meta-training: finding the theta of a learned optimizer."""

@@ -1,0 +1,281 @@
+"""The learned optimizer: laws of its step, its weights file, its training, and what `minimize` makes of it."""
+
+import dataclasses
+from pathlib import Path
+
+import h5py
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.constraints import FixAtoms
+from cli import run, save
+from helpers import CASES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+import clusteropt
+from clusteropt import programs, runtime, weights
+from clusteropt.clusters import pack
+from clusteropt.config import MinimizeSettings
+from clusteropt.errors import InputError, UsageError
+from clusteropt.optimizers.base import Scale
+from clusteropt.optimizers.learned import network
+from clusteropt.optimizers.learned.rule import learned, sizes
+from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.potentials.base import energy_and_gradient
+from clusteropt.starts import random_starts
+from clusteropt.training import esmc, loop
+from clusteropt.training.settings import TrainSettings
+from clusteropt.trajectories import explored
+
+QUIET = LearnedSettings(noise=False, widths=(8,))
+SMALL = TrainSettings(tasks=("X5",), steps=4, trajectory=20, clusters=8, pairs=3, network=LearnedSettings(widths=(8,)))
+NETWORKS = {"vector": QUIET, "coordinate": dataclasses.replace(QUIET, network="coordinate")}
+
+
+def theta_of(made: LearnedSettings, seed: int = 0) -> np.ndarray:
+    """Random numbers, also where a fresh theta has zeros."""
+    first = network.first_theta(made, *sizes(made), seed)
+    return first + 0.3 * np.random.default_rng(seed).normal(size=first.shape).astype(np.float32)
+
+
+def steps(name: str, positions: np.ndarray, made: LearnedSettings = QUIET, n: int = 5, theta=None) -> np.ndarray:
+    """Positions (n_atoms, 3) after n learned steps of a trajectory of 10."""
+    potential = CASES[name].potential
+    start = CASES[name].random(0)._replace(positions=positions)
+    batch = jax.tree.map(jnp.asarray, pack([start], len(positions), np.float64))
+    scale = Scale(potential.length, potential.energy, len(potential.elements))
+    rule = learned(jnp.asarray(theta_of(made) if theta is None else theta), jnp.float32(10), made, scale)
+
+    @jax.jit
+    def go(clusters, state):
+        energies, gradient = energy_and_gradient(potential, clusters, 0.7 * potential.length)
+        move, state = rule.update(gradient, state, clusters, energies)
+        return clusters._replace(positions=clusters.positions + move), state
+
+    state = rule.init(batch)
+    for _ in range(n):
+        batch, state = go(batch, state)
+    return np.asarray(batch.positions)[:, :, 0].T
+
+
+@pytest.mark.parametrize("name", ["lj", "gupta-cutoff", "sw"])
+def test_the_vector_network_turns_shifts_and_mirrors_with_the_cluster(name):
+    start = CASES[name].random(0).positions
+    matrix = Rotation.random(rng=np.random.default_rng(1)).as_matrix() @ np.diag([1, 1, -1])
+    shift = np.array([3.0, -2.0, 1.0])
+    moved = steps(name, start)
+    assert np.abs(moved - start).max() > 0.01
+    np.testing.assert_allclose(steps(name, start @ matrix.T + shift), moved @ matrix.T + shift, atol=1e-7)
+
+
+@pytest.mark.parametrize("made", NETWORKS.values(), ids=NETWORKS)
+def test_like_atoms_are_moved_alike(made):
+    start = CASES["lj"].random(0).positions
+    order = np.random.default_rng(2).permutation(len(start))
+    np.testing.assert_allclose(steps("lj", start[order], made), steps("lj", start, made)[order], atol=1e-7)
+
+
+@pytest.mark.parametrize("form", ["sum", "product"])
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_no_step_is_longer_than_alpha(kind, form):
+    made = dataclasses.replace(NETWORKS[kind], form=form, alpha=0.05)
+    start = CASES["lj"].random(0).positions
+    start[1] = start[0] + 1e-3
+    move = steps("lj", start, made, n=1, theta=4 * theta_of(made)) - start
+    longest = np.linalg.norm(move, axis=1).max() if kind == "vector" else np.abs(move).max()
+    assert 0 < longest <= 0.05 * CASES["lj"].potential.length * (1 + 1e-6)
+
+
+def test_a_learned_alpha_multiplies_the_set_one():
+    made = dataclasses.replace(QUIET, learned=("alpha",))
+    start, theta = CASES["lj"].random(0).positions, theta_of(QUIET)
+    whole = steps("lj", start, QUIET, n=1, theta=theta) - start
+    half = steps("lj", start, made, n=1, theta=np.append(theta, np.log(0.5)).astype(np.float32)) - start
+    np.testing.assert_allclose(half, whole / 2, atol=1e-7)
+
+
+def test_settings_that_cannot_be_are_refused_with_what_is_allowed():
+    for wrong, word in (
+        ({"network": "vektor"}, "did you mean 'vector'"),
+        ({"form": "difference"}, "sum, product"),
+        ({"learned": ("delta",)}, "alpha, beta, gamma"),
+        ({"widths": ()}, "widths"),
+        ({"decays": (1.0,)}, "decays"),
+        ({"alpha": 0.0}, "alpha"),
+    ):
+        with pytest.raises(UsageError, match=word):
+            LearnedSettings(**wrong)
+
+
+def test_only_candidates_that_improve_teach():
+    eps = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
+    nothing = esmc.tell(jnp.array([1.0, 2.0, 3.0, 1.5, 9.0]), jnp.asarray(eps), 0.1)
+    np.testing.assert_array_equal(nothing, [0, 0])
+    one = np.asarray(esmc.tell(jnp.array([1.0, 0.5, 3.0, 1e9, 9.0]), jnp.asarray(eps), 0.1))
+    np.testing.assert_allclose(one, [-0.5 / 0.02 / 2, 0])
+
+
+def test_the_estimate_points_up_the_hill():
+    centre, theta = np.array([1.0, -2.0, 3.0]), jnp.zeros(3)
+    eps = jnp.asarray(esmc.perturbations(3, 400, 0.1, 0, 0))
+    losses = ((np.asarray(esmc.ask(theta, eps)) - centre) ** 2).sum(1)
+    estimate = np.asarray(esmc.tell(jnp.asarray(losses), eps, 0.1))
+    slope = -2 * centre
+    assert estimate @ slope > 0.95 * np.linalg.norm(estimate) * np.linalg.norm(slope)
+
+
+def last(made: TrainSettings, start: loop.Progress | None = None) -> loop.Progress:
+    *_, end = loop.train(made, start or loop.begin(made))
+    return end
+
+
+@pytest.fixture(scope="module")
+def trained() -> loop.Progress:
+    return last(SMALL)
+
+
+def test_training_goes_on_where_it_stopped_to_the_last_bit(trained):
+    whole = iter(loop.train(SMALL, loop.begin(SMALL)))
+    half = [next(whole) for _ in range(2)][-1]
+    again = last(SMALL, half)
+    assert again.step == trained.step == SMALL.steps
+    np.testing.assert_array_equal(again.theta, trained.theta)
+
+
+def test_theta_does_not_depend_on_the_number_of_devices(trained, monkeypatch):
+    assert runtime.n_devices() == 2, "or this test shows nothing"
+    monkeypatch.setattr(runtime, "n_devices", lambda: 1)
+    np.testing.assert_array_equal(last(SMALL).theta, trained.theta)
+
+
+@pytest.mark.parametrize("change", [{"loss": "mean"}, {"loss": "soft-min"}, {"outer": "adafactor"}, {"seed": 5}])
+def test_what_is_chosen_makes_a_difference(trained, change):
+    other = last(dataclasses.replace(SMALL, **change))
+    assert np.isfinite(other.theta).all()
+    assert not np.array_equal(other.theta, trained.theta)
+
+
+@pytest.mark.slow
+def test_a_minute_of_training_makes_lj13_certain():
+    """And what was learned on 13 atoms serves 19, which were never trained on."""
+    made = TrainSettings()
+    optimizer = weights.LearnedOptimizer(last(made).theta, made.network, {})
+    wanted = {13: (-44.326801, 0.9), 19: (-72.659782, 0.1)}
+    for n, (energy, share) in wanted.items():
+        chosen = MinimizeSettings(optimizer="x.h5", start="random", trajectories=1, steps=300 if n == 13 else 1000)
+        potential = CASES["lj"].potential
+        structures = [CASES["lj"].random(0)._replace(**_random(n, k)) for k in range(100)]
+        with runtime.double_precision():
+            found = [m for part in explored(structures, potential, chosen, optimizer) for m in part.values()]
+        assert np.mean([m.energy < energy + 1e-4 for m in found]) > share
+
+
+def _random(n: int, k: int) -> dict:
+    atoms = random_starts(f"X{n}", 1, k, 0.7)[0]
+    return {"positions": atoms.positions, "species": np.zeros(n, np.int32), "free": np.ones(n, bool)}
+
+
+@pytest.fixture(scope="module")
+def file(trained, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "small.h5"
+    weights.save(path, weights.LearnedOptimizer(trained.theta, SMALL.network, {"tasks": ["X5"]}))
+    return path
+
+
+def test_a_weights_file_reads_back_to_the_same_bits(file, trained):
+    found = weights.load(file)
+    np.testing.assert_array_equal(found.theta, trained.theta)
+    assert (found.settings, found.card) == (SMALL.network, {"tasks": ["X5"]})
+
+
+def test_damaged_and_foreign_weights_files_are_refused_with_the_reason(file, tmp_path):
+    content, other = file.read_bytes(), tmp_path / "other.h5"
+    for k in range(0, len(content), len(content) // 40):  # cut anywhere
+        other.write_bytes(content[:k])
+        with pytest.raises(InputError, match=r"other\.h5: "):
+            weights.load(other)
+    place = content.rindex(np.asarray(weights.load(file).theta[:4]).tobytes())
+    other.write_bytes(content[:place] + b"\x55" + content[place + 1 :])
+    with pytest.raises(InputError, match=r"other\.h5: .*again"):
+        weights.load(other)
+    with h5py.File(other, "w") as foreign:
+        foreign.attrs["kind"] = "something else"
+    with pytest.raises(InputError, match="no learned optimizer"):
+        weights.load(other)
+    for key, value, word in (("format", 99, "format 99"), ("settings", "{}", "checksum"), ("sha256", "0", "checksum")):
+        other.write_bytes(content)
+        with h5py.File(other, "a") as changed:
+            changed.attrs[key] = value
+        with pytest.raises(InputError, match=word):
+            weights.load(other)
+    with pytest.raises(UsageError, match="no such file"):
+        weights.load(tmp_path / "none.h5")
+
+
+@given(seed=st.integers(0, 10**6), close=st.floats(1e-4, 1.0))
+@settings(max_examples=10)
+def test_the_answer_is_never_above_plain_minimization(file, seed, close):
+    rng = np.random.default_rng(seed)
+    positions = rng.normal(size=(5, 3))
+    positions[1] = positions[0] + close * rng.normal(size=3)
+    atoms = Atoms("X5", positions)
+    plain = clusteropt.minimize(atoms)
+    found = clusteropt.minimize(atoms, optimizer=str(file), trajectories=4, steps=20)
+    assert found.energy <= plain.energy + 1e-9 or plain.status == "fragmented"
+    assert found.won == ("learned" if found.gain > 0 or plain.status == "fragmented" else "fallback")
+    assert found.n_evaluations > plain.n_evaluations + 4 * 20
+
+
+def test_a_learned_result_does_not_depend_on_the_batch(file):
+    several = random_starts("X5", 6, 3, 0.7)
+    together = clusteropt.minimize(several, optimizer=str(file), trajectories=3, steps=20)
+    alone = clusteropt.minimize(several[4], optimizer=str(file), trajectories=3, steps=20)
+    assert alone.energy == together[4].energy
+    np.testing.assert_array_equal(alone.atoms.positions, together[4].atoms.positions)
+
+
+def test_new_numbers_need_no_new_program(file, tmp_path, trained):
+    atoms, other = random_starts("X5", 1, 0, 0.7)[0], tmp_path / "other.h5"
+    clusteropt.minimize(atoms, optimizer=str(file), trajectories=2, steps=20)
+    built = programs._built.cache_info().misses
+    weights.save(other, weights.LearnedOptimizer(trained.theta * np.float32(1.1), SMALL.network, {}))
+    clusteropt.minimize(atoms, optimizer=str(other), trajectories=2, steps=30)
+    assert programs._built.cache_info().misses == built
+
+
+def test_what_is_invalid_or_periodic_is_left_to_the_plain_way(file):
+    twice = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [0, 0, 0], [1, 1, 1]]), optimizer=str(file))
+    assert (twice.status, twice.won) == ("invalid-structure", "")
+    box = Atoms("Si2", scaled_positions=[[0, 0, 0], [0.3, 0.2, 0.2]], cell=[8, 8, 8], pbc=True)
+    periodic = clusteropt.minimize(box, optimizer=str(file))
+    assert (periodic.won, periodic.energy) == ("", clusteropt.minimize(box).energy)
+
+
+def test_fixed_atoms_stay_in_learned_trajectories_too(file):
+    atoms = random_starts("X5", 1, 1, 0.7)[0]
+    atoms.set_constraint(FixAtoms([0, 3]))
+    for start in ("given", "perturbed", "random"):
+        result = clusteropt.minimize(atoms, optimizer=str(file), trajectories=3, steps=20, start=start)
+        np.testing.assert_array_equal(result.atoms.positions[[0, 3]], atoms.positions[[0, 3]])
+
+
+def test_train_and_use_at_the_shell(tmp_path):
+    options = ["--tasks", "X4", "--steps", "2", "--trajectory", "10", "--clusters", "4", "--pairs", "1"]
+    done = run(tmp_path, "train", "es", *options, "--out", "o.h5")
+    assert done.code == 0
+    assert "step 2 of 2: X4 loss" in done.err
+    assert weights.load(tmp_path / "o.h5").card["tasks"] == ["X4"]
+    again = run(tmp_path, "train", "es", *options, "--out", "o.h5")
+    assert (again.code, "exists already" in again.err) == (2, True)
+    save(tmp_path / "a.xyz", random_starts("X4", 2, 0, 0.7))
+    used = run(tmp_path, "minimize", "a.xyz", "--optimizer", "o.h5", "--trajectories", "3", "--steps", "10", "--json")
+    assert used.code == 0
+    assert {record["won_by"] for record in used.records} <= {"learned", "fallback"}
+    missing = run(tmp_path, "minimize", "a.xyz", "--optimizer", "none.h5", "--force")
+    assert (missing.code, "none.h5: no such file" in missing.err) == (2, True)
+    wrong = run(tmp_path, "train", "es", "--loss", "finall", "--out", "p.h5")
+    assert (wrong.code, "did you mean 'final'" in wrong.err) == (2, True)
