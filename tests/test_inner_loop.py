@@ -15,7 +15,7 @@ from clusteropt.optimizers.base import Scale
 from clusteropt.relax import Criterion, Status
 
 POTENTIAL = CASES["lj"].potential
-RULE = table.make("lbfgs", Scale(POTENTIAL.length, POTENTIAL.energy))
+RULE = table.make(table.Rule("lbfgs"), Scale(POTENTIAL.length, POTENTIAL.energy))
 SIZE = 8
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from clusteropt import config
 from clusteropt.clusters import Clusters
 from clusteropt.errors import UsageError
 from clusteropt.optimizers import table
@@ -166,6 +167,10 @@ def test_shortening_only_shortens():
     np.testing.assert_allclose(factors[2:] * np.sqrt(squares[2:]), 0.5)
 
 
+def test_the_settings_know_the_optimizers_of_the_table():
+    assert tuple(table.OPTIMIZERS) == config.OPTIMIZERS
+
+
 def test_an_unknown_optimizer_is_refused_with_a_suggestion():
     with pytest.raises(UsageError, match="did you mean 'fire'"):
-        table.make("fier", SCALE)
+        table.make(table.Rule("fier"), SCALE)
