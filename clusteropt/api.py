@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -19,7 +18,7 @@ from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.structures import elements_of, result_atoms, to_structure
 from clusteropt.trajectories import explored
-from clusteropt.weights import LearnedOptimizer, load
+from clusteropt.weights import LearnedOptimizer, named
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def run(
                 f"structures must be ASE Atoms, got {type(structure).__name__}: read files with ase.io.read"
             )
     optimizer = settings.optimizer if move else "none"
-    learned = load(Path(settings.optimizer)) if move and settings.optimizer not in OPTIMIZERS else None
+    learned = named(settings.optimizer) if move and settings.optimizer not in OPTIMIZERS else None
     groups, failures = _by_potential(structures, settings.potential, optimizer)
     yield failures
     for members in groups.values():

@@ -34,7 +34,7 @@ class MinimizeSettings:
 
     def __post_init__(self) -> None:
         if not self.optimizer.endswith(".h5"):
-            _allowed("optimizer", self.optimizer, (*OPTIMIZERS, "the path of a .h5 file"))
+            _allowed("optimizer", self.optimizer, (*OPTIMIZERS, "learned", "or the path of a .h5 file"))
         _allowed("start", self.start, STARTS)
         for name in ("trajectories", "steps"):
             if getattr(self, name) < 1:

@@ -19,6 +19,7 @@ from clusteropt.weights import LearnedOptimizer
 
 _PERTURBATION = 0.4  # largest displacement of an atom, in lengths
 _DENSITY = 0.7  # of random starts, atoms per cubed length
+_SAME = 1e-6  # energies closer than this, in energy scales, are those of one minimum
 _NEVER = Criterion("fmax", -1.0)  # a trajectory ends with its steps
 
 
@@ -45,6 +46,8 @@ def _lowest(
     minima = [m for part in minimized(sound, potential, settings) for m in part.values()]
     n_evaluations = plain.n_evaluations + settings.steps * len(ends) + sum(m.n_evaluations for m in minima)
     best = min([plain, *minima], key=lambda m: (m.status != Status.CONVERGED, m.energy))
+    if plain.status == best.status and plain.energy - best.energy < _SAME * potential.energy:
+        best = plain  # the same minimum
     won = "fallback" if best is plain else "learned"
     gain = plain.energy - best.energy
     return best._replace(energy_before=plain.energy_before, n_evaluations=n_evaluations, won=won, gain=gain)

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 from dataclasses import asdict, fields
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +21,10 @@ from clusteropt.files import write_atomically
 from clusteropt.optimizers.learned import network
 from clusteropt.optimizers.learned.rule import sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.resources import shipped
 
 FORMAT = 1
+SHIPPED = "learned"  # the name of the optimizer that comes with the program
 _KIND = "clusteropt learned optimizer"
 
 
@@ -44,7 +47,12 @@ def save(path: Path, optimizer: LearnedOptimizer) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def load(path: Path) -> LearnedOptimizer:
+def named(name: str) -> LearnedOptimizer:
+    """The optimizer in a file, or the shipped one for 'learned'."""
+    return load(shipped("pretrained") / "learned.h5" if name == SHIPPED else Path(name))
+
+
+def load(path: Path | Traversable) -> LearnedOptimizer:
     """Reads a learned optimizer. Raises UsageError for a file that is not there, InputError for one that is no use."""
     if not path.is_file():
         raise UsageError(

@@ -279,3 +279,21 @@ def test_train_and_use_at_the_shell(tmp_path):
     assert (missing.code, "none.h5: no such file" in missing.err) == (2, True)
     wrong = run(tmp_path, "train", "es", "--loss", "finall", "--out", "p.h5")
     assert (wrong.code, "did you mean 'final'" in wrong.err) == (2, True)
+
+
+def test_the_shipped_optimizer_finds_what_plain_minimization_misses():
+    """Best-known minima of LJ13, trained on, and of Gupta's Cu13 (Cleri and Rosato's numbers), never trained on."""
+    shipped = weights.named("learned")
+    assert {"X13", "X38"} <= set(shipped.card["tasks"])
+    assert not {"X17", "X22", "X34"} & set(shipped.card["tasks"])
+    for formula in ("X13", "Cu13"):
+        start = random_starts(formula, 1, 12, 0.7)[0]
+        found = clusteropt.minimize(start, optimizer="learned", trajectories=4, start="random")
+        assert abs(found.gap) < 1e-4
+
+
+@pytest.mark.slow
+def test_the_shipped_optimizer_finds_the_double_funnels_bottom():
+    found = clusteropt.minimize(random_starts("X38", 1, 0, 0.7)[0], optimizer="learned", start="random")
+    assert found.energy == pytest.approx(-173.928427, abs=1e-5)
+    assert found.won == "learned"

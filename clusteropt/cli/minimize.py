@@ -14,7 +14,8 @@ def minimize(
     optimizer: Annotated[
         str | None,
         typer.Option(
-            help="lbfgs, fire, gradient-descent, or the .h5 file of a learned optimizer. [dim]\\[default: lbfgs][/dim]",
+            help="lbfgs, fire, gradient-descent, learned (the shipped one), or the .h5 file of one of your own. "
+            "[dim]\\[default: lbfgs][/dim]",
             show_default=False,
         ),
     ] = None,
