@@ -56,7 +56,7 @@ def minimized(
     """The local minima below the given structures by their index, a portion at a time.
 
     `watch(index, n_evaluations, positions)` sees every structure now and then. Periodic cells are taken as they are:
-    `check_cell` first.
+    `structures.to_structure` has looked at them.
     """
     for members in by_size(structures).values():
         for task in _tasks(potential, settings):
@@ -194,9 +194,8 @@ def _tasks(potential: Potential, settings: MinimizeSettings) -> tuple[lanes.Task
     wanted = criterion_for(settings, potential)
     coarse = _EXPLORE[wanted.measure] * potential.energy / potential.length
     first = Criterion(wanted.measure, max(wanted.tolerance, coarse))
-    rule = Rule(
-        settings.optimizer if settings.optimizer in OPTIMIZERS else OPTIMIZERS[0]
-    )  # a learned one is quenched so
+    # the quench of a learned trajectory is the default's
+    rule = Rule(settings.optimizer if settings.optimizer in OPTIMIZERS else OPTIMIZERS[0])
     explore = lanes.Task(potential, rule, first, np.float32, CORE * potential.length)
     return explore, lanes.Task(potential, rule, wanted, np.float64)
 

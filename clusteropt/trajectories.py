@@ -5,6 +5,7 @@ is the answer (the fallback), so that the answer is never above it.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,11 +30,17 @@ def explored(
     """The lowest minima found for the structures, by their index, a portion at a time."""
     rule = learned_rule(optimizer.theta, optimizer.settings, settings.steps)
     for portion in minimized(structures, potential, settings):
-        found = {}
-        for i, plain in portion.items():
-            able = structures[i].cell is None and plain.status != Status.INVALID_STRUCTURE
-            found[i] = _lowest(structures[i], plain, potential, settings, rule) if able else plain
-        yield found
+        yield {i: _answer(structures[i], plain, potential, settings, rule) for i, plain in portion.items()}
+
+
+def _answer(
+    structure: Structure, plain: Minimum, potential: Potential, settings: MinimizeSettings, rule: Rule
+) -> Minimum:
+    """What is not for a learned optimizer, a structure in a box, has the plain result, which says so."""
+    if plain.status == Status.INVALID_STRUCTURE:
+        return plain
+    in_a_box = structure.cell is not None
+    return plain._replace(won="fallback") if in_a_box else _lowest(structure, plain, potential, settings, rule)
 
 
 def _lowest(
@@ -43,14 +50,27 @@ def _lowest(
     starts = [_start(structure, k, potential, settings) for k in range(settings.trajectories)]
     ends = _trajectories(starts, potential, settings, rule)
     sound = [end for end in ends if np.isfinite(end.positions).all()]
-    minima = [m for part in minimized(sound, potential, settings) for m in part.values()]
+    quench = replace(settings, perturb=0.0)  # their ends have been moved enough
+    minima = [m for part in minimized(sound, potential, quench) for m in part.values()]
     n_evaluations = plain.n_evaluations + settings.steps * len(ends) + sum(m.n_evaluations for m in minima)
-    best = min([plain, *minima], key=lambda m: (m.status != Status.CONVERGED, m.energy))
-    if plain.status == best.status and plain.energy - best.energy < _SAME * potential.energy:
-        best = plain  # the same minimum
+    best = best_of(plain, minima, _SAME * potential.energy)
     won = "fallback" if best is plain else "learned"
     gain = plain.energy - best.energy
     return best._replace(energy_before=plain.energy_before, n_evaluations=n_evaluations, won=won, gain=gain)
+
+
+def best_of(plain: Minimum, minima: list[Minimum], same: float) -> Minimum:
+    """The lowest converged of the minima, if it lies below the plain result by more than `same`; else the plain result.
+
+    Any minimum is better than a plain result that is in pieces or nowhere.
+    """
+    best, ceiling = plain, plain.energy - same
+    if plain.status not in (Status.CONVERGED, Status.NOT_CONVERGED):
+        ceiling = np.inf
+    for minimum in minima:
+        if minimum.status == Status.CONVERGED and minimum.energy < ceiling:
+            best, ceiling = minimum, minimum.energy
+    return best
 
 
 def _start(structure: Structure, k: int, potential: Potential, settings: MinimizeSettings) -> Structure:

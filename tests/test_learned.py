@@ -21,15 +21,17 @@ from clusteropt import programs, runtime, weights
 from clusteropt.clusters import pack
 from clusteropt.config import MinimizeSettings
 from clusteropt.errors import InputError, UsageError
+from clusteropt.minima import Minimum
 from clusteropt.optimizers.base import Scale
 from clusteropt.optimizers.learned import network
 from clusteropt.optimizers.learned.rule import learned, sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials.base import energy_and_gradient
+from clusteropt.relax import Status
 from clusteropt.starts import random_starts
 from clusteropt.training import esmc, loop
 from clusteropt.training.settings import TrainSettings
-from clusteropt.trajectories import explored
+from clusteropt.trajectories import best_of, explored
 
 QUIET = LearnedSettings(noise=False, widths=(8,))
 SMALL = TrainSettings(tasks=("X5",), steps=4, trajectory=20, clusters=8, pairs=3, network=LearnedSettings(widths=(8,)))
@@ -252,7 +254,24 @@ def test_what_is_invalid_or_periodic_is_left_to_the_plain_way(file):
     assert (twice.status, twice.won) == ("invalid-structure", "")
     box = Atoms("Si2", scaled_positions=[[0, 0, 0], [0.3, 0.2, 0.2]], cell=[8, 8, 8], pbc=True)
     periodic = clusteropt.minimize(box, optimizer=str(file))
-    assert (periodic.won, periodic.energy) == ("", clusteropt.minimize(box).energy)
+    assert (periodic.won, periodic.energy) == ("fallback", clusteropt.minimize(box).energy)
+
+
+def record(status: Status, energy: float) -> Minimum:
+    return Minimum(status, np.zeros((1, 3)), 0.0, energy, np.zeros(1), np.zeros((1, 3)), 0.0, 1)
+
+
+def test_the_lowest_result_is_the_answer_and_only_converged_ones_replace_the_plain_one():
+    low, high = record(Status.CONVERGED, -2.0), record(Status.CONVERGED, -1.0)
+    unfinished, apart = record(Status.NOT_CONVERGED, -1.5), record(Status.FRAGMENTED, -5.0)
+    nowhere = record(Status.NON_FINITE, np.nan)
+    assert best_of(high, [unfinished, low, nowhere], 1e-6) is low
+    assert best_of(low, [high, unfinished, apart, nowhere], 1e-6) is low
+    assert best_of(unfinished, [high], 1e-6) is unfinished, "a minimum above it is no better"
+    assert best_of(low, [record(Status.CONVERGED, -2.0 - 1e-9)], 1e-6) is low, "the same minimum"
+    for lost in (apart, nowhere):
+        assert best_of(lost, [high, low], 1e-6) is low
+        assert best_of(lost, [unfinished], 1e-6) is lost
 
 
 def test_fixed_atoms_stay_in_learned_trajectories_too(file):
