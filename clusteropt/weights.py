@@ -83,8 +83,8 @@ def load(path: Path | Traversable) -> LearnedOptimizer:
 
 def _settings(given: dict[str, Any], theta: np.ndarray) -> LearnedSettings:
     known = {field.name for field in fields(LearnedSettings)}
-    if set(given) != known:
-        raise ValueError(f"settings {sorted(set(given) ^ known)}")
+    if not set(given) <= known:
+        raise ValueError(f"settings {sorted(set(given) - known)}")
     values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
     settings = LearnedSettings(**values)
     wanted = network.n_numbers(settings, *sizes(settings))

@@ -1,104 +1,107 @@
-"""The outer loop: perturb theta, look how the candidates do, step.
+"""The outer loop: ask the strategy for candidates, look how they do on a task, tell it.
 
 Everything random follows from the seed and the number of the step, so a run that was stopped goes on as if it never was.
 """
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.sharding import PartitionSpec
 
 from clusteropt import runtime
-from clusteropt.clusters import Clusters, pack, padded_size
+from clusteropt.chains import Chains
+from clusteropt.errors import ClusterOptError
 from clusteropt.optimizers.learned import network
 from clusteropt.optimizers.learned.rule import sizes
-from clusteropt.potentials import sets
+from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials.base import Potential
-from clusteropt.starts import random_starts
-from clusteropt.structures import elements_of, to_structure
-from clusteropt.training import esmc
-from clusteropt.training.meta_loss import meta_loss
+from clusteropt.training import tasks
+from clusteropt.training.esmc import esmc
+from clusteropt.training.ga import ga
+from clusteropt.training.meta_loss import Batch, meta_loss
 from clusteropt.training.settings import TrainSettings
+from clusteropt.training.strategy import State, Strategy
 
-_OUTER: dict[str, Callable[[Any], optax.GradientTransformation]] = {
-    "adam": optax.adam,
-    "rmsprop": optax.rmsprop,
-    "adafactor": lambda rate: optax.adafactor(rate, multiply_by_parameter_scale=False),
-    "sgd": optax.sgd,
-}
+_STRATEGIES = {"es": esmc, "ga": ga}
 
 
 class Progress(NamedTuple):
     """A training run after some steps."""
 
     step: int
-    theta: np.ndarray  # (n_numbers,) float32
-    outer: Any  # state of the outer optimizer
+    state: State
+    pools: dict[str, Chains]  # by task, of those that hop
     loss: float  # of the unperturbed theta at the last step
     task: str  # of the last step
 
+    @property
+    def theta(self) -> np.ndarray:
+        return self.state.theta
+
 
 def begin(settings: TrainSettings) -> Progress:
-    """A random theta and a fresh outer optimizer."""
+    """A random theta and a fresh strategy. Raises UsageError for a task that cannot be."""
+    for name in settings.tasks:
+        tasks.task_named(name)
     theta = network.first_theta(settings.network, *sizes(settings.network), settings.seed)
-    return Progress(0, theta, _outer(settings).init(jnp.asarray(theta)), float("nan"), "")
+    return Progress(0, _strategy(settings).init(theta), {}, float("nan"), "")
 
 
 def train(settings: TrainSettings, progress: Progress) -> Iterator[Progress]:
-    """Yields the progress after every outer step, until all are done."""
-    outer = _outer(settings)
+    """Yields the progress after every outer step, until all are done.
+
+    Raises ClusterOptError where no candidate ends anywhere.
+    """
+    strategy = _strategy(settings)
     while progress.step < settings.steps:
         with runtime.double_precision():
-            progress = _step(settings, outer, progress)
+            progress = _step(settings, strategy, progress)
         yield progress
 
 
-def _step(settings: TrainSettings, outer: optax.GradientTransformation, progress: Progress) -> Progress:
-    task = settings.tasks[progress.step % len(settings.tasks)]
-    frames = random_starts(task, settings.clusters, _seed(settings, progress.step), settings.density)
-    potential = sets.default(elements_of(frames[0])).potential(elements_of(frames[0]))
-    structures = [to_structure(atoms, potential) for atoms in frames]
-    starts = pack(structures, padded_size(len(frames[0])), np.float32)
-    theta = jnp.asarray(progress.theta)
-    eps = jnp.asarray(esmc.perturbations(theta.size, settings.pairs, settings.sigma, settings.seed, progress.step))
-    losses = _losses(esmc.ask(theta, eps), potential, starts, settings)
-    estimate = esmc.tell(losses, eps, settings.sigma)
-    # scaled to unit length per number: losses of different tasks have different sizes
-    estimate = estimate * jnp.sqrt(jnp.float32(theta.size)) / jnp.maximum(jnp.linalg.norm(estimate), 1e-12)
-    move, state = outer.update(estimate, progress.outer, theta)
-    theta = np.asarray(optax.apply_updates(theta, move), np.float32)
-    return Progress(progress.step + 1, theta, state, float(losses[0]), task)
+def _strategy(settings: TrainSettings) -> Strategy:
+    return _STRATEGIES[settings.strategy](settings)
 
 
-def _outer(settings: TrainSettings) -> optax.GradientTransformation:
-    return _OUTER[settings.outer](optax.linear_schedule(settings.rate, settings.rate / 10, settings.steps))
+def _step(settings: TrainSettings, strategy: Strategy, progress: Progress) -> Progress:
+    task = tasks.task_named(settings.tasks[progress.step % len(settings.tasks)])
+    pools = progress.pools
+    if task.hops:
+        pool = tasks.pool(task, settings, progress.step, progress.theta, pools.get(task.name))
+        batch = tasks.hops(task, settings, pool)
+    else:
+        pool, batch = None, tasks.trajectories(task, settings, progress.step)
+    losses = _losses(strategy.ask(progress.state, progress.step), task.potential, batch, settings)
+    if not np.isfinite(losses).any():
+        raise ClusterOptError(
+            f"step {progress.step + 1}, task {task.name}: no candidate has a finite loss: try a smaller sigma or rate, "
+            f"or go on from an earlier checkpoint"
+        )
+    state = strategy.tell(progress.state, progress.step, losses)
+    if pool is not None:
+        pools = pools | {task.name: tasks.next_pool(task, settings, pool, state.theta)}
+    return Progress(progress.step + 1, state, pools, float(losses[0]), task.name)
 
 
-def _seed(settings: TrainSettings, step: int) -> int:
-    """Of the random starts of that step: others for every step, the same for all candidates."""
-    return int(np.random.default_rng([settings.seed, step]).integers(2**31))
-
-
-def _losses(candidates: jax.Array, potential: Potential, starts: Clusters, settings: TrainSettings) -> jax.Array:
+def _losses(candidates: np.ndarray, potential: Potential, batch: Batch, settings: TrainSettings) -> np.ndarray:
     """(n_candidates,), the candidates shared out among the devices."""
     n_devices = runtime.n_devices()
-    missing = -candidates.shape[0] % n_devices
-    padded = jnp.concatenate([candidates, candidates[:missing]])
-    return _program(settings, n_devices)(padded, potential, starts)[: candidates.shape[0]]
+    missing = -len(candidates) % n_devices
+    padded = np.concatenate([candidates, candidates[:missing]])
+    program = _program(settings.network, settings.loss, settings.temperature, n_devices)
+    return np.asarray(program(padded, potential, batch), np.float64)[: len(candidates)]
 
 
 @cache
-def _program(settings: TrainSettings, n_devices: int) -> Callable:
+def _program(network: LearnedSettings, loss: str, temperature: float, n_devices: int) -> Callable:
     mesh = runtime.mesh(n_devices)
 
-    def losses(candidates: jax.Array, potential: Potential, starts: Clusters) -> jax.Array:
+    def losses(candidates: jax.Array, potential: Potential, batch: Batch) -> jax.Array:
         def one_device(own: jax.Array) -> jax.Array:
-            return jax.lax.map(lambda theta: meta_loss(theta, potential, starts, settings), own)
+            return jax.lax.map(lambda theta: meta_loss(theta, potential, batch, network, loss, temperature), own)
 
         split = PartitionSpec("lanes")
         return jax.shard_map(one_device, mesh=mesh, in_specs=(split,), out_specs=split, check_vma=False)(candidates)

@@ -1,4 +1,6 @@
-"""How well theta optimizes: the energies of trajectories, in the potential's energy scale and per atom."""
+"""How well theta optimizes: the energies of trajectories, in the potential's energy scale."""
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -7,36 +9,52 @@ from jax import Array
 from clusteropt.clusters import Clusters
 from clusteropt.optimizers.base import Scale
 from clusteropt.optimizers.learned.rule import learned
+from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials.base import CORE, Potential, energy_and_gradient
-from clusteropt.training.settings import TrainSettings
 
 _CEILING = 0.0  # energy that a cluster is counted with which ends above it, or nowhere
 
 
-def meta_loss(theta: Array, potential: Potential, clusters: Clusters, settings: TrainSettings) -> Array:
-    """The loss () of one candidate on a batch of starts."""
+class Batch(NamedTuple):
+    """What all candidates of an outer step are tried on."""
+
+    starts: Clusters
+    before: Array  # (n_clusters,), energies that are subtracted, in energy scales: of the minima before a hop, or zero
+    n_steps: Array  # () int32
+    begin: Array  # (), the part of the trajectory that is over at the start
+
+
+def meta_loss(
+    theta: Array, potential: Potential, batch: Batch, network: LearnedSettings, loss: str, temperature: float
+) -> Array:
+    """The loss () of one candidate; infinite where no cluster ends with a finite energy."""
     scale = Scale(potential.length, potential.energy, len(potential.elements))
-    rule = learned(theta, jnp.float32(settings.trajectory), settings.network, scale)
+    rule = learned(theta, batch.n_steps.astype(jnp.float32), batch.begin, network, scale)
     core = CORE * potential.length
 
     def look(clusters: Clusters) -> tuple[Array, Array, Array]:
         energies, gradient = energy_and_gradient(potential, clusters, core)
-        total = energies.sum(0) / potential.energy
-        finite = jnp.isfinite(total)
-        return energies, gradient, jnp.where(finite, jnp.minimum(total, _CEILING), _CEILING)
+        return energies, gradient, energies.sum(0) / potential.energy
+
+    def counted(energy: Array) -> Array:
+        return jnp.where(jnp.isfinite(energy), jnp.minimum(energy, _CEILING), _CEILING) - batch.before
 
     def step(_: Array, carry: tuple) -> tuple:
         clusters, state, total = carry
         energies, gradient, energy = look(clusters)
         move, state = rule.update(gradient, state, clusters, energies)
         positions = jnp.where(clusters.free, clusters.positions + move, clusters.positions)
-        return clusters._replace(positions=positions), state, total + energy
+        return clusters._replace(positions=positions), state, total + counted(energy)
 
-    zero = jnp.zeros(clusters.mask.shape[-1], clusters.positions.dtype)
-    n_steps = jnp.int32(settings.trajectory)
-    clusters, _, total = jax.lax.fori_loop(jnp.int32(0), n_steps, step, (clusters, rule.init(clusters), zero))
-    energy = total / settings.trajectory if settings.loss == "mean" else look(clusters)[2]
-    if settings.loss == "soft-min":
-        lowest, tau = energy.min(), settings.temperature
-        return lowest - tau * jnp.log(jnp.exp(-(energy - lowest) / tau).mean())
-    return energy.mean()
+    zero = jnp.zeros(batch.before.shape, batch.starts.positions.dtype)
+    first = (batch.starts, rule.init(batch.starts), zero)
+    clusters, _, total = jax.lax.fori_loop(jnp.int32(0), batch.n_steps, step, first)
+    end = look(clusters)[2]
+    energy = total / batch.n_steps if loss == "mean" else counted(end)
+    value = _soft_minimum(energy, temperature) if loss == "soft-min" else energy.mean()
+    return jnp.where(jnp.isfinite(end).any(), value, jnp.inf)
+
+
+def _soft_minimum(energy: Array, temperature: float) -> Array:
+    lowest = energy.min()
+    return lowest - temperature * jnp.log(jnp.exp(-(energy - lowest) / temperature).mean())

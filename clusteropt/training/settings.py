@@ -5,40 +5,56 @@ from dataclasses import dataclass, field
 from clusteropt.errors import UsageError, suggest
 from clusteropt.optimizers.learned.settings import LearnedSettings
 
+STRATEGIES = ("es", "ga")
 LOSSES = ("final", "mean", "soft-min")
 OUTER = ("adam", "rmsprop", "adafactor", "sgd")
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """A training run by evolution strategies."""
+    """A training run."""
 
-    tasks: tuple[str, ...] = ("X13",)  # formulas; each outer step takes the next one
+    strategy: str = "es"
+    tasks: tuple[str, ...] = (
+        "X13",
+    )  # X13: trajectories from random starts; hop:X13: hops from minima; one an outer step
     steps: int = 60  # outer steps
     trajectory: int = 300  # inner steps of a trajectory
+    hop_steps: int = 80  # inner steps of a hop
+    hop_begin: float = 0.7  # the part of a trajectory that is over when those begin
     clusters: int = 64  # trajectories for the loss of one candidate
     pairs: int = 8  # antithetic pairs of candidates for one outer step
     sigma: float = 0.1  # spread of the perturbations of theta
+    sigma_end: float = 1.0  # what is left of it at the end, a fraction
     rate: float = 0.02  # first step length of the outer optimizer; it falls to a tenth in a straight line
     outer: str = "adam"
     loss: str = "final"  # energy at the end of a trajectory, its mean over all steps, or a soft minimum over the batch
     temperature: float = 2.0  # of the soft minimum, in energy scales
     density: float = 0.7  # of the random starts, atoms per cubed length
     seed: int = 0
+    patience: int = 0  # outer steps without a better loss after which to stop; 0: never
     network: LearnedSettings = field(default_factory=LearnedSettings)
 
     def __post_init__(self) -> None:
-        for name, allowed in (("loss", LOSSES), ("outer", OUTER)):
+        for name, allowed in (("strategy", STRATEGIES), ("loss", LOSSES), ("outer", OUTER)):
             value = getattr(self, name)
             if value not in allowed:
-                raise UsageError(f"{name} cannot be '{value}'; {suggest(value, allowed)}")
+                raise UsageError(f"{name} cannot be '{value}'; {suggest(str(value), allowed)}")
         if not self.tasks:
             raise UsageError("tasks must name at least one formula, as X13")
-        for name in ("steps", "trajectory", "clusters", "pairs"):
+        for name in ("steps", "trajectory", "hop_steps", "clusters", "pairs", "patience", "seed"):
+            if not isinstance(getattr(self, name), int):
+                raise UsageError(f"{name} must be a whole number, got {getattr(self, name)!r}")
+        for name in ("steps", "trajectory", "hop_steps", "clusters", "pairs"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("sigma", "rate", "temperature", "density"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} must be a positive number, got {getattr(self, name)}")
+        for name in ("hop_begin", "sigma_end"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed must be between 0 and {2**32 - 1}, got {self.seed}")
+        if self.patience < 0:
+            raise UsageError(f"patience must not be negative, got {self.patience}")

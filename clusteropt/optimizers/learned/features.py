@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from clusteropt.clusters import Clusters
@@ -16,15 +18,47 @@ _USUAL = (6.0, 9.0, 15.0)  # neighbours that they count in a compact cluster
 
 
 class Momenta(NamedTuple):
-    """Moving averages of the gradient."""
+    """Moving averages of the gradient, and what else a trajectory remembers."""
 
     averages: Array  # (n_decays, 3, n_atoms, n_clusters)
     n_steps: Array  # (n_clusters,), of the averages
+    styles: Array  # (n_styles, n_clusters), between -1 and 1, drawn once
 
 
-def first_momenta(n_decays: int, positions: Array) -> Momenta:
+def first_momenta(n_decays: int, n_styles: int, clusters: Clusters) -> Momenta:
+    positions = clusters.positions
     zero = jnp.zeros((n_decays, *positions.shape), positions.dtype)
-    return Momenta(zero, jnp.zeros(positions.shape[-1], positions.dtype))
+    return Momenta(zero, jnp.zeros(positions.shape[-1], positions.dtype), _styles(n_styles, clusters))
+
+
+def _styles(n_styles: int, clusters: Clusters) -> Array:
+    """(n_styles, n_clusters) numbers that follow from where the trajectory starts, and look random."""
+    mixed = jnp.where(clusters.mask, random_bits(clusters.positions)[0], 0).sum(0, dtype=jnp.uint32)
+    salts = jnp.arange(1, n_styles + 1, dtype=jnp.uint32)[:, None] * np.uint32(0x9E3779B9)
+    return between_one(scrambled(mixed ^ salts), clusters.positions.dtype)
+
+
+def random_bits(positions: Array) -> Array:
+    """(3, n_atoms, n_clusters) uint32 from the last bits of every atom's own coordinates.
+
+    They look random, cost a few integer operations, and depend on nothing but where the atom is: not on its lane.
+    """
+    bits = jax.lax.bitcast_convert_type(positions.astype(jnp.float32), jnp.uint32)
+    salt = jnp.array([0x9E3779B9, 0x85EBCA6B, 0xC2B2AE35], jnp.uint32)[:, None, None]
+    mixed = (bits[0] * np.uint32(73856093)) ^ (bits[1] * np.uint32(19349663)) ^ (bits[2] * np.uint32(83492791)) ^ salt
+    return scrambled(mixed)
+
+
+def scrambled(mixed: Array) -> Array:
+    """Every bit of the result depends on every bit given."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 0x27D4EB2F)):
+        mixed = (mixed ^ (mixed >> shift)) * np.uint32(factor)
+    return mixed ^ (mixed >> 15)
+
+
+def between_one(bits: Array, dtype: np.dtype) -> Array:
+    """Numbers between -1 and 1 from random bits."""
+    return (bits >> 8).astype(dtype) * np.asarray(2.0**-23, dtype) - 1
 
 
 def next_momenta(momenta: Momenta, gradient: Array, decays: tuple[float, ...]) -> tuple[Momenta, list[Array]]:
@@ -32,7 +66,7 @@ def next_momenta(momenta: Momenta, gradient: Array, decays: tuple[float, ...]) -
     n_steps = momenta.n_steps + 1
     averages = [d * m + (1 - d) * gradient for d, m in zip(decays, momenta.averages, strict=True)]
     corrected = [m / (1 - d**n_steps) for d, m in zip(decays, averages, strict=True)]
-    return Momenta(jnp.stack(averages), n_steps), corrected
+    return momenta._replace(averages=jnp.stack(averages), n_steps=n_steps), corrected
 
 
 def tamed(gradient: Array) -> Array:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from clusteropt.clusters import Clusters
@@ -23,31 +22,33 @@ from clusteropt.optimizers.learned.settings import LearnedSettings
 
 def sizes(settings: LearnedSettings) -> tuple[int, int]:
     """Inputs and outputs of the network."""
-    n_averages = len(settings.decays)
+    n_averages, common = len(settings.decays), 2 * len(features.SHELLS) + 4 + settings.styles
     if settings.network == "coordinate":
-        return 3 + 2 * n_averages + 2 * len(features.SHELLS) + 4, 2
+        return 3 + 2 * n_averages + common, 2
     n_vectors = 1 + n_averages
     n_cosines = n_vectors * (n_vectors + 1) // 2  # among themselves, and with the outward direction
-    return n_vectors + n_cosines + 3 + 2 * len(features.SHELLS) + 4, n_vectors + 3
+    return n_vectors + n_cosines + 3 + common, n_vectors + 3
 
 
-def learned(theta: Array, n_steps: Array, settings: LearnedSettings, scale: Scale) -> Optimizer:
-    """The optimizer that theta makes, for trajectories of `n_steps` () steps.
+def learned(theta: Array, n_steps: Array, begin: Array, settings: LearnedSettings, scale: Scale) -> Optimizer:
+    """The optimizer that theta makes, for trajectories of `n_steps` () steps, seen as the last part of a longer one.
 
-    Its state does not depend on theta. After `n_steps` it goes on as at the end of a trajectory.
+    `begin` () is the share of that one that is over at the first step: 0 for a whole trajectory. Its state does not depend on
+    theta. After `n_steps` it goes on as at the end of a trajectory.
     """
     look = _coordinate if settings.network == "coordinate" else _vector
 
     def init(clusters: Clusters) -> Momenta:
-        return features.first_momenta(len(settings.decays), clusters.positions)
+        return features.first_momenta(len(settings.decays), settings.styles, clusters)
 
     def update(gradient: Array, state: Momenta, clusters: Clusters, energies: Array) -> tuple[Array, Momenta]:
         dtype = gradient.dtype
         gradient = features.tamed(gradient * (scale.length / scale.energy))
-        progress = jnp.minimum(state.n_steps / n_steps, 1).astype(dtype)
+        progress = (begin + (1 - begin) * jnp.minimum(state.n_steps / n_steps, 1)).astype(dtype)
         state, averages = features.next_momenta(state, gradient, settings.decays)
+        same = (*_schedule(progress), *state.styles.astype(dtype))
         step = look(
-            theta.astype(dtype), [gradient, *averages], clusters, energies / scale.energy, progress, settings, scale
+            theta.astype(dtype), [gradient, *averages], clusters, energies / scale.energy, same, settings, scale
         )
         return scale.length * step, state
 
@@ -59,7 +60,7 @@ def _vector(
     vectors: list[Array],
     clusters: Clusters,
     energies: Array,
-    progress: Array,
+    same: tuple[Array, ...],
     settings: LearnedSettings,
     scale: Scale,
 ) -> Array:
@@ -74,11 +75,13 @@ def _vector(
     seen += [dot_first(unit, out) for unit in units]
     seen += [softsign(energies / 10), distance / radius, jnp.broadcast_to(radius / 4, distance.shape)]
     seen += features.neighbours(clusters, scale)
-    seen += [jnp.broadcast_to(p, distance.shape) for p in _schedule(progress)]
+    seen += [jnp.broadcast_to(p, distance.shape) for p in same]
     weights = _outputs(theta, settings, jnp.stack(seen))
     step = sum((-w * unit for w, unit in zip(weights, units, strict=False)), weights[len(units)] * out)
     if settings.noise:
-        step = step + weights[len(units) + 1] * _noise(clusters.positions)
+        step = step + weights[len(units) + 1] * features.between_one(
+            features.random_bits(clusters.positions), step.dtype
+        )
     return _bounded(theta, settings, step / (1 + length_of(step)), weights[-1])
 
 
@@ -87,7 +90,7 @@ def _coordinate(
     vectors: list[Array],
     clusters: Clusters,
     energies: Array,
-    progress: Array,
+    same: tuple[Array, ...],
     settings: LearnedSettings,
     scale: Scale,
 ) -> Array:
@@ -99,7 +102,7 @@ def _coordinate(
 
     seen = [place, vectors[0], *vectors[1:], *(v * v for v in vectors[1:]), jnp.log(jnp.abs(vectors[0]) + 1e-3) / 4]
     seen += [every(n) for n in features.neighbours(clusters, scale)]
-    seen += [every(p) for p in _schedule(progress)]
+    seen += [every(p) for p in same]
     direction, magnitude = _outputs(theta, settings, jnp.stack(seen))
     return _bounded(theta, settings, softsign(direction), magnitude)
 
@@ -128,17 +131,3 @@ def _radius(clusters: Clusters) -> Array:
 def _schedule(progress: Array) -> tuple[Array, ...]:
     """Functions of the share of the trajectory that is over, by which the network can anneal; (n_clusters,) each."""
     return progress, progress * progress, jnp.sin(jnp.pi * progress), jnp.exp(-5 * progress)
-
-
-def _noise(positions: Array) -> Array:
-    """Numbers between -1 and 1 for every coordinate, from the last bits of the atom's own coordinates.
-
-    They look random, cost a few integer operations, and depend on nothing but where the atom is: not on its lane.
-    """
-    bits = jax.lax.bitcast_convert_type(positions.astype(jnp.float32), jnp.uint32)
-    salt = jnp.array([0x9E3779B9, 0x85EBCA6B, 0xC2B2AE35], jnp.uint32)[:, None, None]
-    mixed = (bits[0] * np.uint32(73856093)) ^ (bits[1] * np.uint32(19349663)) ^ (bits[2] * np.uint32(83492791)) ^ salt
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 0x27D4EB2F)):
-        mixed = (mixed ^ (mixed >> shift)) * np.uint32(factor)
-    mixed = mixed ^ (mixed >> 15)
-    return (mixed >> 8).astype(positions.dtype) * np.asarray(2.0**-23, positions.dtype) - 1

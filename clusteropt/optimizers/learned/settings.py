@@ -22,6 +22,7 @@ class LearnedSettings:
     widths: tuple[int, ...] = (24, 24)  # hidden units
     decays: tuple[float, ...] = (0.5, 0.9, 0.98)  # of the moving averages of the gradient
     noise: bool = True  # whether the vector network may weigh a random direction
+    styles: int = 0  # inputs that are random numbers of the trajectory, the same for all its atoms and steps
     form: str = "sum"
     alpha: float = 0.2  # longest step, in lengths
     beta: float = 4.0
@@ -40,5 +41,7 @@ class LearnedSettings:
             raise UsageError(f"widths must be positive numbers of hidden units, got {self.widths}")
         if not self.decays or not all(0 <= decay < 1 for decay in self.decays):
             raise UsageError(f"decays must be between 0 and 1, got {self.decays}")
+        if self.styles < 0:
+            raise UsageError(f"styles must not be negative, got {self.styles}")
         if not 0 < self.alpha < float("inf"):
             raise UsageError(f"alpha must be a positive length, got {self.alpha}")

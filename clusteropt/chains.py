@@ -1,0 +1,150 @@
+"""Chains of minima: from a start down to a minimum, then hops from minimum to minimum.
+
+A start is moved by a learned optimizer, where there is one, and quenched. A hop displaces the atoms of the last minimum, moves them
+by the learned optimizer as at the end of a trajectory, quenches, and is taken or left by Metropolis. Without an
+optimizer this is basin hopping (D. J. Wales and J. P. K. Doye, J. Phys. Chem. A 101, 5111 (1997), doi:10.1021/jp970984n), and
+without hops a multistart. A chain depends on its start and key alone, not on its neighbours in the batch.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clusteropt import lanes
+from clusteropt.clusters import Clusters, Structure, at, pack, padded_size, take
+from clusteropt.optimizers.table import Rule, learned_rule
+from clusteropt.potentials.base import CORE, Potential
+from clusteropt.relax import Criterion
+from clusteropt.weights import LearnedOptimizer
+
+QUENCH = 0.1  # rms gradient at the end of a quench, in energy over length: about 0.01 energy scales above the minimum
+_MOST_STEPS = 2000  # of a quench
+_REACH = 3.0  # atoms further apart than this many lengths do not hang together, where no cutoff says so before
+_NEVER = Criterion("fmax", -1.0)  # a trajectory ends with its steps
+
+
+class Search(NamedTuple):
+    """How chains go on."""
+
+    optimizer: LearnedOptimizer | None = None
+    steps: int = 0  # of the learned optimizer from a start
+    hops: int = 0
+    hop_steps: int = 0  # of the learned optimizer in a hop
+    hop_begin: float = 0.7  # the part of a trajectory that is over when those begin
+    displacement: float = 0.36  # of every coordinate in a hop, at most, in lengths
+    temperature: float = 0.8  # of Metropolis, in energy scales
+
+
+class Chains(NamedTuple):
+    """Chains side by side, numpy's arrays; the last axis counts them. Energies in the potential's unit."""
+
+    clusters: Clusters  # at the last minimum
+    energy: np.ndarray  # (n_chains,), of it; infinite where the atoms do not hang together
+    lowest: np.ndarray  # (3, n_atoms, n_chains) positions of the lowest minimum
+    lowest_energy: np.ndarray  # (n_chains,)
+    keys: np.ndarray  # (n_chains,) uint64, of the random numbers
+    n_hops: np.ndarray  # (n_chains,) int64
+    n_evaluations: np.ndarray  # (n_chains,) int64, of the gradient
+
+
+def begin(structures: list[Structure], keys: np.ndarray, potential: Potential, search: Search) -> Chains:
+    """Chains from starts of one padded size, each with a key of its own (n_chains,) uint64."""
+    centred = [s._replace(positions=s.positions - s.positions.mean(0)) for s in structures]
+    clusters = pack(centred, padded_size(len(structures[0].positions)), np.float64)
+    n_evaluations = np.zeros(len(structures), np.int64)
+    if search.optimizer is not None and search.steps:
+        clusters, n_evaluations = _learned(clusters, potential, search.optimizer, search.steps, 0.0)
+    clusters, energy, used = _quenched(clusters, potential)
+    n_evaluations = n_evaluations + used
+    positions = np.asarray(clusters.positions)
+    return Chains(clusters, energy, positions, energy, keys, np.zeros_like(n_evaluations), n_evaluations)
+
+
+def hop(chains: Chains, potential: Potential, search: Search) -> Chains:
+    """The chains after one hop more."""
+    moved, used = proposed(chains, potential, search), 0
+    if search.optimizer is not None and search.hop_steps:
+        moved, used = _learned(moved, potential, search.optimizer, search.hop_steps, search.hop_begin)
+    moved, energy, n_quench = _quenched(moved, potential)
+    draw = uniforms(chains.keys, 2 * chains.n_hops.astype(np.uint64) + np.uint64(1), 1)[0]
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite energies
+        uphill = np.maximum(energy - chains.energy, 0) / (search.temperature * potential.energy)
+        taken = np.isfinite(energy) & ~(draw >= np.exp(-uphill))
+    positions = np.where(taken, moved.positions, chains.clusters.positions)
+    better = energy < chains.lowest_energy
+    return Chains(
+        clusters=at(chains.clusters, positions),
+        energy=np.where(taken, energy, chains.energy),
+        lowest=np.where(better, moved.positions, chains.lowest),
+        lowest_energy=np.where(better, energy, chains.lowest_energy),
+        keys=chains.keys,
+        n_hops=chains.n_hops + 1,
+        n_evaluations=chains.n_evaluations + used + n_quench,
+    )
+
+
+def proposed(chains: Chains, potential: Potential, search: Search) -> Clusters:
+    """The last minima with their free atoms displaced, as the next hop begins."""
+    size = chains.clusters.mask.shape[0]
+    draws = uniforms(chains.keys, 2 * chains.n_hops.astype(np.uint64), 3 * size).reshape(3, size, -1)
+    shift = (2 * draws - 1) * (search.displacement * potential.length)
+    return at(
+        chains.clusters, np.where(chains.clusters.free, chains.clusters.positions + shift, chains.clusters.positions)
+    )
+
+
+def at_columns(whole: Chains, columns: np.ndarray, part: Chains) -> Chains:
+    """The chains with those of `part` in place of some."""
+    out = []
+    for old, new in zip((whole.clusters.positions, *whole[1:]), (part.clusters.positions, *part[1:]), strict=True):
+        array = np.array(old)
+        array[..., columns] = new
+        out.append(array)
+    return Chains(at(whole.clusters, out[0]), *out[1:])
+
+
+def columns_of(chains: Chains, columns: np.ndarray) -> Chains:
+    """Some of the chains."""
+    return Chains(take(chains.clusters, columns), *(array[..., columns] for array in chains[1:]))
+
+
+def uniforms(keys: np.ndarray, counters: np.ndarray, n: int) -> np.ndarray:
+    """(n, n_chains) numbers in [0, 1) from keys and counters (n_chains,) uint64: SplitMix64, counting.
+
+    G. Steele, D. Lea and C. Flood, OOPSLA 2014, doi:10.1145/2660193.2660195.
+    """
+    with np.errstate(over="ignore"):
+        root = _mixed(keys + np.uint64(0x9E3779B97F4A7C15) * (counters + np.uint64(1)))
+        numbers = _mixed(root + np.uint64(0x9E3779B97F4A7C15) * np.arange(1, n + 1, dtype=np.uint64)[:, None])
+    return (numbers >> np.uint64(11)) * 2.0**-53
+
+
+def _mixed(z: np.ndarray) -> np.ndarray:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def _learned(
+    clusters: Clusters, potential: Potential, optimizer: LearnedOptimizer, n_steps: int, begin: float
+) -> tuple[Clusters, np.ndarray]:
+    """Where the learned optimizer takes the clusters; those that blew up stay where they were. And the evaluations."""
+    rule = learned_rule(optimizer.theta, optimizer.settings, n_steps, begin)
+    task = lanes.Task(potential, rule, _NEVER, np.float32, CORE * potential.length)
+    relaxed = lanes.relax_batch(clusters, np.full(clusters.mask.shape[-1], n_steps), task)
+    finite = np.isfinite(relaxed.positions).all((0, 1))
+    positions = np.where(clusters.free & finite, relaxed.positions, clusters.positions)
+    return at(clusters, positions), relaxed.n_evaluations.astype(np.int64)
+
+
+def _quenched(clusters: Clusters, potential: Potential) -> tuple[Clusters, np.ndarray, np.ndarray]:
+    """The minima below, roughly; their energies; evaluations, the last look included."""
+    tolerance = QUENCH * potential.energy / potential.length
+    task = lanes.Task(potential, Rule("lbfgs"), Criterion("rms", tolerance), np.float32, CORE * potential.length)
+    relaxed = lanes.relax_batch(clusters, np.full(clusters.mask.shape[-1], _MOST_STEPS), task)
+    finite = np.isfinite(relaxed.positions).all((0, 1))
+    there = at(clusters, np.where(clusters.free & finite, relaxed.positions, clusters.positions))
+    reach = min(_REACH * potential.length, potential.cutoff or float("inf"))
+    seen = lanes.evaluate_batch(there, potential, 0.0, reach)
+    energy = np.where(seen.connected & finite & np.isfinite(seen.energy), seen.energy, np.inf)
+    return there, energy, relaxed.n_evaluations.astype(np.int64) + 1

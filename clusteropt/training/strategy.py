@@ -1,0 +1,32 @@
+"""What the outer loop needs of a way to find theta, whichever it is."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class State(NamedTuple):
+    """Where a strategy is."""
+
+    theta: np.ndarray  # (n_numbers,) float32
+    memory: Any  # pytree of arrays, or None
+
+
+class Strategy(NamedTuple):
+    """`ask` what to try at a step, `tell` how it went; nothing random but by the seed and the step."""
+
+    init: Callable[[np.ndarray], State]
+    ask: Callable[[State, int], np.ndarray]  # candidates (n_candidates, n_numbers) float32, the first is theta
+    tell: Callable[[State, int, np.ndarray], State]  # with their losses (n_candidates,)
+
+
+def perturbations(n_numbers: int, count: int, sigma: float, seed: int, step: int) -> np.ndarray:
+    """(count, n_numbers) draws of N(0, sigma^2), the same for any number of devices."""
+    return (sigma * np.random.default_rng([seed, step]).normal(size=(count, n_numbers))).astype(np.float32)
+
+
+def finite(losses: np.ndarray) -> np.ndarray:
+    """The losses with the largest finite one in place of those that are not: infinities would make NaN of differences."""
+    sound = np.isfinite(losses)
+    return np.where(sound, losses, losses[sound].max() if sound.any() else 0.0)
