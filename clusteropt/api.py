@@ -36,6 +36,7 @@ class Result:
     problem: str = ""  # why the structure could not be used
     won: str = ""  # 'learned' or 'fallback', where a learned optimizer took part
     gain: float = 0.0  # by which the energy lies below that of plain local minimization of the input
+    minima: tuple[Atoms, ...] = ()  # all distinct minima that a learned optimizer has found, the lowest first
 
     @property
     def converged(self) -> bool:
@@ -63,7 +64,8 @@ def minimize(
     perturb: float = ...,
     seed: int = ...,
     trajectories: int = ...,
-    steps: int = ...,
+    steps: int | None = ...,
+    hops: int | None = ...,
     start: str = ...,
 ) -> Result: ...
 @overload
@@ -79,14 +81,15 @@ def minimize(
     perturb: float = ...,
     seed: int = ...,
     trajectories: int = ...,
-    steps: int = ...,
+    steps: int | None = ...,
+    hops: int | None = ...,
     start: str = ...,
 ) -> list[Result]: ...
 def minimize(
     structures: Atoms | Sequence[Atoms],
     potential: str | None = None,
     *,
-    optimizer: str = "lbfgs",
+    optimizer: str = MinimizeSettings.optimizer,
     opt: str | None = None,
     fmax: float | None = None,
     rms: float | None = None,
@@ -94,16 +97,17 @@ def minimize(
     perturb: float = 0.0,
     seed: int = 0,
     trajectories: int = MinimizeSettings.trajectories,
-    steps: int = MinimizeSettings.steps,
+    steps: int | None = None,
+    hops: int | None = None,
     start: str = MinimizeSettings.start,
 ) -> Result | list[Result]:
-    """The local minima below the given structures: one Result for one Atoms object, a list for a sequence.
+    """The lowest minima found from the given structures: one Result for one Atoms object, a list for a sequence.
 
     The arguments are those of the command line, see `MinimizeSettings`. A structure that cannot be used has a Result with
     status 'invalid-structure'. Raises UsageError for an argument that cannot be.
     """
     settings = MinimizeSettings(
-        potential, optimizer, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, start
+        potential, optimizer, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, hops, start
     )
     several = [structures] if isinstance(structures, Atoms) else list(structures)
     results = _all(run(several, settings))
@@ -228,4 +232,7 @@ def _result(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimiz
         problem=minimum.problem,
         won=minimum.won,
         gain=minimum.gain,
+        minima=tuple(
+            result_atoms(atoms, other, potential, optimizer) for other in minimum.minima if potential is not None
+        ),
     )

@@ -1,7 +1,7 @@
 """Chains of minima: from a start down to a minimum, then hops from minimum to minimum.
 
-A start is moved by a learned optimizer, where there is one, and quenched. A hop displaces the atoms of the last minimum, moves them
-by the learned optimizer as at the end of a trajectory, quenches, and is taken or left by Metropolis. Without an
+A start is moved by a learned optimizer, where there is one, and quenched. A hop displaces the atoms of the last minimum,
+moves them by the learned optimizer as at the end of a trajectory, quenches, and is taken or left by Metropolis. Without an
 optimizer this is basin hopping (D. J. Wales and J. P. K. Doye, J. Phys. Chem. A 101, 5111 (1997), doi:10.1021/jp970984n), and
 without hops a multistart. A chain depends on its start and key alone, not on its neighbours in the batch.
 """
@@ -33,6 +33,19 @@ class Search(NamedTuple):
     hop_begin: float = 0.7  # the part of a trajectory that is over when those begin
     displacement: float = 0.36  # of every coordinate in a hop, at most, in lengths
     temperature: float = 0.8  # of Metropolis, in energy scales
+
+
+def search_for(
+    optimizer: LearnedOptimizer,
+    n_atoms: int,
+    steps: int | None = None,
+    hops: int | None = None,
+    hop_steps: int | None = None,
+) -> Search:
+    """What has proved good for clusters of that size, but for what is given."""
+    usual = Search(optimizer, min(1000, 20 * n_atoms), 40, 80)
+    changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
+    return usual._replace(**{name: value for name, value in changes.items() if value is not None})
 
 
 class Chains(NamedTuple):

@@ -40,6 +40,7 @@ class Minimum(NamedTuple):
     problem: str = ""  # what makes the structure invalid
     won: str = ""  # 'learned' or 'fallback', where a learned optimizer took part
     gain: float = 0.0  # by which it lies below plain local minimization of the input
+    minima: tuple["Minimum", ...] = ()  # all distinct ones that the search has found, the lowest first
 
 
 def criterion_for(settings: MinimizeSettings, potential: Potential) -> Criterion:

@@ -4,6 +4,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +12,8 @@ from rich.text import Text
 
 from clusteropt.api import Result
 from clusteropt.console import emit
+from clusteropt.evaluation import Score
+from clusteropt.files import write_atomically
 
 _STYLES = {"converged": "green", "evaluated": "green", "not-converged": "yellow"}
 
@@ -101,6 +104,71 @@ def _record(label: str, r: Result) -> dict[str, object]:
         "above_best_known": _number(r.gap),
         "problem": r.problem or None,
     }
+
+
+def scores_table(scores: Sequence[Score]) -> Table:
+    """A row per task and method."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("task", "in training", "method"):
+        table.add_column(name)
+    for name in ("hits", "chains", "hit rate", "95 % interval", "evaluations/hit", "seconds/hit", "median gap"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for s in scores:
+        low, high = s.interval
+        cells = [s.formula, s.seen, s.method, str(s.n_hits), str(s.n_chains), f"{s.hit_rate:.1%}"]
+        cells += [
+            f"{low:.1%} - {high:.1%}",
+            _per_hit(s.evaluations_per_hit, ",.0f"),
+            _per_hit(s.seconds_per_hit, ".2g"),
+        ]
+        table.add_row(*cells, _energy(s.median_gap))
+    return table
+
+
+def _per_hit(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else "-"
+
+
+def scores_json(scores: Sequence[Score]) -> str:
+    """A JSON array with an object per task and method."""
+    return json.dumps([score_record(score) for score in scores], indent=1)
+
+
+def score_record(s: Score) -> dict[str, object]:
+    low, high = s.interval
+    return {
+        "formula": s.formula,
+        "method": s.method,
+        "seen": s.seen or None,
+        "chains": s.n_chains,
+        "hits": s.n_hits,
+        "hit_rate": s.hit_rate,
+        "hit_rate_interval": [low, high],
+        "evaluations": s.n_evaluations,
+        "evaluations_per_hit": _number(s.evaluations_per_hit),
+        "seconds": s.seconds,
+        "seconds_per_hit": _number(s.seconds_per_hit),
+        "median_gap": _number(s.median_gap),
+    }
+
+
+def scores_picture(scores: Sequence[Score], path: Path) -> None:
+    """Evaluations per hit of every method over the tasks, as PNG; a task without hits has no point."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    formulas = list(dict.fromkeys(s.formula for s in scores))
+    for method in dict.fromkeys(s.method for s in scores):
+        own = [s for s in scores if s.method == method and s.n_hits]
+        axes.semilogy([formulas.index(s.formula) for s in own], [s.evaluations_per_hit for s in own], "o", label=method)
+    axes.set_xticks(range(len(formulas)), formulas, rotation=60)
+    axes.set_ylabel("evaluations per hit")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend()
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    write_atomically(path, picture.getvalue())
 
 
 def _number(value: float | None) -> float | None:

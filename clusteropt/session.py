@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusteropt import runtime
-from clusteropt.config import MinimizeSettings
+from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.console import complain, emit, say
 from clusteropt.errors import ClusterOptError, ExitCode, InputError, Interrupted, UsageError
 from clusteropt.files import check_writable
@@ -37,23 +37,27 @@ class Plan:
 
     outputs: dict[str, Path] = field(default_factory=dict)
     trajectories: dict[str, Path] = field(default_factory=dict)
+    minima: dict[str, Path] = field(default_factory=dict)
 
 
 NO_OUTPUT = Plan()
 
 
-def plan_outputs(files: list[str], out: Path | None, force: bool, trajectories: bool = False) -> Plan:
+def plan_outputs(
+    files: list[str], out: Path | None, force: bool, trajectories: bool = False, minima: bool = False
+) -> Plan:
     """Where the results of `files` go. Raises UsageError where a file exists or could not be written."""
     outputs = {f: out if out is not None else Path(f"{_stem(f)}.min.xyz") for f in files}
     folder = out.parent if out is not None and out != STDOUT else Path()
     moving = {f: folder / f"{_stem(f)}.trajectory.xyz" for f in files} if trajectories else {}
+    several = {f: folder / f"{_stem(f)}.minima.xyz" for f in files} if minima else {}
     results = {out} if out is not None else outputs.values()  # all inputs may share --out
-    clashes = [p for p, n in Counter([*results, *moving.values()]).items() if n > 1]
+    clashes = [p for p, n in Counter([*results, *moving.values(), *several.values()]).items() if n > 1]
     if clashes:
         raise UsageError(f"several inputs would be written to {clashes[0]}: give one --out for all, or run them apart")
-    for path in {*outputs.values(), *moving.values()} - {STDOUT}:
+    for path in {*outputs.values(), *moving.values(), *several.values()} - {STDOUT}:
         check_writable(path, force)
-    return Plan(outputs, moving)
+    return Plan(outputs, moving, several)
 
 
 def _stem(spec: str) -> str:
@@ -212,6 +216,7 @@ def _announce(
             say(
                 f"converged at {criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}, by {settings.optimizer}"
             )
+            _doubt(frame, settings)
     if frame.source not in announced and not result.problem:
         announced.add(frame.source)
         from clusteropt.structures import typical_distance
@@ -224,13 +229,28 @@ def _announce(
             )
 
 
+def _doubt(frame: "Frame", settings: MinimizeSettings) -> None:
+    """A word where a learned optimizer is asked for what it was not trained on."""
+    if settings.optimizer in OPTIMIZERS:
+        return
+    from clusteropt import cards, weights
+
+    doubt = cards.doubt(weights.named(settings.optimizer), frame.atoms.get_chemical_symbols())
+    if doubt:
+        say(
+            f"warning: {frame.label}: {doubt}: look at the gain, or see `clusteropt optimizers show {settings.optimizer}`"
+        )
+
+
 def _write_results(frames: list["Frame"], results: dict[int, "Result"], plan: Plan) -> bool:
-    """Whether everything could be written."""
+    """Whether everything could be written: the lowest minima, and all of them where that was asked for."""
     contents: dict[Path, list[Atoms]] = {}
     for i, frame in enumerate(frames):
         if i in results and frame.source in plan.outputs and len(frame.atoms):
             contents.setdefault(plan.outputs[frame.source], []).append(results[i].atoms)
-    return _write_all(contents)
+        if i in results and frame.source in plan.minima:
+            contents.setdefault(plan.minima[frame.source], []).extend(results[i].minima)
+    return _write_all({path: atoms for path, atoms in contents.items() if atoms})
 
 
 def _write_trajectories(

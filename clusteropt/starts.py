@@ -18,7 +18,7 @@ def random_starts(formula: str, count: int, seed: int, density: float, potential
     """
     if not 0 < density < math.inf:
         raise UsageError(f"density must be a positive number, got {density}")
-    symbols = _symbols(formula)
+    symbols = symbols_of(formula)
     elements = tuple(sorted(set(symbols)))
     chosen = sets.default(elements) if potential is None else sets.load(potential)
     length = chosen.potential(elements).length
@@ -32,7 +32,8 @@ def random_starts(formula: str, count: int, seed: int, density: float, potential
     return starts
 
 
-def _symbols(formula: str) -> list[str]:
+def symbols_of(formula: str) -> list[str]:
+    """The atoms of a formula, in its order. Raises UsageError where it is none."""
     try:
         symbols = Atoms(Formula(formula)).get_chemical_symbols() if formula else []
     except (ValueError, KeyError):

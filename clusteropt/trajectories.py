@@ -1,62 +1,86 @@
-"""Learned trajectories: from every structure, a batch of them; then the conventional quench of each, and the lowest wins.
+"""Global search with a learned optimizer: from every structure some chains of minima, and the lowest minimum wins.
 
-Plain local minimization of the input takes part as well. Where it ends lowest, or no trajectory ends in a minimum, its result
+Plain local minimization of the input takes part as well. Where it ends lowest, or no chain ends in a minimum, its result
 is the answer (the fallback), so that the answer is never above it.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 
-from clusteropt import lanes
-from clusteropt.clusters import Structure, pack, padded_size, random_positions
+from clusteropt import chains
+from clusteropt.clusters import Structure, random_positions
 from clusteropt.config import MinimizeSettings
 from clusteropt.minima import Minimum, minimized
-from clusteropt.optimizers.table import Rule, learned_rule
-from clusteropt.potentials.base import CORE, Potential
-from clusteropt.relax import Criterion, Status
+from clusteropt.potentials.base import Potential
+from clusteropt.relax import Status
 from clusteropt.weights import LearnedOptimizer
 
 _PERTURBATION = 0.4  # largest displacement of an atom, in lengths
 _DENSITY = 0.7  # of random starts, atoms per cubed length
 _SAME = 1e-6  # energies closer than this, in energy scales, are those of one minimum
-_NEVER = Criterion("fmax", -1.0)  # a trajectory ends with its steps
+_AT_A_TIME = 2048  # chains, which bounds the memory
 
 
 def explored(
     structures: list[Structure], potential: Potential, settings: MinimizeSettings, optimizer: LearnedOptimizer
 ) -> Iterator[dict[int, Minimum]]:
     """The lowest minima found for the structures, by their index, a portion at a time."""
-    rule = learned_rule(optimizer.theta, optimizer.settings, settings.steps)
     for portion in minimized(structures, potential, settings):
-        yield {i: _answer(structures[i], plain, potential, settings, rule) for i, plain in portion.items()}
+        # what is not for a learned optimizer, a structure in a box, has the plain result, which says so
+        open_ones = [
+            i for i, m in portion.items() if m.status != Status.INVALID_STRUCTURE and structures[i].cell is None
+        ]
+        done = {
+            i: m if m.status == Status.INVALID_STRUCTURE else m._replace(won="fallback") for i, m in portion.items()
+        }
+        yield {i: m for i, m in done.items() if i not in open_ones}
+        several = max(1, _AT_A_TIME // settings.trajectories)
+        for _, group in groupby(open_ones, lambda i: len(structures[i].positions)):
+            members = list(group)
+            for first in range(0, len(members), several):
+                part = members[first : first + several]
+                found = _found([structures[i] for i in part], potential, settings, optimizer)
+                yield {
+                    i: _answer(portion[i], *of_it, _SAME * potential.energy)
+                    for i, of_it in zip(part, found, strict=True)
+                }
 
 
-def _answer(
-    structure: Structure, plain: Minimum, potential: Potential, settings: MinimizeSettings, rule: Rule
-) -> Minimum:
-    """What is not for a learned optimizer, a structure in a box, has the plain result, which says so."""
-    if plain.status == Status.INVALID_STRUCTURE:
-        return plain
-    in_a_box = structure.cell is not None
-    return plain._replace(won="fallback") if in_a_box else _lowest(structure, plain, potential, settings, rule)
-
-
-def _lowest(
-    structure: Structure, plain: Minimum, potential: Potential, settings: MinimizeSettings, rule: Rule
-) -> Minimum:
-    """The best of plain minimization and the trajectories; `n_evaluations` counts all of them."""
-    starts = [_start(structure, k, potential, settings) for k in range(settings.trajectories)]
-    ends = _trajectories(starts, potential, settings, rule)
-    sound = [end for end in ends if np.isfinite(end.positions).all()]
+def _found(
+    structures: list[Structure], potential: Potential, settings: MinimizeSettings, optimizer: LearnedOptimizer
+) -> list[tuple[list[Minimum], int]]:
+    """For each of the structures, all of one size, the lowest minima of its chains and the evaluations they took."""
+    n_each, n_atoms = settings.trajectories, len(structures[0].positions)
+    starts = [_start(s, k, potential, settings) for s in structures for k in range(n_each)]
+    keys = np.array([_rng(s, k, settings).integers(2**64, dtype=np.uint64) for s in structures for k in range(n_each)])
+    search = chains.search_for(optimizer, n_atoms, settings.steps, settings.hops)
+    alive = chains.begin(starts, keys, potential, search)
+    for _ in range(search.hops):
+        alive = chains.hop(alive, potential, search)
+    ends = [
+        start._replace(positions=np.where(start.free[:, None], end + start.positions.mean(0), start.positions))
+        for start, end in zip(starts, alive.lowest[:, :n_atoms].transpose(2, 1, 0), strict=True)
+    ]
     quench = replace(settings, perturb=0.0)  # their ends have been moved enough
-    minima = [m for part in minimized(sound, potential, quench) for m in part.values()]
-    n_evaluations = plain.n_evaluations + settings.steps * len(ends) + sum(m.n_evaluations for m in minima)
-    best = best_of(plain, minima, _SAME * potential.energy)
-    won = "fallback" if best is plain else "learned"
-    gain = plain.energy - best.energy
-    return best._replace(energy_before=plain.energy_before, n_evaluations=n_evaluations, won=won, gain=gain)
+    polished = {i: m for part in minimized(ends, potential, quench) for i, m in part.items()}
+    found = []
+    for first in range(0, len(ends), n_each):
+        own = range(first, first + n_each)
+        used = sum(int(alive.n_evaluations[k]) + polished[k].n_evaluations for k in own)
+        found.append(([polished[k] for k in own], used))
+    return found
+
+
+def _answer(plain: Minimum, minima: list[Minimum], n_evaluations: int, same: float) -> Minimum:
+    """The best of plain minimization and the chains; `n_evaluations` counts all of them."""
+    best = best_of(plain, minima, same)
+    won, gain = ("fallback", 0.0) if best is plain else ("learned", plain.energy - best.energy)
+    others = distinct([plain, *minima], same)
+    total = plain.n_evaluations + n_evaluations
+    return best._replace(energy_before=plain.energy_before, n_evaluations=total, won=won, gain=gain, minima=others)
 
 
 def best_of(plain: Minimum, minima: list[Minimum], same: float) -> Minimum:
@@ -73,12 +97,20 @@ def best_of(plain: Minimum, minima: list[Minimum], same: float) -> Minimum:
     return best
 
 
+def distinct(minima: list[Minimum], same: float) -> tuple[Minimum, ...]:
+    """The converged ones, lowest first, one of those whose energies are equal within `same`."""
+    found: list[Minimum] = []
+    for minimum in sorted((m for m in minima if m.status == Status.CONVERGED), key=lambda m: m.energy):
+        if not found or minimum.energy - found[-1].energy > same:
+            found.append(minimum)
+    return tuple(found)
+
+
 def _start(structure: Structure, k: int, potential: Potential, settings: MinimizeSettings) -> Structure:
-    """The start of trajectory k; the first of those from the given positions is the given structure itself."""
+    """The start of chain k; the first of those from the given positions is the given structure itself."""
     if settings.start == "given" and k == 0:
         return structure
-    rng = np.random.default_rng([settings.seed, structure.content_hash(), k])
-    n = len(structure.positions)
+    rng, n = _rng(structure, k, settings), len(structure.positions)
     if settings.start == "random" and structure.free.all():
         radius = potential.length * (n / _DENSITY * 3 / (4 * np.pi)) ** (1 / 3)
         return structure._replace(positions=random_positions(rng, n, radius))
@@ -86,17 +118,5 @@ def _start(structure: Structure, k: int, potential: Potential, settings: Minimiz
     return structure._replace(positions=structure.positions + np.where(structure.free[:, None], shift, 0))
 
 
-def _trajectories(
-    starts: list[Structure], potential: Potential, settings: MinimizeSettings, rule: Rule
-) -> list[Structure]:
-    """Where the learned optimizer takes the structures, all of one size, in `settings.steps` steps."""
-    centres = [start.positions.mean(0) for start in starts]
-    near = [s._replace(positions=s.positions - c) for s, c in zip(starts, centres, strict=True)]
-    batch = pack(near, padded_size(len(starts[0].positions)), np.float64)
-    task = lanes.Task(potential, rule, _NEVER, np.float32, CORE * potential.length)
-    relaxed = lanes.relax_batch(batch, np.full(len(starts), settings.steps), task)
-    ends = [relaxed.positions[:, : len(s.positions), k].T for k, s in enumerate(starts)]
-    return [
-        start._replace(positions=np.where(start.free[:, None], end + centre, start.positions))
-        for start, end, centre in zip(starts, ends, centres, strict=True)
-    ]
+def _rng(structure: Structure, k: int, settings: MinimizeSettings) -> np.random.Generator:
+    return np.random.default_rng([settings.seed, structure.content_hash(), k])

@@ -24,7 +24,6 @@ from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.resources import shipped
 
 FORMAT = 1
-SHIPPED = "learned"  # the name of the optimizer that comes with the program
 _KIND = "clusteropt learned optimizer"
 
 
@@ -47,9 +46,16 @@ def save(path: Path, optimizer: LearnedOptimizer) -> None:
     write_atomically(path, buffer.getvalue())
 
 
+def names() -> list[str]:
+    """The shipped optimizers."""
+    return sorted(
+        entry.name.removesuffix(".h5") for entry in shipped("pretrained").iterdir() if entry.name.endswith(".h5")
+    )
+
+
 def named(name: str) -> LearnedOptimizer:
-    """The optimizer in a file, or the shipped one for 'learned'."""
-    return load(shipped("pretrained") / "learned.h5" if name == SHIPPED else Path(name))
+    """A shipped optimizer, as 'learned', or the one in a .h5 file."""
+    return load(Path(name) if name.endswith(".h5") else shipped("pretrained") / f"{name}.h5")
 
 
 def load(path: Path | Traversable) -> LearnedOptimizer:

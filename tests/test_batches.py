@@ -27,7 +27,7 @@ def starts() -> list[Atoms]:
 @pytest.fixture(scope="module")
 def alone() -> list[clusteropt.Result]:
     """Every tenth structure on its own."""
-    return [clusteropt.minimize(atoms) for atoms in starts()[::10]]
+    return [clusteropt.minimize(atoms, optimizer="lbfgs") for atoms in starts()[::10]]
 
 
 def same_bits(one: clusteropt.Result, other: clusteropt.Result) -> bool:
@@ -39,19 +39,19 @@ def same_bits(one: clusteropt.Result, other: clusteropt.Result) -> bool:
 
 
 def test_a_result_does_not_depend_on_the_batch(alone):
-    together = clusteropt.minimize(starts())
+    together = clusteropt.minimize(starts(), optimizer="lbfgs")
     assert all(map(same_bits, alone, together[::10]))
 
 
 def test_a_result_does_not_depend_on_the_order(alone):
-    backwards = clusteropt.minimize(starts()[::-1])[::-1]
+    backwards = clusteropt.minimize(starts()[::-1], optimizer="lbfgs")[::-1]
     assert all(map(same_bits, alone, backwards[::10]))
 
 
 def test_a_result_does_not_depend_on_the_number_of_devices(alone, monkeypatch):
     assert runtime.n_devices() == 2, "or this test shows nothing"
     monkeypatch.setattr(runtime, "n_devices", lambda: 1)
-    one_device = clusteropt.minimize(starts())
+    one_device = clusteropt.minimize(starts(), optimizer="lbfgs")
     assert all(map(same_bits, alone, one_device[::10]))
 
 
@@ -79,7 +79,7 @@ def test_a_watched_run_ends_where_an_unwatched_one_does():
 
 
 def test_a_seed_makes_a_perturbed_run_repeatable():
-    one, other, third = (clusteropt.minimize(starts()[4], perturb=0.3, seed=seed) for seed in (1, 1, 2))
+    one, other, third = (clusteropt.minimize(starts()[4], perturb=0.3, seed=seed, optimizer="lbfgs") for seed in (1, 1, 2))
     assert same_bits(one, other)
     assert not np.array_equal(one.atoms.positions, third.atoms.positions)
 
@@ -100,7 +100,7 @@ def test_the_energy_never_rises(seed, close):
     rng = np.random.default_rng(seed)
     positions = rng.normal(size=(7, 3))
     positions[1] = positions[0] + close * rng.normal(size=3)
-    result = clusteropt.minimize(Atoms("X7", positions))
+    result = clusteropt.minimize(Atoms("X7", positions), optimizer="lbfgs")
     assert result.energy <= result.energy_before
     assert result.status in ("converged", "fragmented")
 
@@ -109,7 +109,7 @@ def test_a_cluster_far_from_the_origin_has_the_same_minimum():
     atoms = starts()[5]
     moved = atoms.copy()
     moved.translate([3e4, -2e4, 1e4])
-    one, other = clusteropt.minimize(atoms), clusteropt.minimize(moved)
+    one, other = (clusteropt.minimize(a, optimizer="lbfgs") for a in (atoms, moved))
     assert other.status == "converged"
     assert other.energy == pytest.approx(one.energy, abs=1e-6)
 
@@ -117,7 +117,7 @@ def test_a_cluster_far_from_the_origin_has_the_same_minimum():
 def test_fixed_atoms_do_not_move_by_a_bit():
     atoms = starts()[5]
     atoms.set_constraint(FixAtoms([0, 2, 4]))
-    result = clusteropt.minimize(atoms)
+    result = clusteropt.minimize(atoms, optimizer="lbfgs")
     assert result.status == "converged"
     np.testing.assert_array_equal(result.atoms.positions[[0, 2, 4]], atoms.positions[[0, 2, 4]])
     assert np.linalg.norm(result.forces[[1, 3]], axis=1).max() == pytest.approx(result.fmax)
@@ -130,23 +130,23 @@ def test_one_unusable_structure_costs_no_other_its_result():
     bound.set_constraint(FixBondLengths([(0, 1)]))
     twice = Atoms("X3", [[0, 0, 0], [0, 0, 0], [1, 1, 1]])
     empty, unknown = Atoms(), Atoms("U2", [[0, 0, 0], [2, 0, 0]])
-    results = clusteropt.minimize([good[0], nowhere, bound, twice, empty, unknown, good[1]])
+    results = clusteropt.minimize([good[0], nowhere, bound, twice, empty, unknown, good[1]], optimizer="lbfgs")
     assert [r.status for r in results] == ["converged", *["invalid-structure"] * 5, "converged"]
     words = ("finite", "FixBondLengths", "atoms 0 and 1 are at the same place", "without atoms", "no default potential")
     assert all(word in r.problem for word, r in zip(words, results[1:-1], strict=True))
-    assert all(map(same_bits, (results[0], results[-1]), map(clusteropt.minimize, good)))
+    assert all(map(same_bits, (results[0], results[-1]), clusteropt.minimize(good, optimizer="lbfgs")))
 
 
 def test_apart_is_fragmented_and_alone_is_converged():
-    apart = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [1.1, 0, 0], [1000, 0, 0]]))
-    single = clusteropt.minimize(Atoms("X", [[5.0, 6.0, 7.0]]))
+    apart = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [1.1, 0, 0], [1000, 0, 0]]), optimizer="lbfgs")
+    single = clusteropt.minimize(Atoms("X", [[5.0, 6.0, 7.0]]), optimizer="lbfgs")
     assert apart.status == "fragmented"
     assert (single.status, single.energy, single.fmax) == ("converged", 0, 0)
     np.testing.assert_array_equal(single.atoms.positions, [[5, 6, 7]])
 
 
 def test_too_few_steps_are_not_converged():
-    result = clusteropt.minimize(starts()[-1], max_steps=5)
+    result = clusteropt.minimize(starts()[-1], max_steps=5, optimizer="lbfgs")
     assert result.status == "not-converged"
     assert not result.converged
     assert result.n_evaluations <= 6

@@ -126,7 +126,7 @@ def test_minimizing_reaches_the_table_and_says_how_far_above_it_ends() -> None:
     whole = bonded(Octahedron("Ar", 4, 1).positions, R_MIN)
     corner = np.linalg.norm(whole, axis=1).argmax()
     starts = [Atoms(["X"] * len(s), s) for s in (whole, np.delete(whole, corner, axis=0))]
-    complete, incomplete_one = clusteropt.minimize(starts, opt="tight")
+    complete, incomplete_one = clusteropt.minimize(starts, opt="tight", optimizer="lbfgs")
     assert complete.status == incomplete_one.status == "converged"
     assert complete.energy == pytest.approx(-173.928427, abs=6e-7)
     assert complete.gap == pytest.approx(0, abs=6e-7)
@@ -139,7 +139,7 @@ def test_minimizing_reaches_the_table_and_says_how_far_above_it_ends() -> None:
 @pytest.mark.parametrize("n", [5, 7, 8])
 def test_random_starts_find_small_minima_and_never_undercut_them(potential: str, element: str, n: int) -> None:
     starts = random_starts(f"{element}{n}", 300, seed=1, density=0.7, potential=potential)
-    results = clusteropt.minimize(starts, potential, opt="tight")
+    results = clusteropt.minimize(starts, potential, opt="tight", optimizer="lbfgs")
     gaps = [r.gap for r in results if r.converged]
     assert len(gaps) > 200
     assert min(gaps) == pytest.approx(0, abs=1e-6)

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from clusteropt.cli import doctor, energy, minimize, potentials, random, train
+from clusteropt.cli import doctor, energy, evaluate, minimize, optimizers, potentials, random, train
 from clusteropt.console import complain, drop_stdout
 from clusteropt.errors import ClusterOptError, ExitCode
 
@@ -29,6 +29,8 @@ app.command("minimize")(minimize.minimize)
 app.command("energy")(energy.energy)
 app.command("random")(random.random)
 app.command("doctor")(doctor.doctor)
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(optimizers.app, name="optimizers")
 app.add_typer(potentials.app, name="potentials")
 app.add_typer(train.app, name="train")
 

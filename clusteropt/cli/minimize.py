@@ -14,8 +14,8 @@ def minimize(
     optimizer: Annotated[
         str | None,
         typer.Option(
-            help="lbfgs, fire, gradient-descent, learned (the shipped one), or the .h5 file of one of your own. "
-            "[dim]\\[default: lbfgs][/dim]",
+            help="learned (the shipped one, for global search), the .h5 file of one of your own, or for local minimization "
+            "lbfgs, fire, gradient-descent. [dim]\\[default: learned][/dim]",
             show_default=False,
         ),
     ] = None,
@@ -69,7 +69,15 @@ def minimize(
     steps: Annotated[
         int | None,
         typer.Option(
-            help="Steps (evaluations) of a learned trajectory. [dim]\\[default: 1000][/dim]", show_default=False
+            help="Steps (evaluations) of a learned trajectory. [dim]\\[default: by the number of atoms][/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    hops: Annotated[
+        int | None,
+        typer.Option(
+            help="Hops from minimum to minimum after each trajectory. [dim]\\[default: by the number of atoms][/dim]",
+            show_default=False,
         ),
     ] = None,
     start: Annotated[
@@ -87,6 +95,12 @@ def minimize(
             "--save-trajectory", help="Write <stem>.trajectory.xyz: positions and energies every 10 evaluations."
         ),
     ] = False,
+    all_minima: Annotated[
+        bool,
+        typer.Option(
+            "--all-minima", help="Write <stem>.minima.xyz: all distinct minima that the learned optimizer has found."
+        ),
+    ] = False,
     threads: Threads = None,
     config: Annotated[
         Path | None,
@@ -98,18 +112,20 @@ def minimize(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Relax every structure in FILES to its local minimum and write it to <stem>.min.xyz in the working directory.
+    """Search the lowest minimum around every structure in FILES and write it to <stem>.min.xyz in the working directory.
 
-    Example: [bold]clusteropt minimize cluster.xyz --opt tight[/bold]
+    The learned optimizer explores from each structure; plain local minimization of it takes part, and no answer is above it.
+    Examples: [bold]clusteropt minimize cluster.xyz[/bold], and for the local minimum alone
+    [bold]clusteropt minimize cluster.xyz --optimizer lbfgs --opt tight[/bold]
     """
     from clusteropt.config import MinimizeSettings, merged
 
     given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
     given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
-    given |= {"trajectories": trajectories, "steps": steps, "start": start}
+    given |= {"trajectories": trajectories, "steps": steps, "hops": hops, "start": start}
     settings = merged(MinimizeSettings, config, given)
 
     from clusteropt import session
 
-    plan = session.plan_outputs(files, out, force, trajectories=save_trajectory)
+    plan = session.plan_outputs(files, out, force, trajectories=save_trajectory, minima=all_minima)
     raise typer.Exit(session.minimize_files(files, settings, plan, threads=threads, json=json, quiet=quiet))

@@ -1,0 +1,74 @@
+"""`clusteropt optimizers list | show`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clusteropt.cli.options import Json
+
+app = typer.Typer(
+    help="Learned optimizers: what they are made of and were trained on.", no_args_is_help=True, rich_markup_mode="rich"
+)
+
+
+@app.command("list")
+def list_optimizers(
+    folder: Annotated[Path, typer.Argument(help="Where to look beside the shipped ones.")] = Path(),
+    json: Json = False,
+) -> None:
+    """The shipped learned optimizers, and those in a folder; the conventional ones are lbfgs, fire and gradient-descent."""
+    from clusteropt import cards, weights
+    from clusteropt.console import complain, emit
+    from clusteropt.errors import InputError
+    from clusteropt.report import show
+
+    records = []
+    for name in [*weights.names(), *sorted(str(path) for path in folder.glob("*.h5"))]:
+        if name.endswith(".checkpoint.h5"):
+            continue
+        try:
+            found = weights.named(name)
+        except InputError as problem:
+            complain(str(problem))
+            continue
+        records.append((name, found))
+    if json:
+        import json as json_module
+
+        emit(json_module.dumps([{"name": name, "card": found.card} for name, found in records], indent=1))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("name", "network", "numbers", "trained on", "minutes"):
+        table.add_column(column, justify="right" if column in ("numbers", "minutes") else "left")
+    for name, found in records:
+        minutes = found.card.get("seconds", 0) / 60
+        table.add_row(name, found.settings.network, str(found.theta.size), cards.trained_on(found), f"{minutes:.1f}")
+    show(table)
+
+
+@app.command("show")
+def show_optimizer(
+    name: Annotated[str, typer.Argument(help="learned (the shipped one), or a .h5 file.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """One learned optimizer: training, configuration, and what it has scored on tasks it was not trained on."""
+    from dataclasses import asdict
+
+    from clusteropt import cards, weights
+    from clusteropt.console import emit
+
+    found = weights.named(name)
+    if json:
+        import json as json_module
+
+        emit(json_module.dumps({"name": name, "network": asdict(found.settings), "card": found.card}, indent=1))
+        return
+    emit(f"{name}: {found.settings.network} network, {found.theta.size} numbers")
+    emit(f"trained on: {cards.trained_on(found)}")
+    for title, values in (("network", asdict(found.settings)), *cards.sections(found)):
+        emit(f"{title}:")
+        for key, value in values.items():
+            emit(f"  {key}: {value}")
