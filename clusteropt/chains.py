@@ -17,7 +17,12 @@ from clusteropt.potentials.base import CORE, Potential
 from clusteropt.relax import Criterion
 from clusteropt.weights import LearnedOptimizer
 
-QUENCH = 0.1  # rms gradient at the end of a quench, in energy over length: about 0.01 energy scales above the minimum
+_QUENCH = 0.3  # longest force at the end of a quench, in energy over length: about 0.01 energy scales above the minimum
+_LOWER = 0.02  # energy scales by which a minimum has to lie lower to be another
+_CHOICE = 2.0  # energy scales of chance in the choice of the least bound atoms
+_MOST_MOVED = 3  # atoms, over the surface
+_PLACES = 16  # looked at on the surface
+_TOUCHING = 1.25  # lengths within which atoms are neighbours
 _MOST_STEPS = 2000  # of a quench
 _REACH = 3.0  # atoms further apart than this many lengths do not hang together, where no cutoff says so before
 _NEVER = Criterion("fmax", -1.0)  # a trajectory ends with its steps
@@ -28,9 +33,11 @@ class Search(NamedTuple):
 
     optimizer: LearnedOptimizer | None = None
     steps: int = 0  # of the learned optimizer from a start
-    hops: int = 0
+    hops: int = 0  # at most
+    patience: int = 10_000  # hops without a lower minimum after which a chain ends
     hop_steps: int = 0  # of the learned optimizer in a hop
     hop_begin: float = 0.7  # the part of a trajectory that is over when those begin
+    surface: float = 0.0  # the part of the hops that moves the least bound atoms over the surface instead
     displacement: float = 0.36  # of every coordinate in a hop, at most, in lengths
     temperature: float = 0.8  # of Metropolis, in energy scales
 
@@ -43,7 +50,7 @@ def search_for(
     hop_steps: int | None = None,
 ) -> Search:
     """What has proved good for clusters of that size, but for what is given."""
-    usual = Search(optimizer, min(1000, 20 * n_atoms), 40, 80)
+    usual = Search(optimizer, min(1000, 8 * n_atoms), hops=100, patience=10, hop_steps=80)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
     return usual._replace(**{name: value for name, value in changes.items() if value is not None})
 
@@ -53,11 +60,21 @@ class Chains(NamedTuple):
 
     clusters: Clusters  # at the last minimum
     energy: np.ndarray  # (n_chains,), of it; infinite where the atoms do not hang together
+    energies: np.ndarray  # (n_atoms, n_chains), of its atoms
     lowest: np.ndarray  # (3, n_atoms, n_chains) positions of the lowest minimum
     lowest_energy: np.ndarray  # (n_chains,)
     keys: np.ndarray  # (n_chains,) uint64, of the random numbers
     n_hops: np.ndarray  # (n_chains,) int64
+    n_idle: np.ndarray  # (n_chains,) int64, hops since the lowest minimum was found
     n_evaluations: np.ndarray  # (n_chains,) int64, of the gradient
+
+
+def foresee(structures: list[Structure], potential: Potential, search: Search) -> None:
+    """Has the programs built in the background that chains from such starts, all of one size, will want."""
+    sample, n = pack(structures[:1], padded_size(len(structures[0].positions)), np.float64), len(structures)
+    lanes.foresee(sample, n, _quench(potential))
+    if search.optimizer is not None:
+        lanes.foresee(sample, n, _trajectory(potential, search.optimizer, search.steps, 0.0))
 
 
 def begin(structures: list[Structure], keys: np.ndarray, potential: Potential, search: Search) -> Chains:
@@ -67,43 +84,101 @@ def begin(structures: list[Structure], keys: np.ndarray, potential: Potential, s
     n_evaluations = np.zeros(len(structures), np.int64)
     if search.optimizer is not None and search.steps:
         clusters, n_evaluations = _learned(clusters, potential, search.optimizer, search.steps, 0.0)
-    clusters, energy, used = _quenched(clusters, potential)
+    clusters, energy, energies, used = _quenched(clusters, potential)
     n_evaluations = n_evaluations + used
     positions = np.asarray(clusters.positions)
-    return Chains(clusters, energy, positions, energy, keys, np.zeros_like(n_evaluations), n_evaluations)
+    none = np.zeros_like(n_evaluations)
+    return Chains(clusters, energy, energies, positions, energy, keys, none, none, n_evaluations)
+
+
+def ended(chains: Chains, search: Search) -> np.ndarray:
+    """(n_chains,) bool: which are through."""
+    return np.asarray((chains.n_hops >= search.hops) | (chains.n_idle >= search.patience))
 
 
 def hop(chains: Chains, potential: Potential, search: Search) -> Chains:
     """The chains after one hop more."""
-    moved, used = proposed(chains, potential, search), 0
-    if search.optimizer is not None and search.hop_steps:
-        moved, used = _learned(moved, potential, search.optimizer, search.hop_steps, search.hop_begin)
-    moved, energy, n_quench = _quenched(moved, potential)
-    draw = uniforms(chains.keys, 2 * chains.n_hops.astype(np.uint64) + np.uint64(1), 1)[0]
+    draws = uniforms(chains.keys, 2 * chains.n_hops.astype(np.uint64) + np.uint64(1), 2)
+    over_surface = draws[1] < search.surface
+    used = np.zeros(len(over_surface), np.int64)
+    shaken = proposed(chains, potential, search)
+    if search.optimizer is not None and search.hop_steps and not over_surface.all():
+        columns = np.flatnonzero(~over_surface)
+        part, used[columns] = _learned(
+            take(shaken, columns), potential, search.optimizer, search.hop_steps, search.hop_begin
+        )
+        positions = np.array(shaken.positions)
+        positions[..., columns] = part.positions
+        shaken = at(shaken, positions)
+    moved, energy, energies, n_quench = _quenched(shaken, potential)
     with np.errstate(invalid="ignore", over="ignore"):  # infinite energies
         uphill = np.maximum(energy - chains.energy, 0) / (search.temperature * potential.energy)
-        taken = np.isfinite(energy) & ~(draw >= np.exp(-uphill))
-    positions = np.where(taken, moved.positions, chains.clusters.positions)
+        taken = np.isfinite(energy) & ~(draws[0] >= np.exp(-uphill))
+    lower = energy < chains.lowest_energy - _LOWER * potential.energy
     better = energy < chains.lowest_energy
     return Chains(
-        clusters=at(chains.clusters, positions),
+        clusters=at(chains.clusters, np.where(taken, moved.positions, chains.clusters.positions)),
         energy=np.where(taken, energy, chains.energy),
+        energies=np.where(taken, energies, chains.energies),
         lowest=np.where(better, moved.positions, chains.lowest),
         lowest_energy=np.where(better, energy, chains.lowest_energy),
         keys=chains.keys,
         n_hops=chains.n_hops + 1,
+        n_idle=np.where(lower, 0, chains.n_idle + 1),
         n_evaluations=chains.n_evaluations + used + n_quench,
     )
 
 
 def proposed(chains: Chains, potential: Potential, search: Search) -> Clusters:
-    """The last minima with their free atoms displaced, as the next hop begins."""
-    size = chains.clusters.mask.shape[0]
-    draws = uniforms(chains.keys, 2 * chains.n_hops.astype(np.uint64), 3 * size).reshape(3, size, -1)
+    """The last minima with their free atoms displaced, or some moved over the surface, as the next hop begins."""
+    clusters, counters = chains.clusters, 2 * chains.n_hops.astype(np.uint64)
+    size = clusters.mask.shape[0]
+    draws = uniforms(chains.keys, counters, 3 * size).reshape(3, size, -1)
     shift = (2 * draws - 1) * (search.displacement * potential.length)
-    return at(
-        chains.clusters, np.where(chains.clusters.free, chains.clusters.positions + shift, chains.clusters.positions)
-    )
+    positions = np.where(clusters.free, clusters.positions + shift, clusters.positions)
+    if not search.surface:
+        return at(clusters, positions)
+    over_surface = uniforms(chains.keys, counters + np.uint64(1), 2)[1] < search.surface
+    columns = np.flatnonzero(over_surface & clusters.free.any(0))
+    if columns.size:
+        positions[..., columns] = _over_surface(columns_of(chains, columns), potential, draws[..., columns])
+    return at(clusters, positions)
+
+
+def _over_surface(chains: Chains, potential: Potential, draws: np.ndarray) -> np.ndarray:
+    """Positions with one to three of the least bound free atoms at other places on the surface, where neighbours are many."""
+    positions, mask = np.array(chains.clusters.positions), np.asarray(chains.clusters.mask)
+    size, n_chains = mask.shape
+    looseness = chains.energies / potential.energy + _CHOICE * draws[0]
+    order = np.argsort(np.where(chains.clusters.free, looseness, -np.inf), axis=0)
+    n_moved = np.minimum(1 + (_MOST_MOVED * draws[1, 0]).astype(int), np.asarray(chains.clusters.free).sum(0))
+    every = np.arange(n_chains)
+    for j in range(_MOST_MOVED):
+        atom = order[max(size - 1 - j, 0)]
+        others = mask.copy()
+        others[atom, every] = False
+        angles = uniforms(chains.keys ^ np.uint64(j + 1), 2 * chains.n_hops.astype(np.uint64), 3 * _PLACES)
+        place = _place_on_surface(positions, others, angles.reshape(3, _PLACES, n_chains), potential.length)
+        moves = (j < n_moved) & np.asarray(chains.clusters.free)[atom, every] & others.any(0)
+        positions[:, atom, every] = np.where(moves, place, positions[:, atom, every])
+    return positions
+
+
+def _place_on_surface(positions: np.ndarray, others: np.ndarray, draws: np.ndarray, length: float) -> np.ndarray:
+    """(3, n_chains): of some places where an atom from outside touches the others, the one with the most neighbours."""
+    centre = np.where(others, positions, 0).sum(1) / np.maximum(others.sum(0), 1)
+    seen = np.where(others, positions - centre[:, None], 1e6)  # (3, n_atoms, n_chains)
+    height, angle = 2 * draws[0] - 1, 2 * np.pi * draws[1]
+    flat = np.sqrt(1 - height**2)
+    ways = np.stack([flat * np.cos(angle), flat * np.sin(angle), height])  # (3, n_places, n_chains)
+    along = np.einsum("xpc,xac->pac", ways, seen)
+    aside2 = (seen**2).sum(0) - along**2
+    touch = np.where((aside2 < length**2) & others, along + np.sqrt(np.maximum(length**2 - aside2, 0)), 0).max(1)
+    distance2 = touch[:, None] ** 2 - 2 * touch[:, None] * along + (seen**2).sum(0)
+    neighbours = (distance2 < (_TOUCHING * length) ** 2).sum(1) + draws[2]
+    best = neighbours.argmax(0)
+    every = np.arange(len(best))
+    return centre + touch[best, every] * ways[:, best, every]
 
 
 def at_columns(whole: Chains, columns: np.ndarray, part: Chains) -> Chains:
@@ -142,22 +217,29 @@ def _learned(
     clusters: Clusters, potential: Potential, optimizer: LearnedOptimizer, n_steps: int, begin: float
 ) -> tuple[Clusters, np.ndarray]:
     """Where the learned optimizer takes the clusters; those that blew up stay where they were. And the evaluations."""
-    rule = learned_rule(optimizer.theta, optimizer.settings, n_steps, begin)
-    task = lanes.Task(potential, rule, _NEVER, np.float32, CORE * potential.length)
+    task = _trajectory(potential, optimizer, n_steps, begin)
     relaxed = lanes.relax_batch(clusters, np.full(clusters.mask.shape[-1], n_steps), task)
     finite = np.isfinite(relaxed.positions).all((0, 1))
     positions = np.where(clusters.free & finite, relaxed.positions, clusters.positions)
     return at(clusters, positions), relaxed.n_evaluations.astype(np.int64)
 
 
-def _quenched(clusters: Clusters, potential: Potential) -> tuple[Clusters, np.ndarray, np.ndarray]:
-    """The minima below, roughly; their energies; evaluations, the last look included."""
-    tolerance = QUENCH * potential.energy / potential.length
-    task = lanes.Task(potential, Rule("lbfgs"), Criterion("rms", tolerance), np.float32, CORE * potential.length)
-    relaxed = lanes.relax_batch(clusters, np.full(clusters.mask.shape[-1], _MOST_STEPS), task)
+def _quenched(clusters: Clusters, potential: Potential) -> tuple[Clusters, np.ndarray, np.ndarray, np.ndarray]:
+    """The minima below, roughly; their energies and their atoms'; evaluations, the last look included."""
+    relaxed = lanes.relax_batch(clusters, np.full(clusters.mask.shape[-1], _MOST_STEPS), _quench(potential))
     finite = np.isfinite(relaxed.positions).all((0, 1))
     there = at(clusters, np.where(clusters.free & finite, relaxed.positions, clusters.positions))
     reach = min(_REACH * potential.length, potential.cutoff or float("inf"))
     seen = lanes.evaluate_batch(there, potential, 0.0, reach)
     energy = np.where(seen.connected & finite & np.isfinite(seen.energy), seen.energy, np.inf)
-    return there, energy, relaxed.n_evaluations.astype(np.int64) + 1
+    return there, energy, seen.energies, relaxed.n_evaluations.astype(np.int64) + 1
+
+
+def _trajectory(potential: Potential, optimizer: LearnedOptimizer, n_steps: int, begin: float) -> lanes.Task:
+    rule = learned_rule(optimizer.theta, optimizer.settings, n_steps, begin)
+    return lanes.Task(potential, rule, _NEVER, np.float32, CORE * potential.length)
+
+
+def _quench(potential: Potential) -> lanes.Task:
+    tolerance = _QUENCH * potential.energy / potential.length
+    return lanes.Task(potential, Rule("lbfgs"), Criterion("fmax", tolerance), np.float32, CORE * potential.length)

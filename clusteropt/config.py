@@ -1,9 +1,10 @@
 """Settings: frozen dataclasses, filled from a TOML file and then from the command line."""
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from clusteropt.errors import InputError, UsageError, suggest
 
@@ -21,7 +22,7 @@ class MinimizeSettings:
     """What `minimize` needs to know beside the structures."""
 
     potential: str | None = None  # name of a set or path of a TOML file; None: the default for the elements
-    optimizer: str = "lbfgs"
+    optimizer: str = "learned"
     opt: str | None = None  # level of convergence; 'normal' where neither fmax nor rms is given
     fmax: float | None = None  # largest force on an atom, force unit of the potential
     rms: float | None = None  # root mean square of the force components, force unit of the potential
@@ -29,16 +30,18 @@ class MinimizeSettings:
     perturb: float = 0.0  # random displacement before the start, length unit of the potential
     seed: int = 0  # of the random displacements and starts
     trajectories: int = 16  # of a learned optimizer, for each structure
-    steps: int = 1000  # of each of them
+    steps: int | None = None  # of each of them; None: by the number of atoms
+    hops: int | None = None  # after each of them; None: by the number of atoms
     start: str = "given"  # of the trajectories: one from the given positions and others near them, or all of a kind
 
     def __post_init__(self) -> None:
         if not self.optimizer.endswith(".h5"):
             _allowed("optimizer", self.optimizer, (*OPTIMIZERS, "learned", "or the path of a .h5 file"))
         _allowed("start", self.start, STARTS)
-        for name in ("trajectories", "steps"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name, least in (("trajectories", 1), ("steps", 0), ("hops", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"{name} must be at least {least}, got {value}")
         if self.opt is not None:
             _allowed("opt", self.opt, tuple(LEVELS))
         if sum(getattr(self, name) is not None for name in _CRITERIA) > 1:
@@ -47,8 +50,8 @@ class MinimizeSettings:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"{name} must be a positive number, got {value}")
-        for name in ("max_steps", "seed", "trajectories", "steps"):
-            if not isinstance(getattr(self, name), int):
+        for name in ("max_steps", "seed", "trajectories", "steps", "hops"):
+            if not isinstance(getattr(self, name), int | None):
                 raise UsageError(f"{name} must be a whole number, got {getattr(self, name)!r}")
         if self.max_steps < 1:
             raise UsageError(f"max_steps must be at least 1, got {self.max_steps}")
@@ -63,21 +66,30 @@ def _allowed(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise UsageError(f"{name} cannot be '{value}'; {suggest(str(value), allowed)}")
 
 
-def merged(kind: type[T], path: Path | None, given: dict[str, Any]) -> T:
+def merged(kind: type[T], path: Path | None, given: dict[str, Any], defaults: T | None = None) -> T:
     """Settings of that kind: defaults, then the TOML file, then what was `given` (entries that are None were not).
 
-    Raises InputError for a file that cannot be read or has an unknown key or a value of the wrong type, UsageError for a
-    value that is not allowed.
+    Settings within settings are a table of the file, and a dictionary in `given`. Raises InputError for a file that cannot be
+    read or has an unknown key or a value of the wrong type, UsageError for a value that is not allowed.
     """
+    start = kind() if defaults is None else defaults
     from_file = {} if path is None else _from_file(kind, path)
-    chosen = {key: value for key, value in given.items() if value is not None}
-    if chosen.keys() & _CRITERIA:  # a criterion on the command line replaces the file's
+    if any(given.get(name) is not None for name in _CRITERIA):  # a criterion on the command line replaces the file's
         from_file = {key: value for key, value in from_file.items() if key not in _CRITERIA}
     try:
-        replace(kind(), **from_file)  # type: ignore[type-var]
+        start = _changed(start, from_file)
     except UsageError as problem:
         raise UsageError(f"{path}: {problem}") from None
-    return replace(kind(), **(from_file | chosen))  # type: ignore[type-var]
+    return _changed(start, given)
+
+
+def _changed(settings: T, values: dict[str, Any]) -> T:
+    new = {
+        name: _changed(getattr(settings, name), value) if isinstance(value, dict) else value
+        for name, value in values.items()
+        if value is not None
+    }
+    return replace(settings, **new)  # type: ignore[type-var]
 
 
 def _from_file(kind: type, path: Path) -> dict[str, Any]:
@@ -87,17 +99,33 @@ def _from_file(kind: type, path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a TOML file: {problem}") from problem
     except OSError as problem:
         raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
-    known = {field.name: type(field.default) for field in fields(kind)} | {
-        "potential": str,
-        "opt": str,
-        "fmax": float,
-        "rms": float,
-    }
-    for key, value in data.items():
+    try:
+        return _read(kind, data)
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}") from None
+
+
+def _read(kind: type, data: dict[str, Any], table: str = "") -> dict[str, Any]:
+    """A table of the file, as the fields of `kind` want it."""
+    known = get_type_hints(kind)
+    for key in data:
         if key not in known:
-            raise InputError(f"{path}: unknown key '{key}'; {suggest(key, tuple(known))}")
-        if known[key] is float and isinstance(value, int) and not isinstance(value, bool):
-            data[key] = float(value)
-        elif type(value) is not known[key]:
-            raise InputError(f"{path}: {key} must be of type {known[key].__name__}, got {value!r}")
-    return data
+            raise InputError(f"unknown key '{table}{key}'; {suggest(key, tuple(known))}")
+    return {key: _value(known[key], value, table + key) for key, value in data.items()}
+
+
+def _value(hint: Any, value: Any, name: str) -> Any:
+    wanted = get_args(hint)[0] if get_origin(hint) is UnionType else hint
+    if get_origin(wanted) is tuple:
+        if not isinstance(value, list):
+            raise InputError(f"{name} must be an array, got {value!r}")
+        return tuple(_value(get_args(wanted)[0], item, f"every value of {name}") for item in value)
+    if is_dataclass(wanted):
+        if not isinstance(value, dict):
+            raise InputError(f"{name} must be a table, [{name}], got {value!r}")
+        return _read(wanted, value, f"{name}.")  # type: ignore[arg-type]
+    if wanted is float and type(value) is int:
+        return float(value)
+    if type(value) is not wanted:
+        raise InputError(f"{name} must be of type {wanted.__name__}, got {value!r}")
+    return value

@@ -14,18 +14,17 @@ import numpy as np
 from clusteropt import chains, runtime
 from clusteropt.best_known import best_known
 from clusteropt.chains import Chains, Search
-from clusteropt.clusters import Structure, random_positions
+from clusteropt.clusters import Structure
 from clusteropt.config import MinimizeSettings
 from clusteropt.errors import UsageError
 from clusteropt.minima import minimized
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
-from clusteropt.starts import symbols_of
+from clusteropt.starts import start_positions, symbols_of
 from clusteropt.weights import LearnedOptimizer
 
 HIT = 1e-4  # above the best-known energy, in energy scales, after polishing
 _NEAR = 0.05  # what is closer is polished, to see
-_DENSITY = 0.7  # of the random starts, atoms per cubed length
 _ENDLESS = 10_000  # hops of basin hopping from one start
 _WAITING = 4  # new chains begin when one in so many has ended: a program costs the same for few as for many
 
@@ -135,7 +134,7 @@ def _measured(given: Problem, method: str, search: Search, settings: EvaluationS
         looked_at[near] = alive.lowest_energy[near]
         hit = np.zeros(settings.chains, bool)
         hit[near] = energies < given.best_known + HIT * scale
-        ended = ~idle & (hit | (alive.n_hops >= search.hops))
+        ended = ~idle & (hit | chains.ended(alive, search))
         n_hits += int(hit.sum())
         gaps += np.where(hit, 0, alive.lowest_energy - given.best_known)[ended].tolist()
         idle |= ended
@@ -158,14 +157,19 @@ def _measured(given: Problem, method: str, search: Search, settings: EvaluationS
 
 
 def _fresh(given: Problem, search: Search, settings: EvaluationSettings, first: int, count: int) -> Chains:
-    """Chains number `first` and following, each from a random start by the seed and its number."""
-    n_atoms, elements = len(given.symbols), given.potential.elements
-    radius = given.potential.length * (n_atoms / _DENSITY * 3 / (4 * np.pi)) ** (1 / 3)
-    species = np.array([elements.index(symbol) for symbol in given.symbols], np.int32)
-    rngs = [np.random.default_rng([settings.seed, k]) for k in range(first, first + count)]
-    starts = [Structure(random_positions(rng, n_atoms, radius), species, np.ones(n_atoms, bool)) for rng in rngs]
-    keys = np.array([rng.integers(2**64, dtype=np.uint64) for rng in rngs])
-    return chains.begin(starts, keys, given.potential, search)
+    """Chains number `first` and following, each from a random start by the seed and its number.
+
+    Every other start of a learned search is symmetric, as in `minimize --start random`.
+    """
+    n_atoms, potential = len(given.symbols), given.potential
+    species = np.array([potential.elements.index(symbol) for symbol in given.symbols], np.int32)
+    starts, keys = [], []
+    for k in range(first, first + count):
+        rng = np.random.default_rng([settings.seed, k])
+        positions = start_positions(rng, n_atoms, potential.length, search.optimizer is not None and k % 2 == 1)
+        starts.append(Structure(positions, species, np.ones(n_atoms, bool)))
+        keys.append(rng.integers(2**64, dtype=np.uint64))
+    return chains.begin(starts, np.array(keys), potential, search)
 
 
 def _polished(alive: Chains, columns: np.ndarray, potential: Potential) -> tuple[np.ndarray, int]:

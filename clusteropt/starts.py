@@ -9,6 +9,15 @@ from ase.formula import Formula
 from clusteropt.clusters import random_positions
 from clusteropt.errors import UsageError
 from clusteropt.potentials import sets
+from clusteropt.symmetry import symmetric_positions
+
+_DENSITY = 0.7  # atoms per cubed length, of the starts of a search
+
+
+def start_positions(rng: np.random.Generator, n_atoms: int, length: float, symmetric: bool) -> np.ndarray:
+    """(n_atoms, 3) where a search may begin: atoms anywhere in a sphere, or with the symmetry of some point group."""
+    radius = length * (n_atoms / _DENSITY * 3 / (4 * math.pi)) ** (1 / 3)
+    return symmetric_positions(rng, n_atoms, radius, length) if symmetric else random_positions(rng, n_atoms, radius)
 
 
 def random_starts(formula: str, count: int, seed: int, density: float, potential: str | None = None) -> list[Atoms]:

@@ -11,15 +11,16 @@ from itertools import groupby
 import numpy as np
 
 from clusteropt import chains
-from clusteropt.clusters import Structure, random_positions
+from clusteropt.chains import Search
+from clusteropt.clusters import Structure, by_size
 from clusteropt.config import MinimizeSettings
 from clusteropt.minima import Minimum, minimized
 from clusteropt.potentials.base import Potential
 from clusteropt.relax import Status
+from clusteropt.starts import start_positions
 from clusteropt.weights import LearnedOptimizer
 
 _PERTURBATION = 0.4  # largest displacement of an atom, in lengths
-_DENSITY = 0.7  # of random starts, atoms per cubed length
 _SAME = 1e-6  # energies closer than this, in energy scales, are those of one minimum
 _AT_A_TIME = 2048  # chains, which bounds the memory
 
@@ -28,6 +29,10 @@ def explored(
     structures: list[Structure], potential: Potential, settings: MinimizeSettings, optimizer: LearnedOptimizer
 ) -> Iterator[dict[int, Minimum]]:
     """The lowest minima found for the structures, by their index, a portion at a time."""
+    in_the_open = [s for s in structures if s.cell is None]
+    for members in by_size(in_the_open).values():
+        alike = [in_the_open[i] for i in members for _ in range(settings.trajectories)]
+        chains.foresee(alike, potential, Search(optimizer, 1))
     for portion in minimized(structures, potential, settings):
         # what is not for a learned optimizer, a structure in a box, has the plain result, which says so
         open_ones = [
@@ -58,8 +63,8 @@ def _found(
     keys = np.array([_rng(s, k, settings).integers(2**64, dtype=np.uint64) for s in structures for k in range(n_each)])
     search = chains.search_for(optimizer, n_atoms, settings.steps, settings.hops)
     alive = chains.begin(starts, keys, potential, search)
-    for _ in range(search.hops):
-        alive = chains.hop(alive, potential, search)
+    while (busy := np.flatnonzero(~chains.ended(alive, search))).size:
+        alive = chains.at_columns(alive, busy, chains.hop(chains.columns_of(alive, busy), potential, search))
     ends = [
         start._replace(positions=np.where(start.free[:, None], end + start.positions.mean(0), start.positions))
         for start, end in zip(starts, alive.lowest[:, :n_atoms].transpose(2, 1, 0), strict=True)
@@ -107,13 +112,16 @@ def distinct(minima: list[Minimum], same: float) -> tuple[Minimum, ...]:
 
 
 def _start(structure: Structure, k: int, potential: Potential, settings: MinimizeSettings) -> Structure:
-    """The start of chain k; the first of those from the given positions is the given structure itself."""
+    """The start of chain k. 'given': the structure itself, and then in turn one near it and one anywhere.
+
+    Every other one anywhere is symmetric. With fixed atoms all are near the structure.
+    """
     if settings.start == "given" and k == 0:
         return structure
     rng, n = _rng(structure, k, settings), len(structure.positions)
-    if settings.start == "random" and structure.free.all():
-        radius = potential.length * (n / _DENSITY * 3 / (4 * np.pi)) ** (1 / 3)
-        return structure._replace(positions=random_positions(rng, n, radius))
+    number = k // 2 if settings.start == "given" else k
+    if structure.free.all() and (settings.start == "random" or (settings.start == "given" and k % 2 == 0)):
+        return structure._replace(positions=start_positions(rng, n, potential.length, number % 2 == 1))
     shift = rng.uniform(-1, 1, (n, 3)) * _PERTURBATION * potential.length / np.sqrt(3)
     return structure._replace(positions=structure.positions + np.where(structure.free[:, None], shift, 0))
 

@@ -15,7 +15,7 @@ LEVELS = (
     ("errors", "__init__"),
     ("config", "resources", "console", "files", "runtime"),
     ("clusters", "programs", "best_known"),
-    ("potentials",),
+    ("potentials", "symmetry"),
     ("optimizers",),
     ("relax", "starts", "weights"),
     ("queues",),

@@ -16,7 +16,7 @@ from clusteropt import runtime
 runtime.prepare(1)
 from ase import Atoms
 import clusteropt
-result = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [1.2, 0, 0], [0.3, 1.0, 0.2]]))
+result = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [1.2, 0, 0], [0.3, 1.0, 0.2]]), optimizer="lbfgs")
 print(repr(result.energy), result.atoms.positions.tobytes().hex())
 """
 

@@ -1,70 +1,173 @@
-"""`clusteropt train es`."""
+"""`clusteropt train`: a command per strategy, with an option for every field of its settings."""
 
+import inspect
+import math
+import re
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
 from clusteropt.cli.options import Force, Quiet, Threads
+from clusteropt.errors import UsageError
+from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.training.settings import DEFAULTS, TrainSettings
 
 app = typer.Typer(help="Train a learned optimizer of your own.", no_args_is_help=True, rich_markup_mode="rich")
 
+# lengths and energies in scales of the potential; the others have no unit
+_HELP = {
+    "tasks": "Formulas to train on, separated by commas; each outer step takes the next one. X13: trajectories from random "
+    "starts; hop:X13: hops from minima.",
+    "steps": "Outer steps.",
+    "trajectory": "Inner steps (evaluations) of a trajectory.",
+    "hop_steps": "Inner steps of a hop.",
+    "hop_begin": "Part of a trajectory that is over when a hop begins, from 0 to 1.",
+    "clusters": "Trajectories for the loss of one candidate.",
+    "pairs": "Half the number of candidates in an outer step.",
+    "sigma": "Spread of the perturbations of theta.",
+    "sigma_end": "What is left of sigma at the end, a fraction.",
+    "rate": "First step length of the outer optimizer; it falls to a tenth.",
+    "outer": "Outer optimizer: adam, rmsprop, adafactor or sgd.",
+    "loss": "final (energy at the end), mean (over all steps) or soft-min (over the batch, at the end).",
+    "temperature": "Of the soft minimum, in the potential's energy scale.",
+    "density": "Of the random starts, atoms per cubed length of the potential.",
+    "seed": "Of everything random.",
+    "patience": "Outer steps after which to stop when no task has had a loss below its lowest; 0: never.",
+    "network": "vector (one atom's rotation invariants) or coordinate (one coordinate by itself).",
+    "widths": "Hidden units of each layer, separated by commas.",
+    "decays": "Of the moving averages of the gradient, separated by commas.",
+    "noise": "Whether the vector network may weigh a random direction.",
+    "styles": "Inputs that are random numbers of the trajectory.",
+    "form": "Step: alpha d sigmoid(beta m + gamma) (sum) or alpha d sigmoid(beta m gamma) (product).",
+    "alpha": "Longest step, in the potential's length.",
+    "beta": "See form.",
+    "gamma": "See form.",
+    "learned": "Which of alpha, beta and gamma are trained too, separated by commas.",
+}
+_ONLY_ES = {"sigma_end", "rate", "outer"}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
-@app.callback()
-def _group() -> None:
-    pass
+_FILE = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[FILE.toml]", help="TOML file with any of the options; the command line wins.", show_default=False
+    ),
+]
+_OUT = Annotated[
+    Path, typer.Option("--out", "-o", help="Weights file to write, HDF5; the checkpoint, log and picture go beside it.")
+]
+_RESUME = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out, if there is one.")]
+_LIMIT = Annotated[
+    str | None,
+    typer.Option(help="Stop after that time, as 90s, 30m or 2h, with code 75 if not done.", show_default=False),
+]
+_PICTURE = Annotated[bool, typer.Option("--picture/--no-picture", help="Whether to draw the training curve.")]
 
 
-@app.command("es")
-def es(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Weights file to write, HDF5.")] = Path("optimizer.h5"),
-    tasks: Annotated[
-        str, typer.Option(help="Formulas to train on, separated by commas; each outer step takes the next one.")
-    ] = "X13",
-    steps: Annotated[int, typer.Option(help="Outer steps.", min=1)] = 60,
-    trajectory: Annotated[int, typer.Option(help="Inner steps (evaluations) of a trajectory.", min=1)] = 300,
-    clusters: Annotated[int, typer.Option(help="Trajectories for the loss of one candidate.", min=1)] = 64,
-    pairs: Annotated[int, typer.Option(help="Antithetic pairs of candidates in an outer step.", min=1)] = 8,
-    sigma: Annotated[float, typer.Option(help="Spread of the perturbations of theta; no unit.")] = 0.1,
-    rate: Annotated[float, typer.Option(help="First step length of the outer optimizer; falls to a tenth.")] = 0.02,
-    outer: Annotated[str, typer.Option(help="Outer optimizer: adam, rmsprop, adafactor or sgd.")] = "adam",
-    loss: Annotated[str, typer.Option(help="Trajectory loss: final, mean or soft-min.")] = "final",
-    temperature: Annotated[float, typer.Option(help="Of the soft minimum, in the potential's energy scale.")] = 2.0,
-    network: Annotated[str, typer.Option(help="vector or coordinate.")] = "vector",
-    seed: Annotated[int, typer.Option(help="Of everything random; no unit.", min=0)] = 0,
+def _train(
+    strategy: str,
+    given: dict[str, Any],
+    file: _FILE = None,
+    out: _OUT = Path("optimizer.h5"),
+    resume: _RESUME = False,
+    time_limit: _LIMIT = None,
+    picture: _PICTURE = True,
     threads: Threads = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a learned optimizer by evolution strategies with meta-loss clipping, from random starts.
+    begin = time.monotonic()
 
-    Example: [bold]clusteropt train es[/bold] trains on LJ13, and
-    [bold]clusteropt minimize cluster.xyz --optimizer optimizer.h5[/bold] uses what it has written.
-    """
     from clusteropt import runtime
-    from clusteropt.errors import UsageError
-    from clusteropt.files import check_writable
+    from clusteropt.config import merged
+    from clusteropt.training.job import Job, signals_stop
 
-    if out.suffix != ".h5":
-        raise UsageError(f"{out}: weights files end in .h5, by which `minimize --optimizer` knows them")
-    check_writable(out, force)
-    runtime.prepare(threads or runtime.n_cores())
-    from clusteropt.optimizers.learned.settings import LearnedSettings
-    from clusteropt.training.session import train_es
-    from clusteropt.training.settings import TrainSettings
+    settings = merged(TrainSettings, file, _fields(given), DEFAULTS[strategy])
+    if settings.strategy != strategy:
+        raise UsageError(
+            f"{file}: is for the strategy '{settings.strategy}': use `clusteropt train {settings.strategy}`"
+        )
+    deadline = math.inf if time_limit is None else begin + _seconds(time_limit)
+    job = Job(out, resume, force, picture, quiet, deadline)
+    with signals_stop(job):
+        runtime.prepare(threads or runtime.n_cores())
+        from clusteropt.training.session import run
 
-    settings = TrainSettings(
-        tasks=tuple(task.strip() for task in tasks.split(",") if task.strip()),
-        steps=steps,
-        trajectory=trajectory,
-        clusters=clusters,
-        pairs=pairs,
-        sigma=sigma,
-        rate=rate,
-        outer=outer,
-        loss=loss,
-        temperature=temperature,
-        seed=seed,
-        network=LearnedSettings(network=network),
+        run(settings, job)
+
+
+def _fields(given: dict[str, Any]) -> dict[str, Any]:
+    """The options as fields; those of the network in a table of their own."""
+    hints = get_type_hints(LearnedSettings)
+    table = {name: _parsed(name, value, hints[name]) for name, value in given.items() if name in hints}
+    hints = get_type_hints(TrainSettings)
+    fields = {name: _parsed(name, value, hints[name]) for name, value in given.items() if name not in table}
+    return fields | {"network": table}
+
+
+def _parsed(name: str, value: Any, hint: Any) -> Any:
+    """Lists come as text with commas."""
+    if value is None or get_origin(hint) is not tuple:
+        return value
+    kind = get_args(hint)[0]
+    try:
+        return tuple(kind(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise UsageError(f"--{name} takes numbers separated by commas, got '{value}'") from None
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if match is None or float(match[1]) == 0:
+        raise UsageError(f"--time-limit cannot be '{text}': write seconds, or as 90s, 30m or 2h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _command(strategy: str, doc: str) -> None:
+    """Adds the command: its parameters are made from the fields of the settings."""
+    defaults = DEFAULTS[strategy]
+    values = {name: (hint, getattr(defaults, name)) for name, hint in get_type_hints(TrainSettings).items()}
+    del values["strategy"], values["network"]
+    values |= {name: (hint, getattr(defaults.network, name)) for name, hint in get_type_hints(LearnedSettings).items()}
+    own = [_parameter(name, *value) for name, value in values.items() if strategy == "es" or name not in _ONLY_ES]
+    shared = [p for p in inspect.signature(_train).parameters.values() if p.name not in ("strategy", "given")]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (shared[0], *own, *shared[1:])]
+
+    def command(**given: Any) -> None:
+        common = {p.name: given.pop(p.name) for p in shared}
+        _train(strategy, given, **common)
+
+    command.__doc__ = doc
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    app.command(strategy)(command)
+
+
+def _parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:
+    shown = ",".join(map(str, default)) or "none" if isinstance(default, tuple) else default
+    text = f"{_HELP[name]} [dim]\\[default: {str(shown).lower() if hint is bool else shown}][/dim]"
+    kind = str if get_origin(hint) is tuple else hint
+    option = typer.Option(help=text, show_default=False)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
-    train_es(settings, out, quiet)
+
+
+_command(
+    "es",
+    """Train a learned optimizer by evolution strategies with meta-loss clipping.
+
+    Example: [bold]clusteropt train es[/bold] trains on LJ13 in less than a minute, and
+    [bold]clusteropt minimize cluster.xyz --optimizer optimizer.h5[/bold] uses what it has written.
+    """,
+)
+_command(
+    "ga",
+    """Train a learned optimizer by a genetic algorithm: perturb, try, keep the best.
+
+    Example: [bold]clusteropt train ga[/bold] trains on LJ13 in less than a minute, and
+    [bold]clusteropt minimize cluster.xyz --optimizer optimizer.h5[/bold] uses what it has written.
+    """,
+)

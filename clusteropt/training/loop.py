@@ -36,6 +36,8 @@ class Progress(NamedTuple):
     pools: dict[str, Chains]  # by task, of those that hop
     loss: float  # of the unperturbed theta at the last step
     task: str  # of the last step
+    lowest: dict[str, float]  # loss, by task
+    lowered: int  # the step at which one of them was lowered last
 
     @property
     def theta(self) -> np.ndarray:
@@ -47,19 +49,25 @@ def begin(settings: TrainSettings) -> Progress:
     for name in settings.tasks:
         tasks.task_named(name)
     theta = network.first_theta(settings.network, *sizes(settings.network), settings.seed)
-    return Progress(0, _strategy(settings).init(theta), {}, float("nan"), "")
+    return Progress(0, _strategy(settings).init(theta), {}, float("nan"), "", {}, 0)
 
 
 def train(settings: TrainSettings, progress: Progress) -> Iterator[Progress]:
-    """Yields the progress after every outer step, until all are done.
+    """Yields the progress after every outer step, until it is finished.
 
     Raises ClusterOptError where no candidate ends anywhere.
     """
     strategy = _strategy(settings)
-    while progress.step < settings.steps:
+    while not finished(settings, progress):
         with runtime.double_precision():
             progress = _step(settings, strategy, progress)
         yield progress
+
+
+def finished(settings: TrainSettings, progress: Progress) -> bool:
+    """Whether all steps are done, or patience is at its end."""
+    waited = progress.step - progress.lowered
+    return progress.step >= settings.steps or 0 < settings.patience <= waited
 
 
 def _strategy(settings: TrainSettings) -> Strategy:
@@ -77,13 +85,16 @@ def _step(settings: TrainSettings, strategy: Strategy, progress: Progress) -> Pr
     losses = _losses(strategy.ask(progress.state, progress.step), task.potential, batch, settings)
     if not np.isfinite(losses).any():
         raise ClusterOptError(
-            f"step {progress.step + 1}, task {task.name}: no candidate has a finite loss: try a smaller sigma or rate, "
-            f"or go on from an earlier checkpoint"
+            f"step {progress.step + 1}, task {task.name}: no candidate has a finite loss: try a smaller sigma or rate"
         )
     state = strategy.tell(progress.state, progress.step, losses)
     if pool is not None:
         pools = pools | {task.name: tasks.next_pool(task, settings, pool, state.theta)}
-    return Progress(progress.step + 1, state, pools, float(losses[0]), task.name)
+    step, loss = progress.step + 1, float(losses[0])
+    lowest, lowered = progress.lowest, progress.lowered
+    if loss < lowest.get(task.name, np.inf):
+        lowest, lowered = lowest | {task.name: loss}, step
+    return Progress(step, state, pools, loss, task.name, lowest, lowered)
 
 
 def _losses(candidates: np.ndarray, potential: Potential, batch: Batch, settings: TrainSettings) -> np.ndarray:

@@ -15,24 +15,23 @@ class TrainSettings:
     """A training run."""
 
     strategy: str = "es"
-    tasks: tuple[str, ...] = (
-        "X13",
-    )  # X13: trajectories from random starts; hop:X13: hops from minima; one an outer step
-    steps: int = 60  # outer steps
+    # X13: trajectories from random starts; hop:X13: hops from minima; each outer step takes the next one
+    tasks: tuple[str, ...] = ("X13",)
+    steps: int = 80  # outer steps
     trajectory: int = 300  # inner steps of a trajectory
     hop_steps: int = 80  # inner steps of a hop
     hop_begin: float = 0.7  # the part of a trajectory that is over when those begin
     clusters: int = 64  # trajectories for the loss of one candidate
     pairs: int = 8  # antithetic pairs of candidates for one outer step
-    sigma: float = 0.1  # spread of the perturbations of theta
+    sigma: float = 0.15  # spread of the perturbations of theta
     sigma_end: float = 1.0  # what is left of it at the end, a fraction
-    rate: float = 0.02  # first step length of the outer optimizer; it falls to a tenth in a straight line
+    rate: float = 0.04  # first step length of the outer optimizer; it falls to a tenth in a straight line
     outer: str = "adam"
     loss: str = "final"  # energy at the end of a trajectory, its mean over all steps, or a soft minimum over the batch
     temperature: float = 2.0  # of the soft minimum, in energy scales
     density: float = 0.7  # of the random starts, atoms per cubed length
     seed: int = 0
-    patience: int = 0  # outer steps without a better loss after which to stop; 0: never
+    patience: int = 0  # outer steps after which to stop when no task has had a loss below its lowest; 0: never
     network: LearnedSettings = field(default_factory=LearnedSettings)
 
     def __post_init__(self) -> None:
@@ -40,8 +39,8 @@ class TrainSettings:
             value = getattr(self, name)
             if value not in allowed:
                 raise UsageError(f"{name} cannot be '{value}'; {suggest(str(value), allowed)}")
-        if not self.tasks:
-            raise UsageError("tasks must name at least one formula, as X13")
+        if not self.tasks or isinstance(self.tasks, str):
+            raise UsageError("tasks must be a list that names at least one formula, as X13")
         for name in ("steps", "trajectory", "hop_steps", "clusters", "pairs", "patience", "seed"):
             if not isinstance(getattr(self, name), int):
                 raise UsageError(f"{name} must be a whole number, got {getattr(self, name)!r}")
@@ -58,3 +57,6 @@ class TrainSettings:
             raise UsageError(f"seed must be between 0 and {2**32 - 1}, got {self.seed}")
         if self.patience < 0:
             raise UsageError(f"patience must not be negative, got {self.patience}")
+
+
+DEFAULTS = {"es": TrainSettings(), "ga": TrainSettings("ga", sigma=0.3)}  # certain of LJ13 within a minute

@@ -78,4 +78,4 @@ def _starts(task: Task, settings: TrainSettings, step: int) -> list[Structure]:
 
 def _search(settings: TrainSettings, theta: np.ndarray | None) -> Search:
     optimizer = None if theta is None else LearnedOptimizer(theta, settings.network, {})
-    return Search(optimizer, settings.trajectory, 1, settings.hop_steps, settings.hop_begin)
+    return Search(optimizer, settings.trajectory, hops=1, hop_steps=settings.hop_steps, hop_begin=settings.hop_begin)

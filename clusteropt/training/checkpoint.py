@@ -1,0 +1,133 @@
+"""Checkpoints of training runs: all that a run needs to go on as if it had never stopped.
+
+HDF5, behind a line of 512 bytes with the kind, the format and a checksum of all the rest: a damaged file is not even opened.
+Plain arrays; nothing in a file is ever executed. A file is written whole or not at all.
+"""
+
+import hashlib
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from clusteropt import runtime
+from clusteropt.chains import Chains
+from clusteropt.clusters import Clusters
+from clusteropt.errors import InputError, UsageError
+from clusteropt.files import write_atomically
+from clusteropt.training import loop
+from clusteropt.training.loop import Progress
+from clusteropt.training.settings import TrainSettings
+from clusteropt.training.strategy import State
+
+FORMAT = 1
+_KIND = "clusteropt training checkpoint"
+_HEAD = 512  # bytes, the least that HDF5 leaves to others at the beginning of a file
+_CURE = "begin anew with --force instead of --resume"
+
+
+class Checkpoint(NamedTuple):
+    """A run that can go on."""
+
+    progress: Progress
+    seconds: float  # that it has taken so far
+
+
+def save(path: Path, settings: TrainSettings, checkpoint: Checkpoint) -> None:
+    """Writes the checkpoint. Raises ClusterOptError where that fails."""
+    progress, buffer = checkpoint.progress, io.BytesIO()
+    with h5py.File(buffer, "w", userblock_size=_HEAD) as file:
+        file.attrs["settings"] = json.dumps(asdict(settings))
+        file.attrs["progress"] = json.dumps(
+            {
+                "step": progress.step,
+                "loss": progress.loss,
+                "task": progress.task,
+                "lowest": progress.lowest,
+                "lowered": progress.lowered,
+                "seconds": checkpoint.seconds,
+                "pools": list(progress.pools),
+            }
+        )
+        file["theta"] = progress.theta
+        for k, leaf in enumerate(jax.tree.leaves(progress.state.memory)):
+            file[f"memory/{k}"] = np.asarray(leaf)
+        for k, pool in enumerate(progress.pools.values()):
+            for name, array in (pool.clusters._asdict() | pool._asdict()).items():
+                if name != "clusters" and array is not None:
+                    file[f"pools/{k}/{name}"] = np.asarray(array)
+    content = buffer.getvalue()[_HEAD:]
+    head = {"kind": _KIND, "format": FORMAT, "sha256": hashlib.sha256(content).hexdigest()}
+    write_atomically(path, json.dumps(head).encode().ljust(_HEAD - 1) + b"\n" + content)
+
+
+def load(path: Path, settings: TrainSettings) -> Checkpoint:
+    """Reads a checkpoint of a run with these settings.
+
+    Raises UsageError where the settings are others, InputError for a file that is no use.
+    """
+    content = _checked(path)
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            there = json.loads(str(file.attrs["settings"]))
+            _same(path, there, json.loads(json.dumps(asdict(settings))))
+            values = json.loads(str(file.attrs["progress"]))
+            pools = {name: _pool(file[f"pools/{k}"]) for k, name in enumerate(values.pop("pools"))}
+            return Checkpoint(seconds=values.pop("seconds"), progress=_progress(file, settings, pools, values))
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as problem:
+        raise InputError(f"{path}: incomplete or of other versions ({problem}): {_CURE}") from None
+
+
+def _checked(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
+    try:
+        head = json.loads(content[:_HEAD])
+        kind, version, sha256 = head["kind"], head["format"], head["sha256"]
+    except (ValueError, KeyError, TypeError):
+        kind = version = sha256 = None
+    if kind != _KIND:
+        raise InputError(f"{path}: damaged, or no training checkpoint: {_CURE}")
+    if version != FORMAT:
+        raise InputError(f"{path}: format {version} is not known, only {FORMAT}: use the clusteropt that wrote it")
+    if sha256 != hashlib.sha256(content[_HEAD:]).hexdigest():
+        raise InputError(f"{path}: damaged, the checksum does not match: {_CURE}")
+    return content
+
+
+def _same(path: Path, there: dict[str, Any], here: dict[str, Any], table: str = "") -> None:
+    for name in sorted(there.keys() | here.keys()):
+        old, new = there.get(name), here.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            _same(path, old, new, f"{name}.")
+        elif old != new:
+            raise UsageError(
+                f"{path}: made with {table}{name} {old}, not {new}: resume with the same settings, or {_CURE}"
+            )
+
+
+def _progress(file: h5py.File, settings: TrainSettings, pools: dict[str, Chains], values: dict[str, Any]) -> Progress:
+    fresh = loop.begin(settings)
+    with runtime.double_precision():
+        old, structure = jax.tree.flatten(fresh.state.memory)
+        leaves = [jnp.asarray(np.array(file[f"memory/{k}"])) for k in range(len(old))]
+    theta = np.array(file["theta"])
+    for was, now in zip([fresh.theta, *old], [theta, *leaves], strict=True):
+        if (was.shape, was.dtype) != (now.shape, now.dtype):
+            raise ValueError(f"an array of {now.shape} {now.dtype}, not {was.shape} {was.dtype}")
+    state = State(theta, jax.tree.unflatten(structure, leaves))
+    return Progress(state=state, pools=pools, **values)
+
+
+def _pool(group: Any) -> Chains:
+    arrays = {name: np.array(group[name]) for name in group}
+    clusters: dict[str, Any] = {name: arrays.pop(name) for name in Clusters._fields if name in arrays}
+    return Chains(clusters=Clusters(**clusters), **arrays)

@@ -1,0 +1,87 @@
+"""The log of a training run: a JSON record a line, and a picture of it."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from clusteropt.errors import ClusterOptError
+from clusteropt.files import write_atomically
+
+Record = dict[str, Any]  # step, and task, loss, seconds or hits, trajectories
+
+
+class Log:
+    """Records in memory, and in a file where a path is given. What is in the file stays, whatever becomes of the process."""
+
+    def __init__(self, path: Path | None, last_step: int = 0) -> None:
+        """Goes on behind the records to `last_step` that the file has; what else is in it is dropped."""
+        self.records = [] if path is None else [r for r in _read(path) if r["step"] <= last_step]
+        self._path = path
+        if path is not None:
+            write_atomically(path, "".join(map(_line, self.records)))
+
+    def append(self, **record: Any) -> None:
+        """Raises ClusterOptError where the file cannot be written."""
+        self.records.append(record)
+        if self._path is not None:
+            try:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(_line(record))
+            except OSError as problem:
+                raise ClusterOptError(
+                    f"{self._path}: cannot be written: {problem.strerror}: make room, then --resume"
+                ) from None
+
+    @property
+    def hits(self) -> dict[str, float]:
+        """The last that were measured."""
+        return next((record["hits"] for record in reversed(self.records) if "hits" in record), {})
+
+
+def _line(record: Record) -> str:
+    return json.dumps(record) + "\n"
+
+
+def _read(path: Path) -> list[Record]:
+    """The records of a file, without lines that are torn or none of ours."""
+    records = []
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as problem:
+        raise ClusterOptError(f"{path}: cannot be read: {problem.strerror}") from None
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("step"), int):
+            records.append(record)
+    return records
+
+
+def picture(records: list[Record], path: Path) -> None:
+    """The losses of every task over the steps, and the hit rates below, as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    losses, hits = figure.subplots(2, sharex=True)
+    losses.set_ylabel("loss (energy scales)")
+    hits.set_ylabel("hits (%)")
+    hits.set_xlabel("outer step")
+    for task in dict.fromkeys(record["task"] for record in records if "task" in record):
+        own = [r for r in records if r.get("task") == task and r["loss"] is not None]
+        losses.plot([r["step"] for r in own], [r["loss"] for r in own], ".-", label=task, linewidth=1, markersize=3)
+    measured = [record for record in records if "hits" in record]
+    for name in dict.fromkeys(name for record in measured for name in record["hits"]):
+        hits.plot([r["step"] for r in measured], [100 * r["hits"][name] for r in measured], "o-", label=name)
+    for axes in (losses, hits):
+        if axes.lines:
+            axes.legend()
+    hits.set_ylim(-2, 102)
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    write_atomically(path, buffer.getvalue())
