@@ -15,14 +15,11 @@ from clusteropt.clusters import Clusters, Structure, at, pack, padded_size, take
 from clusteropt.optimizers.table import Rule, learned_rule
 from clusteropt.potentials.base import CORE, Potential
 from clusteropt.relax import Criterion
+from clusteropt.surface import N_DRAWS, moved_over_surface
 from clusteropt.weights import LearnedOptimizer
 
 _QUENCH = 0.3  # longest force at the end of a quench, in energy over length: about 0.01 energy scales above the minimum
 _LOWER = 0.02  # energy scales by which a minimum has to lie lower to be another
-_CHOICE = 2.0  # energy scales of chance in the choice of the least bound atoms
-_MOST_MOVED = 3  # atoms, over the surface
-_PLACES = 16  # looked at on the surface
-_TOUCHING = 1.25  # lengths within which atoms are neighbours
 _MOST_STEPS = 2000  # of a quench
 _REACH = 3.0  # atoms further apart than this many lengths do not hang together, where no cutoff says so before
 _NEVER = Criterion("fmax", -1.0)  # a trajectory ends with its steps
@@ -50,7 +47,7 @@ def search_for(
     hop_steps: int | None = None,
 ) -> Search:
     """What has proved good for clusters of that size, but for what is given."""
-    usual = Search(optimizer, min(1000, 8 * n_atoms), hops=100, patience=10, hop_steps=80)
+    usual = Search(optimizer, min(1000, 8 * n_atoms), hops=200, patience=20, hop_steps=80, surface=0.7, temperature=0.6)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
     return usual._replace(**{name: value for name, value in changes.items() if value is not None})
 
@@ -98,19 +95,16 @@ def ended(chains: Chains, search: Search) -> np.ndarray:
 
 def hop(chains: Chains, potential: Potential, search: Search) -> Chains:
     """The chains after one hop more."""
-    draws = uniforms(chains.keys, 2 * chains.n_hops.astype(np.uint64) + np.uint64(1), 2)
-    over_surface = draws[1] < search.surface
-    used = np.zeros(len(over_surface), np.int64)
-    shaken = proposed(chains, potential, search)
-    if search.optimizer is not None and search.hop_steps and not over_surface.all():
-        columns = np.flatnonzero(~over_surface)
-        part, used[columns] = _learned(
-            take(shaken, columns), potential, search.optimizer, search.hop_steps, search.hop_begin
-        )
-        positions = np.array(shaken.positions)
-        positions[..., columns] = part.positions
-        shaken = at(shaken, positions)
-    moved, energy, energies, n_quench = _quenched(shaken, potential)
+    counters = 2 * chains.n_hops.astype(np.uint64) + np.uint64(1)
+    draws = uniforms(chains.keys, counters, 2 + N_DRAWS)
+    over_surface = (draws[1] < search.surface) & np.asarray(chains.clusters.free).any(0)
+    shaken, used = np.array(chains.clusters.positions), np.zeros(len(over_surface), np.int64)
+    for columns, move in ((np.flatnonzero(over_surface), _over_surface), (np.flatnonzero(~over_surface), _shaken)):
+        if columns.size:
+            shaken[..., columns], used[columns] = move(
+                columns_of(chains, columns), potential, search, draws[2:, columns]
+            )
+    moved, energy, energies, n_quench = _quenched(at(chains.clusters, shaken), potential)
     with np.errstate(invalid="ignore", over="ignore"):  # infinite energies
         uphill = np.maximum(energy - chains.energy, 0) / (search.temperature * potential.energy)
         taken = np.isfinite(energy) & ~(draws[0] >= np.exp(-uphill))
@@ -129,56 +123,31 @@ def hop(chains: Chains, potential: Potential, search: Search) -> Chains:
     )
 
 
-def proposed(chains: Chains, potential: Potential, search: Search) -> Clusters:
-    """The last minima with their free atoms displaced, or some moved over the surface, as the next hop begins."""
-    clusters, counters = chains.clusters, 2 * chains.n_hops.astype(np.uint64)
-    size = clusters.mask.shape[0]
-    draws = uniforms(chains.keys, counters, 3 * size).reshape(3, size, -1)
+def displaced(chains: Chains, potential: Potential, search: Search) -> Clusters:
+    """The last minima with all free atoms displaced, as a hop begins."""
+    clusters, size = chains.clusters, chains.clusters.mask.shape[0]
+    draws = uniforms(chains.keys, 2 * chains.n_hops.astype(np.uint64), 3 * size).reshape(3, size, -1)
     shift = (2 * draws - 1) * (search.displacement * potential.length)
-    positions = np.where(clusters.free, clusters.positions + shift, clusters.positions)
-    if not search.surface:
-        return at(clusters, positions)
-    over_surface = uniforms(chains.keys, counters + np.uint64(1), 2)[1] < search.surface
-    columns = np.flatnonzero(over_surface & clusters.free.any(0))
-    if columns.size:
-        positions[..., columns] = _over_surface(columns_of(chains, columns), potential, draws[..., columns])
-    return at(clusters, positions)
+    return at(clusters, np.where(clusters.free, clusters.positions + shift, clusters.positions))
 
 
-def _over_surface(chains: Chains, potential: Potential, draws: np.ndarray) -> np.ndarray:
-    """Positions with one to three of the least bound free atoms at other places on the surface, where neighbours are many."""
-    positions, mask = np.array(chains.clusters.positions), np.asarray(chains.clusters.mask)
-    size, n_chains = mask.shape
-    looseness = chains.energies / potential.energy + _CHOICE * draws[0]
-    order = np.argsort(np.where(chains.clusters.free, looseness, -np.inf), axis=0)
-    n_moved = np.minimum(1 + (_MOST_MOVED * draws[1, 0]).astype(int), np.asarray(chains.clusters.free).sum(0))
-    every = np.arange(n_chains)
-    for j in range(_MOST_MOVED):
-        atom = order[max(size - 1 - j, 0)]
-        others = mask.copy()
-        others[atom, every] = False
-        angles = uniforms(chains.keys ^ np.uint64(j + 1), 2 * chains.n_hops.astype(np.uint64), 3 * _PLACES)
-        place = _place_on_surface(positions, others, angles.reshape(3, _PLACES, n_chains), potential.length)
-        moves = (j < n_moved) & np.asarray(chains.clusters.free)[atom, every] & others.any(0)
-        positions[:, atom, every] = np.where(moves, place, positions[:, atom, every])
-    return positions
+def _shaken(
+    chains: Chains, potential: Potential, search: Search, draws: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | int]:
+    """Positions where a hop with all atoms leads before the quench, and the evaluations it took."""
+    shaken = displaced(chains, potential, search)
+    if search.optimizer is None or not search.hop_steps:
+        return np.asarray(shaken.positions), 0
+    shaken, used = _learned(shaken, potential, search.optimizer, search.hop_steps, search.hop_begin)
+    return np.asarray(shaken.positions), used
 
 
-def _place_on_surface(positions: np.ndarray, others: np.ndarray, draws: np.ndarray, length: float) -> np.ndarray:
-    """(3, n_chains): of some places where an atom from outside touches the others, the one with the most neighbours."""
-    centre = np.where(others, positions, 0).sum(1) / np.maximum(others.sum(0), 1)
-    seen = np.where(others, positions - centre[:, None], 1e6)  # (3, n_atoms, n_chains)
-    height, angle = 2 * draws[0] - 1, 2 * np.pi * draws[1]
-    flat = np.sqrt(1 - height**2)
-    ways = np.stack([flat * np.cos(angle), flat * np.sin(angle), height])  # (3, n_places, n_chains)
-    along = np.einsum("xpc,xac->pac", ways, seen)
-    aside2 = (seen**2).sum(0) - along**2
-    touch = np.where((aside2 < length**2) & others, along + np.sqrt(np.maximum(length**2 - aside2, 0)), 0).max(1)
-    distance2 = touch[:, None] ** 2 - 2 * touch[:, None] * along + (seen**2).sum(0)
-    neighbours = (distance2 < (_TOUCHING * length) ** 2).sum(1) + draws[2]
-    best = neighbours.argmax(0)
-    every = np.arange(len(best))
-    return centre + touch[best, every] * ways[:, best, every]
+def _over_surface(
+    chains: Chains, potential: Potential, search: Search, draws: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a hop with a few atoms over the surface."""
+    looseness = uniforms(chains.keys, 2 * chains.n_hops.astype(np.uint64), chains.clusters.mask.shape[0])
+    return moved_over_surface(chains.clusters, chains.energies, draws, looseness, potential)
 
 
 def at_columns(whole: Chains, columns: np.ndarray, part: Chains) -> Chains:

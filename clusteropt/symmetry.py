@@ -59,7 +59,7 @@ def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _far(places: np.ndarray, others: np.ndarray, nearest2: float) -> np.ndarray:
-    return np.asarray(_squared(places[:, None], others[None]) >= nearest2).all(1)
+    return (_squared(places[:, None], others[None]) >= nearest2).all(axis=1)  # type: ignore[no-any-return]
 
 
 def _distinct(images: np.ndarray, length: float) -> np.ndarray:

@@ -17,7 +17,7 @@ LEVELS = (
     ("clusters", "programs", "best_known"),
     ("potentials", "symmetry"),
     ("optimizers",),
-    ("relax", "starts", "weights"),
+    ("relax", "starts", "weights", "surface"),
     ("queues",),
     ("lanes",),
     ("minima", "chains"),

@@ -55,7 +55,7 @@ def pool(task: Task, settings: TrainSettings, step: int, theta: np.ndarray, old:
 
 def hops(task: Task, settings: TrainSettings, pool: Chains) -> Batch:
     """The pool, displaced."""
-    moved = chains.proposed(pool, task.potential, _search(settings, None))
+    moved = chains.displaced(pool, task.potential, _search(settings, None))
     moved = moved._replace(positions=np.asarray(moved.positions, np.float32))  # type: ignore[arg-type]
     before = np.where(np.isfinite(pool.energy), pool.energy, 0) / task.potential.energy
     return Batch(moved, *_numbers(before, settings.hop_steps, settings.hop_begin))
