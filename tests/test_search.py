@@ -1,0 +1,254 @@
+"""Chains of minima, moves over the surface, their evaluation, and what cards say."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from cli import run, save
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import clusteropt
+from clusteropt import cards, chains, evaluation, runtime, weights
+from clusteropt.chains import Search
+from clusteropt.clusters import Structure
+from clusteropt.errors import UsageError
+from clusteropt.evaluation import EvaluationSettings, Score
+from clusteropt.optimizers.learned import network
+from clusteropt.optimizers.learned.rule import sizes
+from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.potentials import sets
+from clusteropt.potentials.base import Potential
+from clusteropt.starts import random_starts, start_positions
+from clusteropt.surface import N_DRAWS, moved_over_surface
+
+LJ: Potential = sets.default(("X",)).potential(("X",))
+MADE = LearnedSettings(widths=(8,), styles=1)
+FRESH = weights.LearnedOptimizer(network.first_theta(MADE, *sizes(MADE), 0), MADE, {"tasks": ["X7", "X9", "Ag13"]})
+SEARCH = Search(FRESH, steps=10, hops=4, hop_steps=10, surface=0.5)
+N = 7
+
+
+def starts(count: int, first: int = 0) -> tuple[list[Structure], np.ndarray]:
+    made = []
+    for k in range(first, first + count):
+        positions = start_positions(np.random.default_rng(k), N, LJ.length, symmetric=k % 2 == 1)
+        made.append(Structure(positions, np.zeros(N, np.int32), np.ones(N, bool)))
+    return made, np.arange(first, first + count, dtype=np.uint64)
+
+
+def walked(count: int, first: int = 0, hops: int = 4, search: Search = SEARCH) -> chains.Chains:
+    with runtime.double_precision():
+        alive = chains.begin(*starts(count, first), LJ, search)
+        for _ in range(hops):
+            alive = chains.hop(alive, LJ, search)
+    return alive
+
+
+def test_a_chain_does_not_depend_on_its_neighbours():
+    together, alone = walked(9), walked(1, first=4)
+    for whole, own in zip(
+        (together.clusters.positions, *together[1:]), (alone.clusters.positions, *alone[1:]), strict=True
+    ):
+        np.testing.assert_array_equal(np.asarray(whole)[..., 4], np.asarray(own)[..., 0])
+
+
+def test_the_lowest_minimum_is_kept_and_never_rises():
+    lowest = [walked(16, hops=n).lowest_energy for n in range(4)]
+    assert (np.diff(lowest, axis=0) <= 0).all()
+    end = walked(16)
+    assert (end.lowest_energy <= end.energy).all()
+    found = clusteropt.evaluate([clusteropt_atoms(end.lowest[:, :N, k].T) for k in range(16)])
+    np.testing.assert_allclose([r.energy for r in found], end.lowest_energy, atol=1e-9)
+
+
+def clusteropt_atoms(positions: np.ndarray):
+    atoms = random_starts(f"X{len(positions)}", 1, 0, 0.7)[0]
+    atoms.set_positions(positions)
+    return atoms
+
+
+def test_evaluations_are_counted_in_full():
+    before, after = walked(4, hops=0), walked(4, hops=1, search=SEARCH._replace(surface=0.0))
+    assert (before.n_evaluations > SEARCH.steps).all()
+    assert (after.n_evaluations - before.n_evaluations > SEARCH.hop_steps).all()
+
+
+def test_at_zero_temperature_only_descents_are_taken():
+    cold = SEARCH._replace(temperature=1e-9)
+    energies = [walked(16, hops=n, search=cold).energy for n in range(5)]
+    assert (np.diff(energies, axis=0) <= 0).all()
+    hot = [walked(16, hops=n, search=SEARCH._replace(temperature=1e9)).energy for n in range(5)]
+    assert (np.diff(hot, axis=0) > 0).any()
+
+
+def test_chains_end_after_their_hops_or_without_progress():
+    alive = walked(3)
+    patient = alive._replace(n_hops=np.array([4, 3, 3]), n_idle=np.array([0, 2, 1]))
+    ended = chains.ended(patient, SEARCH._replace(patience=2))
+    np.testing.assert_array_equal(ended, [True, True, False])
+
+
+@given(seed=st.integers(0, 2**63), n=st.integers(1, 50))
+def test_uniform_numbers_are_uniform_and_their_own(seed, n):
+    keys = np.array([seed, seed + 1, seed], np.uint64)
+    numbers = chains.uniforms(keys, np.array([0, 0, 1], np.uint64), n)
+    assert numbers.shape == (n, 3)
+    assert ((numbers >= 0) & (numbers < 1)).all()
+    np.testing.assert_array_equal(numbers[:, :1], chains.uniforms(keys[:1], np.zeros(1, np.uint64), n))
+    assert len(np.unique(numbers)) == 3 * n
+    many = chains.uniforms(keys, np.zeros(3, np.uint64), 4000)
+    np.testing.assert_allclose(many.mean(1 - 1), 0.5, atol=0.03)
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=20)
+def test_moves_over_the_surface_move_few_atoms_to_where_they_touch(seed):
+    rng = np.random.default_rng(seed)
+    alive = walked(5)
+    free = np.array(alive.clusters.free)
+    free[0] = False
+    clusters = alive.clusters._replace(free=free)
+    draws, loose = rng.uniform(size=(N_DRAWS, 5)), rng.uniform(size=free.shape)
+    with runtime.double_precision():
+        moved, work = moved_over_surface(clusters, alive.energies, draws, loose, LJ)
+    same = np.isclose(moved, alive.clusters.positions).all(0)
+    n_moved = (~same[:N]).sum(0)
+    np.testing.assert_array_equal(n_moved, 1 + (3 * draws[0]).astype(int))
+    assert same[0].all(), "a fixed atom"
+    assert (work >= 128 * n_moved / N).all()
+    for k in range(5):
+        inside = moved[:, :N, k].T
+        distances = np.linalg.norm(inside[:, None] - inside[None], axis=-1) + 9 * np.eye(N)
+        newest = ~same[:N, k]
+        assert distances[newest].min() < 1.01 * LJ.length
+        assert distances[newest].min() > 0.5 * LJ.length
+
+
+def test_basin_hopping_and_multistart_find_the_minimum_of_seven_atoms():
+    for method, search in evaluation.methods(None, N).items():
+        score = evaluation.measure(evaluation.problem("X7"), method, search, EvaluationSettings(hits=8, chains=16))
+        assert score.n_hits >= 8
+        assert score.evaluations_per_hit == score.n_evaluations / score.n_hits
+        assert score.hit_rate <= 1
+        assert score.n_evaluations > 16 * 5
+
+
+def test_what_cannot_be_hit_costs_the_budget_and_no_more():
+    given_ = evaluation.problem("X7")._replace(best_known=-100.0)
+    score = evaluation.measure(given_, "multistart", Search(), EvaluationSettings(evaluations=2000, chains=16))
+    assert (score.n_hits, score.evaluations_per_hit) == (0, float("inf"))
+    assert 2000 <= score.n_evaluations < 2000 + 16 * 200
+    assert score.median_gap == pytest.approx(100 - 16.505384, abs=1.0)
+
+
+def test_the_interval_of_a_hit_rate_is_wilsons():
+    score = Score("X7", "m", "", 10, 3, 100, 1.0, 0.0)
+    np.testing.assert_allclose(score.interval, (0.1078, 0.6032), atol=1e-4)  # published tables: 0.108 to 0.603
+    assert Score("X7", "m", "", 0, 0, 100, 1.0, 0.0).interval == (0.0, 1.0)
+    low, high = Score("X7", "m", "", 20, 20, 100, 1.0, 0.0).interval
+    assert low > 0.8
+    assert high == pytest.approx(1)
+
+
+def test_impossible_evaluations_are_refused():
+    for wrong in ({"hits": 0}, {"chains": 0}, {"evaluations": 0.0}, {"seconds": float("nan")}, {"seed": -1}):
+        with pytest.raises(UsageError, match=next(iter(wrong))):
+            EvaluationSettings(**wrong)
+    for formula, word in (
+        ("Xx1", "not a chemical formula"),
+        ("Fe13", "no default potential"),
+        ("X4001", "no best-known"),
+    ):
+        with pytest.raises(UsageError, match=word):
+            evaluation.problem(formula)
+
+
+def test_cards_tell_what_was_in_training():
+    assert cards.seen(FRESH, ["X"] * 7) == "trained"
+    assert cards.seen(FRESH, ["X"] * 8) == "size unseen"
+    assert cards.seen(FRESH, ["Cu"] * 7) == "element unseen"
+    assert not cards.doubt(FRESH, ["X"] * 8)
+    assert "7 to 9 atoms of X, not 30" in cards.doubt(FRESH, ["X"] * 30)
+    assert "not been trained on Ag-Cu" in cards.doubt(FRESH, ["Cu", "Ag"])
+    assert cards.trained_on(FRESH) == "X 7, 9; Ag 13"
+    assert cards.trained_on(FRESH._replace(card={})) == "unknown"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    weights.save(tmp_path / "mine.h5", FRESH)
+    return tmp_path
+
+
+def test_evaluate_at_the_shell(folder):
+    options = ["--hits", "3", "--chains", "8", "--hops", "2", "--steps", "10", "--evaluations", "3e4"]
+    done = run(folder, "evaluate", "mine.h5", "--tasks", "X7,X8", *options, "--json", "--plot", "p.png")
+    assert done.code == 0
+    rows = done.records
+    assert [r["method"] for r in rows] == ["learned", "multistart", "basin hopping"] * 2
+    assert [r["seen"] for r in rows if r["method"] == "learned"] == ["trained", "size unseen"]
+    assert (folder / "p.png").read_bytes().startswith(b"\x89PNG")
+    table = run(folder, "evaluate", "mine.h5", "--tasks", "X8", *options, "--alone", "--quiet")
+    assert (table.code, table.err) == (0, "")
+    assert "size unseen" in table.out
+    assert "basin hopping" not in table.out
+    for arguments, word in (
+        (["--tasks", "X7", "--test"], "X7: in the training of mine.h5, so no test"),
+        (["--tasks", "Q7"], "not a chemical formula"),
+        (["--tasks", ","], "at least one formula"),
+        (["--plot", "p.jpg"], "PNG"),
+        (["--plot", "p.png"], "exists already"),
+        (["--hits", "0"], "hits"),
+    ):
+        refused = run(folder, "evaluate", "mine.h5", *arguments)
+        assert (refused.code, word in refused.err) == (2, True)
+
+
+def test_optimizers_are_listed_and_shown(folder):
+    (folder / "bad.h5").write_bytes(b"nothing")
+    listed = run(folder, "optimizers", "list")
+    assert listed.code == 0
+    assert "bad.h5: not a readable HDF5 file" in listed.err
+    assert any(line.startswith("mine.h5") and "X 7, 9; Ag 13" in line for line in listed.out.splitlines())
+    assert any(line.startswith("learned") for line in listed.out.splitlines())
+    shown = run(folder, "optimizers", "show", "learned")
+    assert "trained on: X 13, 19" in shown.out
+    record = json.loads(run(folder, "optimizers", "show", "mine.h5", "--json").out)
+    assert record["network"]["widths"] == [8]
+    assert run(folder, "optimizers", "show", "none.h5").code == 2
+
+
+def test_minimize_warns_outside_the_training_and_writes_all_minima(folder):
+    save(folder / "a.xyz", random_starts("X12", 1, 0, 0.7))
+    options = ["--optimizer", "mine.h5", "--trajectories", "8", "--steps", "10", "--hops", "2", "--all-minima"]
+    done = run(folder, "minimize", "a.xyz", *options, "--json")
+    assert done.code == 0
+    assert "7 to 9 atoms of X, not 12" in done.err
+    from ase.io import read
+
+    minima = read(folder / "a.minima.xyz", index=":")
+    energies = [atoms.get_potential_energy() for atoms in minima]
+    assert energies == sorted(energies)
+    assert len(minima) > 1
+    assert (np.diff(energies) > 1e-6).all()
+    assert energies[0] == pytest.approx(done.records[0]["energy"], abs=1e-6)
+
+
+def test_given_starts_are_the_structure_others_near_it_and_others_anywhere():
+    from clusteropt.config import MinimizeSettings
+    from clusteropt.trajectories import _start
+
+    structure, chosen = starts(1)[0][0], MinimizeSettings()
+    made = [_start(structure, k, LJ, chosen).positions for k in range(6)]
+    np.testing.assert_array_equal(made[0], structure.positions)
+    far = [np.linalg.norm(x - structure.positions, axis=1).max() / LJ.length for x in made]
+    assert all(0 < far[k] <= 0.4 for k in (1, 3, 5))
+    assert all(far[k] > 0.4 for k in (2, 4))
+    fixed = structure._replace(free=np.arange(N) > 0)
+    assert all(
+        (_start(fixed, k, LJ, dataclasses.replace(chosen, start=s)).positions[0] == fixed.positions[0]).all()
+        for k in range(4)
+        for s in ("given", "perturbed", "random")
+    )
