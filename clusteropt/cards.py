@@ -43,11 +43,22 @@ def sections(optimizer: LearnedOptimizer) -> list[tuple[str, dict]]:
         training["seconds"] = optimizer.card["seconds"]
     hits = {task: f"{share:.0%} of trajectories" for task, share in optimizer.card.get("hits", {}).items()}
     scores = {
-        f"{score['formula']} ({score['seen']})": f"{score['evaluations_per_hit']} evaluations per hit"
+        f"{score['formula']} ({score['seen']})": _cost(score["evaluations_per_hit"])
         for score in optimizer.card.get("scores", ())
     }
     found = {"training": training, "hits at the end of training": hits, "scores": scores}
     return [(title, values) for title, values in found.items() if values]
+
+
+def _cost(evaluations_per_hit: float | None) -> str:
+    return "no hit" if evaluations_per_hit is None else f"{evaluations_per_hit:,.0f} evaluations per hit"
+
+
+def with_scores(optimizer: LearnedOptimizer, scores: Sequence[dict]) -> LearnedOptimizer:
+    """The optimizer with those scores, records of `report.score_record`, in its card, in place of older ones of a task."""
+    new = {score["formula"]: score for score in scores}
+    kept = [score for score in optimizer.card.get("scores", []) if score["formula"] not in new]
+    return optimizer._replace(card=optimizer.card | {"scores": [*kept, *new.values()]})
 
 
 def _tasks(optimizer: LearnedOptimizer) -> list[list[str]]:

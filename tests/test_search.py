@@ -206,6 +206,16 @@ def test_evaluate_at_the_shell(folder):
         assert (refused.code, word in refused.err) == (2, True)
 
 
+def test_scores_are_kept_in_the_file(folder):
+    options = ["--hits", "3", "--chains", "8", "--hops", "2", "--steps", "10", "--evaluations", "3e4", "--alone"]
+    for task in ("X7", "X8", "X7"):
+        assert run(folder, "evaluate", "mine.h5", "--tasks", task, *options, "--save-scores").code == 0
+    scores = weights.load(folder / "mine.h5").card["scores"]
+    assert [score["formula"] for score in scores] == ["X8", "X7"]
+    assert "X8 (size unseen): " in run(folder, "optimizers", "show", "mine.h5").out
+    assert run(folder, "evaluate", "learned", "--tasks", "X7", "--save-scores").code == 2
+
+
 def test_optimizers_are_listed_and_shown(folder):
     (folder / "bad.h5").write_bytes(b"nothing")
     listed = run(folder, "optimizers", "list")

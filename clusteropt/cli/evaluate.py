@@ -36,6 +36,9 @@ def evaluate(
     plot: Annotated[
         Path | None, typer.Option(help="PNG file for a picture of evaluations per hit.", show_default=False)
     ] = None,
+    save_scores: Annotated[
+        bool, typer.Option("--save-scores", help="Keep the optimizer's scores in its .h5 file, for `optimizers show`.")
+    ] = False,
     threads: Threads = None,
     force: Force = False,
     json: Json = False,
@@ -54,10 +57,12 @@ def evaluate(
         if plot.suffix != ".png":
             raise UsageError(f"{plot}: pictures are PNG files: end the name in .png")
         check_writable(plot, force)
+    if save_scores and not optimizer.endswith(".h5"):
+        raise UsageError("--save-scores writes into a .h5 file of your own: name one as OPTIMIZER")
     runtime.prepare(threads or runtime.n_cores())
     from clusteropt import cards, evaluation, weights
     from clusteropt.console import emit, say
-    from clusteropt.report import scores_json, scores_picture, scores_table, show
+    from clusteropt.report import score_record, scores_json, scores_picture, scores_table, show
 
     settings = evaluation.EvaluationSettings(hits, evaluations, seconds, chains, seed)
     chosen = weights.named(optimizer)
@@ -81,6 +86,9 @@ def evaluate(
                     )
     if plot is not None:
         scores_picture(scores, plot)
+    if save_scores:
+        own = [score_record(score) for score in scores if score.method == evaluation.LEARNED]
+        weights.save(Path(optimizer), cards.with_scores(chosen, own))
     if json:
         emit(scores_json(scores))
     else:
