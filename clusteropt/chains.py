@@ -48,7 +48,7 @@ def search_for(
 ) -> Search:
     """What has proved good for clusters of that size, but for what is given."""
     usual = Search(optimizer, min(1000, 8 * n_atoms), hops=200, hop_steps=80, surface=0.7, temperature=0.6)
-    usual = usual._replace(patience=max(8, n_atoms // 6))
+    usual = usual._replace(patience=max(5, n_atoms // 6))
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
     return usual._replace(**{name: value for name, value in changes.items() if value is not None})
 
