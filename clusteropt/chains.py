@@ -63,7 +63,7 @@ class Chains(NamedTuple):
     lowest_energy: np.ndarray  # (n_chains,)
     keys: np.ndarray  # (n_chains,) uint64, of the random numbers
     n_hops: np.ndarray  # (n_chains,) int64
-    n_idle: np.ndarray  # (n_chains,) int64, hops since the lowest minimum was found
+    n_idle: np.ndarray  # (n_chains,) int64, hops since one led distinctly below all minima before
     n_evaluations: np.ndarray  # (n_chains,) int64, of the gradient
 
 

@@ -31,13 +31,19 @@ class MinimizeSettings:
     seed: int = 0  # of the random displacements and starts
     trajectories: int = 16  # of a learned optimizer, for each structure
     steps: int | None = None  # of each of them; None: by the number of atoms
-    hops: int | None = None  # after each of them; None: by the number of atoms
-    start: str = "given"  # of the trajectories: one from the given positions and others near them, or all of a kind
+    hops: int | None = None  # after each of them, at most; None: 200
+    start: str = (
+        "given"  # of the trajectories: the given positions, then near them and random in turn; or all of a kind
+    )
 
     def __post_init__(self) -> None:
         if not self.optimizer.endswith(".h5"):
             _allowed("optimizer", self.optimizer, (*OPTIMIZERS, "learned", "or the path of a .h5 file"))
         _allowed("start", self.start, STARTS)
+        for name in ("max_steps", "seed", "trajectories", "steps", "hops"):
+            value = getattr(self, name)
+            if not (isinstance(value, int) or (value is None and name in ("steps", "hops"))):
+                raise UsageError(f"{name} must be a whole number, got {value!r}")
         for name, least in (("trajectories", 1), ("steps", 0), ("hops", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -50,9 +56,6 @@ class MinimizeSettings:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"{name} must be a positive number, got {value}")
-        for name in ("max_steps", "seed", "trajectories", "steps", "hops"):
-            if not isinstance(getattr(self, name), int | None):
-                raise UsageError(f"{name} must be a whole number, got {getattr(self, name)!r}")
         if self.max_steps < 1:
             raise UsageError(f"max_steps must be at least 1, got {self.max_steps}")
         if not 0 <= self.perturb < float("inf"):

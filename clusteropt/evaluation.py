@@ -36,7 +36,7 @@ class EvaluationSettings:
     hits: int = 20  # enough
     evaluations: float = 3e6  # at most, for each task and method
     seconds: float = 300.0  # at most, likewise
-    chains: int = 128  # at a time
+    chains: int = 256  # at a time
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -66,6 +66,7 @@ class Score(NamedTuple):
     method: str
     seen: str  # what of the problem was in training: 'trained', 'size unseen', 'element unseen'; '' for other methods
     n_chains: int  # that have ended, by a hit or without
+    n_cut: int  # that were still on their way when there were hits enough
     n_hits: int
     n_evaluations: int
     seconds: float
@@ -153,7 +154,7 @@ def _measured(given: Problem, method: str, search: Search, settings: EvaluationS
         alive = chains.at_columns(alive, busy, chains.hop(chains.columns_of(alive, busy), given.potential, search))
     seconds = time.perf_counter() - begin
     gap = float(np.median(gaps)) if gaps else math.nan
-    return Score(given.formula, method, seen, len(gaps), n_hits, total, seconds, gap)
+    return Score(given.formula, method, seen, len(gaps), int((~idle).sum()), n_hits, total, seconds, gap)
 
 
 def _fresh(given: Problem, search: Search, settings: EvaluationSettings, first: int, count: int) -> Chains:

@@ -111,16 +111,23 @@ def scores_table(scores: Sequence[Score]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("task", "in training", "method"):
         table.add_column(name)
-    for name in ("hits", "chains", "hit rate", "95 % interval", "evaluations/hit", "seconds/hit", "median gap"):
+    for name in (
+        "hits",
+        "chains",
+        "cut off",
+        "hit rate",
+        "95 % interval",
+        "evaluations/hit",
+        "seconds/hit",
+        "median gap",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for s in scores:
         low, high = s.interval
-        cells = [s.formula, s.seen, s.method, str(s.n_hits), str(s.n_chains), f"{s.hit_rate:.1%}"]
-        cells += [
-            f"{low:.1%} - {high:.1%}",
-            _per_hit(s.evaluations_per_hit, ",.0f"),
-            _per_hit(s.seconds_per_hit, ".2g"),
-        ]
+        cells = [s.formula, s.seen, s.method, str(s.n_hits), str(s.n_chains), str(s.n_cut)]
+        # chains that end early are hits more often: where many were cut off, nothing can be said of the rate
+        cells += [f"{s.hit_rate:.1%}", f"{low:.1%} - {high:.1%}"] if s.n_cut <= s.n_chains else ["-", "-"]
+        cells += [_per_hit(s.evaluations_per_hit, ",.0f"), _per_hit(s.seconds_per_hit, ".2g")]
         table.add_row(*cells, _energy(s.median_gap))
     return table
 
@@ -141,6 +148,7 @@ def score_record(s: Score) -> dict[str, object]:
         "method": s.method,
         "seen": s.seen or None,
         "chains": s.n_chains,
+        "chains_cut_off": s.n_cut,
         "hits": s.n_hits,
         "hit_rate": s.hit_rate,
         "hit_rate_interval": [low, high],

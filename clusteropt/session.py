@@ -216,7 +216,8 @@ def _announce(
             say(
                 f"converged at {criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}, by {settings.optimizer}"
             )
-            _doubt(frame, settings)
+    if move and not result.problem:
+        _doubt(frame, settings, announced)
     if frame.source not in announced and not result.problem:
         announced.add(frame.source)
         from clusteropt.structures import typical_distance
@@ -229,13 +230,18 @@ def _announce(
             )
 
 
-def _doubt(frame: "Frame", settings: MinimizeSettings) -> None:
-    """A word where a learned optimizer is asked for what it was not trained on."""
+def _doubt(frame: "Frame", settings: MinimizeSettings, announced: set[object]) -> None:
+    """A word where a learned optimizer is asked for what it was not trained on; once for every kind of cluster."""
     if settings.optimizer in OPTIMIZERS:
         return
     from clusteropt import cards, weights
 
-    doubt = cards.doubt(weights.named(settings.optimizer), frame.atoms.get_chemical_symbols())
+    symbols = frame.atoms.get_chemical_symbols()
+    kind = ("doubt", "".join(sorted(symbols)))
+    if kind in announced:
+        return
+    announced.add(kind)
+    doubt = cards.doubt(weights.named(settings.optimizer), symbols)
     if doubt:
         say(
             f"warning: {frame.label}: {doubt}: look at the gain, or see `clusteropt optimizers show {settings.optimizer}`"

@@ -1,7 +1,7 @@
 """Global search with a learned optimizer: from every structure some chains of minima, and the lowest minimum wins.
 
 Plain local minimization of the input takes part as well. Where it ends lowest, or no chain ends in a minimum, its result
-is the answer (the fallback), so that the answer is never above it.
+is the answer (the fallback), so that the answer is never above it, unless it is in pieces or nowhere.
 """
 
 from collections.abc import Iterator
@@ -22,28 +22,27 @@ from clusteropt.weights import LearnedOptimizer
 
 _PERTURBATION = 0.4  # largest displacement of an atom, in lengths
 _SAME = 1e-6  # energies closer than this, in energy scales, are those of one minimum
-_AT_A_TIME = 2048  # chains, which bounds the memory
+_AT_A_TIME = 512  # chains, which bounds the memory and what an interruption costs
 
 
 def explored(
     structures: list[Structure], potential: Potential, settings: MinimizeSettings, optimizer: LearnedOptimizer
 ) -> Iterator[dict[int, Minimum]]:
     """The lowest minima found for the structures, by their index, a portion at a time."""
-    in_the_open = [s for s in structures if s.cell is None]
+    in_the_open = [s for s in structures if _worth(s)]
     for members in by_size(in_the_open).values():
         alike = [in_the_open[i] for i in members for _ in range(settings.trajectories)]
         chains.foresee(alike, potential, Search(optimizer, 1))
     for portion in minimized(structures, potential, settings):
-        # what is not for a learned optimizer, a structure in a box, has the plain result, which says so
-        open_ones = [
-            i for i, m in portion.items() if m.status != Status.INVALID_STRUCTURE and structures[i].cell is None
-        ]
+        # what is not for a learned optimizer has the plain result, which says so
+        open_ones = [i for i, m in portion.items() if m.status != Status.INVALID_STRUCTURE and _worth(structures[i])]
         done = {
             i: m if m.status == Status.INVALID_STRUCTURE else m._replace(won="fallback") for i, m in portion.items()
         }
         yield {i: m for i, m in done.items() if i not in open_ones}
         several = max(1, _AT_A_TIME // settings.trajectories)
-        for _, group in groupby(open_ones, lambda i: len(structures[i].positions)):
+        n_atoms = {i: len(structures[i].positions) for i in open_ones}
+        for _, group in groupby(sorted(open_ones, key=n_atoms.__getitem__), n_atoms.__getitem__):
             members = list(group)
             for first in range(0, len(members), several):
                 part = members[first : first + several]
@@ -52,6 +51,11 @@ def explored(
                     i: _answer(portion[i], *of_it, _SAME * potential.energy)
                     for i, of_it in zip(part, found, strict=True)
                 }
+
+
+def _worth(structure: Structure) -> bool:
+    """Whether there is anything to search: not in a box, nor where hardly an atom can move."""
+    return structure.cell is None and len(structure.positions) > 2 and bool(structure.free.any())
 
 
 def _found(

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from clusteropt import __version__
-from clusteropt.errors import InputError, UsageError
+from clusteropt.errors import InputError, UsageError, suggest
 from clusteropt.files import write_atomically
 from clusteropt.optimizers.learned import network
 from clusteropt.optimizers.learned.rule import sizes
@@ -54,7 +54,9 @@ def names() -> list[str]:
 
 
 def named(name: str) -> LearnedOptimizer:
-    """A shipped optimizer, as 'learned', or the one in a .h5 file."""
+    """A shipped optimizer, as 'learned', or the one in a .h5 file. Raises UsageError where there is none, see also `load`."""
+    if not name.endswith(".h5") and name not in names():
+        raise UsageError(f"no optimizer named '{name}'; {suggest(name, (*names(), 'or the path of a .h5 file'))}")
     return load(Path(name) if name.endswith(".h5") else shipped("pretrained") / f"{name}.h5")
 
 

@@ -99,7 +99,7 @@ def test_uniform_numbers_are_uniform_and_their_own(seed, n):
     np.testing.assert_array_equal(numbers[:, :1], chains.uniforms(keys[:1], np.zeros(1, np.uint64), n))
     assert len(np.unique(numbers)) == 3 * n
     many = chains.uniforms(keys, np.zeros(3, np.uint64), 4000)
-    np.testing.assert_allclose(many.mean(1 - 1), 0.5, atol=0.03)
+    np.testing.assert_allclose(many.mean(0), 0.5, atol=0.03)
 
 
 @given(seed=st.integers(0, 10**6))
@@ -144,10 +144,10 @@ def test_what_cannot_be_hit_costs_the_budget_and_no_more():
 
 
 def test_the_interval_of_a_hit_rate_is_wilsons():
-    score = Score("X7", "m", "", 10, 3, 100, 1.0, 0.0)
+    score = Score("X7", "m", "", 10, 0, 3, 100, 1.0, 0.0)
     np.testing.assert_allclose(score.interval, (0.1078, 0.6032), atol=1e-4)  # published tables: 0.108 to 0.603
-    assert Score("X7", "m", "", 0, 0, 100, 1.0, 0.0).interval == (0.0, 1.0)
-    low, high = Score("X7", "m", "", 20, 20, 100, 1.0, 0.0).interval
+    assert Score("X7", "m", "", 0, 0, 0, 100, 1.0, 0.0).interval == (0.0, 1.0)
+    low, high = Score("X7", "m", "", 20, 0, 20, 100, 1.0, 0.0).interval
     assert low > 0.8
     assert high == pytest.approx(1)
 
@@ -244,6 +244,19 @@ def test_minimize_warns_outside_the_training_and_writes_all_minima(folder):
     assert len(minima) > 1
     assert (np.diff(energies) > 1e-6).all()
     assert energies[0] == pytest.approx(done.records[0]["energy"], abs=1e-6)
+
+
+def test_what_cannot_be_searched_is_left_to_the_plain_way(folder):
+    for positions in ([[0, 0, 0]], [[0, 0, 0], [1.2, 0, 0]]):
+        result = clusteropt.minimize(clusteropt_atoms(np.array(positions, float)), optimizer=str(folder / "mine.h5"))
+        assert (result.won, result.status) == ("fallback", "converged")
+        assert result.n_evaluations < 60
+    save(folder / "a.xyz", random_starts("X5", 1, 0, 0.7))
+    for option in (["--hops", "3"], ["--start", "random"], ["--all-minima"]):
+        refused = run(folder, "minimize", "a.xyz", "--optimizer", "lbfgs", *option)
+        assert (refused.code, "is for a learned optimizer" in refused.err) == (2, True)
+    unknown = run(folder, "optimizers", "show", "lerned")
+    assert (unknown.code, "did you mean 'learned'?" in unknown.err) == (2, True)
 
 
 def test_given_starts_are_the_structure_others_near_it_and_others_anywhere():

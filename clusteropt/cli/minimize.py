@@ -44,7 +44,7 @@ def minimize(
     max_steps: Annotated[
         int | None,
         typer.Option(
-            help="Evaluations of energy and forces allowed per structure. [dim]\\[default: 20000][/dim]",
+            help="Evaluations of energy and forces allowed for each local minimization. [dim]\\[default: 20000][/dim]",
             show_default=False,
         ),
     ] = None,
@@ -57,7 +57,9 @@ def minimize(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="Of the random displacements; no unit. [dim]\\[default: 0][/dim]", show_default=False),
+        typer.Option(
+            help="Of random displacements, starts and hops; no unit. [dim]\\[default: 0][/dim]", show_default=False
+        ),
     ] = None,
     trajectories: Annotated[
         int | None,
@@ -69,21 +71,21 @@ def minimize(
     steps: Annotated[
         int | None,
         typer.Option(
-            help="Steps (evaluations) of a learned trajectory. [dim]\\[default: by the number of atoms][/dim]",
+            help="Steps (evaluations) of a learned trajectory. [dim]\\[default: 8 for each atom, up to 1000][/dim]",
             show_default=False,
         ),
     ] = None,
     hops: Annotated[
         int | None,
         typer.Option(
-            help="Hops from minimum to minimum after each trajectory. [dim]\\[default: by the number of atoms][/dim]",
+            help="Hops from minimum to minimum after each trajectory, at most. [dim]\\[default: 200][/dim]",
             show_default=False,
         ),
     ] = None,
     start: Annotated[
         str | None,
         typer.Option(
-            help="Where learned trajectories start: given (one from the structure, others near it), perturbed or random. "
+            help="Where trajectories start: given (the structure, then near it and at random in turn), perturbed or random. "
             "[dim]\\[default: given][/dim]",
             show_default=False,
         ),
@@ -92,7 +94,8 @@ def minimize(
     save_trajectory: Annotated[
         bool,
         typer.Option(
-            "--save-trajectory", help="Write <stem>.trajectory.xyz: positions and energies every 10 evaluations."
+            "--save-trajectory",
+            help="Write <stem>.trajectory.xyz: the way down, every 10 evaluations (start and end of a search).",
         ),
     ] = False,
     all_minima: Annotated[
@@ -118,12 +121,17 @@ def minimize(
     Examples: [bold]clusteropt minimize cluster.xyz[/bold], and for the local minimum alone
     [bold]clusteropt minimize cluster.xyz --optimizer lbfgs --opt tight[/bold]
     """
-    from clusteropt.config import MinimizeSettings, merged
+    from clusteropt.config import OPTIMIZERS, MinimizeSettings, merged
+    from clusteropt.errors import UsageError
 
     given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
     given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
     given |= {"trajectories": trajectories, "steps": steps, "hops": hops, "start": start}
     settings = merged(MinimizeSettings, config, given)
+    idle = [name for name in ("trajectories", "steps", "hops", "start") if given[name] is not None]
+    idle += ["all-minima"] if all_minima else []
+    if settings.optimizer in OPTIMIZERS and idle:
+        raise UsageError(f"--{idle[0]} is for a learned optimizer, and --optimizer is {settings.optimizer}: drop one")
 
     from clusteropt import session
 

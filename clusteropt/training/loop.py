@@ -100,8 +100,8 @@ def _step(settings: TrainSettings, strategy: Strategy, progress: Progress) -> Pr
 def _losses(candidates: np.ndarray, potential: Potential, batch: Batch, settings: TrainSettings) -> np.ndarray:
     """(n_candidates,), the candidates shared out among the devices."""
     n_devices = runtime.n_devices()
-    missing = -len(candidates) % n_devices
-    padded = np.concatenate([candidates, candidates[:missing]])
+    n_padded = -(-len(candidates) // n_devices) * n_devices
+    padded = candidates[np.arange(n_padded) % len(candidates)]
     program = _program(settings.network, settings.loss, settings.temperature, n_devices)
     return np.asarray(program(padded, potential, batch), np.float64)[: len(candidates)]
 

@@ -8,6 +8,7 @@ import numpy as np
 from clusteropt import chains
 from clusteropt.chains import Chains, Search
 from clusteropt.clusters import Structure, pack, padded_size
+from clusteropt.errors import UsageError
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.starts import random_starts
@@ -33,7 +34,10 @@ class Task(NamedTuple):
 def task_named(name: str) -> Task:
     """X13 or hop:X13. Raises UsageError for a formula that is none or has no potential."""
     formula = name.removeprefix(HOP)
-    elements = elements_of(random_starts(formula, 1, 0, 1.0)[0])
+    start = random_starts(formula, 1, 0, 1.0)[0]
+    if len(start) < 2:
+        raise UsageError(f"task '{name}': one atom has nothing to learn: name a formula of two or more")
+    elements = elements_of(start)
     return Task(name, sets.default(elements).potential(elements), formula, name.startswith(HOP))
 
 
