@@ -206,6 +206,21 @@ def test_evaluate_at_the_shell(folder):
         assert (refused.code, word in refused.err) == (2, True)
 
 
+def test_ctrl_c_keeps_the_scores_that_are_there(folder, monkeypatch):
+    measure, seen = evaluation.measure, []
+
+    def once(*arguments):
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(arguments)
+        return measure(*arguments)
+
+    monkeypatch.setattr(evaluation, "measure", once)
+    options = ["--hits", "3", "--chains", "8", "--hops", "2", "--steps", "10", "--evaluations", "3e4"]
+    done = run(folder, "evaluate", "mine.h5", "--tasks", "X7,X8", *options, "--json")
+    assert (done.code, [r["method"] for r in done.records]) == (130, ["learned"])
+
+
 def test_scores_are_kept_in_the_file(folder):
     options = ["--hits", "3", "--chains", "8", "--hops", "2", "--steps", "10", "--evaluations", "3e4", "--alone"]
     for task in ("X7", "X8", "X7"):

@@ -50,7 +50,7 @@ def evaluate(
     training is marked, and is no test. Example: [bold]clusteropt evaluate learned --tasks X17,X22[/bold]
     """
     from clusteropt import runtime
-    from clusteropt.errors import UsageError
+    from clusteropt.errors import Interrupted, UsageError
     from clusteropt.files import check_writable
 
     if plot is not None:
@@ -73,18 +73,23 @@ def evaluate(
     trained = [formula for formula, word in seen.items() if word == "trained"]
     if test and trained:
         raise UsageError(f"{', '.join(trained)}: in the training of {optimizer}, so no test: leave out, or drop --test")
-    scores = []
-    for given in problems:
-        methods = evaluation.methods(chosen, len(given.symbols), steps=steps, hops=hops, hop_steps=hop_steps)
-        for method, search in methods.items():
-            if method == evaluation.LEARNED or not alone:
+    scores: list[evaluation.Score] = []
+    interrupted = False
+    try:
+        for given in problems:
+            methods = evaluation.methods(chosen, len(given.symbols), steps=steps, hops=hops, hop_steps=hop_steps)
+            for method, search in methods.items():
+                if alone and method != evaluation.LEARNED:
+                    continue
                 word = seen[given.formula] if method == evaluation.LEARNED else ""
                 scores.append(evaluation.measure(given, method, search, settings, word))
                 if not quiet:
                     say(
                         f"{given.formula}, {method}: {scores[-1].n_hits} hits in {scores[-1].n_evaluations} evaluations"
                     )
-    if plot is not None:
+    except KeyboardInterrupt:  # what has been measured is shown
+        interrupted = True
+    if plot is not None and scores:
         scores_picture(scores, plot)
     if save_scores:
         own = [score_record(score) for score in scores if score.method == evaluation.LEARNED]
@@ -93,3 +98,5 @@ def evaluate(
         emit(scores_json(scores))
     else:
         show(scores_table(scores))
+    if interrupted:
+        raise Interrupted(f"interrupted: {len(scores)} measurements are finished")
