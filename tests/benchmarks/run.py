@@ -187,7 +187,7 @@ def startup() -> None:
     print("| command | seconds, best and median of 5 |\n|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"XDG_CACHE_HOME": folder}
-        minimize = [*program, "minimize", str(example), "--force", "--quiet"]
+        minimize = [*program, "minimize", str(example), "--optimizer", "lbfgs", "--force", "--quiet"]
         for what, command, fresh in (
             ("--help", [*program, "--help"], False),
             ("minimize lj38.xyz, first time", minimize, True),
