@@ -1,9 +1,10 @@
 """Chains of minima: from a start down to a minimum, then hops from minimum to minimum.
 
-A start is moved by a learned optimizer, where there is one, and quenched. A hop displaces the atoms of the last minimum,
-moves them by the learned optimizer as at the end of a trajectory, quenches, and is taken or left by Metropolis. Without an
-optimizer this is basin hopping (D. J. Wales and J. P. K. Doye, J. Phys. Chem. A 101, 5111 (1997), doi:10.1021/jp970984n), and
-without hops a multistart. A chain depends on its start and key alone, not on its neighbours in the batch.
+A start is moved by a learned optimizer, where there is one, and quenched. A hop either displaces all atoms of the last minimum
+and moves them by the learned optimizer as at the end of a trajectory, or moves a few over the surface; it is quenched, and taken
+or left by Metropolis. Without an optimizer and moves over the surface this is basin hopping (D. J. Wales and J. P. K. Doye,
+J. Phys. Chem. A 101, 5111 (1997), doi:10.1021/jp970984n), and without hops a multistart. A chain depends on its start and key
+alone, not on its neighbours in the batch.
 """
 
 from typing import NamedTuple
@@ -21,7 +22,6 @@ from clusteropt.weights import LearnedOptimizer
 _QUENCH = 0.3  # longest force at the end of a quench, in energy over length: about 0.01 energy scales above the minimum
 _LOWER = 0.02  # energy scales by which a minimum has to lie lower to be another
 _MOST_STEPS = 2000  # of a quench
-_REACH = 3.0  # atoms further apart than this many lengths do not hang together, where no cutoff says so before
 _NEVER = Criterion("fmax", -1.0)  # a trajectory ends with its steps
 
 
@@ -100,11 +100,11 @@ def hop(chains: Chains, potential: Potential, search: Search) -> Chains:
     draws = uniforms(chains.keys, counters, 2 + N_DRAWS)
     over_surface = (draws[1] < search.surface) & np.asarray(chains.clusters.free).any(0)
     shaken, used = np.array(chains.clusters.positions), np.zeros(len(over_surface), np.int64)
-    for columns, move in ((np.flatnonzero(over_surface), _over_surface), (np.flatnonzero(~over_surface), _shaken)):
-        if columns.size:
-            shaken[..., columns], used[columns] = move(
-                columns_of(chains, columns), potential, search, draws[2:, columns]
-            )
+    few, all_atoms = np.flatnonzero(over_surface), np.flatnonzero(~over_surface)
+    if few.size:
+        shaken[..., few], used[few] = _over_surface(columns_of(chains, few), potential, draws[2:, few])
+    if all_atoms.size:
+        shaken[..., all_atoms], used[all_atoms] = _shaken(columns_of(chains, all_atoms), potential, search)
     moved, energy, energies, n_quench = _quenched(at(chains.clusters, shaken), potential)
     with np.errstate(invalid="ignore", over="ignore"):  # infinite energies
         uphill = np.maximum(energy - chains.energy, 0) / (search.temperature * potential.energy)
@@ -132,9 +132,7 @@ def displaced(chains: Chains, potential: Potential, search: Search) -> Clusters:
     return at(clusters, np.where(clusters.free, clusters.positions + shift, clusters.positions))
 
 
-def _shaken(
-    chains: Chains, potential: Potential, search: Search, draws: np.ndarray
-) -> tuple[np.ndarray, np.ndarray | int]:
+def _shaken(chains: Chains, potential: Potential, search: Search) -> tuple[np.ndarray, np.ndarray | int]:
     """Positions where a hop with all atoms leads before the quench, and the evaluations it took."""
     shaken = displaced(chains, potential, search)
     if search.optimizer is None or not search.hop_steps:
@@ -143,9 +141,7 @@ def _shaken(
     return np.asarray(shaken.positions), used
 
 
-def _over_surface(
-    chains: Chains, potential: Potential, search: Search, draws: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _over_surface(chains: Chains, potential: Potential, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The same of a hop with a few atoms over the surface."""
     looseness = uniforms(chains.keys, 2 * chains.n_hops.astype(np.uint64), chains.clusters.mask.shape[0])
     return moved_over_surface(chains.clusters, chains.energies, draws, looseness, potential)
@@ -199,8 +195,7 @@ def _quenched(clusters: Clusters, potential: Potential) -> tuple[Clusters, np.nd
     relaxed = lanes.relax_batch(clusters, np.full(clusters.mask.shape[-1], _MOST_STEPS), _quench(potential))
     finite = np.isfinite(relaxed.positions).all((0, 1))
     there = at(clusters, np.where(clusters.free & finite, relaxed.positions, clusters.positions))
-    reach = min(_REACH * potential.length, potential.cutoff or float("inf"))
-    seen = lanes.evaluate_batch(there, potential, 0.0, reach)
+    seen = lanes.evaluate_batch(there, potential, 0.0, potential.reach)
     energy = np.where(seen.connected & finite & np.isfinite(seen.energy), seen.energy, np.inf)
     return there, energy, seen.energies, relaxed.n_evaluations.astype(np.int64) + 1
 

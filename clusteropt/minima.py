@@ -22,7 +22,6 @@ _MOST = 2**31 - 1  # evaluations that a counter can hold
 _EXPLORE = {"fmax": 2e-4, "rms": 1e-4}  # in units of energy over length: above the noise of single precision
 _EXPLORE_SHARE = 0.8  # of the evaluations allowed
 _SAME_PLACE = 1e-6  # distance, in lengths
-_REACH = 3.0  # atoms further apart than this many lengths do not hang together, where no cutoff says so before
 _ROUND_OFF = 1e-9  # by which an energy may seem to rise, in units of the energy scale and per atom
 
 
@@ -112,8 +111,7 @@ def _look(batch: Clusters, structures: list[Structure], potential: Potential) ->
 
 def _evaluate(clusters: Clusters, potential: Potential) -> Evaluation:
     """Energies, forces and cohesion, by what this potential calls the same place and hanging together."""
-    reach = min(_REACH * potential.length, potential.cutoff or float("inf"))
-    return lanes.evaluate_batch(clusters, potential, _SAME_PLACE * potential.length, reach)
+    return lanes.evaluate_batch(clusters, potential, _SAME_PLACE * potential.length, potential.reach)
 
 
 def _coincidence(structure: Structure) -> str:

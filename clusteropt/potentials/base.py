@@ -8,6 +8,7 @@ from jax import Array
 
 from clusteropt.clusters import Clusters
 
+_REACH = 3.0  # lengths within which atoms hang together, where no cutoff says so before
 CORE = 0.7  # of the potential's length: below this distance the exploring potential is softened
 
 
@@ -29,6 +30,11 @@ class Potential:
     @property
     def force_unit(self) -> str:
         return f"{self.energy_unit}/{self.length_unit}"
+
+    @property
+    def reach(self) -> float:
+        """Atoms further apart than this do not hang together, in length units."""
+        return min(_REACH * self.length, self.cutoff or float("inf"))
 
 
 def energy_and_gradient(potential: Potential, clusters: Clusters, core: float = 0.0) -> tuple[Array, Array]:
