@@ -16,6 +16,7 @@ from clusteropt.lanes import Watch, renumbered
 from clusteropt.minima import Minimum, evaluated, invalid, minimized
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
+from clusteropt.relax import Status
 from clusteropt.structures import elements_of, result_atoms, to_structure
 from clusteropt.trajectories import explored
 from clusteropt.weights import LearnedOptimizer, named
@@ -25,7 +26,7 @@ from clusteropt.weights import LearnedOptimizer, named
 class Result:
     """What became of one structure. Energies, forces and lengths in the units of the potential."""
 
-    atoms: Atoms  # at the minimum, with energy and forces attached; as given where status is 'invalid-structure'
+    atoms: Atoms  # at the minimum, with energy and forces attached; as given where there is a problem
     status: str  # a label of `relax.Status`: 'converged', 'not-converged', 'fragmented', ...
     potential: Potential | None  # None where the elements have none
     energy_before: float
@@ -45,7 +46,7 @@ class Result:
     @property
     def gap(self) -> float | None:
         """Energy above the best-known minimum; None where the table has none for this composition and potential."""
-        if self.status in ("fragmented", "invalid-structure") or self.atoms.constraints:
+        if self.problem or self.status == "fragmented" or self.atoms.constraints:
             return None  # nothing that the table speaks of
         known = None if self.potential is None else best_known(self.potential.name, self.atoms.get_chemical_symbols())
         return None if known is None or not np.isfinite(self.energy) else self.energy - known
@@ -104,7 +105,7 @@ def minimize(
     """The lowest minima found from the given structures: one Result for one Atoms object, a list for a sequence.
 
     The arguments are those of the command line, see `MinimizeSettings`. A structure that cannot be used has a Result with
-    status 'invalid-structure'. Raises UsageError for an argument that cannot be.
+    status 'invalid-structure' or 'no-potential'. Raises UsageError for an argument that cannot be.
     """
     settings = MinimizeSettings(
         potential, optimizer, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, hops, start
@@ -198,16 +199,24 @@ def _by_potential(
         if elements not in found:
             found[elements] = _potential(elements, chosen)
         potential = found[elements]
+        if isinstance(potential, UsageError):
+            status = Status.NO_POTENTIAL if elements else Status.INVALID_STRUCTURE
+            failures[i] = failed(atoms, status, str(potential), optimizer)
+            continue
         try:
-            if isinstance(potential, UsageError):
-                raise InputError(str(potential))
             structure = to_structure(atoms, potential)
             groups.setdefault((potential.name, potential.elements), []).append((i, potential, structure))
         except InputError as problem:
-            known = None if isinstance(potential, UsageError) else potential
-            still = Structure(atoms.positions, np.zeros(len(atoms), np.int32), np.ones(len(atoms), bool))
-            failures[i] = _result(atoms, invalid(still, str(problem)), known, optimizer)
+            failures[i] = failed(atoms, Status.INVALID_STRUCTURE, str(problem), optimizer, potential)
     return groups, failures
+
+
+def failed(
+    atoms: Atoms, status: Status, problem: str, optimizer: str = "none", potential: Potential | None = None
+) -> Result:
+    """The result of a structure that cannot be computed."""
+    still = Structure(atoms.positions, np.zeros(len(atoms), np.int32), np.ones(len(atoms), bool))
+    return _result(atoms, invalid(still, problem, status), potential, optimizer)
 
 
 def _potential(elements: tuple[str, ...], chosen: sets.ParameterSet | None) -> Potential | UsageError:

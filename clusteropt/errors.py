@@ -33,6 +33,12 @@ class InputError(ClusterOptError):
     exit_code = ExitCode.INPUT
 
 
+class Stopped(ClusterOptError):
+    """Stopped before the end, after what a later run needs has been written."""
+
+    exit_code = ExitCode.STOPPED
+
+
 class Interrupted(ClusterOptError):
     """Ctrl-C, after everything that was finished has been written."""
 

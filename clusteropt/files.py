@@ -2,8 +2,10 @@
 
 import hashlib
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from clusteropt.errors import ClusterOptError, UsageError
 
@@ -32,16 +34,23 @@ def check_writable(path: Path, force: bool) -> None:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes the file (text as UTF-8) under a temporary name beside `path` and renames it: it is there entirely, or not at all.
+    """Writes the file (text as UTF-8), which is there entirely, or not at all. Raises ClusterOptError, see `writing`."""
+    with writing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
-    Raises ClusterOptError naming the file where that fails, on a full disk for one.
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, under a temporary name beside `path`, which it gets at the end if all went well.
+
+    Raises ClusterOptError naming the file where writing fails, on a full disk for one.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
     tag = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]
     temporary = target.with_name(f".{tag}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)

@@ -15,7 +15,7 @@ from clusteropt.clusters import Clusters, Structure, by_size, n_lanes, take
 from clusteropt.optimizers.table import Rule
 from clusteropt.potentials.base import Potential
 
-_QUEUE = 8  # structures in a device's queue, for each of its lanes
+QUEUE = 8  # structures in a device's queue, for each of its lanes
 _LOOK = 8  # evaluations between two looks for free lanes
 _WATCH = 10  # evaluations between two calls of an observer
 _PAIRS = 4e9  # pair terms between two returns to the host, which hears signals only then
@@ -109,7 +109,7 @@ def evaluate_batch(clusters: Clusters, potential: Potential, near: float, reach:
 
 
 def _queue_length(size: int) -> int:
-    return _QUEUE * n_lanes(size) if n_lanes(size) > 1 else 1
+    return QUEUE * n_lanes(size) if n_lanes(size) > 1 else 1
 
 
 def _mesh_for(n_clusters: int, size: int) -> Mesh:

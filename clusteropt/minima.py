@@ -251,11 +251,11 @@ def _minima(given: Clusters, before: Evaluation, relaxed: Relaxed, after: Evalua
     return [Minimum(s, x[:n], e0, e, ea[:n], f[:n], fmax, count) for n, s, x, e0, e, ea, f, fmax, count in columns]
 
 
-def invalid(structure: Structure, problem: str) -> Minimum:
-    """The record of a structure that cannot be used."""
+def invalid(structure: Structure, problem: str, status: Status = Status.INVALID_STRUCTURE) -> Minimum:
+    """The record of a structure that cannot be used, or was not."""
     nothing = np.full(structure.positions.shape, np.nan)
     nan = float("nan")
-    return Minimum(Status.INVALID_STRUCTURE, structure.positions, nan, nan, nothing[:, 0], nothing, nan, 0, problem)
+    return Minimum(status, structure.positions, nan, nan, nothing[:, 0], nothing, nan, 0, problem)
 
 
 def _perturbed(

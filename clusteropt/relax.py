@@ -29,6 +29,10 @@ class Status(IntEnum):
     INVALID_STRUCTURE = 5  # the input has atoms at the same place, or numbers that are none
     EVALUATED = 6  # not to be moved: energy and forces only
     IDLE = 7  # a lane without a cluster
+    NO_POTENTIAL = 8  # none for these elements
+    UNREADABLE = 9  # a file, or a frame of one
+    OUT_OF_MEMORY = 10
+    INTERRUPTED = 11  # a signal or the time limit came first; it can go on
 
     @property
     def label(self) -> str:

@@ -3,7 +3,7 @@
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -83,13 +83,13 @@ def show(table: Table, fold: bool = False) -> None:
 
 def results_json(rows: Sequence[tuple[str, Result]]) -> str:
     """A JSON array with an object per result; numbers that are not finite become null."""
-    return json.dumps([_record(label, r) for label, r in rows], indent=1)
+    return json.dumps([{"structure": label} | record(r) for label, r in rows], indent=1)
 
 
-def _record(label: str, r: Result) -> dict[str, object]:
+def record(r: Result) -> dict[str, object]:
+    """The result for programs."""
     units = None if r.potential is None else {"energy": r.potential.energy_unit, "length": r.potential.length_unit}
     return {
-        "structure": label,
         "formula": r.atoms.get_chemical_formula(),
         "n_atoms": len(r.atoms),
         "potential": None if r.potential is None else r.potential.name,
@@ -104,6 +104,19 @@ def _record(label: str, r: Result) -> dict[str, object]:
         "above_best_known": _number(r.gap),
         "problem": r.problem or None,
     }
+
+
+def batch_table(counts: Mapping[str, int]) -> Table:
+    """How many structures ended how."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("status", no_wrap=True)
+    for name in ("structures", "share"):
+        table.add_column(name, justify="right", no_wrap=True)
+    total = sum(counts.values())
+    for status, count in sorted(counts.items(), key=lambda entry: -entry[1]):
+        table.add_row(Text(status, _STYLES.get(status, "red")), f"{count:,}", f"{count / total:.1%}")
+    table.add_row("all", f"{total:,}", "")
+    return table
 
 
 def scores_table(scores: Sequence[Score]) -> Table:

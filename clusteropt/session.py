@@ -3,8 +3,6 @@
 import os
 import signal
 import sys
-import threading
-import types
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.console import complain, emit, say
 from clusteropt.errors import ClusterOptError, ExitCode, InputError, Interrupted, UsageError
 from clusteropt.files import check_writable
+from clusteropt.signals import Signals, remembered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +84,7 @@ def _process(
 ) -> ExitCode:
     if json and STDOUT in plan.outputs.values():
         raise UsageError("--json and --out - both want standard output: give --out a file name")
-    with _ctrl_c_remembered() as ctrl_c:
+    with remembered(signal.SIGINT) as ctrl_c:
         runtime.prepare(threads or runtime.n_cores())
         frames, unreadable = _read_all(files)
         track: Track = []
@@ -134,7 +133,7 @@ def _read_all(files: list[str]) -> tuple[list["Frame"], int]:
 
 
 def _compute(
-    frames: list["Frame"], settings: MinimizeSettings, quiet: bool, move: bool, track: "Track | None", ctrl_c: "CtrlC"
+    frames: list["Frame"], settings: MinimizeSettings, quiet: bool, move: bool, track: "Track | None", ctrl_c: Signals
 ) -> dict[int, "Result"]:
     """Results by frame, of all frames, or of those that were done when Ctrl-C came; `track` gets the ways there."""
     from clusteropt.api import run
@@ -156,46 +155,6 @@ def _compute(
     except KeyboardInterrupt:
         pass
     return results
-
-
-def _in_a_library_that_cannot_bear_it(frame: types.FrameType | None) -> bool:
-    """Whether a module is being imported or a callback of the garbage collector runs: what they raise is lost or worse."""
-    while frame is not None:
-        if "importlib" in frame.f_code.co_filename or frame.f_code.co_name == "_xla_gc_callback":
-            return True
-        frame = frame.f_back
-    return False
-
-
-@dataclass
-class CtrlC:
-    """What has been heard of Ctrl-C."""
-
-    heard: int = 0  # times
-    patient: bool = False  # the first one is only noted
-
-
-@contextmanager
-def _ctrl_c_remembered() -> Iterator[CtrlC]:
-    """Notes Ctrl-C, and raises it as KeyboardInterrupt where the work can bear it.
-
-    The exception alone is lost where a library's callback is at work, and breaks libraries that are just being imported.
-    """
-    ctrl_c = CtrlC()
-
-    def hear(number: int, frame: types.FrameType | None) -> None:
-        ctrl_c.heard += 1
-        if not (ctrl_c.patient and ctrl_c.heard == 1) and not _in_a_library_that_cannot_bear_it(frame):
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield ctrl_c
-        return
-    before = signal.signal(signal.SIGINT, hear)
-    try:
-        yield ctrl_c
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _announce(
@@ -284,16 +243,16 @@ def _write_trajectories(
 
 def _write_all(contents: dict[Path, list["Atoms"]]) -> bool:
     """Whether every file could be written; those that could are there in any case."""
+    from clusteropt.extxyz import text_of
     from clusteropt.files import write_atomically
-    from clusteropt.structures import extxyz
 
     complete = True
     for path, atoms in contents.items():
         if path == STDOUT:
-            emit(extxyz(atoms).rstrip("\n"))
+            emit(text_of(atoms).rstrip("\n"))
             continue
         try:
-            write_atomically(path, extxyz(atoms))
+            write_atomically(path, text_of(atoms))
         except ClusterOptError as problem:
             complete = False
             complain(str(problem))
@@ -301,7 +260,7 @@ def _write_all(contents: dict[Path, list["Atoms"]]) -> bool:
 
 
 def _exit_code(statuses: list[str], unreadable: int) -> ExitCode:
-    if unreadable or "invalid-structure" in statuses:
+    if unreadable or {"invalid-structure", "no-potential"} & set(statuses):
         return ExitCode.INPUT
     return ExitCode.OK if all(s in ("converged", "evaluated") for s in statuses) else ExitCode.NOT_CONVERGED
 

@@ -1,8 +1,6 @@
 """ASE atoms in and out: reading any file, checking it, turning frames into `Structure`, writing results."""
 
-import io
 import os
-import re
 import sys
 import tempfile
 import warnings
@@ -45,7 +43,7 @@ def read(spec: str) -> list[Frame]:
         raise InputError("'': names no file: check the script's variables")
     name, wanted = _split(spec)
     with _as_file(name) as path:
-        _check_file(path, spec)
+        check_file(path, spec)
         frames = _frames(path, spec, wanted)
         n_frames = len(frames or _frames(path, spec, slice(None)))
     if not n_frames:
@@ -61,7 +59,7 @@ def read(spec: str) -> list[Frame]:
     return [Frame(spec, i, spec if single else label, a) for i, label, a in zip(indices, labels, frames, strict=True)]
 
 
-def _check_file(path: Path, spec: str) -> None:
+def check_file(path: Path, spec: str) -> None:
     if not os.path.exists(path):
         raise InputError(f"{spec}: no such file: check the name")
     if path.is_dir():
@@ -118,11 +116,11 @@ def _frames(path: Path, spec: str, wanted: slice) -> list[Atoms]:
     except UnicodeDecodeError:
         raise InputError(f"{spec}: cannot be read: not text in UTF-8: convert it, or export it again") from None
     except Exception as problem:  # noqa: BLE001  readers of damaged files raise about ten kinds of exceptions
-        raise InputError(f"{spec}: cannot be read ({_one_line(problem)}): mend the file or export it again") from None
+        raise InputError(f"{spec}: cannot be read ({one_line(problem)}): mend the file or export it again") from None
     return [atoms for atoms in frames if isinstance(atoms, Atoms)]
 
 
-def _one_line(problem: Exception) -> str:
+def one_line(problem: Exception) -> str:
     text = " ".join(str(problem).split())
     if isinstance(problem, KeyError):
         return f"{text} is no element or column that is known"
@@ -216,36 +214,3 @@ def result_atoms(atoms: Atoms, minimum: Minimum, potential: Potential | None, op
         values |= {"energies": minimum.energies, "forces": minimum.forces}
         out.calc = SinglePointCalculator(out, **values)
     return out
-
-
-def extxyz(frames: list[Atoms]) -> str:
-    """The frames as extended XYZ, as ASE writes it but with all digits of positions, energies and forces.
-
-    With ASE's eight decimals a minimum that is read back has forces of up to 1e-6 again, and fixed atoms have moved.
-    """
-    from ase.io import write as ase_write
-
-    text = io.StringIO()
-    ase_write(text, frames, format="extxyz")
-    lines, first = text.getvalue().removesuffix("\n").split("\n"), 0
-    for atoms in frames:
-        columns = re.search(r"Properties=(\S+)", lines[first + 1])
-        rows = slice(first + 2, first + 2 + len(atoms))
-        if columns is not None:
-            lines[rows] = _with_all_digits(lines[rows], columns[1].split(":"), atoms)
-        first = rows.stop
-    return "\n".join(lines) + "\n"
-
-
-def _with_all_digits(rows: list[str], properties: list[str], atoms: Atoms) -> list[str]:
-    """The rows with positions, energies and forces in the shortest form that reads back to the same bits."""
-    results = {} if atoms.calc is None else atoms.calc.results
-    exact = {"pos": atoms.positions} | {key: results[key] for key in ("energies", "forces") if key in results}
-    fields = [row.split() for row in rows]
-    first = 0
-    for name, _, count in zip(properties[::3], properties[1::3], map(int, properties[2::3]), strict=True):
-        if name in exact and all(len(field) >= first + count for field in fields):
-            for field, values in zip(fields, np.reshape(exact[name], (len(rows), count)).tolist(), strict=True):
-                field[first : first + count] = [f"{value!r:>22}" for value in values]
-        first += count
-    return [" ".join(field) for field in fields]

@@ -13,18 +13,18 @@ PACKAGE = Path(clusteropt.__file__).parent
 # a module imports from lower levels and from its own package only (docs/design.md)
 LEVELS = (
     ("errors", "__init__"),
-    ("config", "resources", "console", "files", "runtime"),
+    ("config", "resources", "console", "files", "runtime", "signals"),
     ("clusters", "programs", "best_known"),
     ("potentials", "symmetry"),
     ("optimizers",),
     ("relax", "starts", "weights", "surface"),
     ("queues",),
     ("lanes",),
-    ("minima", "chains"),
+    ("minima", "chains", "extxyz"),
     ("structures", "checkup", "trajectories", "cards"),
     ("api", "calculator", "training", "evaluation"),
     ("report",),
-    ("session",),
+    ("session", "batch"),
     ("cli",),
     ("__main__",),
 )

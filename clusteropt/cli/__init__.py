@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from clusteropt.cli import doctor, energy, evaluate, minimize, optimizers, potentials, random, train
+from clusteropt.cli import batch, doctor, energy, evaluate, minimize, optimizers, potentials, random, train
 from clusteropt.console import complain, drop_stdout
 from clusteropt.errors import ClusterOptError, ExitCode
 
@@ -27,6 +27,9 @@ app = typer.Typer(
 )
 app.command("minimize")(minimize.minimize)
 app.command("energy")(energy.energy)
+app.command("batch")(batch.batch)
+app.command("status")(batch.status)
+app.command("merge")(batch.merge)
 app.command("random")(random.random)
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)

@@ -33,14 +33,14 @@ def random(
 
     Example: [bold]clusteropt random Au38 --count 100 --out starts.xyz[/bold]
     """
+    from clusteropt.extxyz import text_of
     from clusteropt.files import check_writable, write_atomically
     from clusteropt.starts import random_starts
-    from clusteropt.structures import extxyz
 
     to_file = out is not None and str(out) != "-"
     if out is not None and to_file:
         check_writable(out, force)
-    text = extxyz(random_starts(formula, count, seed, density, potential))
+    text = text_of(random_starts(formula, count, seed, density, potential))
     if out is not None and to_file:
         write_atomically(out, text)
         say(f"{count} structures of {formula} written to {out}")

@@ -2,14 +2,14 @@
 
 import inspect
 import math
-import re
+import signal
 import time
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
-from clusteropt.cli.options import Force, Quiet, Threads
+from clusteropt.cli.options import Force, Quiet, Threads, TimeLimit, seconds_of
 from clusteropt.errors import UsageError
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.training.settings import DEFAULTS, TrainSettings
@@ -47,7 +47,6 @@ _HELP = {
     "learned": "Which of alpha, beta and gamma are trained too, separated by commas.",
 }
 _ONLY_ES = {"sigma_end", "rate", "outer"}
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 _FILE = Annotated[
     Path | None,
@@ -59,10 +58,6 @@ _OUT = Annotated[
     Path, typer.Option("--out", "-o", help="Weights file to write, HDF5; the checkpoint, log and picture go beside it.")
 ]
 _RESUME = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out, if there is one.")]
-_LIMIT = Annotated[
-    str | None,
-    typer.Option(help="Stop after that time, as 90s, 30m or 2h, with code 75 if not done.", show_default=False),
-]
 _PICTURE = Annotated[bool, typer.Option("--picture/--no-picture", help="Whether to draw the training curve.")]
 
 
@@ -72,7 +67,7 @@ def _train(
     file: _FILE = None,
     out: _OUT = Path("optimizer.h5"),
     resume: _RESUME = False,
-    time_limit: _LIMIT = None,
+    time_limit: TimeLimit = None,
     picture: _PICTURE = True,
     threads: Threads = None,
     force: Force = False,
@@ -82,16 +77,18 @@ def _train(
 
     from clusteropt import runtime
     from clusteropt.config import merged
-    from clusteropt.training.job import Job, signals_stop
+    from clusteropt.signals import remembered
+    from clusteropt.training.job import Job
 
     settings = merged(TrainSettings, file, _fields(given), DEFAULTS[strategy])
     if settings.strategy != strategy:
         raise UsageError(
             f"{file}: is for the strategy '{settings.strategy}': use `clusteropt train {settings.strategy}`"
         )
-    deadline = math.inf if time_limit is None else begin + _seconds(time_limit)
-    job = Job(out, resume, force, picture, quiet, deadline)
-    with signals_stop(job):
+    limit = seconds_of(time_limit)
+    deadline = math.inf if limit is None else begin + limit
+    with remembered(signal.SIGINT, signal.SIGTERM, patient=True) as signals:
+        job = Job(out, resume, force, picture, quiet, deadline, signals)
         runtime.prepare(threads or runtime.n_cores())
         from clusteropt.training.session import run
 
@@ -116,13 +113,6 @@ def _parsed(name: str, value: Any, hint: Any) -> Any:
         return tuple(kind(part.strip()) for part in value.split(",") if part.strip())
     except ValueError:
         raise UsageError(f"--{name} takes numbers separated by commas, got '{value}'") from None
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
-    if match is None or float(match[1]) == 0:
-        raise UsageError(f"--time-limit cannot be '{text}': write seconds, or as 90s, 30m or 2h")
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def _command(strategy: str, doc: str) -> None:

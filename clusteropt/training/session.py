@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clusteropt import weights
-from clusteropt.errors import ClusterOptError, ExitCode, Interrupted, UsageError
+from clusteropt.errors import Interrupted, Stopped, UsageError
 from clusteropt.files import check_writable
 from clusteropt.training import checkpoint, loop
 from clusteropt.training.checkpoint import Checkpoint
@@ -25,12 +25,6 @@ from clusteropt.training.tasks import HOP
 _REPORTS = 10  # in the course of a run
 _TRIED, _TRIED_LAST = 64, 256  # trajectories for a hit rate
 _SAVE_EVERY = 20.0  # seconds
-
-
-class Stopped(ClusterOptError):
-    """Stopped before the end; the checkpoint is written."""
-
-    exit_code = ExitCode.STOPPED
 
 
 def train_es(
@@ -153,7 +147,7 @@ def _tell_the_end(settings: TrainSettings, job: Job, progress: Progress) -> None
             job.say(f"no task has had a lower loss for {settings.patience} steps: ended with step {progress.step}")
         return
     where = f"after step {progress.step} of {settings.steps}: go on with --resume"
-    if job.heard == signal.SIGINT:
+    if job.signals.heard == signal.SIGINT:
         raise Interrupted(f"interrupted {where}")
     raise Stopped(f"stopped {where}")
 

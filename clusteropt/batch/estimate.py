@@ -1,0 +1,125 @@
+"""What there is to do, before it is done: structures, buckets, programs, memory and, roughly, time."""
+
+import json
+from collections import Counter
+from typing import NamedTuple
+
+from rich.table import Table
+
+from clusteropt import runtime
+from clusteropt.batch.folder import Folder
+from clusteropt.batch.inputs import Given, Inputs, files_of
+from clusteropt.batch.job import Job
+from clusteropt.batch.run import fingerprint, made_of
+from clusteropt.batch.shards import share
+from clusteropt.clusters import n_lanes, padded_size
+from clusteropt.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.console import emit, say
+from clusteropt.errors import ExitCode, UsageError
+from clusteropt.lanes import QUEUE
+from clusteropt.potentials import sets
+from clusteropt.report import show
+from clusteropt.structures import elements_of
+
+_PLAIN_PROGRAMS, _SEARCH_PROGRAMS = 3, 5  # per bucket: look, explore, polish; learned steps and moves over the surface
+_COMPILATION = 1.0  # seconds of one core for a program, where the cache has none
+_PAIR = 5e-10  # seconds of one core for a pair of atoms and an evaluation in single precision
+_FORMS = {"lennard-jones": 1.0, "gupta": 2.5, "stillinger-weber": 4.0}  # how much dearer a pair is
+_FIRST, _PER_ATOM = 50, 6  # evaluations of a local minimization: 50 + 6 for each atom
+_CHAIN = 15  # local minimizations' worth of evaluations in a chain of the search
+_BASE_MEMORY = 350e6  # bytes, of the libraries
+_ARRAYS = 40  # double-precision planes of a structure in a queue, the history of L-BFGS included
+_PER_STRUCTURE = 4000  # bytes on the host
+
+
+class Bucket(NamedTuple):
+    """Structures that share programs."""
+
+    potential: str
+    elements: tuple[str, ...]
+    size: int
+
+
+def dry_run(job: Job) -> ExitCode:
+    """`clusteropt batch --dry-run`: says what there is to do; reads the inputs and computes and writes nothing."""
+    common = made_of(job)
+    files, _ = files_of(job.names, job.out)
+    buckets: dict[str, Bucket | None] = {}
+
+    def look(given: Given) -> None:
+        buckets[given.item.key] = _bucket(given, job.settings)
+
+    items = share(Inputs(files, fingerprint(common)).survey(look), job.shard)
+    folder = Folder(job.out)
+    done = set()
+    if folder.begun and not job.restart:
+        folder.compare(common, job.may_differ)
+        done = folder.results().keys() & {item.key for item in items}
+    keys = {item.key: item.n_atoms for item in items if item.key not in done}
+    counts = Counter(buckets[key] for key in keys)
+    unusable = counts.pop(None, 0)
+    found = {bucket: count for bucket, count in sorted(counts.items()) if bucket is not None}
+    seconds = sum(_seconds(bucket, count, job.settings) for bucket, count in found.items()) / runtime.n_devices()
+    per_bucket = _PLAIN_PROGRAMS if job.settings.optimizer in OPTIMIZERS else _SEARCH_PROGRAMS
+    summary = {
+        "structures": len(items),
+        "different": len({item.key for item in items}),
+        "done": len(done),
+        "unusable": unusable,
+        "buckets": len(found),
+        "programs": per_bucket * len(found),
+        "memory": round(_BASE_MEMORY + _PER_STRUCTURE * len(items) + _memory(list(found))),
+        "seconds": round(seconds, 1),
+        "seconds_compiling": round(per_bucket * len(found) * _COMPILATION / runtime.n_devices(), 1),
+    }
+    if job.json:
+        emit(json.dumps(summary, indent=1))
+        return ExitCode.OK
+    show(_table(found))
+    say(
+        f"{len(items)} structures, {summary['different']} different, {len(done)} done already, {unusable} unusable: "
+        f"{len(found)} buckets, {summary['programs']} programs"
+    )
+    say(
+        f"memory about {summary['memory'] / 1e9:.1f} GB; time about {seconds:.0f} s (within a factor of three) on "
+        f"{runtime.n_devices()} cores, and up to {summary['seconds_compiling']:.0f} s more for programs that are not in the cache"
+    )
+    return ExitCode.OK
+
+
+def _bucket(given: Given, settings: MinimizeSettings) -> Bucket | None:
+    """None for what cannot be computed."""
+    if given.atoms is None or not len(given.atoms):
+        return None
+    elements = elements_of(given.atoms)
+    try:
+        chosen = sets.default(elements) if settings.potential is None else sets.load(settings.potential)
+        return Bucket(chosen.potential(elements).name, elements, padded_size(given.item.n_atoms))
+    except UsageError:
+        return None
+
+
+def _seconds(bucket: Bucket, count: int, settings: MinimizeSettings) -> float:
+    """Of one core."""
+    evaluations = _FIRST + _PER_ATOM * bucket.size
+    if settings.optimizer not in OPTIMIZERS:
+        evaluations *= 1 + _CHAIN * settings.trajectories
+    form = sets.load(bucket.potential).form
+    return count * evaluations * _PAIR * _FORMS.get(form, 1.0) * bucket.size**2
+
+
+def _memory(buckets: list[Bucket]) -> float:
+    """Bytes for the largest queue."""
+    queues = [b.size * (QUEUE * n_lanes(b.size) if n_lanes(b.size) > 1 else 1) for b in buckets]
+    return max(queues, default=0) * 3 * 8 * _ARRAYS * runtime.n_devices()
+
+
+def _table(found: dict[Bucket, int]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("potential")
+    table.add_column("elements")
+    for name in ("atoms up to", "structures"):
+        table.add_column(name, justify="right")
+    for bucket, count in found.items():
+        table.add_row(bucket.potential, "-".join(bucket.elements), str(bucket.size), f"{count:,}")
+    return table

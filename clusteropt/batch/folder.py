@@ -1,0 +1,258 @@
+"""The folder of a batch: what is in it, and how it gets there.
+
+    batch.json          the settings that all results share
+    inputs.jsonl        the structures of the last run: label, file, index, number of atoms, key
+    parts/*.jsonl       results, a chunk each: a header with the keys, then a record with its frame per line
+    runs/*.json         how each shard is getting on
+    results.jsonl, summary.json, minima/*.min.xyz       written by `merge`
+
+Every file is written under another name and renamed, so no reader sees half of one, and there are no locks: parts have names of
+their own, the other files the same content whoever writes them. Results are found by key, so it does no harm to have one twice.
+"""
+
+import hashlib
+import json
+import os
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clusteropt.batch.inputs import Item
+from clusteropt.batch.job import Shard
+from clusteropt.console import complain
+from clusteropt.errors import InputError, UsageError
+from clusteropt.files import write_atomically
+
+SCHEMA = 1
+_MANIFEST, _INPUTS, _PARTS, _RUNS, _SET_ASIDE = "batch.json", "inputs.jsonl", "parts", "runs", "set-aside"
+RESULTS, SUMMARY, MINIMA = "results.jsonl", "summary.json", "minima"
+_OURS = (_MANIFEST, _INPUTS, _PARTS, _RUNS, RESULTS, SUMMARY, MINIMA)
+
+
+class Line(NamedTuple):
+    """The result of one structure: what `results.jsonl` says of it, and the frame as extended XYZ."""
+
+    key: str
+    record: dict[str, Any]
+    frame: str  # empty where nothing could be read
+
+
+class Place(NamedTuple):
+    """Where a result is."""
+
+    status: str
+    attempt: int
+    part: Path
+    offset: int
+    length: int
+
+
+class Folder:
+    """One batch on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a batch."""
+        return self._file(_MANIFEST).exists()
+
+    def open(self, made_of: dict[str, Any], restart: bool, ignored: frozenset[str] = frozenset()) -> None:
+        """Makes the folder, or goes on in it. `made_of` is what all results share; `ignored` settings may differ.
+
+        Raises UsageError where it holds a batch with other settings or something else, unless `restart` sets that batch aside.
+        """
+        if self.path.is_file():
+            raise UsageError(f"{self.path}: is a file: name a folder with --out")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if restart:
+                self._set_aside()
+            strangers = sorted(
+                p.name for p in self.path.iterdir() if p.name not in (*_OURS, _SET_ASIDE) and not p.name.startswith(".")
+            )
+            if strangers and not self.begun:
+                raise UsageError(f"{self.path}: holds {strangers[0]} and no batch: name a new folder with --out")
+            for name in (_PARTS, _RUNS):
+                self._file(name).mkdir(exist_ok=True)
+            _write_once(self._file(_MANIFEST), json.dumps({"schema": SCHEMA, **made_of}, indent=1) + "\n")
+        except OSError as problem:
+            raise UsageError(
+                f"{self.path}: cannot be made or written ({problem.strerror}): choose another --out"
+            ) from None
+        self.compare(made_of, ignored)
+
+    def manifest(self) -> dict[str, Any]:
+        """What all results share. Raises UsageError where there is no batch, InputError for one of another schema."""
+        path = self._file(_MANIFEST)
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(
+                f"{self.path}: no batch there: name the folder that --out of `clusteropt batch` has named"
+            ) from None
+        except (OSError, ValueError) as problem:
+            raise InputError(f"{path}: cannot be read ({problem}): begin anew with --restart") from None
+        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+            schema = found.get("schema") if isinstance(found, dict) else None
+            raise InputError(
+                f"{path}: results of schema {schema}, and this clusteropt knows {SCHEMA}: use the version that wrote them, "
+                "or begin anew with --restart"
+            )
+        return found
+
+    def compare(self, made_of: dict[str, Any], ignored: frozenset[str]) -> None:
+        """Raises UsageError where the results here have other settings."""
+        flat = [_flat(json.loads(json.dumps(values))) for values in (self.manifest(), made_of)]
+        differing = [
+            f"{name.removeprefix('settings.')} {_shown(flat[0].get(name))}, not {_shown(flat[1].get(name))}"
+            for name in sorted((flat[0].keys() | flat[1].keys()) - {"schema"} - ignored)
+            if flat[0].get(name) != flat[1].get(name)
+        ]
+        if differing:
+            raise UsageError(
+                f"{self.path}: holds results with {'; '.join(differing)}: repeat the same settings, choose another --out, or set "
+                "them aside with --restart"
+            )
+
+    def _set_aside(self) -> None:
+        """Moves what is there into a folder of its own; nothing is deleted."""
+        there = [self._file(name) for name in _OURS if self._file(name).exists()]
+        if there:
+            numbers = [int(p.name) for p in self._file(_SET_ASIDE).glob("*") if p.name.isdigit()]
+            to = self._file(_SET_ASIDE) / str(max(numbers, default=0) + 1)
+            to.mkdir(parents=True)
+            for path in there:
+                path.rename(to / path.name)
+
+    def _file(self, name: str) -> Path:
+        return self.path / name
+
+    def write_inputs(self, items: list[Item]) -> None:
+        """Keeps the list, unless it is there already."""
+        head = json.dumps({"schema": SCHEMA, "count": len(items)})
+        text = "\n".join([head, *map(json.dumps, items)]) + "\n"
+        path = self._file(_INPUTS)
+        with suppress(OSError, UnicodeDecodeError):
+            if path.read_text(encoding="utf-8") == text:
+                return
+        write_atomically(path, text)
+
+    def inputs(self) -> list[Item]:
+        """The structures of the last run. Raises InputError where the list is damaged, UsageError where there is none."""
+        path = self._file(_INPUTS)
+        try:
+            head, *lines = path.read_text(encoding="utf-8").splitlines()
+            items = [Item(*json.loads(line)) for line in lines]
+            if len(items) != json.loads(head)["count"]:
+                raise ValueError("lines are missing")
+        except FileNotFoundError:
+            raise UsageError(f"{self.path}: no list of inputs yet: run `clusteropt batch` first") from None
+        except (OSError, ValueError, TypeError, KeyError) as problem:
+            raise InputError(f"{path}: damaged ({problem}): run the batch again") from None
+        return items
+
+    def write_part(self, lines: list[Line], attempt: int) -> None:
+        """Keeps the results of a chunk, all or none. Raises ClusterOptError where that fails."""
+        texts = [(json.dumps(line.record | {"frame": line.frame}) + "\n").encode() for line in lines]
+        places, offset = [], 0
+        for line, text in zip(lines, texts, strict=True):
+            places.append([line.key, line.record["status"], offset, len(text)])
+            offset += len(text)
+        head = json.dumps({"schema": SCHEMA, "attempt": attempt, "length": offset, "places": places}) + "\n"
+        name = hashlib.sha256(f"{attempt} {sorted(line.key for line in lines)}".encode()).hexdigest()[:24]
+        write_atomically(self._file(_PARTS) / f"{name}.jsonl", head.encode() + b"".join(texts))
+
+    def results(self) -> dict[str, Place]:
+        """Where the result of every key is; that of the last attempt. A damaged part is told of and left out."""
+        found: dict[str, Place] = {}
+        for path in sorted(self._file(_PARTS).glob("*.jsonl")):
+            try:
+                with path.open("rb") as file:
+                    line = file.readline()
+                head = json.loads(line)
+                attempt, places = head["attempt"], head["places"]
+                whole = path.stat().st_size == len(line) + head["length"]
+                own = {key: Place(status, attempt, path, len(line) + at, size) for key, status, at, size in places}
+            except (OSError, ValueError, KeyError, TypeError):
+                whole, own, attempt = False, {}, 0
+            if not whole:
+                complain(f"{path}: damaged: what was in it is done again by the next run")
+                continue
+            for key, place in own.items():
+                if key not in found or attempt > found[key].attempt:
+                    found[key] = place
+        return found
+
+    def write_run(self, shard: Shard, state: dict[str, Any]) -> None:
+        """How a shard is getting on."""
+        about = {"schema": SCHEMA, "shard": str(shard), "host": socket.gethostname(), "process": os.getpid()}
+        name = f"{shard.number}-of-{shard.total}.json"
+        write_atomically(self._file(_RUNS) / name, json.dumps(about | state | {"updated": time.time()}) + "\n")
+
+    def runs(self) -> list[dict[str, Any]]:
+        """How the shards are getting on, those that can be read."""
+        found = []
+        for path in sorted(self._file(_RUNS).glob("*.json")):
+            with suppress(OSError, ValueError):
+                found.append(json.loads(path.read_text(encoding="utf-8")))
+        return found
+
+    def lines(self, places: Iterable[tuple[Item, Place]]) -> Iterator[tuple[Item, dict[str, Any], str]]:
+        """Item, record and frame of results. Raises InputError for a part that is damaged."""
+        opened: dict[Path, Any] = {}
+        try:
+            for item, place in places:
+                if place.part not in opened:
+                    if len(opened) > 100:
+                        opened.pop(next(iter(opened))).close()
+                    opened[place.part] = place.part.open("rb")
+                opened[place.part].seek(place.offset)
+                record = json.loads(opened[place.part].read(place.length))
+                yield item, record, record.pop("frame")
+        except (OSError, ValueError, KeyError) as problem:
+            raise InputError(
+                f"{self.path / _PARTS}: a part is damaged ({problem}): delete it and run the batch again"
+            ) from None
+        finally:
+            for file in opened.values():
+                file.close()
+
+
+def counts_of(statuses: Iterable[str], total: int) -> Counter[str]:
+    """How often each status occurs; structures without a result are 'interrupted'."""
+    counts = Counter(statuses)
+    counts["interrupted"] += total - counts.total()
+    return +counts
+
+
+def _write_once(path: Path, content: str) -> None:
+    """Writes the file unless it exists; of several processes the first one does, and the others keep what it wrote."""
+    if path.exists():
+        return
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(content, encoding="utf-8")
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    except PermissionError:  # a file system without hard links
+        if not path.exists():
+            write_atomically(path, content)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, value in values.items():
+        out |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
+    return out
+
+
+def _shown(value: object) -> str:
+    return "default" if value is None else str(value)

@@ -1,0 +1,208 @@
+"""The inputs of a batch: names to files, files to structures, one after the other, and what makes each known again."""
+
+import glob
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from ase import Atoms
+from ase.constraints import FixAtoms
+from ase.io.extxyz import XYZError
+
+from clusteropt import extxyz
+from clusteropt.errors import InputError, UsageError
+from clusteropt.structures import check_file, one_line, read
+
+_FRAME_BY_FRAME = (".xyz", ".extxyz")
+_ENDINGS = (
+    *_FRAME_BY_FRAME,
+    ".cif",
+    ".vasp",
+    ".traj",
+    ".pdb",
+    ".gen",
+    ".xsf",
+    ".mol",
+    ".sdf",
+    ".json",
+    ".cfg",
+    ".xyz.gz",
+)
+_ENDINGS += (".extxyz.gz", ".poscar", ".contcar")
+_MAGIC = set("*?[")
+_KEPT = 2_000_000  # atoms that are kept in memory between the first look and the work
+
+
+class Item(NamedTuple):
+    """One structure of one file, or a file that cannot be read."""
+
+    label: str  # what messages call it
+    source: str  # the file, as found
+    frame: int  # of the file
+    n_atoms: int
+    key: str  # a hash of content and settings
+
+
+class Given(NamedTuple):
+    """An item with its structure; without, where there is a problem."""
+
+    item: Item
+    atoms: Atoms | None
+    problem: str = ""
+
+
+class Inputs:
+    """The structures of some files, in their order. They are kept in memory if they are few, else read again."""
+
+    def __init__(self, files: list[str], fingerprint: str) -> None:
+        self._files, self._fingerprint = files, fingerprint
+        self._kept: list[Given] | None = None
+
+    def survey(self, look: Callable[[Given], None] = lambda given: None) -> list[Item]:
+        """All items; `look` sees each as it is read."""
+        items: list[Item] = []
+        kept: list[Given] | None = []
+        n_atoms = 0
+        for given in self._read():
+            items.append(given.item)
+            look(given)
+            n_atoms += given.item.n_atoms
+            if n_atoms > _KEPT:
+                kept = None
+            if kept is not None:
+                kept.append(given)
+        self._kept = kept
+        return items
+
+    def __iter__(self) -> Iterator[Given]:
+        return self._read() if self._kept is None else iter(self._kept)
+
+    def _read(self) -> Iterator[Given]:
+        for name in self._files:
+            yield from _structures(name, self._fingerprint)
+
+
+def files_of(names: Iterable[str], out: Path) -> tuple[list[str], list[str]]:
+    """The files behind names, folders, patterns, and behind '-' a list on standard input; and those of folders left out.
+
+    Each once. What is below `out` is no input. Raises UsageError for a pattern or folder without files, or no name at all.
+    """
+    found: list[str] = []
+    left: list[str] = []
+    for name in _listed(names):
+        if os.path.isdir(name):
+            inside = _inside(Path(name), out)
+            known = [file for file in inside if _known(file)]
+            left += [file for file in inside if not _known(file)]
+            if not known:
+                raise UsageError(f"{name}: no structure file in this folder: name files, or a folder that has some")
+            found += known
+        elif _MAGIC & set(name) and not os.path.exists(name):
+            matching = sorted(file for file in glob.glob(name, recursive=True) if os.path.isfile(file))
+            if not matching:
+                raise UsageError(f"{name}: no file matches this pattern: check it, and quote it in the shell")
+            found += matching
+        else:
+            found.append(name)
+    return list(dict.fromkeys(found)), left
+
+
+def _listed(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        if name != "-":
+            yield name
+            continue
+        lines = [] if sys.stdin is None else [line.strip() for line in sys.stdin.read().splitlines()]
+        if not any(lines):
+            raise UsageError("-: no file names on standard input: write one a line")
+        yield from filter(None, lines)
+
+
+def _inside(folder: Path, out: Path) -> list[str]:
+    """The files below a folder, sorted; hidden ones and those below `out` left out."""
+    own, files = os.path.realpath(out), []
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f[0] != "." and os.path.realpath(os.path.join(here, f)) != own)
+        files += [os.path.join(here, name) for name in sorted(names) if name[0] != "."]
+    return files
+
+
+def _known(file: str) -> bool:
+    return file.lower().endswith(_ENDINGS) or os.path.basename(file).startswith(("POSCAR", "CONTCAR"))
+
+
+def _structures(name: str, fingerprint: str) -> Iterator[Given]:
+    """The frames of a file; one that cannot be read is an item with a problem, and so is a file."""
+    one_by_one = name.lower().endswith(_FRAME_BY_FRAME) and os.path.exists(name)
+    frames = _frame_by_frame(name) if one_by_one else _at_once(name)
+    before = next(frames)  # there is at least one, or a problem
+    single = True
+    for after in frames:
+        yield _given(name, False, before, fingerprint)
+        before, single = after, False
+    yield _given(name, single, before, fingerprint)
+
+
+Found = tuple[int, Atoms | str]  # index, and the frame or what is wrong with it
+
+
+def _frame_by_frame(name: str) -> Iterator[Found]:
+    count, problem = 0, ""
+    try:
+        check_file(Path(name), name)
+        with open(name, encoding="utf-8") as file:
+            for block in extxyz.blocks(file):
+                try:
+                    frame = extxyz.atoms_of(block)
+                except Exception as damage:  # noqa: BLE001  damaged frames raise about ten kinds of exceptions
+                    frame = f"cannot be read ({one_line(damage)}): mend the frame or export it again"
+                yield count, frame
+                count += 1
+        problem = "" if count else "no frames: check the file"
+    except InputError as reason:
+        problem = str(reason).removeprefix(f"{name}: ")
+    except XYZError as reason:
+        problem = f"cannot be read from here on ({reason}): mend the file or export it again"
+    except UnicodeDecodeError:
+        problem = "cannot be read from here on: not text in UTF-8: convert it, or export it again"
+    except OSError as reason:
+        problem = f"cannot be read from here on ({reason.strerror}): look at its disk"
+    if problem:
+        yield count, problem
+
+
+def _at_once(name: str) -> Iterator[Found]:
+    try:
+        yield from ((frame.index, frame.atoms) for frame in read(name))
+    except InputError as problem:
+        yield 0, str(problem).removeprefix(f"{name}: ")
+
+
+def _given(name: str, single: bool, found: Found, fingerprint: str) -> Given:
+    index, frame = found
+    label = name if single else f"{name}:{index}"
+    if isinstance(frame, str):
+        digest = hashlib.sha256("\0".join([fingerprint, "unreadable", name, str(index), frame]).encode())
+        return Given(Item(label, name, index, 0, digest.hexdigest()[:32]), None, frame)
+    return Given(Item(label, name, index, len(frame), content_key(frame, fingerprint)), frame)
+
+
+def content_key(atoms: Atoms, fingerprint: str) -> str:
+    """32 hexadecimal digits that follow from all that a frame is, its info and arrays too, and from the settings."""
+    digest = hashlib.sha256(fingerprint.encode())
+    digest.update(np.ascontiguousarray(atoms.positions).tobytes())
+    digest.update(atoms.numbers.astype(np.int64).tobytes())
+    if atoms.pbc.any() or np.any(np.array(atoms.cell)):
+        digest.update(atoms.pbc.tobytes() + np.array(atoms.cell).tobytes())
+    for constraint in atoms.constraints:
+        fixed = constraint.index.tolist() if isinstance(constraint, FixAtoms) else str(constraint)
+        digest.update(f"{type(constraint).__name__}{fixed}".encode())
+    more = {name: values for name, values in atoms.arrays.items() if name not in ("positions", "numbers")}
+    for key, value in (*atoms.info.items(), *more.items(), *({} if atoms.calc is None else atoms.calc.results).items()):
+        content = f"{value.dtype}{value.shape}{value.tolist()}" if isinstance(value, np.ndarray) else repr(value)
+        digest.update(f"\0{key}\0{content}".encode())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,122 @@
+"""What the caller of a batch decides; light, so that signals are heard while the libraries are being loaded."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from clusteropt.config import MinimizeSettings
+from clusteropt.errors import Interrupted, Stopped, UsageError, suggest
+from clusteropt.signals import Signals
+
+RETRY_MAY_CHANGE = ("max_steps",)
+_LAST_MINUTE = 60.0  # seconds before the end of a Slurm job, for what is under way
+RETRIES = ("failed", "not-converged", "fragmented", "non-finite", "unreadable", "no-potential", "invalid-structure")
+RETRIES += ("out-of-memory",)
+
+
+class Shard(NamedTuple):
+    """A share of the batch, counted from 1."""
+
+    number: int = 1
+    total: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.total}"
+
+
+ALL = Shard()
+
+
+@dataclass
+class Job:
+    """Inputs, output folder, settings, and how to go about it."""
+
+    names: list[str]  # files, folders, patterns; '-' for a list from standard input
+    out: Path
+    settings: MinimizeSettings
+    shard: Shard = ALL
+    retry: str | None = None  # one of RETRIES
+    restart: bool = False
+    tolerated: float | None = None  # share of failures below which the exit code is 0
+    scheduler: str | None = None  # address of a Dask scheduler
+    scheduler_file: Path | None = None  # that it has written
+    json: bool = False
+    quiet: bool = False
+    signals: Signals = field(default_factory=Signals)
+
+    @property
+    def may_differ(self) -> frozenset[str]:
+        """What need not be as in the results that are there."""
+        return frozenset(f"settings.{name}" for name in RETRY_MAY_CHANGE) if self.retry else frozenset()
+
+
+def shard_of(text: str | None) -> Shard:
+    """'3/16', 'auto' for what the environment says, None for all. Raises UsageError for what cannot be."""
+    if text is None:
+        return ALL
+    if text == "auto":
+        return _shard_from(os.environ)
+    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if match is None:
+        raise UsageError(f"--shard cannot be '{text}': write 3/16 for the third of sixteen, or auto in an array job")
+    shard = Shard(int(match[1]), int(match[2]))
+    if not 1 <= shard.number <= shard.total:
+        raise UsageError(f"--shard cannot be {shard}: shards are counted from 1 to {shard.total}")
+    return shard
+
+
+def _shard_from(environment: Mapping[str, str]) -> Shard:
+    """The share of this task of an array job, by the variables of Slurm, Grid Engine, LSF, or our own."""
+    if "CLUSTEROPT_SHARD" in environment:
+        return shard_of(environment["CLUSTEROPT_SHARD"])
+    for names in (
+        ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX", "SLURM_ARRAY_TASK_STEP"),
+        ("SGE_TASK_ID", "SGE_TASK_FIRST", "SGE_TASK_LAST", "SGE_TASK_STEPSIZE"),
+        ("LSB_JOBINDEX", None, "LSB_JOBINDEX_END", "LSB_JOBINDEX_STEP"),
+    ):
+        own, first, last, step = ("1" if name is None else environment.get(name, "") for name in names)
+        if own.isdigit() and last.isdigit():
+            stride = int(step) if step.isdigit() and int(step) else 1
+            begin = int(first) if first.isdigit() else 1
+            return Shard((int(own) - begin) // stride + 1, (int(last) - begin) // stride + 1)
+    raise UsageError(
+        "--shard auto needs an array job of Slurm, Grid Engine or LSF: elsewhere set CLUSTEROPT_SHARD=3/16, or write --shard 3/16"
+    )
+
+
+def retry_of(text: str | None) -> str | None:
+    """Raises UsageError for what is no status."""
+    if text is not None and text not in RETRIES:
+        raise UsageError(f"--retry cannot be '{text}'; {suggest(text, RETRIES)}")
+    return text
+
+
+def tolerated_of(text: str | None) -> float | None:
+    """'5%' or '0.05'. Raises UsageError for what is neither."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(%?)", text.strip())
+    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    if not 0 <= share <= 1:
+        raise UsageError(f"--fail-if-more-than cannot be '{text}': write a share as 5% or 0.05")
+    return share
+
+
+def seconds_left(limit: float | None) -> float | None:
+    """Until the time limit, or until a minute before the end of the Slurm job, whichever comes first."""
+    end = os.environ.get("SLURM_JOB_END_TIME", "")
+    slurm = float(end) - time.time() - _LAST_MINUTE if end.isdigit() else None
+    return min((s for s in (limit, slurm) if s is not None), default=None)
+
+
+def stopped(signals: Signals, message: str) -> Stopped | Interrupted:
+    """The error with which a batch ends after a signal."""
+    if signals.heard in (0, signal.SIGINT):
+        return Interrupted(f"interrupted: {message}")
+    why = "time limit" if signals.heard == signal.SIGALRM else signal.Signals(signals.heard).name
+    return Stopped(f"stopped ({why}): {message}")

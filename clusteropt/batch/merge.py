@@ -1,0 +1,111 @@
+"""The results of a batch joined: one line per structure, one file of minima per input, in the order of the inputs."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from clusteropt import __version__
+from clusteropt.batch.folder import MINIMA, RESULTS, SCHEMA, SUMMARY, Folder, Place, counts_of
+from clusteropt.batch.inputs import Item
+from clusteropt.errors import ClusterOptError, ExitCode
+from clusteropt.files import write_atomically, writing
+
+VOCABULARY = (
+    "converged",
+    "not-converged",
+    "fragmented",
+    "non-finite",
+    "unreadable",
+    "no-potential",
+    "invalid-structure",
+)
+VOCABULARY += ("out-of-memory", "interrupted")
+_UNUSABLE = ("unreadable", "no-potential", "invalid-structure", "out-of-memory")
+
+
+def merge(folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[str, Any]:
+    """Writes `results.jsonl`, `minima/` and `summary.json`, and returns what the last says.
+
+    Raises ClusterOptError where a structure has no result, and InputError for a damaged part: then nothing is written.
+    """
+    missing = [item for item in items if item.key not in places]
+    if missing:
+        raise ClusterOptError(
+            f"{folder.path}: {len(missing)} of {len(items)} structures have no result, the first is {missing[0].label}: "
+            "run the batch, or its shards, to the end"
+        )
+    outputs = outputs_of(list(dict.fromkeys(item.source for item in items)))
+    (folder.path / MINIMA).mkdir(exist_ok=True)
+    evaluations = 0
+    with ExitStack() as stack:
+        lines = stack.enter_context(writing(folder.path / RESULTS))
+        found = folder.lines((item, places[item.key]) for item in items)
+        for source, group in groupby(found, key=lambda line: line[0].source):
+            evaluations += _one_input(group, folder.path / MINIMA / outputs[source], lines)
+    counts = counts_of((places[item.key].status for item in items), len(items))
+    summary = summary_of(counts, len(items)) | {
+        "evaluations": evaluations,
+        "different": len({item.key for item in items}),
+    }
+    write_atomically(folder.path / SUMMARY, json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def _one_input(group: Iterator[tuple[Item, dict[str, Any], str]], path: Path, lines: Any) -> int:
+    """The lines and frames of one input file; returns the evaluations."""
+    evaluations = 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        minima = None
+        for item, record, frame in group:
+            about = {"structure": item.label, "file": item.source, "frame": item.frame} | record
+            lines.write((json.dumps(about) + "\n").encode())
+            evaluations += record["evaluations"]
+            if frame:
+                minima = minima or stack.enter_context(writing(path))
+                minima.write(frame.encode())
+    return evaluations
+
+
+def summary_of(counts: Counter[str], total: int) -> dict[str, Any]:
+    """How many structures ended how; the numbers add up to the total."""
+    return {
+        "schema": SCHEMA,
+        "clusteropt": __version__,
+        "structures": total,
+        "counts": {status: counts[status] for status in VOCABULARY},
+    }
+
+
+def outputs_of(sources: list[str]) -> dict[str, Path]:
+    """A file below `minima/` for every input: its path below what all have in common, <stem>.min.xyz.
+
+    The whole name instead of the stem where two would be the same.
+    """
+    whole = {source: os.path.abspath(source) for source in sources}
+    common = os.path.commonpath([os.path.dirname(path) for path in whole.values()]) if whole else ""
+    places = {source: Path(os.path.relpath(path, common)) for source, path in whole.items()}
+    short = {source: place.with_name(_stem(place.name) + ".min.xyz") for source, place in places.items()}
+    often = Counter(short.values())
+    return {
+        source: short[source] if often[short[source]] == 1 else place.with_name(place.name + ".min.xyz")
+        for source, place in places.items()
+    }
+
+
+def _stem(name: str) -> str:
+    stem = Path(name).stem
+    return stem.lower() if "CAR" in stem else stem  # see session._stem
+
+
+def exit_code(counts: Counter[str], tolerated: float | None) -> ExitCode:
+    """0 where everything converged, or no larger share failed than is tolerated."""
+    failed = counts.total() - counts["converged"]
+    if failed <= (tolerated or 0) * counts.total():
+        return ExitCode.OK
+    return ExitCode.INPUT if any(counts[status] for status in _UNUSABLE) else ExitCode.NOT_CONVERGED

@@ -1,0 +1,96 @@
+"""What of a batch is done: in memory, in the folder and in words."""
+
+import time
+from collections import Counter
+
+from clusteropt.batch.folder import Folder, Line, Place
+from clusteropt.batch.inputs import Item
+from clusteropt.batch.job import Job
+from clusteropt.console import complain, say
+
+_REPORT = 10.0  # seconds between two words on how far it has got
+_COMPLAINTS = 20  # that are shown; all are in the results
+
+
+class Progress:
+    """What is done, and what is to do."""
+
+    def __init__(self, job: Job, folder: Folder) -> None:
+        self._job, self._folder = job, folder
+        self._began = self._said = time.monotonic()
+        self._complaints = 0
+        self._new = 0
+        self._statuses: dict[str, str] = {}  # by key
+        self._of: dict[str, Item] = {}
+        self.todo: dict[str, int] = {}  # key to number of the attempt
+
+    def begin(self, own: list[Item], places: dict[str, Place]) -> None:
+        """These are to be done, and these are done already, but for those to be retried."""
+        self._of = {item.key: item for item in reversed(own)}
+        retried = {key for key in self._of if key in places and _again(places[key].status, self._job.retry)}
+        self.todo = {
+            key: places[key].attempt + 1 if key in places else 1
+            for key in self._of
+            if key not in places or key in retried
+        }
+        self._statuses = {key: places[key].status for key in self._of if key not in self.todo}
+        known = len(own) - len(self.todo)
+        if known and not self._job.quiet:
+            say(f"{known} of {len(own)} structures are done already")
+        self.write("running")
+
+    def keep(self, lines: list[Line]) -> None:
+        """Writes results to the folder. Raises ClusterOptError where that fails."""
+        for attempt, group in _by_attempt(lines, self.todo).items():
+            self._folder.write_part(group, attempt)
+        for line in lines:
+            self._statuses[line.key] = line.record["status"]
+            if line.record["problem"]:
+                self._complain(f"{self._of[line.key].label}: {line.record['problem']}")
+        self._new += len(lines)
+        if time.monotonic() - self._said > _REPORT:
+            self._said = time.monotonic()
+            self.write("running")
+            if not self._job.quiet:
+                say(self._words())
+
+    def _complain(self, message: str) -> None:
+        self._complaints += 1
+        if self._complaints <= _COMPLAINTS:
+            complain(message)
+        elif self._complaints == _COMPLAINTS + 1:
+            complain(f"more of this kind is not shown, but in {self._job.out / 'results.jsonl'}")
+
+    def _words(self) -> str:
+        seconds = time.monotonic() - self._began
+        left = len(self.todo) - self._new
+        rate = self._new / seconds
+        return f"{len(self._statuses)} of {len(self._of)} done, {rate:.3g}/s, {left / rate:.0f} s left"
+
+    @property
+    def words(self) -> str:
+        return f"{len(self._statuses)} of {len(self._of)} different structures are done and kept"
+
+    def write(self, state: str) -> None:
+        """Tells the folder: running, stopped or finished."""
+        seconds = time.monotonic() - self._began
+        counts = Counter(self._statuses.values())
+        about = {
+            "state": state,
+            "total": len(self._of),
+            "counts": counts,
+            "new": self._new,
+            "seconds": round(seconds, 3),
+        }
+        self._folder.write_run(self._job.shard, about)
+
+
+def _by_attempt(lines: list[Line], attempts: dict[str, int]) -> dict[int, list[Line]]:
+    groups: dict[int, list[Line]] = {}
+    for line in lines:
+        groups.setdefault(attempts[line.key], []).append(line)
+    return groups
+
+
+def _again(status: str, retry: str | None) -> bool:
+    return retry is not None and (status == retry or (retry == "failed" and status != "converged"))

@@ -1,0 +1,56 @@
+"""What the folder of a batch says, in words: `clusteropt status` and `clusteropt merge`."""
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from clusteropt.batch import merge
+from clusteropt.batch.folder import Folder, counts_of
+from clusteropt.console import emit, say
+from clusteropt.errors import ExitCode
+from clusteropt.report import batch_table, show
+
+_SILENT = 120.0  # seconds without a word after which a run counts as gone
+
+
+def merge_folder(path: Path, as_json: bool) -> ExitCode:
+    """`clusteropt merge`."""
+    folder = Folder(path)
+    folder.manifest()
+    summary = merge.merge(folder, folder.inputs(), folder.results())
+    if as_json:
+        emit(json.dumps(summary, indent=1))
+    else:
+        show(batch_table(+Counter(summary["counts"])))
+    return merge.exit_code(Counter(summary["counts"]), None)
+
+
+def status(path: Path, as_json: bool) -> None:
+    """`clusteropt status`."""
+    folder = Folder(path)
+    folder.manifest()
+    items, places = folder.inputs(), folder.results()
+    counts = counts_of((places[item.key].status for item in items if item.key in places), len(items))
+    runs = [_run(run) for run in folder.runs()]
+    rate = sum(run["rate"] for run in runs if run["state"] == "running")
+    waiting = counts.pop("interrupted", 0)
+    left = waiting / rate if rate and waiting else None
+    if as_json:
+        about: dict[str, Any] = merge.summary_of(counts, len(items)) | {"waiting": waiting}
+        emit(json.dumps(about | {"runs": runs, "rate": rate, "seconds_left": left}, indent=1))
+        return
+    show(batch_table(counts | Counter({"waiting": waiting} if waiting else {})))
+    for run in runs:
+        pace = f"{run['new']} done at {run['rate']:.3g}/s"
+        say(f"shard {run['shard']}: {run['state']} on {run['host']}, {pace}, last word {run['age']:.0f} s ago")
+    if left is not None:
+        say(f"{rate:.3g} structures/s, about {left:.0f} s left")
+
+
+def _run(run: dict[str, Any]) -> dict[str, Any]:
+    age = max(0.0, time.time() - run["updated"])  # never below zero, should a clock have been set back
+    state = "silent" if run["state"] == "running" and age > _SILENT else run["state"]
+    rate = run["new"] / run["seconds"] if run["seconds"] else 0.0
+    return run | {"state": state, "age": age, "rate": rate}

@@ -1,0 +1,31 @@
+"""A batch dealt out to shards: the same way whoever does it, and about as much work for each."""
+
+import heapq
+from collections.abc import Sequence
+
+from clusteropt.batch.inputs import Item
+from clusteropt.batch.job import Shard
+
+_FEW = 20  # atoms, below which overheads count as much as the pairs
+
+
+def cost(n_atoms: int) -> float:
+    """About how long a structure takes, without a unit: pairs, times steps that grow with the size."""
+    return float((n_atoms + _FEW) ** 3)
+
+
+def share(items: Sequence[Item], shard: Shard) -> list[Item]:
+    """The items of that shard: each of all in turn goes to the one that has least to do so far.
+
+    Equal structures go to the same one.
+    """
+    if shard.total == 1:
+        return list(items)
+    loads = [(0.0, k) for k in range(1, shard.total + 1)]
+    of: dict[str, int] = {}
+    for item in items:
+        if item.key not in of:
+            load, number = loads[0]
+            heapq.heapreplace(loads, (load + cost(item.n_atoms), number))
+            of[item.key] = number
+    return [item for item in items if of[item.key] == shard.number]

@@ -1,0 +1,133 @@
+"""`clusteropt batch`, `merge` and `status`: many structures, one folder of results."""
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clusteropt.cli import options
+from clusteropt.cli.options import Json, Quiet, Threads
+
+_Folder = Annotated[
+    Path, typer.Argument(help="The folder that --out of `clusteropt batch` has named.", show_default=False)
+]
+
+
+def batch(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Structure files, folders, patterns such as 'runs/*.xyz', or '-' for a list of names on standard input.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the results; the same command again goes on in it.")
+    ],
+    potential: options.PotentialName = None,
+    optimizer: options.Optimizer = None,
+    opt: options.Level = None,
+    fmax: options.Fmax = None,
+    rms: options.Rms = None,
+    max_steps: options.MaxSteps = None,
+    perturb: options.Perturb = None,
+    seed: options.Seed = None,
+    trajectories: options.Trajectories = None,
+    steps: options.Steps = None,
+    hops: options.Hops = None,
+    start: options.Start = None,
+    config: options.Config = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="Only a share: 3/16 is the third of sixteen, auto that of this task of an array job.",
+            show_default=False,
+        ),
+    ] = None,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            help="Do again what has ended so: failed (all but converged), or a status such as not-converged; --max-steps may "
+            "be another then.",
+            show_default=False,
+        ),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Set the results in --out aside, in its folder set-aside, and begin anew.")
+    ] = False,
+    time_limit: options.TimeLimit = None,
+    fail_if_more_than: Annotated[
+        str | None,
+        typer.Option(
+            help="Share of failures, as 5%, up to which the exit code is 0. [dim]\\[default: 0%][/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, tcp://host:port, to compute there.", show_default=False),
+    ] = None,
+    scheduler_file: Annotated[
+        Path | None, typer.Option(help="File that a Dask scheduler has written, instead.", show_default=False)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what there is to do: structures, programs, memory, time.")
+    ] = False,
+    threads: Threads = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Minimize all structures of INPUTS, on all cores or many hosts, into the folder --out; the same command again goes on.
+
+    Stops with code 75 at the time limit, before the end of a Slurm job, and on SIGTERM or SIGUSR1. Example:
+    [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
+    """
+    from clusteropt.batch.job import Job, retry_of, seconds_left, shard_of, tolerated_of
+    from clusteropt.config import MinimizeSettings, merged
+    from clusteropt.errors import UsageError
+    from clusteropt.signals import remembered
+
+    given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
+    given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
+    given |= {"trajectories": trajectories, "steps": steps, "hops": hops, "start": start}
+    settings = merged(MinimizeSettings, config, given)
+    options.refuse_idle(settings, given)
+    if scheduler is not None and scheduler_file is not None:
+        raise UsageError("--scheduler and --scheduler-file are two ways to name one scheduler: give one")
+    job = Job(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
+    job.scheduler, job.scheduler_file, job.json, job.quiet = scheduler, scheduler_file, json, quiet
+    stopping = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM)
+    with remembered(*stopping) as signals:
+        job.signals = signals
+        left = seconds_left(options.seconds_of(time_limit))
+        if left is not None:
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
+        try:
+            from clusteropt import runtime
+
+            runtime.prepare(threads or runtime.n_cores())
+            from clusteropt.batch import estimate, run
+
+            raise typer.Exit(estimate.dry_run(job) if dry_run else run.batch(job))
+        except KeyboardInterrupt:
+            from clusteropt.batch.job import stopped
+
+            raise stopped(signals, "nothing was begun") from None
+
+
+def merge(folder: _Folder, json: Json = False) -> None:
+    """Join the results of a batch: a line per structure in results.jsonl, and the minima of each input in minima/.
+
+    Refuses where a structure has no result. Example: [bold]clusteropt merge results[/bold]
+    """
+    from clusteropt.batch import report
+
+    raise typer.Exit(report.merge_folder(folder, json))
+
+
+def status(folder: _Folder, json: Json = False) -> None:
+    """How far a batch has got, from its files alone. Example: [bold]clusteropt status results[/bold]"""
+    from clusteropt.batch import report
+
+    report.status(folder, json)

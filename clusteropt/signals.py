@@ -1,0 +1,63 @@
+"""Signals that ask a command to stop: remembered, and raised as KeyboardInterrupt where the work can bear it.
+
+Light, so that signals are heard while the libraries are being loaded.
+"""
+
+import signal
+import threading
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_AGAIN = 0.2  # seconds after which an alarm that came at a bad moment comes again
+
+
+@dataclass
+class Signals:
+    """What has been heard."""
+
+    heard: int = 0  # the signal that came first; 0 for none
+    patient: bool = False  # signals are only noted, but for a second Ctrl-C
+
+
+@contextmanager
+def remembered(*numbers: int, patient: bool = False) -> Iterator[Signals]:
+    """Notes these signals, and raises KeyboardInterrupt unless it is `patient`.
+
+    The exception alone would be lost where a library's callback is at work, and break libraries that are just being imported.
+    With SIGALRM among the numbers, what came at such a moment is raised soon after it.
+    """
+    signals = Signals()
+
+    def hear(number: int, frame: types.FrameType | None) -> None:
+        again = bool(signals.heard) and number == signal.SIGINT
+        signals.heard = signals.heard or number
+        if signals.patient and not again:
+            return
+        if not _in_a_library_that_cannot_bear_it(frame):
+            raise KeyboardInterrupt
+        if signal.SIGALRM in numbers:
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+
+    signals.patient = patient
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+    before = {number: signal.signal(number, hear) for number in numbers}
+    try:
+        yield signals
+    finally:
+        if signal.SIGALRM in numbers:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _in_a_library_that_cannot_bear_it(frame: types.FrameType | None) -> bool:
+    """Whether a module is being imported or a callback of the garbage collector runs: what they raise is lost or worse."""
+    while frame is not None:
+        if "importlib" in frame.f_code.co_filename or frame.f_code.co_name == "_xla_gc_callback":
+            return True
+        frame = frame.f_back
+    return False

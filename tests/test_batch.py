@@ -1,0 +1,425 @@
+"""A batch: every structure ends in exactly one line, whatever happens, and the same line whatever the way there."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from cli import cluster, clusters, frames_of, run, save
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clusteropt.batch import chunk
+from clusteropt.batch.inputs import Item, content_key
+from clusteropt.batch.job import Shard, shard_of
+from clusteropt.batch.merge import VOCABULARY, outputs_of
+from clusteropt.batch.shards import cost, share
+from clusteropt.errors import UsageError
+from clusteropt.relax import Status
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save(tmp_path / "a.xyz", clusters(5))
+    save(tmp_path / "b.xyz", [*clusters(2, "Au"), *clusters(2, "Ar")])
+    save(tmp_path / "one.xyz", cluster("Si", 7))
+    return tmp_path
+
+
+ALL = ("a.xyz", "b.xyz", "one.xyz")
+
+
+def batch(folder: Path, *arguments: str, out: str = "out", **options):
+    return run(folder, "batch", *arguments, "--out", out, "--optimizer", "lbfgs", **options)
+
+
+def lines(folder: Path, out: str = "out") -> list[dict]:
+    """The results without what differs from run to run."""
+    found = [json.loads(line) for line in (folder / out / "results.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in found]
+
+
+def counts(folder: Path, out: str = "out") -> dict[str, int]:
+    summary = json.loads((folder / out / "summary.json").read_text())
+    assert sum(summary["counts"].values()) == summary["structures"] == len(lines(folder, out))
+    return {status: count for status, count in summary["counts"].items() if count}
+
+
+def parts(folder: Path, out: str = "out") -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in (folder / out / "parts").iterdir()}
+
+
+def test_every_structure_has_a_line_and_a_minimum_in_the_order_of_the_inputs(folder):
+    done = batch(folder, *ALL)
+    assert done.code == 0
+    assert counts(folder) == {"converged": 10}
+    assert [line["structure"] for line in lines(folder)] == [
+        *(f"a.xyz:{k}" for k in range(5)),
+        *(f"b.xyz:{k}" for k in range(4)),
+        "one.xyz",
+    ]
+    minima = frames_of(folder / "out/minima/b.min.xyz")
+    assert [atoms.get_chemical_symbols()[0] for atoms in minima] == ["Au", "Au", "Ar", "Ar"]
+    by_name = {line["structure"]: line for line in lines(folder)}
+    for k, atoms in enumerate(minima):
+        assert atoms.get_potential_energy() == by_name[f"b.xyz:{k}"]["energy"]
+        assert atoms.info["status"] == "converged"
+
+
+def test_results_are_those_of_minimize(folder):
+    batch(folder, *ALL)
+    alone = run(folder, "minimize", *ALL, "--optimizer", "lbfgs", "--json").records
+    for ours, theirs in zip(lines(folder), alone, strict=True):
+        assert {name: ours[name] for name in theirs} == theirs
+
+
+def test_the_same_command_again_computes_nothing_and_writes_the_same(folder, monkeypatch):
+    batch(folder, *ALL)
+    before, results = parts(folder), (folder / "out/results.jsonl").read_bytes()
+    monkeypatch.setattr(chunk, "run", lambda *_: pytest.fail("computed again"))
+    done = batch(folder, *ALL)
+    assert done.code == 0
+    assert "10 of 10 structures are done already" in done.err
+    assert (parts(folder), (folder / "out/results.jsonl").read_bytes()) == (before, results)
+
+
+def test_a_changed_structure_is_done_again_and_the_others_are_not(folder):
+    batch(folder, *ALL)
+    before = {line["structure"]: line for line in lines(folder)}
+    save(folder / "a.xyz", [*clusters(2), cluster(number=99), *clusters(5)[3:]])
+    done = batch(folder, *ALL)
+    after = {line["structure"]: line for line in lines(folder)}
+    assert "9 of 10 structures are done already" in done.err
+    assert [name for name in after if after[name] != before[name]] == ["a.xyz:2"]
+
+
+def test_the_same_structure_twice_is_computed_once_and_told_twice(folder, monkeypatch):
+    save(folder / "twice.xyz", [cluster(), cluster(number=1), cluster()])
+    shutil.copy(folder / "twice.xyz", folder / "again.xyz")
+    computed = []
+    original = chunk.run
+    monkeypatch.setattr(chunk, "run", lambda atoms, *rest: computed.extend(atoms) or original(atoms, *rest))
+    batch(folder, "twice.xyz", "again.xyz")
+    assert len(computed) == 2
+    assert [line["structure"] for line in lines(folder)] == [
+        f"{f}.xyz:{k}" for f in ("twice", "again") for k in range(3)
+    ]
+    assert len({line["energy"] for line in lines(folder)}) == 2
+    assert len(frames_of(folder / "out/minima/again.min.xyz")) == 3
+
+
+@pytest.mark.parametrize("total", [2, 3, 12])
+def test_shards_into_one_folder_give_what_one_run_gives(folder, total):
+    batch(folder, *ALL)
+    for number in range(total, 0, -1):
+        refused = run(folder, "merge", "shards") if number < total else None
+        assert refused is None or refused.code == 1
+        done = batch(folder, *ALL, "--shard", f"{number}/{total}", out="shards")
+        assert done.code == 0
+    assert run(folder, "merge", "shards").code == 0
+    assert lines(folder, "shards") == lines(folder)
+    for name in ("a", "b", "one"):
+        own, one = (folder / out / f"minima/{name}.min.xyz" for out in ("shards", "out"))
+        assert own.read_bytes() == one.read_bytes()
+
+
+def test_merge_names_what_is_missing_and_writes_nothing(folder):
+    batch(folder, *ALL, "--shard", "1/2")
+    refused = run(folder, "merge", "out")
+    assert refused.code == 1
+    (line,) = refused.complaints
+    assert "of 10 structures have no result, the first is" in line
+    assert not (folder / "out/results.jsonl").exists()
+
+
+def test_a_shard_started_twice_by_mistake_does_no_harm(folder):
+    batch(folder, *ALL)
+    for shard in ("1/2", "2/2", "2/2", "1/3"):
+        batch(folder, *ALL, "--shard", shard, out="twice")
+    # as if two processes had computed the same: the same results in another part
+    (part, *_) = (folder / "twice/parts").iterdir()
+    shutil.copy(part, part.with_name("0" * 24 + ".jsonl"))
+    run(folder, "merge", "twice")
+    assert lines(folder, "twice") == lines(folder)
+
+
+def test_results_do_not_depend_on_the_order_or_the_grouping_of_files(folder):
+    batch(folder, *ALL)
+    batch(folder, *reversed(ALL), out="reversed")
+    everything = [atoms for name in ALL for atoms in frames_of(folder / name)]
+    save(folder / "joined.xyz", everything[::-1])
+    batch(folder, "joined.xyz", out="joined")
+
+    def by_hash(out: str) -> dict[str, tuple]:
+        return {line["hash"]: (line["energy"], line["fmax"], line["evaluations"]) for line in lines(folder, out)}
+
+    assert by_hash("out") == by_hash("reversed") == by_hash("joined")
+
+
+CORRUPT = {
+    "empty": b"",
+    "blank": b"\n\n\n",
+    "junk": bytes(range(256)) * 3,
+    "words": b"four\n\nX 0 0 0\n",
+    "negative": b"-3\n\n",
+    "short": b"4\nProperties=species:S:1:pos:R:3\nX 0 0 0\nX 1 0 0\n",
+    "columns": b"2\n\nX 0 0\nX 1 0 0\n",
+    "letters": b"2\n\nX 0 0 zero\nX 1 0 0\n",
+    "element": b"2\n\nQq 0 0 0\nQq 1 0 0\n",
+    "nan": b"2\n\nX 0 0 nan\nX 1 0 0\n",
+    "same-place": b"2\n\nX 0 0 0\nX 0 0 0\n",
+    "no-potential": b"2\n\nH 0 0 0\nH 1 0 0\n",
+    "no-atoms": b"0\n\n",
+}
+EXPECTED = {"nan": "invalid-structure", "same-place": "invalid-structure", "no-potential": "no-potential"}
+EXPECTED["no-atoms"] = "invalid-structure"
+
+
+def test_corrupt_files_cost_no_other_its_result_and_each_has_a_line(folder):
+    save(folder / "good.xyz", clusters(60))
+    for name, content in CORRUPT.items():
+        (folder / f"{name}.xyz").write_bytes(content)
+    files = ["good.xyz", *(f"{name}.xyz" for name in CORRUPT), *ALL]
+    done = batch(folder, *files)
+    assert done.code == 3
+    assert {line["structure"]: line["status"] for line in lines(folder) if line["status"] != "converged"} == {
+        f"{name}.xyz": EXPECTED.get(name, "unreadable") for name in CORRUPT
+    }
+    assert counts(folder)["converged"] == 70
+    for name in CORRUPT:
+        (complaint,) = [line for line in done.complaints if f" {name}.xyz: " in line]
+        assert complaint.count(": ") >= 2  # the file, the problem, the cure
+    again = batch(folder, *files, "--fail-if-more-than", "20%")
+    assert again.code == 0
+
+
+def test_a_damaged_frame_costs_the_frames_around_it_nothing(folder):
+    rows = (folder / "a.xyz").read_text().splitlines()
+    rows[8] = rows[8].replace("X", "Xyz")  # the second frame
+    (folder / "a.xyz").write_text("\n".join(rows[:-1]) + "\n")  # and the last one is cut off
+    batch(folder, "a.xyz")
+    assert [line["status"] for line in lines(folder)] == ["converged", "unreadable", *["converged"] * 2, "unreadable"]
+
+
+def test_a_mended_file_is_read_again(folder):
+    (folder / "bad.xyz").write_bytes(CORRUPT["short"])
+    assert batch(folder, "a.xyz", "bad.xyz").code == 3
+    save(folder / "bad.xyz", cluster(number=3))
+    assert batch(folder, "a.xyz", "bad.xyz").code == 0
+    assert counts(folder) == {"converged": 6}
+
+
+def test_other_settings_are_refused_with_what_differs_and_restart_sets_aside(folder):
+    batch(folder, "a.xyz")
+    before = parts(folder)
+    refused = batch(folder, "a.xyz", "--fmax", "1e-3")
+    assert refused.code == 2
+    assert refused.complaints == [
+        "clusteropt: out: holds results with fmax default, not 0.001: repeat the same settings, choose another --out, or "
+        "set them aside with --restart"
+    ]
+    assert parts(folder) == before
+    assert batch(folder, "a.xyz", "--fmax", "1e-3", "--restart").code == 0
+    assert parts(folder, "out/set-aside/1") == before
+
+
+def test_not_converged_is_retried_with_more_steps_and_only_that(folder):
+    assert batch(folder, *ALL, "--max-steps", "14").code == 4
+    first = counts(folder)
+    assert 0 < first["not-converged"] < 10
+    assert batch(folder, *ALL, "--max-steps", "5000").code == 2
+    done = batch(folder, *ALL, "--max-steps", "5000", "--retry", "not-converged")
+    assert done.code == 0
+    assert f"{first['converged']} of 10 structures are done already" in done.err
+    assert counts(folder) == {"converged": 10}
+
+
+def test_results_of_another_schema_are_refused(folder):
+    batch(folder, "a.xyz")
+    manifest = folder / "out/batch.json"
+    manifest.write_text(manifest.read_text().replace('"schema": 1', '"schema": 0'))
+    for done in (batch(folder, "a.xyz"), run(folder, "merge", "out"), run(folder, "status", "out")):
+        assert done.code == 3
+        assert "results of schema 0, and this clusteropt knows 1" in done.err
+
+
+def test_a_damaged_part_is_told_of_and_done_again(folder):
+    batch(folder, *ALL)
+    before = lines(folder)
+    path = max((folder / "out/parts").iterdir())
+    path.write_bytes(path.read_bytes()[:-20])
+    done = batch(folder, *ALL)
+    assert f"parts/{path.name}: damaged" in done.complaints[0]
+    assert lines(folder) == before
+
+
+def test_what_does_not_fit_into_the_memory_has_a_status(folder, monkeypatch):
+    original = chunk.run
+
+    def small(structures, settings):
+        if any(len(atoms) > 4 for atoms in structures):
+            raise MemoryError
+        return original(structures, settings)
+
+    monkeypatch.setattr(chunk, "run", small)
+    save(folder / "large.xyz", Atoms("X5", positions=np.random.default_rng(0).uniform(0, 2, (5, 3))))
+    done = batch(folder, *ALL, "large.xyz")
+    assert done.code == 3
+    assert counts(folder) == {"converged": 10, "out-of-memory": 1}
+
+
+def test_names_may_come_from_folders_patterns_and_standard_input(folder):
+    (folder / "sub/deep").mkdir(parents=True)
+    (folder / "sub/.hidden.xyz").write_bytes(b"junk")
+    (folder / "sub/notes.txt").write_bytes(b"not a structure")
+    for name in ("sub/x.xyz", "sub/deep/x.xyz"):
+        shutil.copy(folder / "a.xyz", folder / name)
+    done = batch(folder, "sub")
+    assert {line["file"] for line in lines(folder)} == {"sub/x.xyz", "sub/deep/x.xyz"}
+    assert "1 files in folders have no ending of a structure file and are left out: sub/notes.txt" in done.err
+    assert {str(p.relative_to(folder / "out/minima")) for p in (folder / "out/minima").rglob("*.xyz")} == {
+        "x.min.xyz",
+        "deep/x.min.xyz",
+    }
+    batch(folder, "sub/**/*.xyz", out="glob")
+    assert len(lines(folder, "glob")) == 10
+    batch(folder, "-", out="list", stdin=b"a.xyz\n\none.xyz\n")
+    assert len(lines(folder, "list")) == 6
+    for names, word in (
+        ("none*.xyz", "no file matches"),
+        ("sub/deep/..", ""),
+        ("-", "no file names on standard input"),
+    ):
+        done = batch(folder, names, out="other")
+        assert (done.code == 2) == bool(word)
+        assert word in done.err
+
+
+def test_the_output_folder_inside_an_input_folder_is_no_input(folder):
+    batch(folder, ".")
+    before = lines(folder)
+    batch(folder, ".")
+    assert lines(folder) == before
+
+
+def test_a_folder_with_something_else_is_refused(folder):
+    (folder / "out").mkdir()
+    (folder / "out/thesis.tex").write_text("years of work")
+    done = batch(folder, "a.xyz")
+    assert done.code == 2
+    assert "holds thesis.tex and no batch" in done.err
+    assert batch(folder, "a.xyz", out="a.xyz").code == 2
+
+
+def test_status_and_dry_run_tell_how_much_there_is(folder):
+    dry = batch(folder, *ALL, "--dry-run", "--json")
+    assert dry.code == 0
+    assert not (folder / "out").exists()
+    assert {k: json.loads(dry.out)[k] for k in ("structures", "done", "buckets", "programs")} == {
+        "structures": 10,
+        "done": 0,
+        "buckets": 4,
+        "programs": 12,
+    }
+    batch(folder, *ALL, "--shard", "1/2")
+    half = json.loads(run(folder, "status", "out", "--json").out)
+    assert half["structures"] == 10
+    assert half["waiting"] + half["counts"]["converged"] == 10
+    assert 0 < half["waiting"] < 10
+    (own,) = half["runs"]
+    assert (own["shard"], own["state"], own["total"]) == ("1/2", "finished", half["counts"]["converged"])
+    batch(folder, *ALL)
+    assert json.loads(run(folder, "status", "out", "--json").out)["waiting"] == 0
+    assert json.loads(batch(folder, *ALL, "--dry-run", "--json").out)["done"] == 10
+
+
+def test_a_clock_set_back_disturbs_nothing(folder, monkeypatch):
+    batch(folder, "a.xyz", "--shard", "1/2")
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    (own,) = json.loads(run(folder, "status", "out", "--json").out)["runs"]
+    assert own["age"] == 0
+    batch(folder, "a.xyz", "--shard", "2/2")
+    assert run(folder, "merge", "out").code == 0
+    assert counts(folder) == {"converged": 5}
+
+
+def test_pandas_can_read_the_results(folder):
+    pandas = pytest.importorskip("pandas")
+    batch(folder, *ALL)
+    table = pandas.read_json(folder / "out/results.jsonl", lines=True)
+    assert len(table) == 10
+    assert set(table.status) == {"converged"}
+
+
+def test_the_vocabulary_is_that_of_the_status():
+    assert set(VOCABULARY) < {status.label for status in Status}
+
+
+@given(st.lists(st.integers(1, 150), min_size=1, max_size=300), st.integers(1, 20))
+def test_every_structure_is_in_one_shard_and_no_shard_has_more_than_one_structure_too_much(sizes, total):
+    items = [Item(str(k), "f", k, size, str(k)) for k, size in enumerate(sizes)]
+    shares = [share(items, Shard(number, total)) for number in range(1, total + 1)]
+    assert sorted((item for own in shares for item in own), key=lambda item: item.frame) == items
+    loads = [sum(cost(item.n_atoms) for item in own) for own in shares]
+    assert max(loads) - min(loads) <= max(cost(size) for size in sizes)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        (
+            {
+                "SLURM_ARRAY_TASK_ID": "7",
+                "SLURM_ARRAY_TASK_MIN": "3",
+                "SLURM_ARRAY_TASK_MAX": "9",
+                "SLURM_ARRAY_TASK_STEP": "2",
+            },
+            "3/4",
+        ),
+        ({"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_MAX": "15"}, "1/16"),
+        ({"SGE_TASK_ID": "5", "SGE_TASK_FIRST": "1", "SGE_TASK_LAST": "5", "SGE_TASK_STEPSIZE": "1"}, "5/5"),
+        ({"LSB_JOBINDEX": "2", "LSB_JOBINDEX_END": "8"}, "2/8"),
+        ({"CLUSTEROPT_SHARD": "3/16", "SLURM_ARRAY_TASK_ID": "1"}, "3/16"),
+    ],
+)
+def test_the_shard_of_an_array_job_follows_from_its_variables(monkeypatch, environment, expected):
+    for name in [name for name in os.environ if name.startswith(("SLURM", "SGE", "LSB", "CLUSTEROPT_SHARD"))]:
+        monkeypatch.delenv(name)
+    with pytest.raises(UsageError, match="needs an array job"):
+        shard_of("auto")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert str(shard_of("auto")) == expected
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "4", "a/b", "1/0", "-1/4", ""])
+def test_shards_that_cannot_be_are_refused(text):
+    with pytest.raises(UsageError, match="--shard cannot be"):
+        shard_of(text)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a/x.xyz", "b/x.xyz", "a/x.cif", "x.xyz", "a/POSCAR", "b/POSCAR"]), unique=True, min_size=1
+    )
+)
+def test_every_input_has_an_output_of_its_own(sources):
+    assert len(set(outputs_of(sources).values())) == len(sources)
+
+
+def test_the_key_of_a_structure_follows_from_all_that_it_is():
+    from ase.constraints import FixAtoms
+
+    first = cluster()
+    others = [first.copy() for _ in range(6)]
+    others[0].positions[0, 0] += 1e-12
+    others[1].numbers[0] = 18
+    others[2].set_constraint(FixAtoms([0]))
+    others[3].set_cell([9, 9, 9])
+    others[4].info["number"] = 1
+    others[5].set_array("tag", np.arange(4))
+    keys = {content_key(atoms, "") for atoms in (first, first.copy(), *others)} | {content_key(first, "other settings")}
+    assert len(keys) == 8

@@ -1,0 +1,144 @@
+"""A batch that is stopped or killed at any moment goes on, and nobody can tell from its results."""
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from cli import call, clusters, finish, save, spawn
+from test_batch import lines
+
+from clusteropt.batch.folder import Folder
+
+LEFT_OUT = {"parts", "runs"}  # how the work was cut into chunks, and when
+SLOW = ["--max-steps", "2000000000", "--fmax", "1e-300"]
+
+
+def command(*more: str, out: str = "out") -> list[str]:
+    return ["batch", "many.xyz", "--out", out, "--optimizer", "lbfgs", *more]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    frames = [atoms for k in range(20) for atoms in clusters(5, ("X", "Au", "Si", "Ar")[k % 4])]
+    for k, atoms in enumerate(frames):
+        atoms.info["k"] = k
+    save(tmp_path / "many.xyz", frames)
+    return tmp_path
+
+
+def contents(folder: Path, out: str) -> dict[str, bytes | list]:
+    """All files of a batch but those that tell of chunks and times."""
+    found: dict[str, bytes | list] = {
+        str(p.relative_to(folder / out)): p.read_bytes()
+        for p in sorted((folder / out).rglob("*"))
+        if p.is_file() and p.relative_to(folder / out).parts[0] not in LEFT_OUT
+    }
+    found["results.jsonl"] = lines(folder, out)
+    return found
+
+
+def killed_and_resumed(folder: Path, kills: int, seed: int, longest: float) -> int:
+    """Kills the batch at random moments until it was killed so often, then lets it finish; returns how often it was at work."""
+    rng, at_work = random.Random(seed), 0
+    for _ in range(kills):
+        with spawn(folder, *command("--threads", "1", out="killed")) as process:
+            time.sleep(rng.uniform(0.3, longest))
+            at_work += process.poll() is None
+            process.send_signal(signal.SIGKILL)
+        for path in (folder / "killed").rglob("*.json*") if (folder / "killed").exists() else ():
+            for text in path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]:
+                json.loads(text)  # nothing is half-written
+    done = call(folder, *command(out="killed"))
+    assert done.code == 0
+    return at_work
+
+
+def test_killed_and_resumed_is_as_if_never_killed(folder):
+    assert call(folder, *command()).code == 0
+    assert killed_and_resumed(folder, 3, seed=0, longest=4) >= 1
+    assert contents(folder, "killed") == contents(folder, "out")
+
+
+@pytest.mark.slow
+def test_thirty_kills_of_five_hundred_structures_leave_no_trace(folder):
+    save(folder / "many.xyz", [a for k in range(25) for a in clusters(20, ("X", "Au", "Si", "Ar", "Kr")[k % 5])])
+    assert call(folder, *command()).code == 0
+    assert len(contents(folder, "out")["results.jsonl"]) == 500
+    assert killed_and_resumed(folder, 30, seed=1, longest=5) >= 20
+    assert contents(folder, "killed") == contents(folder, "out")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [
+        (signal.SIGTERM, 75, "stopped (SIGTERM): "),
+        (signal.SIGUSR1, 75, "stopped (SIGUSR1): "),
+        (signal.SIGINT, 130, "interrupted: "),
+    ],
+)
+def test_a_signal_stops_it_with_what_is_done_kept_and_the_same_command_goes_on(folder, number, code, word):
+    save(folder / "endless.xyz", clusters(3, "Kr"))
+    arguments = ["batch", "many.xyz", "endless.xyz", "--out", "out", "--optimizer", "lbfgs", *SLOW, "--threads", "1"]
+    with spawn(folder, *arguments) as process:
+        end = time.monotonic() + 60
+        while not (folder / "out/runs").exists() and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(2)
+        process.send_signal(number)
+        done = finish(process, 20)
+    assert done.code == code
+    (line,) = done.complaints
+    assert line.startswith(f"clusteropt: {word}")
+    assert "the same command goes on" in line
+    (run,) = Folder(folder / "out").runs()
+    assert run["state"] == "stopped"
+
+
+def test_it_stops_at_the_time_limit_and_before_the_end_of_a_slurm_job(folder):
+    for more, env in ((["--time-limit", "3s"], {}), ([], {"SLURM_JOB_END_TIME": str(int(time.time()) + 64)})):
+        began = time.monotonic()
+        done = call(folder, *command(*SLOW, "--threads", "1", out=f"out{len(env)}"), *more, env=env)
+        assert (done.code, "stopped (time limit): " in done.err) == (75, True)
+        assert time.monotonic() - began < 12
+
+
+def test_sigterm_in_the_middle_of_a_compilation_is_heard(folder, tmp_path):
+    cold = {"XDG_CACHE_HOME": str(tmp_path / "cold")}
+    with spawn(folder, *command("--threads", "1"), env=cold) as process:
+        end = time.monotonic() + 60
+        while not (folder / "out/runs").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(0.3)  # the first programs are being built
+        process.send_signal(signal.SIGTERM)
+        done = finish(process, 20)
+    assert done.code == 75
+    assert "Traceback" not in done.err
+    assert call(folder, *command()).code == 0
+
+
+def test_a_full_disk_stops_it_with_a_word_and_once_there_is_room_it_goes_on(folder):
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)); "
+    limited += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
+    cache = {"CLUSTEROPT_CACHE": "off"}
+    done = call(folder, *command(), before=limited, env=cache)
+    assert done.code == 1
+    assert "cannot be written: File too large: make room" in done.complaints[-1]
+    assert not list((folder / "out").rglob(".*.tmp"))
+    assert call(folder, *command()).code == 0
+    assert len(lines(folder)) == 100
+
+
+def test_two_processes_with_the_same_shard_at_once_do_no_harm(folder):
+    assert call(folder, *command()).code == 0
+    with spawn(folder, *command(out="both")) as one, spawn(folder, *command(out="both")) as other:
+        assert {finish(one).code, finish(other).code} == {0}
+    assert contents(folder, "both") == contents(folder, "out")
+
+
+def test_results_do_not_depend_on_the_number_of_cores(folder):
+    call(folder, *command("--threads", "1"))
+    call(folder, *command("--threads", "2", out="two"))
+    assert contents(folder, "two") == contents(folder, "out")
