@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import overload
 
 import numpy as np
@@ -17,7 +18,7 @@ from clusteropt.minima import Minimum, evaluated, invalid, minimized
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.relax import Status
-from clusteropt.structures import elements_of, result_atoms, to_structure
+from clusteropt.structures import elements_of, result_atoms, result_text, to_structure
 from clusteropt.trajectories import explored
 from clusteropt.weights import LearnedOptimizer, named
 
@@ -26,29 +27,78 @@ from clusteropt.weights import LearnedOptimizer, named
 class Result:
     """What became of one structure. Energies, forces and lengths in the units of the potential."""
 
-    atoms: Atoms  # at the minimum, with energy and forces attached; as given where there is a problem
-    status: str  # a label of `relax.Status`: 'converged', 'not-converged', 'fragmented', ...
+    given: Atoms
+    minimum: Minimum
     potential: Potential | None  # None where the elements have none
-    energy_before: float
-    energy: float
-    forces: np.ndarray  # (n_atoms, 3)
-    fmax: float  # the longest force on a free atom
-    n_evaluations: int
-    problem: str = ""  # why the structure could not be used
-    won: str = ""  # 'learned' or 'fallback', where a learned optimizer took part
-    gain: float = 0.0  # by which the energy lies below that of plain local minimization of the input
-    minima: tuple[Atoms, ...] = ()  # all distinct minima that a learned optimizer has found, the lowest first
+    optimizer: str
+
+    @cached_property
+    def atoms(self) -> Atoms:
+        """At the minimum, with energy and forces attached; as given where there is a problem."""
+        return result_atoms(self.given, self.minimum, self.potential, self.optimizer)
+
+    @property
+    def text(self) -> str:
+        """The atoms as extended XYZ."""
+        return result_text(self.given, self.minimum, self.potential, self.optimizer)
+
+    @property
+    def minima(self) -> tuple[Atoms, ...]:
+        """All distinct minima that a learned optimizer has found, the lowest first."""
+        return tuple(result_atoms(self.given, m, self.potential, self.optimizer) for m in self.minimum.minima)
+
+    @property
+    def status(self) -> str:
+        """A label of `relax.Status`: 'converged', 'not-converged', 'fragmented', ..."""
+        return self.minimum.status.label
 
     @property
     def converged(self) -> bool:
-        return self.status == "converged"
+        return self.minimum.status == Status.CONVERGED
+
+    @property
+    def energy_before(self) -> float:
+        return self.minimum.energy_before
+
+    @property
+    def energy(self) -> float:
+        return self.minimum.energy
+
+    @property
+    def forces(self) -> np.ndarray:
+        """(n_atoms, 3)."""
+        return self.minimum.forces
+
+    @property
+    def fmax(self) -> float:
+        """The longest force on a free atom."""
+        return self.minimum.fmax
+
+    @property
+    def n_evaluations(self) -> int:
+        return self.minimum.n_evaluations
+
+    @property
+    def problem(self) -> str:
+        """Why the structure could not be used."""
+        return self.minimum.problem
+
+    @property
+    def won(self) -> str:
+        """'learned' or 'fallback', where a learned optimizer took part."""
+        return self.minimum.won
+
+    @property
+    def gain(self) -> float:
+        """By which the energy lies below that of plain local minimization of the input."""
+        return self.minimum.gain
 
     @property
     def gap(self) -> float | None:
         """Energy above the best-known minimum; None where the table has none for this composition and potential."""
-        if self.problem or self.status == "fragmented" or self.atoms.constraints:
+        if self.problem or self.minimum.status == Status.FRAGMENTED or self.given.constraints:
             return None  # nothing that the table speaks of
-        known = None if self.potential is None else best_known(self.potential.name, self.atoms.get_chemical_symbols())
+        known = None if self.potential is None else best_known(self.potential.name, self.given.get_chemical_symbols())
         return None if known is None or not np.isfinite(self.energy) else self.energy - known
 
 
@@ -149,7 +199,7 @@ def run(
         portions = _portions(inputs, potential, settings, learned, move, show)
         for minima in _in_double(portions):
             yield {
-                indices[k]: _result(structures[indices[k]], minimum, potential, optimizer)
+                indices[k]: Result(structures[indices[k]], minimum, potential, optimizer)
                 for k, minimum in minima.items()
             }
 
@@ -170,7 +220,10 @@ def _portions(
 
 
 def _all(portions: Iterator[dict[int, Result]]) -> dict[int, Result]:
-    return {i: result for portion in portions for i, result in portion.items()}
+    results = {i: result for portion in portions for i, result in portion.items()}
+    for result in results.values():
+        _ = result.atoms  # now: the caller may change his own
+    return results
 
 
 def _in_double(portions: Iterator[dict[int, Minimum]]) -> Iterator[dict[int, Minimum]]:
@@ -216,7 +269,7 @@ def failed(
 ) -> Result:
     """The result of a structure that cannot be computed."""
     still = Structure(atoms.positions, np.zeros(len(atoms), np.int32), np.ones(len(atoms), bool))
-    return _result(atoms, invalid(still, problem, status), potential, optimizer)
+    return Result(atoms, invalid(still, problem, status), potential, optimizer)
 
 
 def _potential(elements: tuple[str, ...], chosen: sets.ParameterSet | None) -> Potential | UsageError:
@@ -226,22 +279,3 @@ def _potential(elements: tuple[str, ...], chosen: sets.ParameterSet | None) -> P
         return (chosen or sets.default(elements)).potential(elements)
     except UsageError as problem:
         return problem
-
-
-def _result(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> Result:
-    return Result(
-        atoms=result_atoms(atoms, minimum, potential, optimizer),
-        status=minimum.status.label,
-        potential=potential,
-        energy_before=minimum.energy_before,
-        energy=minimum.energy,
-        forces=minimum.forces,
-        fmax=minimum.fmax,
-        n_evaluations=minimum.n_evaluations,
-        problem=minimum.problem,
-        won=minimum.won,
-        gain=minimum.gain,
-        minima=tuple(
-            result_atoms(atoms, other, potential, optimizer) for other in minimum.minima if potential is not None
-        ),
-    )

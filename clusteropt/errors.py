@@ -39,6 +39,10 @@ class Stopped(ClusterOptError):
     exit_code = ExitCode.STOPPED
 
 
+class Deserted(Stopped):
+    """Another process of the same run has gone."""
+
+
 class Interrupted(ClusterOptError):
     """Ctrl-C, after everything that was finished has been written."""
 

@@ -8,19 +8,22 @@ back has forces of up to 1e-6 again, and fixed atoms have moved.
 import io
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import all_properties
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 from ase.io import read as ase_read
 from ase.io import write as ase_write
 from ase.io.extxyz import XYZError, key_val_dict_to_str, key_val_str_to_dict
 
 _PLAIN = "species:S:1:pos:R:3"
 _NOT_INFO = {*all_properties, "Lattice", "virial"}  # what ASE takes out of the comment
+_OPEN = 'pbc="F F F"'
+_DELIMITERS = frozenset("\"'{}[]\\,")
 _DIGITS = "%24.17g"  # reads back to the same bits
 
 
@@ -59,8 +62,7 @@ def atoms_of(block: Block) -> Atoms:
 
 def _plain(block: Block) -> Atoms | None:
     """The frame, if it is a plain one."""
-    comment = block.lines[1].strip()
-    info = key_val_str_to_dict(comment) if comment else {}
+    info = _info(block.lines[1].strip())
     if info.pop("Properties", _PLAIN) != _PLAIN or np.any(info.pop("pbc", False)) or not _NOT_INFO.isdisjoint(info):
         return None
     words = " ".join(block.lines[2:]).split()
@@ -74,16 +76,34 @@ def _plain(block: Block) -> Atoms | None:
     return Atoms(numbers=numbers, positions=np.array(columns).T, info=info)
 
 
+def _info(comment: str) -> dict[str, Any]:
+    """What ASE makes of a comment; word by word where no word has quotes, brackets, escapes or commas."""
+    simple = comment.replace(_OPEN, "")
+    if not _DELIMITERS.isdisjoint(simple):
+        return key_val_str_to_dict(comment) if comment else {}
+    return {key: value for word in simple.split() for key, value in _of_word(word).items()}
+
+
+@lru_cache(10_000)
+def _of_word(word: str) -> dict[str, Any]:
+    return key_val_str_to_dict(word)
+
+
+def is_plain(atoms: Atoms) -> bool:
+    """Whether symbols, positions and what `plain_text` writes is all that there is to the frame."""
+    more = atoms.arrays.keys() - {"numbers", "positions"} or atoms.constraints or np.any(np.array(atoms.cell))
+    results = {} if atoms.calc is None else atoms.calc.results
+    return len(atoms) > 0 and not more and results.keys() <= {"energy", "free_energy", "energies", "forces"}
+
+
 def text_of(frames: Iterable[Atoms]) -> str:
     """The frames as extended XYZ, as ASE writes it but with all digits of positions, energies and forces."""
     return "".join(map(_text, frames))
 
 
 def _text(atoms: Atoms) -> str:
-    results = {} if atoms.calc is None else atoms.calc.results
-    more = atoms.arrays.keys() - {"numbers", "positions"} or atoms.constraints or np.any(np.array(atoms.cell))
-    if len(atoms) and not more and results.keys() <= {"energy", "free_energy", "energies", "forces"}:
-        return _text_of_plain(atoms, results)
+    if is_plain(atoms):
+        return plain_text(atoms.numbers, atoms.positions, atoms.info, {} if atoms.calc is None else atoms.calc.results)
     text = io.StringIO()
     ase_write(text, atoms, format="extxyz")
     lines = text.getvalue().removesuffix("\n").split("\n")
@@ -93,17 +113,24 @@ def _text(atoms: Atoms) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _text_of_plain(atoms: Atoms, results: dict) -> str:
-    columns = {"pos": atoms.positions} | {key: results[key] for key in ("energies", "forces") if key in results}
-    tables = [np.reshape(values, (len(atoms), -1)) for values in columns.values()]
+def plain_text(numbers: np.ndarray, positions: np.ndarray, info: dict[str, Any], results: dict[str, Any]) -> str:
+    """A plain frame, with the energy, free energy, energies and forces that `results` has."""
+    n_atoms = len(numbers)
+    columns = {"pos": positions} | {key: results[key] for key in ("energies", "forces") if key in results}
+    tables = [np.reshape(values, (n_atoms, -1)) for values in columns.values()]
     properties = "".join(f":{name}:R:{table.shape[1]}" for name, table in zip(columns, tables, strict=True))
-    info = atoms.info | {key: results[key] for key in ("energy", "free_energy") if key in results}
-    comment = f"Properties=species:S:1{properties} {key_val_dict_to_str(info)}".rstrip() + ' pbc="F F F"'
-    numbers = np.concatenate(tables, 1)
-    rows = f"%-2s{(' ' + _DIGITS) * numbers.shape[1]}\n" * len(atoms)
-    symbols, values = atoms.get_chemical_symbols(), numbers.tolist()
-    cells = [cell for symbol, row in zip(symbols, values, strict=True) for cell in (symbol, *row)]
-    return f"{len(atoms)}\n{comment}\n{rows % tuple(cells)}"
+    more = info | {key: results[key] for key in ("energy", "free_energy") if key in results}
+    comment = f"Properties=species:S:1{properties} {key_val_dict_to_str(more)}".rstrip()
+    values = np.concatenate(tables, 1)
+    rows = _rows(np.asarray(numbers, np.int32).tobytes(), values.shape[1]) % tuple(values.ravel().tolist())
+    return f"{n_atoms}\n{comment} {_OPEN}\n{rows}"
+
+
+@lru_cache(1000)
+def _rows(numbers: bytes, n_columns: int) -> str:
+    """The rows of a frame with places for numbers."""
+    symbols = [chemical_symbols[number] for number in np.frombuffer(numbers, np.int32)]
+    return "".join(f"{symbol:2s}{(' ' + _DIGITS) * n_columns}\n" for symbol in symbols)
 
 
 def _with_all_digits(rows: list[str], properties: list[str], atoms: Atoms) -> list[str]:

@@ -4,8 +4,11 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+from ase.symbols import Symbols
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -44,7 +47,7 @@ def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> Table:
     for (label, r), gap in zip(rows, gaps, strict=True):
         own_units = len(units) > 1 and r.potential is not None
         unit = f" {r.potential.energy_unit}" if own_units and r.potential is not None else ""
-        cells = [Text(label), r.atoms.get_chemical_formula(), "-" if r.potential is None else r.potential.name]
+        cells = [Text(label), _formula(r.given.numbers.tobytes()), "-" if r.potential is None else r.potential.name]
         if moved:
             cells.append(_energy(r.energy_before))
         cells += [_energy(r.energy) + unit, _force(r.fmax), Text(r.status, _STYLES.get(r.status, "red"))]
@@ -90,8 +93,8 @@ def record(r: Result) -> dict[str, object]:
     """The result for programs."""
     units = None if r.potential is None else {"energy": r.potential.energy_unit, "length": r.potential.length_unit}
     return {
-        "formula": r.atoms.get_chemical_formula(),
-        "n_atoms": len(r.atoms),
+        "formula": _formula(r.given.numbers.tobytes()),
+        "n_atoms": len(r.given),
         "potential": None if r.potential is None else r.potential.name,
         "units": units,
         "energy_before": _number(r.energy_before),
@@ -117,6 +120,11 @@ def batch_table(counts: Mapping[str, int]) -> Table:
         table.add_row(Text(status, _STYLES.get(status, "red")), f"{count:,}", f"{count / total:.1%}")
     table.add_row("all", f"{total:,}", "")
     return table
+
+
+@lru_cache(1000)
+def _formula(numbers: bytes) -> str:
+    return Symbols(np.frombuffer(numbers, int)).get_chemical_formula()
 
 
 def scores_table(scores: Sequence[Score]) -> Table:

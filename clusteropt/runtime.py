@@ -14,7 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clusteropt.errors import ClusterOptError, Deserted
+
 if TYPE_CHECKING:
+    import numpy as np
     from jax.sharding import Mesh
 
 # Loops whose buffers are smaller than this become one compiled function, not a list of kernels called one by one: measured,
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 _XLA_EXTRA = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000000"
 _WIDE_VECTORS = {"xla_cpu_prefer_vector_width": 512}  # only a preference: processors without them use what they have
 CACHE_SWITCH = "CLUSTEROPT_CACHE"
+_TO_JOIN = 120  # seconds that the processes of a run have to find each other
+_HEARTBEAT = 10  # seconds of silence after which one counts as dead
 
 
 def n_cores() -> int:
@@ -82,14 +87,71 @@ def mesh(n_devices: int) -> "Mesh":
     import jax
     from jax.sharding import AxisType, Mesh
 
-    return Mesh(jax.devices()[:n_devices], ("lanes",), axis_types=(AxisType.Auto,))
+    return Mesh(jax.local_devices()[:n_devices], ("lanes",), axis_types=(AxisType.Auto,))
 
 
 def n_devices() -> int:
-    """The devices that jax has."""
+    """The devices that this process has."""
     import jax
 
-    return len(jax.devices())
+    return jax.local_device_count()
+
+
+def several_processes() -> bool:
+    """Whether Slurm (`srun`) or Open MPI (`mpirun`) has started this process as one of several."""
+    counts = (os.environ.get(name, "") for name in ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE"))
+    return any(count.isdigit() and int(count) > 1 for count in counts)
+
+
+def join(coordinator: str | None = None, number: int | None = None, total: int | None = None) -> None:
+    """Joins the processes of a run, after `prepare` and before anything is computed.
+
+    They are found by jax, from what Slurm or MPI says, or named: the address that the first of them serves, `number` from 0.
+    Raises ClusterOptError where they do not all come.
+    """
+    import jax
+
+    jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM from us
+    try:
+        jax.distributed.initialize(
+            coordinator, total, number, initialization_timeout=_TO_JOIN, heartbeat_timeout_seconds=_HEARTBEAT
+        )
+    except (RuntimeError, ValueError) as problem:
+        reason = " ".join(str(problem).split())[:200]
+        raise ClusterOptError(
+            f"the processes of this run do not find each other ({reason}): are all of them started?"
+        ) from None
+
+
+def n_processes() -> int:
+    """How many have joined."""
+    import jax
+
+    return jax.process_count()
+
+
+def process() -> int:
+    """The number of this process among those that have joined, from 0."""
+    import jax
+
+    return jax.process_index()
+
+
+def gathered(array: "np.ndarray") -> "np.ndarray":
+    """(n_processes, ...), the arrays of all processes in their order. Raises Deserted where one of them has gone."""
+    import jax
+
+    if jax.process_count() == 1:
+        return array[None]
+    from jax.experimental.multihost_utils import process_allgather
+
+    try:
+        return process_allgather(array)
+    except (RuntimeError, ValueError) as problem:
+        reason = " ".join(str(problem).split())[:120]
+        raise Deserted(
+            f"another process of this run has gone ({reason}): start all of them again with --resume"
+        ) from None
 
 
 def cache_folder() -> Path | None:

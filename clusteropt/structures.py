@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 
-from clusteropt import __version__
+from clusteropt import __version__, extxyz
 from clusteropt.clusters import Structure
 from clusteropt.errors import InputError
 from clusteropt.minima import Minimum
@@ -194,23 +195,41 @@ def elements_of(atoms: Atoms) -> tuple[str, ...]:
 def result_atoms(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> Atoms:
     """The input frame at its minimum, with energy, forces and where they come from; its own info and arrays are kept."""
     out = atoms.copy()
-    for key, text in out.info.items():  # a line of the file has to hold it
-        if isinstance(text, str):
-            out.info[key] = text.replace("\n", " ").replace("\r", " ")
-    out.info.update(
-        status=minimum.status.label,
-        potential="none" if potential is None else potential.name,
-        optimizer=optimizer,
-        evaluations=minimum.n_evaluations,
-        clusteropt_version=__version__,
-    )
+    out.info = _info(atoms, minimum, potential, optimizer)
     if minimum.problem:
         return out
     out.set_positions(minimum.positions, apply_constraint=False)
-    if np.isfinite(minimum.energy) and np.isfinite(minimum.forces).all():
+    values = _values(minimum)
+    if values:
         given = {} if atoms.calc is None else atoms.calc.results  # where ASE's readers put some columns of a file
-        values = {key: given[key] for key in ("charges", "magmoms") if key in given}
-        values |= {"energy": minimum.energy, "free_energy": minimum.energy}
-        values |= {"energies": minimum.energies, "forces": minimum.forces}
+        values |= {key: given[key] for key in ("charges", "magmoms") if key in given}
         out.calc = SinglePointCalculator(out, **values)
     return out
+
+
+def result_text(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> str:
+    """The same as extended XYZ; for plain frames without making an Atoms object."""
+    if not extxyz.is_plain(atoms):
+        return extxyz.text_of([result_atoms(atoms, minimum, potential, optimizer)])
+    positions = atoms.positions if minimum.problem else minimum.positions
+    return extxyz.plain_text(atoms.numbers, positions, _info(atoms, minimum, potential, optimizer), _values(minimum))
+
+
+def _info(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> dict[str, Any]:
+    """The frame's own info, as a line of a file can hold it, and what became of it."""
+    own = {k: v.replace("\n", " ").replace("\r", " ") if isinstance(v, str) else v for k, v in atoms.info.items()}
+    return own | {
+        "status": minimum.status.label,
+        "potential": "none" if potential is None else potential.name,
+        "optimizer": optimizer,
+        "evaluations": minimum.n_evaluations,
+        "clusteropt_version": __version__,
+    }
+
+
+def _values(minimum: Minimum) -> dict[str, Any]:
+    """Energy and forces by ASE's names, where they are finite."""
+    if minimum.problem or not (np.isfinite(minimum.energy) and np.isfinite(minimum.forces).all()):
+        return {}
+    energies = {"energy": minimum.energy, "free_energy": minimum.energy}
+    return energies | {"energies": minimum.energies, "forces": minimum.forces}

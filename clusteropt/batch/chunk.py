@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from ase import Atoms
 
@@ -10,30 +11,41 @@ from clusteropt.batch.folder import SCHEMA, Line
 from clusteropt.batch.inputs import Given
 from clusteropt.config import MinimizeSettings
 from clusteropt.errors import ClusterOptError
-from clusteropt.extxyz import text_of
 from clusteropt.relax import Status
 from clusteropt.report import record
 
 
-def computed(chunk: Sequence[Given], settings: MinimizeSettings) -> Iterator[list[Line]]:
+class Done(NamedTuple):
+    """A structure and what became of it."""
+
+    given: Given
+    result: Result
+    seconds: float  # its share of the time that its portion has taken
+
+
+def computed(chunk: Sequence[Given], settings: MinimizeSettings) -> Iterator[list[Done]]:
     """The results, some at a time as they are done."""
-    sound = [given for given in chunk if given.atoms is not None]
     bad = [given for given in chunk if given.atoms is None]
     if bad:
-        results = [failed(Atoms(), Status.UNREADABLE, given.problem) for given in bad]
-        yield [_line(given, result, settings, 0.0) for given, result in zip(bad, results, strict=True)]
+        yield [Done(given, failed(Atoms(), Status.UNREADABLE, given.problem), 0.0) for given in bad]
+    sound = [(given, given.atoms) for given in chunk if given.atoms is not None]
     before = time.monotonic()
-    for portion in _results([given.atoms for given in sound if given.atoms is not None], settings):
+    for portion in _results([atoms for _, atoms in sound], settings):
         seconds = (time.monotonic() - before) / max(1, len(portion))
         if portion:
-            yield [_line(sound[i], result, settings, seconds) for i, result in portion.items()]
+            yield [Done(sound[i][0], result, seconds) for i, result in portion.items()]
         before = time.monotonic()
 
 
-def _line(given: Given, result: Result, settings: MinimizeSettings, seconds: float) -> Line:
+def lines_of(portion: list[Done], settings: MinimizeSettings) -> list[Line]:
+    """Results as they are written."""
+    return [_line(*done, settings) for done in portion]
+
+
+def _line(given: Given, result: Result, seconds: float, settings: MinimizeSettings) -> Line:
     about = {"schema": SCHEMA, "hash": given.item.key} | record(result)
     about |= {"optimizer": settings.optimizer, "seed": settings.seed, "seconds": round(seconds, 6)}
-    return Line(given.item.key, about, "" if given.atoms is None else text_of([result.atoms]))
+    return Line(given.item.key, about, "" if given.atoms is None else result.text)
 
 
 def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[dict[int, Result]]:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,6 @@ from clusteropt.errors import Interrupted, Stopped, UsageError, suggest
 from clusteropt.signals import Signals
 
 RETRY_MAY_CHANGE = ("max_steps",)
-_LAST_MINUTE = 60.0  # seconds before the end of a Slurm job, for what is under way
 RETRIES = ("failed", "not-converged", "fragmented", "non-finite", "unreadable", "no-potential", "invalid-structure")
 RETRIES += ("out-of-memory",)
 
@@ -105,13 +103,6 @@ def tolerated_of(text: str | None) -> float | None:
     if not 0 <= share <= 1:
         raise UsageError(f"--fail-if-more-than cannot be '{text}': write a share as 5% or 0.05")
     return share
-
-
-def seconds_left(limit: float | None) -> float | None:
-    """Until the time limit, or until a minute before the end of the Slurm job, whichever comes first."""
-    end = os.environ.get("SLURM_JOB_END_TIME", "")
-    slurm = float(end) - time.time() - _LAST_MINUTE if end.isdigit() else None
-    return min((s for s in (limit, slurm) if s is not None), default=None)
 
 
 def stopped(signals: Signals, message: str) -> Stopped | Interrupted:

@@ -8,11 +8,12 @@ from typing import Any
 
 from clusteropt import __version__, weights
 from clusteropt.batch import chunk, merge
-from clusteropt.batch.folder import Folder, Line, counts_of
+from clusteropt.batch.folder import Folder, counts_of
 from clusteropt.batch.inputs import Given, Inputs, Item, files_of
 from clusteropt.batch.job import RETRY_MAY_CHANGE, Job, stopped
 from clusteropt.batch.progress import Progress
 from clusteropt.batch.shards import share
+from clusteropt.batch.writer import Writer
 from clusteropt.config import OPTIMIZERS
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode, Stopped
@@ -41,17 +42,11 @@ def batch(job: Job) -> ExitCode:
         folder.write_inputs(items)
         own = share(items, job.shard)
         progress.begin(own, folder.results())
-        for lines in _computed(_chunks(inputs, progress.todo), job):
-            job.signals.patient = True  # what is finished is written first
-            progress.keep(lines)
-            job.signals.patient = False
-            if job.signals.heard:
-                raise KeyboardInterrupt
+        _work(_chunks(inputs, progress.todo), progress, job)
     except KeyboardInterrupt:
         job.signals.patient = True
         progress.write("stopped")
         raise stopped(job.signals, f"{progress.words}: the same command goes on") from None
-    job.signals.patient = True
     progress.write("finished")
     return _finish(job, folder, items, own)
 
@@ -74,15 +69,23 @@ def fingerprint(common: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
-def _computed(chunks: Iterator[list[Given]], job: Job) -> Iterator[list[Line]]:
-    """The results, here or on other hosts."""
+def _work(chunks: Iterator[list[Given]], progress: Progress, job: Job) -> None:
+    """Computes, here or on other hosts, and writes meanwhile. Raises KeyboardInterrupt after what is done is written."""
     if job.scheduler is None and job.scheduler_file is None:
-        for given in chunks:
-            yield from chunk.computed(given, job.settings)
+        portions: Iterator[Any] = (done for given in chunks for done in chunk.computed(given, job.settings))
+        writer = Writer[Any](lambda done: progress.keep(chunk.lines_of(done, job.settings)))
     else:
         from clusteropt.batch import hosts
 
-        yield from hosts.computed(chunks, job)
+        portions, writer = hosts.computed(chunks, job), Writer[Any](progress.keep)
+    try:
+        for portion in portions:
+            writer.put(portion)
+            if job.signals.heard:
+                raise KeyboardInterrupt
+    finally:
+        job.signals.patient = True
+        writer.close()
 
 
 def _chunks(inputs: Inputs, todo: dict[str, int]) -> Iterator[list[Given]]:

@@ -19,8 +19,8 @@ def work(packed: bytes) -> bytes:
             from clusteropt import runtime
 
             runtime.prepare(get_worker().state.nthreads)
-        from clusteropt.batch.chunk import computed
+        from clusteropt.batch.chunk import computed, lines_of
 
         # what the scheduler hands over is trusted as Dask itself trusts it
         given, settings = pickle.loads(packed)  # noqa: S301
-        return pickle.dumps([line for lines in computed(given, settings) for line in lines])
+        return pickle.dumps([line for done in computed(given, settings) for line in lines_of(done, settings)])

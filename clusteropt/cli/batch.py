@@ -83,7 +83,7 @@ def batch(
     Stops with code 75 at the time limit, before the end of a Slurm job, and on SIGTERM or SIGUSR1. Example:
     [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
     """
-    from clusteropt.batch.job import Job, retry_of, seconds_left, shard_of, tolerated_of
+    from clusteropt.batch.job import Job, retry_of, shard_of, tolerated_of
     from clusteropt.config import MinimizeSettings, merged
     from clusteropt.errors import UsageError
     from clusteropt.signals import remembered
@@ -100,7 +100,7 @@ def batch(
     stopping = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM)
     with remembered(*stopping) as signals:
         job.signals = signals
-        left = seconds_left(options.seconds_of(time_limit))
+        left = options.seconds_left(time_limit)
         if left is not None:
             signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
         try:

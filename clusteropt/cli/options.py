@@ -1,6 +1,8 @@
 """Options that several commands share, and the messages they write."""
 
+import os
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -125,13 +127,26 @@ Config = Annotated[
 ]
 TimeLimit = Annotated[
     str | None,
-    typer.Option(help="Stop after that time, as 90s, 30m or 2h, with code 75 if not done.", show_default=False),
+    typer.Option(
+        help="Stop after that time, as 90s, 30m or 2h, with code 75 if not done. Default: a minute before a Slurm job ends.",
+        show_default=False,
+    ),
 ]
+_LAST_MINUTE = 60.0  # seconds, for what is under way at the end of a job
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
-def seconds_of(time_limit: str | None) -> float | None:
-    """90s, 30m or 2h in seconds. Raises UsageError for what is no time."""
+def seconds_left(time_limit: str | None) -> float | None:
+    """Until the time limit, or until a minute before the end of a Slurm job, whichever comes first; None without either.
+
+    Raises UsageError for a limit that is no time.
+    """
+    end = os.environ.get("SLURM_JOB_END_TIME", "")
+    slurm = float(end) - time.time() - _LAST_MINUTE if end.isdigit() else None
+    return min((s for s in (_seconds_of(time_limit), slurm) if s is not None), default=None)
+
+
+def _seconds_of(time_limit: str | None) -> float | None:
     if time_limit is None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", time_limit.strip())

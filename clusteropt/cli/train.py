@@ -2,6 +2,8 @@
 
 import inspect
 import math
+import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -9,8 +11,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
-from clusteropt.cli.options import Force, Quiet, Threads, TimeLimit, seconds_of
-from clusteropt.errors import UsageError
+from clusteropt.cli.options import Force, Quiet, Threads, TimeLimit, seconds_left
+from clusteropt.console import complain
+from clusteropt.errors import Deserted, UsageError
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.training.settings import DEFAULTS, TrainSettings
 
@@ -58,6 +61,16 @@ _OUT = Annotated[
     Path, typer.Option("--out", "-o", help="Weights file to write, HDF5; the checkpoint, log and picture go beside it.")
 ]
 _RESUME = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out, if there is one.")]
+_COORDINATOR = Annotated[
+    str | None,
+    typer.Option(
+        help="HOST:PORT on which the first process of several serves the others; not needed under srun and mpirun.",
+        show_default=False,
+    ),
+]
+_PROCESS = Annotated[
+    str | None, typer.Option(help="Which of several processes this is: 2/4 is the second of four.", show_default=False)
+]
 _PICTURE = Annotated[bool, typer.Option("--picture/--no-picture", help="Whether to draw the training curve.")]
 
 
@@ -69,6 +82,8 @@ def _train(
     resume: _RESUME = False,
     time_limit: TimeLimit = None,
     picture: _PICTURE = True,
+    coordinator: _COORDINATOR = None,
+    process: _PROCESS = None,
     threads: Threads = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -80,19 +95,37 @@ def _train(
     from clusteropt.signals import remembered
     from clusteropt.training.job import Job
 
+    place = _place(coordinator, process)
     settings = merged(TrainSettings, file, _fields(given), DEFAULTS[strategy])
     if settings.strategy != strategy:
         raise UsageError(
             f"{file}: is for the strategy '{settings.strategy}': use `clusteropt train {settings.strategy}`"
         )
-    limit = seconds_of(time_limit)
-    deadline = math.inf if limit is None else begin + limit
+    left = seconds_left(time_limit)
+    deadline = math.inf if left is None else begin + left
     with remembered(signal.SIGINT, signal.SIGTERM, patient=True) as signals:
         job = Job(out, resume, force, picture, quiet, deadline, signals)
         runtime.prepare(threads or runtime.n_cores())
+        if place is not None or runtime.several_processes():
+            runtime.join(*(place or (None, None, None)))
+            job.writes = runtime.process() == 0
         from clusteropt.training.session import run
 
-        run(settings, job)
+        try:
+            run(settings, job)
+        except Deserted as problem:  # leaving in the usual way would wait for the others
+            complain(str(problem))
+            os._exit(problem.exit_code)
+
+
+def _place(coordinator: str | None, process: str | None) -> tuple[str, int, int] | None:
+    """The address of the first process, the number of this one from 0, and how many there are."""
+    if coordinator is None and process is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", process or "")
+    if coordinator is None or match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError("--coordinator HOST:PORT and --process 2/4, the second of four, go together")
+    return coordinator, int(match[1]) - 1, int(match[2])
 
 
 def _fields(given: dict[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,9 @@ def neighbour_sums(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, t
         return tuple(s + a for s, a in zip(sums, added, strict=True))
 
     zero = jnp.zeros(clusters.mask.shape, clusters.positions.dtype)
-    sums = jax.lax.fori_loop(jnp.int32(0), jnp.int32(size // _UNROLL), turn, (zero,) * n_sums)
+    # padding comes last and adds nothing, so the loop ends with the largest cluster in the batch
+    turns = -(-clusters.mask.sum(0, dtype=jnp.int32).max() // _UNROLL)
+    sums = jax.lax.fori_loop(jnp.int32(0), jnp.minimum(turns, size // _UNROLL), turn, (zero,) * n_sums)
     for j in range(size - size % _UNROLL, size):
         sums = tuple(s + a for s, a in zip(sums, one(jnp.int32(j), sums), strict=True))
     return sums

@@ -21,6 +21,8 @@ class Job:
     deadline: float = math.inf  # time.monotonic() after which no step begins
     signals: Signals = field(default_factory=Signals)  # what has been heard: the step in progress ends
 
+    writes: bool = True  # the files, and messages; of several processes only the first does
+
     def beside(self, ending: str) -> Path | None:
         return None if self.out is None else self.out.with_name(self.out.stem + ending)
 
@@ -29,5 +31,5 @@ class Job:
         return bool(self.signals.heard) or time.monotonic() > self.deadline
 
     def say(self, message: str) -> None:
-        if not self.quiet:
+        if self.writes and not self.quiet:
             say(message)

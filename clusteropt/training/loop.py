@@ -98,12 +98,13 @@ def _step(settings: TrainSettings, strategy: Strategy, progress: Progress) -> Pr
 
 
 def _losses(candidates: np.ndarray, potential: Potential, batch: Batch, settings: TrainSettings) -> np.ndarray:
-    """(n_candidates,), the candidates shared out among the devices."""
-    n_devices = runtime.n_devices()
-    n_padded = -(-len(candidates) // n_devices) * n_devices
-    padded = candidates[np.arange(n_padded) % len(candidates)]
+    """(n_candidates,), the candidates shared out among the processes and their devices."""
+    n_devices, n_processes = runtime.n_devices(), runtime.n_processes()
+    n_own = -(-len(candidates) // (n_devices * n_processes)) * n_devices
+    own = candidates[(runtime.process() * n_own + np.arange(n_own)) % len(candidates)]
     program = _program(settings.network, settings.loss, settings.temperature, n_devices)
-    return np.asarray(program(padded, potential, batch), np.float64)[: len(candidates)]
+    losses = np.asarray(program(own, potential, batch), np.float32)
+    return runtime.gathered(losses).ravel().astype(np.float64)[: len(candidates)]
 
 
 @cache

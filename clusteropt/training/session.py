@@ -4,14 +4,17 @@ import math
 import signal
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from clusteropt import weights
-from clusteropt.errors import Interrupted, Stopped, UsageError
+import numpy as np
+
+from clusteropt import runtime, weights
+from clusteropt.errors import ClusterOptError, Interrupted, Stopped, UsageError
 from clusteropt.files import check_writable
 from clusteropt.training import checkpoint, loop
 from clusteropt.training.checkpoint import Checkpoint
@@ -56,7 +59,7 @@ def _train(
 
 def check(job: Job) -> None:
     """Raises UsageError where the files could not be written, or belong to a run that can go on."""
-    if job.out is None:
+    if job.out is None or not job.writes:
         return
     if job.out.suffix != ".h5":
         raise UsageError(f"{job.out}: weights files end in .h5, by which `minimize --optimizer` knows them")
@@ -76,19 +79,18 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
     Raises Stopped or Interrupted where it did, after everything is written; UsageError, InputError and ClusterOptError for what
     cannot be.
     """
-    check(job)
-    start, before = _begin(settings, job)
+    start, before = _together(settings, job)
     since = time.monotonic() - before
-    log = Log(job.beside(".log.jsonl"), start.step)
+    log = Log(job.beside(".log.jsonl") if job.writes else None, start.step)
     saved = warm = time.monotonic()
     every, progress = max(1, settings.steps // _REPORTS), start
-    with _bar(settings, start, job.quiet) as show:
+    with _bar(settings, start, job.quiet or not job.writes) as show:
         for progress in loop.train(settings, start):
             seconds, done = time.monotonic() - since, loop.finished(settings, progress)
             loss = progress.loss if math.isfinite(progress.loss) else None
             log.append(step=progress.step, task=progress.task, loss=loss, seconds=round(seconds, 3))
             due = done or progress.step % every == 0
-            if due:
+            if due and job.writes:
                 count = _TRIED_LAST if done else _TRIED
                 log.append(step=progress.step, hits=hit_rates(progress.theta, settings, count), trajectories=count)
             show(progress.step)
@@ -97,7 +99,7 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
             if due or progress.step == start.step + 1:
                 speed = (progress.step - start.step - 1) / max(time.monotonic() - warm, 1e-9)
                 job.say(_line(settings, progress, log.hits if due else {}, speed))
-            stopped = job.stops and not done
+            stopped = bool(runtime.gathered(np.array([job.stops])).any()) and not done
             if done or stopped or time.monotonic() - saved > _SAVE_EVERY:
                 _save(settings, job, Checkpoint(progress, time.monotonic() - since))
                 saved = time.monotonic()
@@ -106,6 +108,26 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
     optimizer = _finish(settings, job, progress, time.monotonic() - since, log)
     _tell_the_end(settings, job, progress)
     return optimizer
+
+
+def _together(settings: TrainSettings, job: Job) -> Checkpoint:
+    """The beginning, the same in all processes of the run. Raises ClusterOptError where one cannot begin, or elsewhere."""
+    try:
+        check(job)
+        start, problem = _begin(settings, job), None
+    except ClusterOptError as reason:
+        start, problem = None, reason
+    mark = -1 if start is None else zlib.crc32(start.progress.theta.tobytes())
+    marks = runtime.gathered(np.array([mark], np.int64)).ravel()
+    if problem is not None:
+        raise problem
+    if start is None or (marks < 0).any():
+        raise ClusterOptError("another process of this run cannot begin: see what it says")
+    if (marks != marks[0]).any():
+        raise ClusterOptError(
+            "the processes of this run see different checkpoints: --out must be on a file system they share"
+        )
+    return start
 
 
 def _begin(settings: TrainSettings, job: Job) -> Checkpoint:
@@ -123,7 +145,7 @@ def _begin(settings: TrainSettings, job: Job) -> Checkpoint:
 
 def _save(settings: TrainSettings, job: Job, now: Checkpoint) -> None:
     stored = job.beside(".checkpoint.h5")
-    if stored is not None:
+    if stored is not None and job.writes:
         checkpoint.save(stored, settings, now)
 
 
@@ -132,7 +154,7 @@ def _finish(
 ) -> weights.LearnedOptimizer:
     card = card_of(settings, seconds, progress.step, log.hits)
     optimizer = weights.LearnedOptimizer(progress.theta, settings.network, card)
-    if job.out is not None:
+    if job.out is not None and job.writes:
         weights.save(job.out, optimizer)
         image = job.beside(".png")
         if job.with_picture and image is not None:

