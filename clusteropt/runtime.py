@@ -9,7 +9,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,18 @@ _WIDE_VECTORS = {"xla_cpu_prefer_vector_width": 512}  # only a preference: proce
 CACHE_SWITCH = "CLUSTEROPT_CACHE"
 _TO_JOIN = 120  # seconds that the processes of a run have to find each other
 _HEARTBEAT = 10  # seconds of silence after which one counts as dead
+
+
+def free_memory() -> float:
+    """Bytes that this process may still take, by what the machine and its control group say; infinite where nothing is said."""
+    free = [float("inf")]
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free.append(1024 * float(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]))
+    with suppress(OSError, ValueError):
+        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="ascii") for name in ("max", "current"))
+        free.append(float(limit) - float(used))
+    return min(free)
 
 
 def n_cores() -> int:

@@ -105,7 +105,7 @@ def finish(process: subprocess.Popen, timeout: float = 60) -> Outcome:
 def call(folder: Path, *arguments: str | Path, **options) -> Outcome:
     """`clusteropt` in `folder`, in a process of its own, to its end."""
     with spawn(folder, *arguments, **options) as process:
-        return finish(process)
+        return finish(process, 200)
 
 
 def cluster(element: str = "X", number: int = 0, **more: object) -> Atoms:

@@ -271,6 +271,16 @@ def test_what_does_not_fit_into_the_memory_has_a_status(folder, monkeypatch):
     assert counts(folder) == {"converged": 10, "out-of-memory": 1}
 
 
+def test_what_would_not_fit_into_the_memory_is_not_tried(folder, monkeypatch):
+    monkeypatch.setattr("clusteropt.runtime.free_memory", lambda: 4.5 * 20_000)
+    save(folder / "large.xyz", Atoms("X5", positions=np.random.default_rng(0).uniform(0, 2, (5, 3))))
+    assert batch(folder, "a.xyz", "large.xyz").code == 3
+    assert counts(folder) == {"converged": 5, "out-of-memory": 1}
+    monkeypatch.undo()
+    assert batch(folder, "a.xyz", "large.xyz", "--retry", "out-of-memory").code == 0
+    assert counts(folder) == {"converged": 6}
+
+
 def test_names_may_come_from_folders_patterns_and_standard_input(folder):
     (folder / "sub/deep").mkdir(parents=True)
     (folder / "sub/.hidden.xyz").write_bytes(b"junk")

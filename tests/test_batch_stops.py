@@ -11,13 +11,14 @@ from cli import call, clusters, finish, save, spawn
 from test_batch import lines
 
 from clusteropt.batch.folder import Folder
+from clusteropt.starts import random_starts
 
 LEFT_OUT = {"parts", "runs"}  # how the work was cut into chunks, and when
 SLOW = ["--max-steps", "2000000000", "--fmax", "1e-300"]
 
 
 def command(*more: str, out: str = "out") -> list[str]:
-    return ["batch", "many.xyz", "--out", out, "--optimizer", "lbfgs", *more]
+    return ["batch", "many.xyz", "--out", out, *(() if "--optimizer" in more else ("--optimizer", "lbfgs")), *more]
 
 
 @pytest.fixture
@@ -40,34 +41,36 @@ def contents(folder: Path, out: str) -> dict[str, bytes | list]:
     return found
 
 
-def killed_and_resumed(folder: Path, kills: int, seed: int, longest: float) -> int:
+def killed_and_resumed(folder: Path, kills: int, seed: int, longest: float, *more: str) -> int:
     """Kills the batch at random moments until it was killed so often, then lets it finish; returns how often it was at work."""
     rng, at_work = random.Random(seed), 0
     for _ in range(kills):
-        with spawn(folder, *command("--threads", "1", out="killed")) as process:
+        with spawn(folder, *command("--threads", "1", *more, out="killed")) as process:
             time.sleep(rng.uniform(0.3, longest))
             at_work += process.poll() is None
             process.send_signal(signal.SIGKILL)
         for path in (folder / "killed").rglob("*.json*") if (folder / "killed").exists() else ():
             for text in path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]:
                 json.loads(text)  # nothing is half-written
-    done = call(folder, *command(out="killed"))
+    done = call(folder, *command(*more, out="killed"))
     assert done.code == 0
     return at_work
 
 
 def test_killed_and_resumed_is_as_if_never_killed(folder):
     assert call(folder, *command()).code == 0
-    assert killed_and_resumed(folder, 3, seed=0, longest=4) >= 1
+    assert killed_and_resumed(folder, 3, 0, 4) >= 1
     assert contents(folder, "killed") == contents(folder, "out")
 
 
 @pytest.mark.slow
 def test_thirty_kills_of_five_hundred_structures_leave_no_trace(folder):
-    save(folder / "many.xyz", [a for k in range(25) for a in clusters(20, ("X", "Au", "Si", "Ar", "Kr")[k % 5])])
-    assert call(folder, *command()).code == 0
+    starts = [random_starts(f"{('X', 'Au', 'Si', 'Cu')[k % 4]}{15 + k % 40}", 1, k, 0.7)[0] for k in range(500)]
+    save(folder / "many.xyz", starts)
+    long = ("--optimizer", "gradient-descent", "--opt", "tight", "--fail-if-more-than", "5%")  # minutes on one core
+    assert call(folder, *command(*long)).code == 0
     assert len(contents(folder, "out")["results.jsonl"]) == 500
-    assert killed_and_resumed(folder, 30, seed=1, longest=5) >= 20
+    assert killed_and_resumed(folder, 30, 1, 4, *long) >= 20
     assert contents(folder, "killed") == contents(folder, "out")
 
 

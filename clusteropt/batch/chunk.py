@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ase import Atoms
 
+from clusteropt import runtime
 from clusteropt.api import Result, failed, run
 from clusteropt.batch.folder import SCHEMA, Line
 from clusteropt.batch.inputs import Given
@@ -13,6 +14,8 @@ from clusteropt.config import MinimizeSettings
 from clusteropt.errors import ClusterOptError
 from clusteropt.relax import Status
 from clusteropt.report import record
+
+_PER_ATOM = 20_000  # bytes that a large structure takes for each atom (measured with 10,000, and rounded up)
 
 
 class Done(NamedTuple):
@@ -54,11 +57,15 @@ def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[di
     Then it has a status that says so, and the others have their results. Raises ClusterOptError for what concerns all.
     """
     left = dict(enumerate(structures))
+    most = runtime.free_memory() / _PER_ATOM
+    for i in [i for i, atoms in left.items() if len(atoms) > most]:
+        yield {i: _too_large(left.pop(i), settings)}
+    indices = list(left)
     try:
-        for portion in run(structures, settings):
-            yield portion
-            for i in portion:
-                del left[i]
+        for portion in run(list(left.values()), settings):
+            yield {indices[k]: result for k, result in portion.items()}
+            for k in portion:
+                del left[indices[k]]
         return
     except ClusterOptError:
         raise
@@ -75,9 +82,11 @@ def _alone(atoms: Atoms, settings: MinimizeSettings) -> Result:
         raise
     except Exception as problem:  # noqa: BLE001
         if isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem):
-            status = Status.OUT_OF_MEMORY
-            text = f"{len(atoms)} atoms do not fit into the memory: try a machine with more, or fewer --trajectories"
-        else:
-            status = Status.INVALID_STRUCTURE
-            text = f"unexpected {type(problem).__name__} ({' '.join(str(problem).split())[:160]}): please report it"
-        return failed(atoms, status, text, settings.optimizer)
+            return _too_large(atoms, settings)
+        text = f"unexpected {type(problem).__name__} ({' '.join(str(problem).split())[:160]}): please report it"
+        return failed(atoms, Status.INVALID_STRUCTURE, text, settings.optimizer)
+
+
+def _too_large(atoms: Atoms, settings: MinimizeSettings) -> Result:
+    text = f"{len(atoms)} atoms do not fit into the memory: try a machine with more, and --retry out-of-memory"
+    return failed(atoms, Status.OUT_OF_MEMORY, text, settings.optimizer)

@@ -31,7 +31,7 @@ _UNUSABLE = ("unreadable", "no-potential", "invalid-structure", "out-of-memory")
 def merge(folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[str, Any]:
     """Writes `results.jsonl`, `minima/` and `summary.json`, and returns what the last says.
 
-    Raises ClusterOptError where a structure has no result, and InputError for a damaged part: then nothing is written.
+    Raises ClusterOptError where a structure has no result: then nothing is written. Raises InputError for a damaged part.
     """
     missing = [item for item in items if item.key not in places]
     if missing:
@@ -41,23 +41,24 @@ def merge(folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[s
         )
     outputs = outputs_of(list(dict.fromkeys(item.source for item in items)))
     (folder.path / MINIMA).mkdir(exist_ok=True)
-    evaluations = 0
+    evaluations, potentials = 0, Counter[str]()
     with ExitStack() as stack:
         lines = stack.enter_context(writing(folder.path / RESULTS))
         found = folder.lines((item, places[item.key]) for item in items)
         for source, group in groupby(found, key=lambda line: line[0].source):
-            evaluations += _one_input(group, folder.path / MINIMA / outputs[source], lines)
+            evaluations += _one_input(group, folder.path / MINIMA / outputs[source], lines, potentials)
     counts = counts_of((places[item.key].status for item in items), len(items))
-    summary = summary_of(counts, len(items)) | {
-        "evaluations": evaluations,
-        "different": len({item.key for item in items}),
-    }
+    different = len({item.key for item in items})
+    more = {"potentials": dict(potentials), "evaluations": evaluations, "different": different}
+    summary = summary_of(counts, len(items)) | more
     write_atomically(folder.path / SUMMARY, json.dumps(summary, indent=1) + "\n")
     return summary
 
 
-def _one_input(group: Iterator[tuple[Item, dict[str, Any], str]], path: Path, lines: Any) -> int:
-    """The lines and frames of one input file; returns the evaluations."""
+def _one_input(
+    group: Iterator[tuple[Item, dict[str, Any], str]], path: Path, lines: Any, potentials: Counter[str]
+) -> int:
+    """The lines and frames of one input file; counts its potentials, and returns the evaluations."""
     evaluations = 0
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -66,6 +67,7 @@ def _one_input(group: Iterator[tuple[Item, dict[str, Any], str]], path: Path, li
             about = {"structure": item.label, "file": item.source, "frame": item.frame} | record
             lines.write((json.dumps(about) + "\n").encode())
             evaluations += record["evaluations"]
+            potentials[record["potential"] or "none"] += 1
             if frame:
                 minima = minima or stack.enter_context(writing(path))
                 minima.write(frame.encode())

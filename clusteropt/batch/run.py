@@ -100,10 +100,15 @@ def _chunks(inputs: Inputs, todo: dict[str, int]) -> Iterator[list[Given]]:
         given.append(one)
         n_atoms += one.item.n_atoms
         if len(given) >= _CHUNK or n_atoms > _CHUNK_ATOMS:
-            yield given
+            yield sorted(given, key=_size)
             given, n_atoms = [], 0
     if given:
-        yield given
+        yield sorted(given, key=_size)
+
+
+def _size(given: Given) -> int:
+    """The small ones first: what takes long or much memory costs the others nothing then."""
+    return given.item.n_atoms
 
 
 def _finish(job: Job, folder: Folder, items: list[Item], own: list[Item]) -> ExitCode:
@@ -113,6 +118,8 @@ def _finish(job: Job, folder: Folder, items: list[Item], own: list[Item]) -> Exi
     counts = counts_of(statuses, len(own))
     if job.shard.total == 1:
         summary = merge.merge(folder, items, places)
+        if not job.quiet:
+            say("potentials: " + ", ".join(f"{name} {count:,}" for name, count in summary["potentials"].items()))
     else:
         summary = merge.summary_of(counts, len(own)) | {"shard": str(job.shard)}
         if not job.quiet:
