@@ -11,7 +11,7 @@ import numpy as np
 from clusteropt.clusters import random_positions
 
 GROUPS = ("C2", "Cs", "C3", "C5", "C2v", "C3v", "C5v", "D2", "D3", "D5", "D3h", "D3d", "D5h", "D5d", "T", "Td", "O")
-_TRIES = 96  # places at a time
+_TRIES = 48  # places at a time
 _CLOSEST = 0.9  # distance of neighbours, in lengths
 _WIDER, _WIDEST = 1.04, 1.12  # by which the sphere grows when no place is left, and at most
 
@@ -51,11 +51,12 @@ def _orbits(group: np.ndarray, places: np.ndarray, nearest2: float) -> tuple[np.
 
 
 def _images(group: np.ndarray, places: np.ndarray) -> np.ndarray:
-    return np.einsum("gab,nb->nga", group, places)
+    return (places @ group.transpose(0, 2, 1)).transpose(1, 0, 2)  # type: ignore[no-any-return]
 
 
 def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return ((a - b) ** 2).sum(-1)
+    d = a - b
+    return d[..., 0] * d[..., 0] + d[..., 1] * d[..., 1] + d[..., 2] * d[..., 2]  # type: ignore[no-any-return]
 
 
 def _far(places: np.ndarray, others: np.ndarray, nearest2: float) -> np.ndarray:
@@ -63,7 +64,8 @@ def _far(places: np.ndarray, others: np.ndarray, nearest2: float) -> np.ndarray:
 
 
 def _distinct(images: np.ndarray, length: float) -> np.ndarray:
-    return images[np.unique(np.round(images / length, 5), axis=0, return_index=True)[1]]
+    same = _squared(images[:, None], images) < (1e-5 * length) ** 2
+    return images[same.argmax(1) == np.arange(len(images))]
 
 
 @cache
