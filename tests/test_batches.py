@@ -131,7 +131,7 @@ def test_one_unusable_structure_costs_no_other_its_result():
     twice = Atoms("X3", [[0, 0, 0], [0, 0, 0], [1, 1, 1]])
     empty, unknown = Atoms(), Atoms("U2", [[0, 0, 0], [2, 0, 0]])
     results = clusteropt.minimize([good[0], nowhere, bound, twice, empty, unknown, good[1]], optimizer="lbfgs")
-    assert [r.status for r in results] == ["converged", *["invalid-structure"] * 5, "converged"]
+    assert [r.status for r in results] == ["converged", *["invalid-structure"] * 4, "no-potential", "converged"]
     words = ("finite", "FixBondLengths", "atoms 0 and 1 are at the same place", "without atoms", "no default potential")
     assert all(word in r.problem for word, r in zip(words, results[1:-1], strict=True))
     assert all(map(same_bits, (results[0], results[-1]), clusteropt.minimize(good, optimizer="lbfgs")))
@@ -153,9 +153,9 @@ def test_too_few_steps_are_not_converged():
 
 
 @given(n=st.integers(1, 3000))
-def test_a_padded_size_wastes_at_most_a_quarter_and_has_lanes(n):
+def test_a_padded_size_wastes_less_than_half_and_has_lanes(n):
     size = padded_size(n)
-    assert n <= size <= max(n + 1, 1.25 * n + 1)
+    assert n <= size < max(5, 1.6 * n)
     assert padded_size(size) == size, "or a padded structure would be padded again"
     assert n_lanes(size) >= 1
 
@@ -180,4 +180,4 @@ def test_packing_and_taking_keep_every_atom():
 def test_structures_share_a_batch_by_padded_size_and_periodicity():
     one = Structure(np.zeros((9, 3)), np.zeros(9, np.int32), np.ones(9, bool))
     groups = by_size([one, one._replace(cell=np.eye(3)), Structure(*(a[:8] for a in one[:3])), one])
-    assert groups == {(10, False): [0, 3], (10, True): [1], (8, False): [2]}
+    assert groups == {(13, False): [0, 3], (13, True): [1], (8, False): [2]}

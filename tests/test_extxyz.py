@@ -1,0 +1,107 @@
+"""Extended XYZ, read and written frame by frame, is what ASE reads and writes, but for the digits."""
+
+import io
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms
+from ase.io import read, write
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clusteropt.extxyz import atoms_of, blocks, text_of
+
+numbers = st.floats(-1e6, 1e6)
+words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)
+special = st.sampled_from(["T", "F", "true", "a b", "x=y", "[1]", '"', "1,2", "{3}", "-1e5", "0x1", "nan", "\\", "'"])
+values = st.one_of(
+    st.integers(-(10**12), 10**12),
+    numbers,
+    st.booleans(),
+    words,
+    special,
+    st.lists(numbers, min_size=2, max_size=4).map(np.array),
+)
+names = words.filter(lambda word: word.isalpha() and word not in ("virial", "stress", "Lattice"))  # which ASE checks
+infos = st.dictionaries(names, values, max_size=4)
+
+
+@st.composite
+def frames(draw) -> Atoms:
+    n = draw(st.integers(1, 4))
+    atoms = Atoms(draw(st.lists(st.sampled_from(["X", "Au", "Si"]), min_size=n, max_size=n)))
+    atoms.positions = np.array(draw(st.lists(st.tuples(numbers, numbers, numbers), min_size=n, max_size=n)))
+    atoms.info = draw(infos)
+    kind = draw(st.integers(0, 4))
+    if kind == 1:
+        atoms.set_constraint(FixAtoms([0]))
+    if kind == 2:
+        atoms.set_cell([7, 8, 9])
+        atoms.pbc = draw(st.booleans())
+    if kind == 3:
+        atoms.set_array("tag", np.arange(n))
+    if kind == 4:
+        forces = np.array(draw(st.lists(st.tuples(numbers, numbers, numbers), min_size=n, max_size=n)))
+        atoms.calc = SinglePointCalculator(atoms, energy=draw(numbers), forces=forces)
+    return atoms
+
+
+def ours(text: str) -> list[Atoms]:
+    return [atoms_of(block) for block in blocks(io.StringIO(text))]
+
+
+def same(a: Atoms, b: Atoms) -> bool:
+    results = [{} if atoms.calc is None else atoms.calc.results for atoms in (a, b)]
+    fixed = [[c.index.tolist() for c in atoms.constraints] for atoms in (a, b)]
+    return bool(
+        a == b
+        and repr(a.info) == repr(b.info)
+        and fixed[0] == fixed[1]
+        and a.arrays.keys() == b.arrays.keys()
+        and all(np.array_equal(a.arrays[name], b.arrays[name]) for name in a.arrays)
+        and results[0].keys() == results[1].keys()
+        and all(np.array_equal(results[0][name], results[1][name]) for name in results[0])
+    )
+
+
+@given(st.lists(frames(), min_size=1, max_size=3))
+def test_what_ase_writes_is_read_as_ase_reads_it(given_frames):
+    text = io.StringIO()
+    write(text, given_frames, format="extxyz")
+    theirs = read(io.StringIO(text.getvalue()), index=":", format="extxyz")
+    assert all(map(same, ours(text.getvalue()), theirs))
+
+
+@given(st.lists(frames(), min_size=1, max_size=3))
+def test_what_is_written_is_read_by_ase_as_what_ase_writes_but_with_all_digits(given_frames):
+    text, plain = text_of(given_frames), io.StringIO()
+    write(plain, given_frames, format="extxyz")
+    found = read(io.StringIO(text), index=":", format="extxyz")
+    for atoms, before, theirs in zip(
+        found, given_frames, read(io.StringIO(plain.getvalue()), index=":", format="extxyz"), strict=True
+    ):
+        np.testing.assert_array_equal(atoms.positions, before.positions)
+        assert repr(atoms.info) == repr(theirs.info)
+        assert atoms.arrays.keys() == theirs.arrays.keys()
+        if before.calc is not None:
+            np.testing.assert_array_equal(atoms.get_forces(apply_constraint=False), before.calc.results["forces"])
+            assert atoms.get_potential_energy() == theirs.get_potential_energy()
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["", "free words here", "a=1 b=2.5 c=T d=F e", 'Properties=species:S:1:pos:R:3 n="1 2 3"', "energy=-3.5 x=1"],
+)
+def test_comments_of_other_programs_are_read_as_ase_reads_them(comment):
+    text = f"2\n{comment}\nX 0 0 0\nau 1.5 -2e-3 +.5\n"
+    (theirs,) = read(io.StringIO(text), index=":", format="extxyz")
+    assert same(ours(text)[0], theirs)
+
+
+def test_cell_vectors_behind_the_atoms_belong_to_the_frame():
+    text = "1\ncomment\nX 0 0 0\nVEC1 5 0 0\nVEC2 0 5 0\nVEC3 0 0 5\n1\nother\nX 1 1 1\n"
+    theirs = read(io.StringIO(text), index=":", format="extxyz")
+    assert all(map(same, ours(text), theirs))
+    assert ours(text)[0].pbc.all()
