@@ -42,7 +42,7 @@ class Result:
         """The atoms as extended XYZ."""
         return result_text(self.given, self.minimum, self.potential, self.optimizer)
 
-    @property
+    @cached_property
     def minima(self) -> tuple[Atoms, ...]:
         """All distinct minima that a learned optimizer has found, the lowest first."""
         return tuple(result_atoms(self.given, m, self.potential, self.optimizer) for m in self.minimum.minima)
@@ -160,7 +160,7 @@ def minimize(
     settings = MinimizeSettings(
         potential, optimizer, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, hops, start
     )
-    several = [structures] if isinstance(structures, Atoms) else list(structures)
+    several = [_own(atoms) for atoms in ([structures] if isinstance(structures, Atoms) else structures)]
     results = _all(run(several, settings))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
@@ -171,7 +171,7 @@ def evaluate(structures: Atoms, potential: str | None = ...) -> Result: ...
 def evaluate(structures: Sequence[Atoms], potential: str | None = ...) -> list[Result]: ...
 def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = None) -> Result | list[Result]:
     """Energies and forces of the structures as they are: one Result for one Atoms object, a list for a sequence."""
-    several = [structures] if isinstance(structures, Atoms) else list(structures)
+    several = [_own(atoms) for atoms in ([structures] if isinstance(structures, Atoms) else structures)]
     results = _all(run(several, MinimizeSettings(potential), move=False))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
@@ -219,11 +219,17 @@ def _portions(
     return minimized(inputs, potential, settings, watch)
 
 
+def _own(atoms: Atoms) -> Atoms:
+    """A copy: the caller may change his own. What is no Atoms object is refused later."""
+    if not isinstance(atoms, Atoms):
+        return atoms
+    copy = atoms.copy()
+    copy.calc = atoms.calc
+    return copy
+
+
 def _all(portions: Iterator[dict[int, Result]]) -> dict[int, Result]:
-    results = {i: result for portion in portions for i, result in portion.items()}
-    for result in results.values():
-        _ = result.atoms  # now: the caller may change his own
-    return results
+    return {i: result for portion in portions for i, result in portion.items()}
 
 
 def _in_double(portions: Iterator[dict[int, Minimum]]) -> Iterator[dict[int, Minimum]]:

@@ -97,9 +97,11 @@ class Score(NamedTuple):
 LEARNED, MULTISTART, BASIN_HOPPING = "learned", "multistart", "basin hopping"
 
 
-def methods(optimizer: LearnedOptimizer | None, n_atoms: int, **changes: int | None) -> dict[str, Search]:
+def methods(optimizer: LearnedOptimizer | None, given: Problem, **changes: int | None) -> dict[str, Search]:
     """The learned search, if there is an optimizer, and those it is compared with."""
-    found = {} if optimizer is None else {LEARNED: chains.search_for(optimizer, n_atoms, **changes)}
+    found = {}
+    if optimizer is not None:
+        found[LEARNED] = chains.search_for(optimizer, len(given.symbols), given.potential, **changes)
     return found | {MULTISTART: Search(), BASIN_HOPPING: Search(hops=_ENDLESS)}
 
 

@@ -7,6 +7,7 @@ back has forces of up to 1e-6 again, and fixed atoms have moved.
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
@@ -20,6 +21,7 @@ from ase.io import read as ase_read
 from ase.io import write as ase_write
 from ase.io.extxyz import XYZError, key_val_dict_to_str, key_val_str_to_dict
 
+_MOST = 10**9  # atoms of a frame
 _PLAIN = "species:S:1:pos:R:3"
 _NOT_INFO = {*all_properties, "Lattice", "virial"}  # what ASE takes out of the comment
 _OPEN = 'pbc="F F F"'
@@ -42,7 +44,7 @@ def blocks(file: TextIO) -> Iterator[Block]:
             n_atoms = int(line)
         except ValueError:
             raise XYZError(f"expected the number of atoms of a frame, got {line.strip()[:40]!r}") from None
-        if n_atoms < 0:
+        if not 0 <= n_atoms < _MOST:
             raise XYZError(f"a frame of {n_atoms} atoms")
         lines = [line, *islice(file, n_atoms + 1)]
         if len(lines) < n_atoms + 2:
@@ -57,7 +59,11 @@ def blocks(file: TextIO) -> Iterator[Block]:
 def atoms_of(block: Block) -> Atoms:
     """The frame. Raises what ASE raises where it cannot be read."""
     plain = _plain(block)
-    return ase_read(io.StringIO("".join(block.lines)), format="extxyz") if plain is None else plain  # type: ignore[return-value]
+    if plain is not None:
+        return plain
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ase_read(io.StringIO("".join(block.lines)), format="extxyz")  # type: ignore[return-value]
 
 
 def _plain(block: Block) -> Atoms | None:
@@ -65,23 +71,26 @@ def _plain(block: Block) -> Atoms | None:
     info = _info(block.lines[1].strip())
     if info.pop("Properties", _PLAIN) != _PLAIN or np.any(info.pop("pbc", False)) or not _NOT_INFO.isdisjoint(info):
         return None
-    words = " ".join(block.lines[2:]).split()
+    rows = block.lines[2:]
+    words = " ".join(rows).split()
     if len(words) != 4 * block.n_atoms:
         return None
     try:
+        if [row.split(None, 1)[0] for row in rows] != words[::4]:  # a row is short and another long
+            return None
         numbers = [atomic_numbers[symbol.capitalize()] for symbol in words[::4]]
         columns = [[*map(float, words[k::4])] for k in (1, 2, 3)]
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, IndexError):
         return None
     return Atoms(numbers=numbers, positions=np.array(columns).T, info=info)
 
 
 def _info(comment: str) -> dict[str, Any]:
     """What ASE makes of a comment; word by word where no word has quotes, brackets, escapes or commas."""
-    simple = comment.replace(_OPEN, "")
-    if not _DELIMITERS.isdisjoint(simple):
+    words = comment.removesuffix(f" {_OPEN}").split()
+    if not _DELIMITERS.isdisjoint("".join(words)) or any(word[0] == "=" or word[-1] == "=" for word in words):
         return key_val_str_to_dict(comment) if comment else {}
-    return {key: value for word in simple.split() for key, value in _of_word(word).items()}
+    return {key: value for word in words for key, value in _of_word(word).items()}
 
 
 @lru_cache(10_000)
@@ -91,7 +100,8 @@ def _of_word(word: str) -> dict[str, Any]:
 
 def is_plain(atoms: Atoms) -> bool:
     """Whether symbols, positions and what `plain_text` writes is all that there is to the frame."""
-    more = atoms.arrays.keys() - {"numbers", "positions"} or atoms.constraints or np.any(np.array(atoms.cell))
+    more = atoms.arrays.keys() - {"numbers", "positions"} or atoms.constraints or atoms.pbc.any()
+    more = more or np.any(np.array(atoms.cell))
     results = {} if atoms.calc is None else atoms.calc.results
     return len(atoms) > 0 and not more and results.keys() <= {"energy", "free_energy", "energies", "forces"}
 

@@ -39,6 +39,14 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def stem_of(name: str) -> str:
+    """The name without its ending; POSCAR in lower case, because ASE takes a name with those capitals for VASP's format."""
+    for ending in (".gz", ".bz2", ".xz"):
+        name = name.removesuffix(ending)
+    stem = Path(name).stem
+    return stem.lower() if "CAR" in stem else stem
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, under a temporary name beside `path`, which it gets at the end if all went well.
@@ -47,7 +55,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     """
     target = Path(os.path.realpath(path))  # a link stays a link
     tag = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]
-    temporary = target.with_name(f".{tag}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{tag}.{os.urandom(6).hex()}.tmp")  # processes on two hosts may have the same number
     try:
         with temporary.open("wb") as file:
             yield file

@@ -8,13 +8,14 @@ import hashlib
 import os
 import stat
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusteropt.errors import ClusterOptError, Deserted
+from clusteropt.errors import ClusterOptError, Deserted, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,10 +36,23 @@ def free_memory() -> float:
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         free.append(1024 * float(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]))
-    with suppress(OSError, ValueError):
-        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="ascii") for name in ("max", "current"))
-        free.append(float(limit) - float(used))
+    with suppress(OSError, ValueError, StopIteration):
+        groups = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+        own = Path("/sys/fs/cgroup") / next(line for line in groups if line.startswith("0::")).removeprefix("0::/")
+        for group in (own, *own.parents):
+            free.append(_left_in(group))
     return min(free)
+
+
+def _left_in(group: Path) -> float:
+    """Bytes below the limit of a control group (version 2); what it keeps of files can be dropped."""
+    try:
+        limit, used = (float((group / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
+        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):  # no limit, or no such group
+        return float("inf")
+    cached = [float(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file "))]
+    return limit - used + sum(cached)
 
 
 def n_cores() -> int:
@@ -119,11 +133,13 @@ def join(coordinator: str | None = None, number: int | None = None, total: int |
     """Joins the processes of a run, after `prepare` and before anything is computed.
 
     They are found by jax, from what Slurm or MPI says, or named: the address that the first of them serves, `number` from 0.
-    Raises ClusterOptError where they do not all come.
+    Raises ClusterOptError where they do not all come, UsageError where they have different numbers of devices.
     """
     import jax
 
     jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM from us
+    sys.stdout.flush()
+    os.dup2(sys.stderr.fileno(), 1)  # the library that connects them talks on stdout, where only results belong
     try:
         jax.distributed.initialize(
             coordinator, total, number, initialization_timeout=_TO_JOIN, heartbeat_timeout_seconds=_HEARTBEAT
@@ -133,6 +149,9 @@ def join(coordinator: str | None = None, number: int | None = None, total: int |
         raise ClusterOptError(
             f"the processes of this run do not find each other ({reason}): are all of them started?"
         ) from None
+    counts = sorted(set(Counter(device.process_index for device in jax.devices()).values()))
+    if len(counts) > 1:
+        raise UsageError(f"the processes of this run have different numbers of cores, {counts}: give all the same --threads")
 
 
 def n_processes() -> int:

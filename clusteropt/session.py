@@ -14,7 +14,7 @@ from clusteropt import runtime
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.console import complain, emit, say
 from clusteropt.errors import ClusterOptError, ExitCode, InputError, Interrupted, UsageError
-from clusteropt.files import check_writable
+from clusteropt.files import check_writable, stem_of
 from clusteropt.signals import Signals, remembered
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ def plan_outputs(
 
 
 def _stem(spec: str) -> str:
-    stem = "stdin" if spec == "-" else Path(spec if os.path.exists(spec) else spec.rpartition("@")[0] or spec).stem
-    # POSCAR.min.xyz would be read as VASP's format, whatever its ending: ASE goes by those capitals first
-    return stem.lower() if "CAR" in stem else stem
+    return "stdin" if spec == "-" else stem_of(spec if os.path.exists(spec) else spec.rpartition("@")[0] or spec)
 
 
 def minimize_files(

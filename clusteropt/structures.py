@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import all_properties
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 
@@ -217,7 +218,11 @@ def result_text(atoms: Atoms, minimum: Minimum, potential: Potential | None, opt
 
 def _info(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> dict[str, Any]:
     """The frame's own info, as a line of a file can hold it, and what became of it."""
-    own = {k: v.replace("\n", " ").replace("\r", " ") if isinstance(v, str) else v for k, v in atoms.info.items()}
+    own = {
+        str(key): value.replace("\n", " ").replace("\r", " ") if isinstance(value, str) else value
+        for key, value in atoms.info.items()
+        if key not in all_properties  # energies of another program; those of the minimum have the same names
+    }
     return own | {
         "status": minimum.status.label,
         "potential": "none" if potential is None else potential.name,

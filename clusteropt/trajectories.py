@@ -65,7 +65,7 @@ def _found(
     n_each, n_atoms = settings.trajectories, len(structures[0].positions)
     starts = [_start(s, k, potential, settings) for s in structures for k in range(n_each)]
     keys = np.array([_rng(s, k, settings).integers(2**64, dtype=np.uint64) for s in structures for k in range(n_each)])
-    search = chains.search_for(optimizer, n_atoms, settings.steps, settings.hops)
+    search = chains.search_for(optimizer, n_atoms, potential, settings.steps, settings.hops)
     alive = chains.begin(starts, keys, potential, search)
     while (busy := np.flatnonzero(~chains.ended(alive, search))).size:
         alive = chains.at_columns(alive, busy, chains.hop(chains.columns_of(alive, busy), potential, search))

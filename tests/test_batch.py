@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.io import write
 from cli import cluster, clusters, frames_of, run, save
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,7 +117,7 @@ def test_shards_into_one_folder_give_what_one_run_gives(folder, total):
     batch(folder, *ALL)
     for number in range(total, 0, -1):
         refused = run(folder, "merge", "shards") if number < total else None
-        assert refused is None or refused.code == 1
+        assert refused is None or refused.code == 75
         done = batch(folder, *ALL, "--shard", f"{number}/{total}", out="shards")
         assert done.code == 0
     assert run(folder, "merge", "shards").code == 0
@@ -129,7 +130,7 @@ def test_shards_into_one_folder_give_what_one_run_gives(folder, total):
 def test_merge_names_what_is_missing_and_writes_nothing(folder):
     batch(folder, *ALL, "--shard", "1/2")
     refused = run(folder, "merge", "out")
-    assert refused.code == 1
+    assert refused.code == 75
     (line,) = refused.complaints
     assert "of 10 structures have no result, the first is" in line
     assert not (folder / "out/results.jsonl").exists()
@@ -202,6 +203,36 @@ def test_a_damaged_frame_costs_the_frames_around_it_nothing(folder):
     (folder / "a.xyz").write_text("\n".join(rows[:-1]) + "\n")  # and the last one is cut off
     batch(folder, "a.xyz")
     assert [line["status"] for line in lines(folder)] == ["converged", "unreadable", *["converged"] * 2, "unreadable"]
+
+
+def test_what_cannot_be_written_or_has_a_strange_name_costs_no_other_its_result(folder):
+    strange = Atoms("X2", [[0, 0, 0], [1.1, 0, 0]])
+    strange.info = {"energy": 1.0, 7: "a number as a key"}
+    strange.set_array("tag", np.arange(2))
+    write(folder / "strange.traj", strange)
+    (folder / "huge.xyz").write_text("99999999999999999999999\n\nX 0 0 0\n")
+    with open(os.fsencode(folder) + b"/\xff.xyz", "wb") as file:
+        file.write(b"junk")
+    done = batch(folder, "strange.traj", "huge.xyz", os.fsdecode(b"\xff.xyz"), "a.xyz")
+    assert done.code == 3
+    assert [line["status"] for line in lines(folder)] == ["converged", *["unreadable"] * 2, *["converged"] * 5]
+
+
+def test_what_is_unexpected_in_one_structure_is_its_own_and_in_all_of_them_nobodys(folder, monkeypatch):
+    original = chunk.run
+
+    def failing(structures, settings):
+        if any("Si" in atoms.symbols for atoms in structures):
+            raise RuntimeError("a bug")
+        return original(structures, settings)
+
+    monkeypatch.setattr(chunk, "run", failing)
+    assert batch(folder, *ALL).code == 3
+    assert counts(folder) == {"converged": 9, "invalid-structure": 1}
+    monkeypatch.setattr(chunk, "run", lambda *_: (_ for _ in ()).throw(RuntimeError("a broken machine")))
+    with pytest.raises(RuntimeError, match="a broken machine"):
+        batch(folder, *ALL, out="broken")
+    assert not parts(folder, "broken")
 
 
 def test_a_mended_file_is_read_again(folder):
@@ -289,7 +320,7 @@ def test_names_may_come_from_folders_patterns_and_standard_input(folder):
         shutil.copy(folder / "a.xyz", folder / name)
     done = batch(folder, "sub")
     assert {line["file"] for line in lines(folder)} == {"sub/x.xyz", "sub/deep/x.xyz"}
-    assert "1 files in folders have no ending of a structure file and are left out: sub/notes.txt" in done.err
+    assert "left out, without the ending of a structure file: sub/notes.txt" in done.err
     assert {str(p.relative_to(folder / "out/minima")) for p in (folder / "out/minima").rglob("*.xyz")} == {
         "x.min.xyz",
         "deep/x.min.xyz",
@@ -315,7 +346,58 @@ def test_the_output_folder_inside_an_input_folder_is_no_input(folder):
     assert lines(folder) == before
 
 
+def test_minima_of_files_that_are_no_inputs_any_more_are_gone(folder):
+    batch(folder, *ALL)
+    batch(folder, "a.xyz")
+    assert {p.name for p in (folder / "out/minima").iterdir()} == {"a.min.xyz"}
+
+
+def test_one_file_by_several_names_is_one_input_and_results_of_other_batches_are_none(folder):
+    os.symlink(folder, folder / "link")
+    batch(folder, "a.xyz", "./a.xyz", str(folder / "a.xyz"))
+    assert len(lines(folder)) == 5
+    batch(folder, ".", out="two")
+    assert {line["file"] for line in lines(folder, "two")} == {f"./{name}" for name in ALL}
+
+
+@pytest.mark.parametrize("arguments", [["merge", "a.xyz"], ["status", "."], ["merge", "nowhere"]])
+def test_merge_and_status_of_what_is_no_batch_say_so(folder, arguments):
+    done = run(folder, *arguments)
+    assert done.code == 2
+    assert "no batch there" in done.err
+
+
+@pytest.mark.parametrize("scheduler", ["foo", "tcp://host", "--scheduler-file", "tcp://127.0.0.1:1"])
+def test_a_scheduler_that_is_none_is_told_of(folder, scheduler, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("clusteropt.batch.hosts._SECONDS", 1)
+    (folder / "s.json").write_text("{}")
+    how = [scheduler, "s.json"] if scheduler.startswith("--") else ["--scheduler", scheduler]
+    done = batch(folder, "a.xyz", *how)
+    assert done.code == (75 if scheduler.startswith("tcp://127") else 2)
+    assert ("no scheduler answers" in done.err) == (done.code == 75)
+
+
+def test_without_dask_the_command_to_type_is_told(folder, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    done = batch(folder, "a.xyz", "--scheduler", "tcp://127.0.0.1:1")
+    assert (done.code, "pip install 'clusteropt[dask]'" in done.err) == (2, True)
+
+
+def test_restart_is_not_for_shards_and_shards_with_other_inputs_are_told_of(folder):
+    assert batch(folder, "a.xyz", "--restart", "--shard", "1/2").code == 2
+    batch(folder, *ALL, "--shard", "1/2")
+    assert "warning: 5 structures, and 10 in the run before" in batch(folder, "a.xyz", "--shard", "2/2").err
+
+
 def test_a_folder_with_something_else_is_refused(folder):
+    (folder / "other").mkdir()
+    (folder / "other/results.jsonl").write_text("precious")
+    assert batch(folder, "a.xyz", out="other").code == 2
+    assert (folder / "other/results.jsonl").read_text() == "precious"
+    batch(folder, "a.xyz", out="mine")
+    (folder / "mine/slurm.out").write_text("log")
+    assert batch(folder, "a.xyz", "--fmax", "0.1", "--restart", out="mine").code == 0
     (folder / "out").mkdir()
     (folder / "out/thesis.tex").write_text("years of work")
     done = batch(folder, "a.xyz")
@@ -413,7 +495,11 @@ def test_shards_that_cannot_be_are_refused(text):
 
 @given(
     st.lists(
-        st.sampled_from(["a/x.xyz", "b/x.xyz", "a/x.cif", "x.xyz", "a/POSCAR", "b/POSCAR"]), unique=True, min_size=1
+        st.sampled_from(
+            ["a/x.xyz", "b/x.xyz", "a/x.cif", "x.xyz", "x.xyz.gz", "x.cif", "x.xyz.xyz", "a/POSCAR", "b/POSCAR"]
+        ),
+        unique=True,
+        min_size=1,
     )
 )
 def test_every_input_has_an_output_of_its_own(sources):

@@ -2,11 +2,13 @@
 
 import json
 import random
+import re
 import signal
 import time
 from pathlib import Path
 
 import pytest
+from ase import Atoms
 from cli import call, clusters, finish, save, spawn
 from test_batch import lines
 
@@ -45,9 +47,10 @@ def killed_and_resumed(folder: Path, kills: int, seed: int, longest: float, *mor
     """Kills the batch at random moments until it was killed so often, then lets it finish; returns how often it was at work."""
     rng, at_work = random.Random(seed), 0
     for _ in range(kills):
+        (folder / "killed/runs/1-of-1.json").unlink(missing_ok=True)
         with spawn(folder, *command("--threads", "1", *more, out="killed")) as process:
             time.sleep(rng.uniform(0.3, longest))
-            at_work += process.poll() is None
+            at_work += process.poll() is None and (folder / "killed/runs/1-of-1.json").exists()
             process.send_signal(signal.SIGKILL)
         for path in (folder / "killed").rglob("*.json*") if (folder / "killed").exists() else ():
             for text in path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]:
@@ -83,21 +86,27 @@ def test_thirty_kills_of_five_hundred_structures_leave_no_trace(folder):
     ],
 )
 def test_a_signal_stops_it_with_what_is_done_kept_and_the_same_command_goes_on(folder, number, code, word):
-    save(folder / "endless.xyz", clusters(3, "Kr"))
-    arguments = ["batch", "many.xyz", "endless.xyz", "--out", "out", "--optimizer", "lbfgs", *SLOW, "--threads", "1"]
+    save(folder / "endless.xyz", clusters(3))
+    save(folder / "many.xyz", [Atoms("Ar"), Atoms("Kr"), *clusters(3)])  # the atoms are done at once
+    arguments = command(*SLOW, "--threads", "1")
     with spawn(folder, *arguments) as process:
         end = time.monotonic() + 60
-        while not (folder / "out/runs").exists() and time.monotonic() < end:
+        while not list((folder / "out/parts").glob("*.jsonl")) and time.monotonic() < end:
             time.sleep(0.1)
-        time.sleep(2)
+        time.sleep(0.5)
         process.send_signal(number)
         done = finish(process, 20)
     assert done.code == code
     (line,) = done.complaints
-    assert line.startswith(f"clusteropt: {word}")
-    assert "the same command goes on" in line
+    kept = re.fullmatch(
+        f"clusteropt: {re.escape(word)}([12]) of 5 different structures are done and kept: the same command goes on",
+        line,
+    )
+    assert kept
     (run,) = Folder(folder / "out").runs()
     assert run["state"] == "stopped"
+    with spawn(folder, *arguments) as process:
+        assert f"{kept[1]} of 5 structures are done already" in str(process.stderr.readline())
 
 
 def test_it_stops_at_the_time_limit_and_before_the_end_of_a_slurm_job(folder):

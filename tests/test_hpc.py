@@ -27,7 +27,10 @@ for ((k = 0; k < SLURM_NTASKS; k++)); do
 done
 trap 'kill "${pids[@]}"' TERM
 code=0
-for pid in "${pids[@]}"; do wait $pid || code=$?; done
+for pid in "${pids[@]}"; do
+    wait $pid; own=$?
+    if [ $own -gt $code ]; then code=$own; fi
+done
 exit $code
 """
 SCONTROL = '#!/bin/bash\necho "$@" >> scontrol.log\n'
@@ -159,6 +162,51 @@ def test_a_time_limit_stops_all_processes_after_the_same_step(folder):
     assert out.count("clusteropt: stopped after step") == 2
     assert len({line for line in out.splitlines() if "stopped after step" in line}) == 1
     assert (folder / "scontrol.log").read_text() == "requeue 4711\n"
+
+
+def test_processes_that_cannot_begin_or_differ_say_so_and_do_not_wait_for_each_other(folder):
+    settings_file(folder)
+    (folder / "two.h5").write_text("mine")
+
+    def process(k: int, port: int, *more: str):
+        where = ["--coordinator", f"127.0.0.1:{port}", "--process", f"{k}/2", "--no-picture"]
+        return spawn(folder, "train", "es", "settings.toml", *where, *more)
+
+    with process(1, 1, "--out", "two.h5") as first:
+        done = finish(first, 20)
+    assert (done.code, "two.h5: exists already" in done.err) == (2, True)
+    for more, word in (
+        (("--threads", "2"), "different numbers of cores, [1, 2]"),
+        (("--steps", "9", "--threads", "1"), "different settings"),
+    ):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        with (
+            process(1, port, "--threads", "1", "--out", "a.h5") as first,
+            process(2, port, "--out", "a.h5", *more) as second,
+        ):
+            ends = finish(first, 60), finish(second, 60)
+        assert [(end.code, word in end.err) for end in ends] == [(2, True)] * 2, ends
+        (folder / "a.checkpoint.h5").unlink(missing_ok=True)
+
+
+def test_a_process_that_fails_alone_takes_the_others_with_it(folder):
+    settings_file(folder, steps=1000)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    full = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    full += "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))"
+
+    def process(k: int, before: str):
+        more = ["--coordinator", address, "--process", f"{k}/2", "--threads", "1", "--no-picture", "--out", "f.h5"]
+        return spawn(folder, "train", "es", "settings.toml", *more, before=before, env={"CLUSTEROPT_CACHE": "off"})
+
+    with process(1, full) as first, process(2, "") as second:
+        ends = finish(first, 90), finish(second, 90)
+    assert (ends[0].code, "cannot be written: File too large" in ends[0].err) == (1, True)
+    assert ends[1].code in (1, 75, -signal.SIGABRT)
 
 
 def dask_cluster(folder: Path, n_workers: int) -> tuple[list[subprocess.Popen], list[subprocess.Popen]]:

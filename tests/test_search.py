@@ -127,7 +127,7 @@ def test_moves_over_the_surface_move_few_atoms_to_where_they_touch(seed):
 
 
 def test_basin_hopping_and_multistart_find_the_minimum_of_seven_atoms():
-    for method, search in evaluation.methods(None, N).items():
+    for method, search in evaluation.methods(None, evaluation.problem(f"X{N}")).items():
         score = evaluation.measure(evaluation.problem("X7"), method, search, EvaluationSettings(hits=8, chains=16))
         assert score.n_hits >= 8
         assert score.evaluations_per_hit == score.n_evaluations / score.n_hits

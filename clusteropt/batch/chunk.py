@@ -40,15 +40,27 @@ def computed(chunk: Sequence[Given], settings: MinimizeSettings) -> Iterator[lis
         before = time.monotonic()
 
 
+def deadly(given: Given, settings: MinimizeSettings) -> Done:
+    """What is said of a structure whose computation has ended every process that tried it."""
+    atoms = Atoms() if given.atoms is None else given.atoms
+    text = "every worker that took it has died, of too little memory most likely: try --retry out-of-memory on a larger one"
+    return Done(given, failed(atoms, Status.OUT_OF_MEMORY, text, settings.optimizer), 0.0)
+
+
 def lines_of(portion: list[Done], settings: MinimizeSettings) -> list[Line]:
     """Results as they are written."""
     return [_line(*done, settings) for done in portion]
 
 
 def _line(given: Given, result: Result, seconds: float, settings: MinimizeSettings) -> Line:
-    about = {"schema": SCHEMA, "hash": given.item.key} | record(result)
-    about |= {"optimizer": settings.optimizer, "seed": settings.seed, "seconds": round(seconds, 6)}
-    return Line(given.item.key, about, "" if given.atoms is None else result.text)
+    try:
+        frame = "" if given.atoms is None else result.text
+    except Exception as problem:  # noqa: BLE001  what is in info and arrays comes from anywhere
+        assert given.atoms is not None
+        result, frame = failed(given.atoms, Status.INVALID_STRUCTURE, _unexpected(problem), settings.optimizer), ""
+    about = {"schema": SCHEMA, "hash": given.item.key} | record(result) | {"optimizer": settings.optimizer}
+    about |= {"max_steps": settings.max_steps, "seed": settings.seed, "seconds": round(seconds, 6)}
+    return Line(given.item.key, about, frame)
 
 
 def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[dict[int, Result]]:
@@ -71,11 +83,15 @@ def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[di
         raise
     except Exception:  # noqa: BLE001  whatever it is, it comes again below
         pass
-    for i, atoms in left.items():
-        yield {i: _alone(atoms, settings)}
+    problems: list[Exception] = []
+    alone = {i: _alone(atoms, settings, problems) for i, atoms in left.items()}
+    if len(problems) == len(left) > 1:  # it is not the structures
+        raise problems[0]
+    yield from ({i: result} for i, result in alone.items())
 
 
-def _alone(atoms: Atoms, settings: MinimizeSettings) -> Result:
+def _alone(atoms: Atoms, settings: MinimizeSettings, problems: list[Exception]) -> Result:
+    """The result of one structure; what is unexpected goes to the problems as well."""
     try:
         return next(portion[0] for portion in run([atoms], settings) if 0 in portion)
     except ClusterOptError:
@@ -83,8 +99,12 @@ def _alone(atoms: Atoms, settings: MinimizeSettings) -> Result:
     except Exception as problem:  # noqa: BLE001
         if isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem):
             return _too_large(atoms, settings)
-        text = f"unexpected {type(problem).__name__} ({' '.join(str(problem).split())[:160]}): please report it"
-        return failed(atoms, Status.INVALID_STRUCTURE, text, settings.optimizer)
+        problems.append(problem)
+        return failed(atoms, Status.INVALID_STRUCTURE, _unexpected(problem), settings.optimizer)
+
+
+def _unexpected(problem: Exception) -> str:
+    return f"unexpected {type(problem).__name__} ({' '.join(str(problem).split())[:160]}): please report it"
 
 
 def _too_large(atoms: Atoms, settings: MinimizeSettings) -> Result:

@@ -8,9 +8,9 @@ from rich.table import Table
 
 from clusteropt import runtime
 from clusteropt.batch.folder import Folder
+from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Given, Inputs, files_of
 from clusteropt.batch.job import Job
-from clusteropt.batch.run import fingerprint, made_of
 from clusteropt.batch.shards import share
 from clusteropt.clusters import n_lanes, padded_size
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
@@ -36,13 +36,14 @@ class Bucket(NamedTuple):
     """Structures that share programs."""
 
     potential: str
+    form: str
     elements: tuple[str, ...]
     size: int
 
 
 def dry_run(job: Job) -> ExitCode:
     """`clusteropt batch --dry-run`: says what there is to do; reads the inputs and computes and writes nothing."""
-    common = made_of(job)
+    common = made_of(job.settings)
     files, _ = files_of(job.names, job.out)
     buckets: dict[str, Bucket | None] = {}
 
@@ -54,7 +55,8 @@ def dry_run(job: Job) -> ExitCode:
     done = set()
     if folder.begun and not job.restart:
         folder.compare(common, job.may_differ)
-        done = folder.results().keys() & {item.key for item in items}
+        places = folder.results()
+        done = {item.key for item in items if item.key in places and not job.repeats(places[item.key].status)}
     keys = {item.key: item.n_atoms for item in items if item.key not in done}
     counts = Counter(buckets[key] for key in keys)
     unusable = counts.pop(None, 0)
@@ -94,7 +96,7 @@ def _bucket(given: Given, settings: MinimizeSettings) -> Bucket | None:
     elements = elements_of(given.atoms)
     try:
         chosen = sets.default(elements) if settings.potential is None else sets.load(settings.potential)
-        return Bucket(chosen.potential(elements).name, elements, padded_size(given.item.n_atoms))
+        return Bucket(chosen.potential(elements).name, chosen.form, elements, padded_size(given.item.n_atoms))
     except UsageError:
         return None
 
@@ -104,8 +106,7 @@ def _seconds(bucket: Bucket, count: int, settings: MinimizeSettings) -> float:
     evaluations = _FIRST + _PER_ATOM * bucket.size
     if settings.optimizer not in OPTIMIZERS:
         evaluations *= 1 + _CHAIN * settings.trajectories
-    form = sets.load(bucket.potential).form
-    return count * evaluations * _PAIR * _FORMS.get(form, 1.0) * bucket.size**2
+    return count * evaluations * _PAIR * _FORMS.get(bucket.form, 1.0) * bucket.size**2
 
 
 def _memory(buckets: list[Bucket]) -> float:

@@ -56,6 +56,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._damaged: set[Path] = set()  # parts that have been told of
 
     @property
     def begun(self) -> bool:
@@ -71,16 +72,16 @@ class Folder:
             raise UsageError(f"{self.path}: is a file: name a folder with --out")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if restart:
-                self._set_aside()
             strangers = sorted(
-                p.name for p in self.path.iterdir() if p.name not in (*_OURS, _SET_ASIDE) and not p.name.startswith(".")
+                p.name for p in self.path.iterdir() if p.name != _SET_ASIDE and not p.name.startswith(".")
             )
             if strangers and not self.begun:
                 raise UsageError(f"{self.path}: holds {strangers[0]} and no batch: name a new folder with --out")
+            if restart:
+                self._set_aside()
+            _write_once(self._file(_MANIFEST), json.dumps({"schema": SCHEMA, **made_of}, indent=1) + "\n")
             for name in (_PARTS, _RUNS):
                 self._file(name).mkdir(exist_ok=True)
-            _write_once(self._file(_MANIFEST), json.dumps({"schema": SCHEMA, **made_of}, indent=1) + "\n")
         except OSError as problem:
             raise UsageError(
                 f"{self.path}: cannot be made or written ({problem.strerror}): choose another --out"
@@ -92,7 +93,7 @@ class Folder:
         path = self._file(_MANIFEST)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise UsageError(
                 f"{self.path}: no batch there: name the folder that --out of `clusteropt batch` has named"
             ) from None
@@ -133,15 +134,17 @@ class Folder:
     def _file(self, name: str) -> Path:
         return self.path / name
 
-    def write_inputs(self, items: list[Item]) -> None:
-        """Keeps the list, unless it is there already."""
+    def write_inputs(self, items: list[Item]) -> int | None:
+        """Keeps the list, unless it is there already; where another one was, returns how many structures that had."""
         head = json.dumps({"schema": SCHEMA, "count": len(items)})
         text = "\n".join([head, *map(json.dumps, items)]) + "\n"
         path = self._file(_INPUTS)
+        before = None
         with suppress(OSError, UnicodeDecodeError):
-            if path.read_text(encoding="utf-8") == text:
-                return
-        write_atomically(path, text)
+            before = path.read_text(encoding="utf-8")
+        if before != text:
+            write_atomically(path, text)
+        return None if before in (None, text) else before.count("\n") - 1
 
     def inputs(self) -> list[Item]:
         """The structures of the last run. Raises InputError where the list is damaged, UsageError where there is none."""
@@ -182,7 +185,9 @@ class Folder:
             except (OSError, ValueError, KeyError, TypeError):
                 whole, own, attempt = False, {}, 0
             if not whole:
-                complain(f"{path}: damaged: what was in it is done again by the next run")
+                if path not in self._damaged:
+                    complain(f"{path}: damaged: what was in it is done again by the next run")
+                self._damaged.add(path)
                 continue
             for key, place in own.items():
                 if key not in found or attempt > found[key].attempt:
@@ -240,7 +245,7 @@ def _write_once(path: Path, content: str) -> None:
         temporary.write_text(content, encoding="utf-8")
         with suppress(FileExistsError):
             os.link(temporary, path)
-    except PermissionError:  # a file system without hard links
+    except OSError:  # a file system without hard links
         if not path.exists():
             write_atomically(path, content)
     finally:

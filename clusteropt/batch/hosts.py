@@ -1,26 +1,33 @@
 """A batch on a Dask cluster: chunks of structures are its tasks; workers may come, go and die.
 
-A task that was lost with its worker is done again by another one; after too many deaths Dask gives it up, and it is handed in
-again here. Results are taken and released one by one, because Dask would repeat finished tasks whose worker died.
+A task that was lost with its worker is done again by another one. After some deaths Dask gives it up: its structures are
+handed in one by one then, and the one that goes on killing has a status that says so. Results are taken and released one by
+one, because Dask would repeat finished tasks whose worker died.
 """
 
+import json
 import pickle
+import re
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
+from clusteropt.batch.chunk import deadly, lines_of
 from clusteropt.batch.folder import Line
+from clusteropt.batch.identity import made_of
 from clusteropt.batch.inputs import Given
 from clusteropt.batch.job import Job
 from clusteropt.batch.worker import work
 from clusteropt.clusters import n_lanes, padded_size
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.console import say
-from clusteropt.errors import ClusterOptError, UsageError
+from clusteropt.errors import Stopped, UsageError
 
 _SECONDS = 30  # to reach the scheduler
 _WAITING = 3  # tasks handed in for each worker, so that none is idle
-_DEATHS = 100  # of workers, one after the other at the same task
 _SEARCHES = 16  # structures in a task of a global search
 _QUEUES = 8  # as many structures for each lane in a task of local minimization
 
@@ -28,64 +35,76 @@ _QUEUES = 8  # as many structures for each lane in a task of local minimization
 def computed(chunks: Iterator[list[Given]], job: Job) -> Iterator[list[Line]]:
     """The results as they come back.
 
-    Raises UsageError where Dask is not installed, ClusterOptError where no scheduler answers or a task kills every worker.
+    Raises UsageError where Dask is not installed or the workers are not ours, Stopped where no scheduler answers (any more).
     """
     client = _client(job)
     from distributed import KilledWorker, as_completed
 
+    common = made_of(job.settings)
+    tasks = (task for given in chunks for task in tasks_of(given, job.settings))
+    running = as_completed(loop=client.loop)
+    task_of: dict[Any, list[Given]] = {}
+
+    def hand_in(task: list[Given]) -> None:
+        future = client.submit(work, pickle.dumps((task, job.settings, common)), pure=False)
+        task_of[future] = task
+        running.add(future)
+
+    def fill() -> None:
+        wanted = _WAITING * max(1, len(client.nthreads()))
+        while len(task_of) < wanted and (task := next(tasks, None)) is not None:
+            hand_in(task)
+
     try:
-        if not client.scheduler_info()["workers"] and not job.quiet:
+        if not client.nthreads() and not job.quiet:
             say("the scheduler has no worker yet: waiting for one")
-        tasks = (task for given in chunks for task in tasks_of(given, job.settings))
-        running = as_completed(loop=client.loop)
-        given_of: dict[Any, tuple[list[Given], int]] = {}
-
-        def hand_in(task: list[Given], deaths: int) -> None:
-            future = client.submit(work, pickle.dumps((task, job.settings)), pure=False)
-            given_of[future] = (task, deaths)
-            running.add(future)
-
-        def fill() -> None:
-            wanted = _WAITING * max(1, len(client.scheduler_info()["workers"]))
-            while len(given_of) < wanted and (task := next(tasks, None)) is not None:
-                hand_in(task, 0)
-
         fill()
-        while given_of:
+        while task_of:
             future = next(running)
-            task, deaths = given_of.pop(future)
+            task = task_of.pop(future)
             try:
                 lines = pickle.loads(future.result())  # noqa: S301  of our own workers
             except KilledWorker:
-                if deaths >= _DEATHS:
-                    raise ClusterOptError(
-                        f"{task[0].item.label}: every worker that took it has died: look at their logs"
-                    ) from None
-                hand_in(task, deaths + 1)
-                continue
+                lines = [] if len(task) > 1 else lines_of([deadly(task[0], job.settings)], job.settings)
+                for given in task if len(task) > 1 else ():  # one of them is to blame
+                    hand_in([given])
             future.release()
             fill()
-            yield lines
+            if lines:
+                yield lines
+    except (OSError, CancelledError, StopIteration) as problem:
+        raise Stopped(
+            f"{_name(job)}: the scheduler has gone ({type(problem).__name__}): the same command goes on"
+        ) from None
     finally:
-        client.close(timeout=5)
+        with suppress(Exception):
+            client.close(timeout=5)
+
+
+def _name(job: Job) -> str:
+    return job.scheduler or str(job.scheduler_file)
 
 
 def _client(job: Job) -> Any:
-    where = job.scheduler or str(job.scheduler_file)
     try:
         from distributed import Client
     except ImportError:
         raise UsageError("Dask is not installed: pip install 'clusteropt[dask]'") from None
-    if job.scheduler is None and not (job.scheduler_file and job.scheduler_file.exists()):
-        raise UsageError(f"{where}: no such scheduler file: start one with `dask scheduler --scheduler-file {where}`")
+    address = job.scheduler if job.scheduler is not None else _address_in(job.scheduler_file)
+    if address is None or not re.fullmatch(r"\w+://\S+:\d+", address):
+        raise UsageError(f"{_name(job)}: names no scheduler: write tcp://host:port, or start one with `dask scheduler`")
     try:
-        if job.scheduler is None:
-            return Client(scheduler_file=where, timeout=_SECONDS, set_as_default=False)
-        return Client(where, timeout=_SECONDS, set_as_default=False)
+        return Client(address, timeout=_SECONDS, set_as_default=False)
     except (OSError, ValueError) as problem:
-        raise ClusterOptError(
-            f"{where}: no scheduler answers within {_SECONDS} s ({problem}): is it running?"
-        ) from None
+        raise Stopped(f"{_name(job)}: no scheduler answers within {_SECONDS} s ({problem}): is it running?") from None
+
+
+def _address_in(file: Path | None) -> str | None:
+    """Of a scheduler, from the file that it has written; None where that is something else."""
+    try:
+        return str(json.loads(Path(file or "").read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def tasks_of(given: list[Given], settings: MinimizeSettings) -> Iterator[list[Given]]:

@@ -1,38 +1,22 @@
 """The inputs of a batch: names to files, files to structures, one after the other, and what makes each known again."""
 
 import glob
-import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from ase import Atoms
-from ase.constraints import FixAtoms
 from ase.io.extxyz import XYZError
 
 from clusteropt import extxyz
+from clusteropt.batch.identity import content_key, unreadable_key
 from clusteropt.errors import InputError, UsageError
 from clusteropt.structures import check_file, one_line, read
 
 _FRAME_BY_FRAME = (".xyz", ".extxyz")
-_ENDINGS = (
-    *_FRAME_BY_FRAME,
-    ".cif",
-    ".vasp",
-    ".traj",
-    ".pdb",
-    ".gen",
-    ".xsf",
-    ".mol",
-    ".sdf",
-    ".json",
-    ".cfg",
-    ".xyz.gz",
-)
-_ENDINGS += (".extxyz.gz", ".poscar", ".contcar")
+_OTHERS = (".cif", ".vasp", ".traj", ".pdb", ".gen", ".xsf", ".mol", ".sdf", ".cfg", ".gz", ".poscar", ".contcar")
 _MAGIC = set("*?[")
 _KEPT = 2_000_000  # atoms that are kept in memory between the first look and the work
 
@@ -101,14 +85,15 @@ def files_of(names: Iterable[str], out: Path) -> tuple[list[str], list[str]]:
             if not known:
                 raise UsageError(f"{name}: no structure file in this folder: name files, or a folder that has some")
             found += known
-        elif _MAGIC & set(name) and not os.path.exists(name):
+        elif _MAGIC & set(name) and not os.path.exists(name) and not os.path.exists(name.rpartition("@")[0]):
             matching = sorted(file for file in glob.glob(name, recursive=True) if os.path.isfile(file))
             if not matching:
-                raise UsageError(f"{name}: no file matches this pattern: check it, and quote it in the shell")
+                frames = ", which takes no @ for frames" if "@" in name else ""
+                raise UsageError(f"{name}: no file matches this pattern{frames}: check it, and quote it in the shell")
             found += matching
         else:
             found.append(name)
-    return list(dict.fromkeys(found)), left
+    return list({os.path.abspath(name): name for name in reversed(found)}.values())[::-1], left
 
 
 def _listed(names: Iterable[str]) -> Iterator[str]:
@@ -125,14 +110,26 @@ def _listed(names: Iterable[str]) -> Iterator[str]:
 def _inside(folder: Path, out: Path) -> list[str]:
     """The files below a folder, sorted; hidden ones and those below `out` left out."""
     own, files = os.path.realpath(out), []
-    for here, folders, names in os.walk(folder):
+    seen = set()
+    for here, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        real = os.path.realpath(here)
+        if "batch.json" in names or real in seen:  # the results of another batch, or a link back
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(f for f in folders if f[0] != "." and os.path.realpath(os.path.join(here, f)) != own)
         files += [os.path.join(here, name) for name in sorted(names) if name[0] != "."]
     return files
 
 
+def _refuse(problem: OSError) -> None:
+    raise UsageError(f"{problem.filename}: cannot be read ({problem.strerror}): name what can")
+
+
 def _known(file: str) -> bool:
-    return file.lower().endswith(_ENDINGS) or os.path.basename(file).startswith(("POSCAR", "CONTCAR"))
+    return file.lower().endswith((*_FRAME_BY_FRAME, *_OTHERS)) or os.path.basename(file).startswith(
+        ("POSCAR", "CONTCAR")
+    )
 
 
 def _structures(name: str, fingerprint: str) -> Iterator[Given]:
@@ -186,23 +183,5 @@ def _given(name: str, single: bool, found: Found, fingerprint: str) -> Given:
     index, frame = found
     label = name if single else f"{name}:{index}"
     if isinstance(frame, str):
-        digest = hashlib.sha256("\0".join([fingerprint, "unreadable", name, str(index), frame]).encode())
-        return Given(Item(label, name, index, 0, digest.hexdigest()[:32]), None, frame)
+        return Given(Item(label, name, index, 0, unreadable_key(name, index, frame, fingerprint)), None, frame)
     return Given(Item(label, name, index, len(frame), content_key(frame, fingerprint)), frame)
-
-
-def content_key(atoms: Atoms, fingerprint: str) -> str:
-    """32 hexadecimal digits that follow from all that a frame is, its info and arrays too, and from the settings."""
-    digest = hashlib.sha256(fingerprint.encode())
-    digest.update(np.ascontiguousarray(atoms.positions).tobytes())
-    digest.update(atoms.numbers.astype(np.int64).tobytes())
-    if atoms.pbc.any() or np.any(np.array(atoms.cell)):
-        digest.update(atoms.pbc.tobytes() + np.array(atoms.cell).tobytes())
-    for constraint in atoms.constraints:
-        fixed = constraint.index.tolist() if isinstance(constraint, FixAtoms) else str(constraint)
-        digest.update(f"{type(constraint).__name__}{fixed}".encode())
-    more = {name: values for name, values in atoms.arrays.items() if name not in ("positions", "numbers")}
-    for key, value in (*atoms.info.items(), *more.items(), *({} if atoms.calc is None else atoms.calc.results).items()):
-        content = f"{value.dtype}{value.shape}{value.tolist()}" if isinstance(value, np.ndarray) else repr(value)
-        digest.update(f"\0{key}\0{content}".encode())
-    return digest.hexdigest()[:32]

@@ -3,18 +3,26 @@
 import os
 import re
 import signal
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from clusteropt.config import MinimizeSettings
-from clusteropt.errors import Interrupted, Stopped, UsageError, suggest
+from clusteropt.errors import ExitCode, Interrupted, Stopped, UsageError, suggest
 from clusteropt.signals import Signals
 
 RETRY_MAY_CHANGE = ("max_steps",)
-RETRIES = ("failed", "not-converged", "fragmented", "non-finite", "unreadable", "no-potential", "invalid-structure")
-RETRIES += ("out-of-memory",)
+_UNUSABLE = ("unreadable", "no-potential", "invalid-structure", "out-of-memory")
+_UNFINISHED = ("not-converged", "fragmented", "non-finite")
+VOCABULARY = (
+    "converged",
+    *_UNFINISHED,
+    *_UNUSABLE,
+    "interrupted",
+)  # labels of relax.Status; a structure ends in one of them
+_RETRIES = ("failed", *_UNFINISHED, *_UNUSABLE)
 
 
 class Shard(NamedTuple):
@@ -38,7 +46,7 @@ class Job:
     out: Path
     settings: MinimizeSettings
     shard: Shard = ALL
-    retry: str | None = None  # one of RETRIES
+    retry: str | None = None  # 'failed' or a status
     restart: bool = False
     tolerated: float | None = None  # share of failures below which the exit code is 0
     scheduler: str | None = None  # address of a Dask scheduler
@@ -46,6 +54,10 @@ class Job:
     json: bool = False
     quiet: bool = False
     signals: Signals = field(default_factory=Signals)
+
+    def repeats(self, status: str) -> bool:
+        """Whether a structure that ended so is to be done again."""
+        return self.retry is not None and (status == self.retry or (self.retry == "failed" and status != "converged"))
 
     @property
     def may_differ(self) -> frozenset[str]:
@@ -70,8 +82,9 @@ def shard_of(text: str | None) -> Shard:
 
 def _shard_from(environment: Mapping[str, str]) -> Shard:
     """The share of this task of an array job, by the variables of Slurm, Grid Engine, LSF, or our own."""
-    if "CLUSTEROPT_SHARD" in environment:
-        return shard_of(environment["CLUSTEROPT_SHARD"])
+    named = environment.get("CLUSTEROPT_SHARD", "")
+    if named and named != "auto":
+        return shard_of(named)
     for names in (
         ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX", "SLURM_ARRAY_TASK_STEP"),
         ("SGE_TASK_ID", "SGE_TASK_FIRST", "SGE_TASK_LAST", "SGE_TASK_STEPSIZE"),
@@ -81,7 +94,14 @@ def _shard_from(environment: Mapping[str, str]) -> Shard:
         if own.isdigit() and last.isdigit():
             stride = int(step) if step.isdigit() and int(step) else 1
             begin = int(first) if first.isdigit() else 1
-            return Shard((int(own) - begin) // stride + 1, (int(last) - begin) // stride + 1)
+            shard = Shard((int(own) - begin) // stride + 1, (int(last) - begin) // stride + 1)
+            count = environment.get("SLURM_ARRAY_TASK_COUNT", "")
+            if count.isdigit() and int(count) != shard.total:
+                raise UsageError(
+                    f"--shard auto needs an array without gaps: write --shard {shard}, or as it was in the whole array"
+                )
+            if shard.total:  # LSF says 0 outside of arrays
+                return shard_of(str(shard))
     raise UsageError(
         "--shard auto needs an array job of Slurm, Grid Engine or LSF: elsewhere set CLUSTEROPT_SHARD=3/16, or write --shard 3/16"
     )
@@ -89,9 +109,17 @@ def _shard_from(environment: Mapping[str, str]) -> Shard:
 
 def retry_of(text: str | None) -> str | None:
     """Raises UsageError for what is no status."""
-    if text is not None and text not in RETRIES:
-        raise UsageError(f"--retry cannot be '{text}'; {suggest(text, RETRIES)}")
+    if text is not None and text not in _RETRIES:
+        raise UsageError(f"--retry cannot be '{text}'; {suggest(text, _RETRIES)}")
     return text
+
+
+def exit_code(counts: Counter[str], tolerated: float | None) -> ExitCode:
+    """0 where everything converged, or no larger share failed than is tolerated."""
+    failed = counts.total() - counts["converged"]
+    if failed <= (tolerated or 0) * counts.total():
+        return ExitCode.OK
+    return ExitCode.INPUT if any(counts[status] for status in _UNUSABLE) else ExitCode.NOT_CONVERGED
 
 
 def tolerated_of(text: str | None) -> float | None:

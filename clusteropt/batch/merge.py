@@ -12,41 +12,36 @@ from typing import Any
 from clusteropt import __version__
 from clusteropt.batch.folder import MINIMA, RESULTS, SCHEMA, SUMMARY, Folder, Place, counts_of
 from clusteropt.batch.inputs import Item
-from clusteropt.errors import ClusterOptError, ExitCode
-from clusteropt.files import write_atomically, writing
-
-VOCABULARY = (
-    "converged",
-    "not-converged",
-    "fragmented",
-    "non-finite",
-    "unreadable",
-    "no-potential",
-    "invalid-structure",
-)
-VOCABULARY += ("out-of-memory", "interrupted")
-_UNUSABLE = ("unreadable", "no-potential", "invalid-structure", "out-of-memory")
+from clusteropt.batch.job import VOCABULARY
+from clusteropt.errors import Stopped
+from clusteropt.files import stem_of, write_atomically, writing
 
 
 def merge(folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[str, Any]:
     """Writes `results.jsonl`, `minima/` and `summary.json`, and returns what the last says.
 
-    Raises ClusterOptError where a structure has no result: then nothing is written. Raises InputError for a damaged part.
+    Raises Stopped where a structure has no result: then nothing is written. Raises InputError for a damaged part.
     """
     missing = [item for item in items if item.key not in places]
     if missing:
-        raise ClusterOptError(
+        raise Stopped(
             f"{folder.path}: {len(missing)} of {len(items)} structures have no result, the first is {missing[0].label}: "
             "run the batch, or its shards, to the end"
         )
     outputs = outputs_of(list(dict.fromkeys(item.source for item in items)))
     (folder.path / MINIMA).mkdir(exist_ok=True)
     evaluations, potentials = 0, Counter[str]()
+    with_frames: set[Path] = set()
     with ExitStack() as stack:
         lines = stack.enter_context(writing(folder.path / RESULTS))
         found = folder.lines((item, places[item.key]) for item in items)
         for source, group in groupby(found, key=lambda line: line[0].source):
-            evaluations += _one_input(group, folder.path / MINIMA / outputs[source], lines, potentials)
+            used, some = _one_input(group, folder.path / MINIMA / outputs[source], lines, potentials)
+            evaluations += used
+            with_frames |= {outputs[source]} if some else set()
+    for path in (folder.path / MINIMA).rglob("*.min.xyz"):  # of inputs that are none any more
+        if path.relative_to(folder.path / MINIMA) not in with_frames:
+            path.unlink()
     counts = counts_of((places[item.key].status for item in items), len(items))
     different = len({item.key for item in items})
     more = {"potentials": dict(potentials), "evaluations": evaluations, "different": different}
@@ -57,12 +52,11 @@ def merge(folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[s
 
 def _one_input(
     group: Iterator[tuple[Item, dict[str, Any], str]], path: Path, lines: Any, potentials: Counter[str]
-) -> int:
-    """The lines and frames of one input file; counts its potentials, and returns the evaluations."""
-    evaluations = 0
+) -> tuple[int, bool]:
+    """The lines and frames of one input file; returns the evaluations, and whether there are frames. Counts potentials."""
+    evaluations, minima = 0, None
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        minima = None
         for item, record, frame in group:
             about = {"structure": item.label, "file": item.source, "frame": item.frame} | record
             lines.write((json.dumps(about) + "\n").encode())
@@ -71,7 +65,7 @@ def _one_input(
             if frame:
                 minima = minima or stack.enter_context(writing(path))
                 minima.write(frame.encode())
-    return evaluations
+    return evaluations, minima is not None
 
 
 def summary_of(counts: Counter[str], total: int) -> dict[str, Any]:
@@ -92,22 +86,9 @@ def outputs_of(sources: list[str]) -> dict[str, Path]:
     whole = {source: os.path.abspath(source) for source in sources}
     common = os.path.commonpath([os.path.dirname(path) for path in whole.values()]) if whole else ""
     places = {source: Path(os.path.relpath(path, common)) for source, path in whole.items()}
-    short = {source: place.with_name(_stem(place.name) + ".min.xyz") for source, place in places.items()}
-    often = Counter(short.values())
-    return {
-        source: short[source] if often[short[source]] == 1 else place.with_name(place.name + ".min.xyz")
-        for source, place in places.items()
-    }
-
-
-def _stem(name: str) -> str:
-    stem = Path(name).stem
-    return stem.lower() if "CAR" in stem else stem  # see session._stem
-
-
-def exit_code(counts: Counter[str], tolerated: float | None) -> ExitCode:
-    """0 where everything converged, or no larger share failed than is tolerated."""
-    failed = counts.total() - counts["converged"]
-    if failed <= (tolerated or 0) * counts.total():
-        return ExitCode.OK
-    return ExitCode.INPUT if any(counts[status] for status in _UNUSABLE) else ExitCode.NOT_CONVERGED
+    outputs = {source: place.with_name(stem_of(place.name) + ".min.xyz") for source, place in places.items()}
+    while len(outputs) > len(often := Counter(outputs.values())):
+        outputs |= {
+            s: places[s].with_name(places[s].name + ".min.xyz") for s, path in outputs.items() if often[path] > 1
+        }
+    return outputs

@@ -27,14 +27,14 @@ class Progress:
     def begin(self, own: list[Item], places: dict[str, Place]) -> None:
         """These are to be done, and these are done already, but for those to be retried."""
         self._of = {item.key: item for item in reversed(own)}
-        retried = {key for key in self._of if key in places and _again(places[key].status, self._job.retry)}
+        retried = {key for key in self._of if key in places and self._job.repeats(places[key].status)}
         self.todo = {
             key: places[key].attempt + 1 if key in places else 1
             for key in self._of
             if key not in places or key in retried
         }
         self._statuses = {key: places[key].status for key in self._of if key not in self.todo}
-        known = len(own) - len(self.todo)
+        known = sum(item.key not in self.todo for item in own)
         if known and not self._job.quiet:
             say(f"{known} of {len(own)} structures are done already")
         self.write("running")
@@ -52,7 +52,7 @@ class Progress:
             self._said = time.monotonic()
             self.write("running")
             if not self._job.quiet:
-                say(self._words())
+                say(self._pace())
 
     def _complain(self, message: str) -> None:
         self._complaints += 1
@@ -61,7 +61,7 @@ class Progress:
         elif self._complaints == _COMPLAINTS + 1:
             complain(f"more of this kind is not shown, but in {self._job.out / 'results.jsonl'}")
 
-    def _words(self) -> str:
+    def _pace(self) -> str:
         seconds = time.monotonic() - self._began
         left = len(self.todo) - self._new
         rate = self._new / seconds
@@ -90,7 +90,3 @@ def _by_attempt(lines: list[Line], attempts: dict[str, int]) -> dict[int, list[L
     for line in lines:
         groups.setdefault(attempts[line.key], []).append(line)
     return groups
-
-
-def _again(status: str, retry: str | None) -> bool:
-    return retry is not None and (status == retry or (retry == "failed" and status != "converged"))

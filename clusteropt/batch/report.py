@@ -8,6 +8,7 @@ from typing import Any
 
 from clusteropt.batch import merge
 from clusteropt.batch.folder import Folder, counts_of
+from clusteropt.batch.job import exit_code
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode
 from clusteropt.report import batch_table, show
@@ -24,7 +25,7 @@ def merge_folder(path: Path, as_json: bool) -> ExitCode:
         emit(json.dumps(summary, indent=1))
     else:
         show(batch_table(+Counter(summary["counts"])))
-    return merge.exit_code(Counter(summary["counts"]), None)
+    return exit_code(Counter(summary["counts"]), None)
 
 
 def status(path: Path, as_json: bool) -> None:

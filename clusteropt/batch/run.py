@@ -1,27 +1,24 @@
 """A batch from its inputs to its folder: what is not done yet is done, a chunk at a time, until all is done or it has to stop."""
 
-import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
-from clusteropt import __version__, weights
 from clusteropt.batch import chunk, merge
-from clusteropt.batch.folder import Folder, counts_of
+from clusteropt.batch.folder import RESULTS, Folder, counts_of
+from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Given, Inputs, Item, files_of
-from clusteropt.batch.job import RETRY_MAY_CHANGE, Job, stopped
+from clusteropt.batch.job import Job, exit_code, stopped
 from clusteropt.batch.progress import Progress
 from clusteropt.batch.shards import share
 from clusteropt.batch.writer import Writer
-from clusteropt.config import OPTIMIZERS
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode, Stopped
-from clusteropt.potentials import sets
 from clusteropt.report import batch_table, show
 
 _CHUNK = 8192  # structures at most, that are read and then computed
 _CHUNK_ATOMS = 400_000
+_NAMED = 5  # files that are left out
 
 
 def batch(job: Job) -> ExitCode:
@@ -29,17 +26,20 @@ def batch(job: Job) -> ExitCode:
 
     Raises UsageError and ClusterOptError for what cannot be.
     """
-    common = made_of(job)
+    common = made_of(job.settings)
     files, left_out = files_of(job.names, job.out)
     if left_out and not job.quiet:
-        say(f"{len(left_out)} files in folders have no ending of a structure file and are left out: {left_out[0]}, ...")
+        more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+        say(f"left out, without the ending of a structure file: {', '.join(left_out[:_NAMED])}{more}")
     folder = Folder(job.out)
     folder.open(common, job.restart, job.may_differ)
     inputs = Inputs(files, fingerprint(common))
     progress = Progress(job, folder)
     try:
         items = inputs.survey()
-        folder.write_inputs(items)
+        before = folder.write_inputs(items)
+        if before is not None and job.shard.total > 1 and not job.quiet:
+            say(f"warning: {len(items)} structures, and {before} in the run before: do all shards see the same inputs?")
         own = share(items, job.shard)
         progress.begin(own, folder.results())
         _work(_chunks(inputs, progress.todo), progress, job)
@@ -51,33 +51,16 @@ def batch(job: Job) -> ExitCode:
     return _finish(job, folder, items, own)
 
 
-def made_of(job: Job) -> dict[str, Any]:
-    """What all results of a folder share: settings, and the contents of the files that they name."""
-    name, files = job.settings.optimizer, {}
-    if name not in OPTIMIZERS:
-        files["optimizer_sha256"] = hashlib.sha256(weights.named(name).theta.tobytes()).hexdigest()[:16]
-    if job.settings.potential is not None:
-        text = json.dumps(sets.load(job.settings.potential).record())
-        files["potential_sha256"] = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return {"clusteropt": __version__, "settings": asdict(job.settings), **files}
-
-
-def fingerprint(common: dict[str, Any]) -> str:
-    """Of what makes two results of a structure the same."""
-    settings = {name: value for name, value in common["settings"].items() if name not in RETRY_MAY_CHANGE}
-    fixed = common | {"settings": settings}
-    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
-
-
 def _work(chunks: Iterator[list[Given]], progress: Progress, job: Job) -> None:
     """Computes, here or on other hosts, and writes meanwhile. Raises KeyboardInterrupt after what is done is written."""
     if job.scheduler is None and job.scheduler_file is None:
         portions: Iterator[Any] = (done for given in chunks for done in chunk.computed(given, job.settings))
-        writer = Writer[Any](lambda done: progress.keep(chunk.lines_of(done, job.settings)))
+        keep = lambda done: progress.keep(chunk.lines_of(done, job.settings))  # noqa: E731
     else:
         from clusteropt.batch import hosts
 
-        portions, writer = hosts.computed(chunks, job), Writer[Any](progress.keep)
+        portions, keep = hosts.computed(chunks, job), progress.keep
+    writer = Writer[Any](keep, lambda: progress.write("running"))
     try:
         for portion in portions:
             writer.put(portion)
@@ -114,8 +97,11 @@ def _size(given: Given) -> int:
 def _finish(job: Job, folder: Folder, items: list[Item], own: list[Item]) -> ExitCode:
     """Joins the results where this run was all of the batch, shows how it went, and chooses the exit code."""
     places = folder.results()
-    statuses = [places[item.key].status for item in own if item.key in places]
-    counts = counts_of(statuses, len(own))
+    counts = counts_of((places[item.key].status for item in own if item.key in places), len(own))
+    if counts["interrupted"]:
+        raise Stopped(
+            f"{counts['interrupted']} structures changed while they were being read: run the same command again"
+        )
     if job.shard.total == 1:
         summary = merge.merge(folder, items, places)
         if not job.quiet:
@@ -128,8 +114,7 @@ def _finish(job: Job, folder: Folder, items: list[Item], own: list[Item]) -> Exi
         emit(json.dumps(summary, indent=1))
     else:
         show(batch_table(counts))
-    if counts["interrupted"]:
-        raise Stopped(
-            f"{counts['interrupted']} structures changed while they were being read: run the same command again"
-        )
-    return merge.exit_code(counts, job.tolerated)
+    bad = counts.total() - counts["converged"]
+    if bad and not job.quiet:
+        say(f"{bad} have not converged or could not be used: see {job.out / RESULTS}, and --retry failed")
+    return exit_code(counts, job.tolerated)

@@ -95,6 +95,8 @@ def batch(
     options.refuse_idle(settings, given)
     if scheduler is not None and scheduler_file is not None:
         raise UsageError("--scheduler and --scheduler-file are two ways to name one scheduler: give one")
+    if restart and shard is not None:
+        raise UsageError("--restart with --shard would set aside what the other shards do: name another --out")
     job = Job(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
     job.scheduler, job.scheduler_file, job.json, job.quiet = scheduler, scheduler_file, json, quiet
     stopping = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM)
@@ -111,6 +113,7 @@ def batch(
 
             raise typer.Exit(estimate.dry_run(job) if dry_run else run.batch(job))
         except KeyboardInterrupt:
+            signals.patient = True
             from clusteropt.batch.job import stopped
 
             raise stopped(signals, "nothing was begun") from None

@@ -77,7 +77,7 @@ def evaluate(
     interrupted = False
     try:
         for given in problems:
-            methods = evaluation.methods(chosen, len(given.symbols), steps=steps, hops=hops, hop_steps=hop_steps)
+            methods = evaluation.methods(chosen, given, steps=steps, hops=hops, hop_steps=hop_steps)
             for method, search in methods.items():
                 if alone and method != evaluation.LEARNED:
                     continue

@@ -5,15 +5,17 @@ import math
 import os
 import re
 import signal
+import sys
 import time
+import traceback
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hints
 
 import typer
 
 from clusteropt.cli.options import Force, Quiet, Threads, TimeLimit, seconds_left
 from clusteropt.console import complain
-from clusteropt.errors import Deserted, UsageError
+from clusteropt.errors import ClusterOptError, Deserted, ExitCode, Interrupted, Stopped, UsageError
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.training.settings import DEFAULTS, TrainSettings
 
@@ -107,24 +109,45 @@ def _train(
         job = Job(out, resume, force, picture, quiet, deadline, signals)
         runtime.prepare(threads or runtime.n_cores())
         if place is not None or runtime.several_processes():
+            from clusteropt.training.session import check
+
+            if place is not None and place[1] == 0:
+                check(job)
+                job.say(f"waiting for {place[2] - 1} other processes to come to {place[0]}")
             runtime.join(*(place or (None, None, None)))
             job.writes = runtime.process() == 0
         from clusteropt.training.session import run
 
         try:
             run(settings, job)
-        except Deserted as problem:  # leaving in the usual way would wait for the others
-            complain(str(problem))
-            os._exit(problem.exit_code)
+        except BaseException as problem:
+            together = isinstance(problem, (Stopped, Interrupted)) and not isinstance(problem, Deserted)
+            if runtime.n_processes() == 1 or together:
+                raise
+            _leave(problem)
+
+
+def _leave(problem: BaseException) -> NoReturn:
+    """Ends the process at once: leaving in the usual way would wait for the others, who wait for this one."""
+    if isinstance(problem, ClusterOptError):
+        complain(str(problem))
+    else:
+        traceback.print_exception(problem)
+    sys.stderr.flush()
+    os._exit(problem.exit_code if isinstance(problem, ClusterOptError) else ExitCode.FAILURE)
 
 
 def _place(coordinator: str | None, process: str | None) -> tuple[str, int, int] | None:
     """The address of the first process, the number of this one from 0, and how many there are."""
     if coordinator is None and process is None:
         return None
-    match = re.fullmatch(r"(\d+)/(\d+)", process or "")
-    if coordinator is None or match is None or not 1 <= int(match[1]) <= int(match[2]):
+    if coordinator is None or process is None:
         raise UsageError("--coordinator HOST:PORT and --process 2/4, the second of four, go together")
+    if not re.fullmatch(r"[^\s:/]+:\d+|\[[0-9a-fA-F:]+\]:\d+", coordinator):
+        raise UsageError(f"--coordinator cannot be '{coordinator}': write HOST:PORT")
+    match = re.fullmatch(r"(\d+)/(\d+)", process)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"--process cannot be '{process}': write 2/4 for the second of four, counted from 1")
     return coordinator, int(match[1]) - 1, int(match[2])
 
 

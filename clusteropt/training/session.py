@@ -1,5 +1,6 @@
 """A training run with its messages and its files: weights, checkpoint, log and picture."""
 
+import json
 import math
 import signal
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from clusteropt import runtime, weights
+from clusteropt import __version__, runtime, weights
 from clusteropt.errors import ClusterOptError, Interrupted, Stopped, UsageError
 from clusteropt.files import check_writable
 from clusteropt.training import checkpoint, loop
@@ -117,13 +118,19 @@ def _together(settings: TrainSettings, job: Job) -> Checkpoint:
         start, problem = _begin(settings, job), None
     except ClusterOptError as reason:
         start, problem = None, reason
-    mark = -1 if start is None else zlib.crc32(start.progress.theta.tobytes())
-    marks = runtime.gathered(np.array([mark], np.int64)).ravel()
+    same = json.dumps([asdict(settings), __version__]).encode()
+    state = b"" if start is None else start.progress.theta.tobytes() + str(start.progress.step).encode()
+    marks = [start is not None, zlib.crc32(same), zlib.crc32(state)]
+    begun, alike, at = runtime.gathered(np.array(marks, np.int64)).T
     if problem is not None:
         raise problem
-    if start is None or (marks < 0).any():
+    if start is None or not begun.all():
         raise ClusterOptError("another process of this run cannot begin: see what it says")
-    if (marks != marks[0]).any():
+    if (alike != alike[0]).any():
+        raise UsageError(
+            "the processes of this run have different settings or versions: give all of them the same command"
+        )
+    if (at != at[0]).any():
         raise ClusterOptError(
             "the processes of this run see different checkpoints: --out must be on a file system they share"
         )

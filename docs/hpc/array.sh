@@ -15,10 +15,10 @@ batch=$!
 trap 'kill -USR1 $batch' USR1 TERM
 wait $batch
 code=$?
-if [ $code -gt 128 ]; then
+while kill -0 $batch 2>/dev/null; do # a signal has ended the waiting
     wait $batch
     code=$?
-fi
+done
 if [ $code -eq 75 ]; then
     scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"
 fi

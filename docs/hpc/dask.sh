@@ -10,7 +10,10 @@
 file=$PWD/scheduler-$SLURM_JOB_ID.json
 dask scheduler --scheduler-file "$file" --port 0 --no-dashboard &
 scheduler=$!
-until [ -e "$file" ]; do sleep 1; done
+until [ -e "$file" ]; do
+    kill -0 $scheduler || exit 1
+    sleep 1
+done
 srun --cpu-bind=cores dask worker --scheduler-file "$file" --nthreads 1 --no-dashboard --local-directory "${TMPDIR:-/tmp}" &
 workers=$!
 clusteropt batch starts --out results --optimizer lbfgs --scheduler-file "$file"

@@ -14,10 +14,10 @@ batch=$!
 trap 'kill -USR1 $batch' USR1 TERM # Slurm tells the script, the script the program
 wait $batch
 code=$?
-if [ $code -gt 128 ]; then # that was the trap: wait for the end
+while kill -0 $batch 2>/dev/null; do # a signal has ended the waiting
     wait $batch
     code=$?
-fi
+done
 if [ $code -eq 75 ]; then # stopped early: the same command goes on
     scontrol requeue "$SLURM_JOB_ID"
 fi

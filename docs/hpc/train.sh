@@ -9,7 +9,8 @@
 
 srun clusteropt train es settings.toml --out mine.h5 --resume
 code=$?
-if [ $code -eq 75 ]; then # stopped before the end of the job, or a process has gone
+# stopped before the end of the job, or a process has gone (srun gives the highest code, that of the one that was killed or aborted)
+if [ $code -eq 75 ] || [ $code -eq 134 ] || [ $code -eq 137 ]; then
     scontrol requeue "$SLURM_JOB_ID"
 fi
 exit $code

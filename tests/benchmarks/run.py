@@ -246,7 +246,7 @@ def search(program: str | None, tasks: str, scores: str | None, optimizer: str, 
         given = evaluation.problem(task)
         seen, n = cards.seen(chosen, given.symbols), len(given.symbols)
         settings = evaluation.EvaluationSettings(**amount)  # type: ignore[arg-type]
-        methods = evaluation.methods(chosen, n, **changes)
+        methods = evaluation.methods(chosen, given, **changes)
         learned, hopping = (
             evaluation.measure(given, name, methods[name], settings, seen if name == evaluation.LEARNED else "")
             for name in (evaluation.LEARNED, evaluation.BASIN_HOPPING)

@@ -1,0 +1,66 @@
+"""What makes two results the same: the settings, the files that they name, and all that a structure is."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.constraints import FixAtoms
+
+from clusteropt import __version__, weights
+from clusteropt.batch.job import RETRY_MAY_CHANGE
+from clusteropt.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.potentials import sets
+
+
+def made_of(settings: MinimizeSettings) -> dict[str, Any]:
+    """What all results of a batch share. Raises UsageError and InputError for files that settings name and that are no use."""
+    files = {}
+    if settings.optimizer not in OPTIMIZERS:
+        files["optimizer_sha256"] = hashlib.sha256(weights.named(settings.optimizer).theta.tobytes()).hexdigest()[:16]
+    if settings.potential is not None:
+        text = json.dumps(sets.load(settings.potential).record())
+        files["potential_sha256"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return {"clusteropt": __version__, "settings": asdict(settings), **files}
+
+
+def fingerprint(common: dict[str, Any]) -> str:
+    """Of what `made_of` says, without what a retry may change."""
+    settings = {name: value for name, value in common["settings"].items() if name not in RETRY_MAY_CHANGE}
+    return hashlib.sha256(json.dumps(common | {"settings": settings}, sort_keys=True).encode()).hexdigest()
+
+
+def content_key(atoms: Atoms, fingerprint: str) -> str:
+    """32 hexadecimal digits that follow from all that a frame is, its info and arrays too, and from the settings."""
+    digest = hashlib.sha256(fingerprint.encode())
+    digest.update(np.ascontiguousarray(atoms.positions).tobytes())
+    digest.update(atoms.numbers.astype(np.int64).tobytes())
+    cell = np.array(atoms.cell)
+    if atoms.pbc.any() or cell.any():
+        digest.update(atoms.pbc.tobytes() + cell.tobytes())
+    for constraint in atoms.constraints:
+        fixed = constraint.index.tolist() if isinstance(constraint, FixAtoms) else str(constraint)
+        digest.update(f"{type(constraint).__name__}{fixed}".encode())
+    more = {name: values for name, values in atoms.arrays.items() if name not in ("positions", "numbers")}
+    for key, value in (*atoms.info.items(), *more.items(), *({} if atoms.calc is None else atoms.calc.results).items()):
+        digest.update(f"\0{key}\0{_content(value)}".encode(errors="surrogateescape"))
+    return digest.hexdigest()[:32]
+
+
+def unreadable_key(name: str, index: int, problem: str, fingerprint: str) -> str:
+    """The same for what has no content."""
+    parts = [fingerprint, "unreadable", name, str(index), problem]
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+def _content(value: object) -> str:
+    """All of a value, as text; that of an array is not abridged."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape}{value.tolist()}"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_content(k)}:{_content(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(_content, value)) + "]"
+    return repr(value)
