@@ -15,7 +15,33 @@ from jax import Array
 
 # Padded sizes: steps of about two fifths through the magic sizes 13, 38, 55, 75, 147, and smaller ones above, where a program is
 # seldom wanted for many sizes. Every size costs its programs, and padding in proportion: the pair loop ends with the last atom.
-_SIZES = (1, 4, 8, 13, 19, 27, 32, 38, 55, 75, 102, 147, 172, 200, 236, 270, 309, 360, 420, 490, 561, 650, 760, 880, 1000)
+_SIZES = (
+    1,
+    4,
+    8,
+    13,
+    19,
+    27,
+    32,
+    38,
+    55,
+    75,
+    102,
+    147,
+    172,
+    200,
+    236,
+    270,
+    309,
+    360,
+    420,
+    490,
+    561,
+    650,
+    760,
+    880,
+    1000,
+)
 # (largest padded size, lanes): 64 lanes while planes and history stay in a core's own caches; one lane, vectors along the
 # atoms, where a lone structure would otherwise pay for many. Between 2 and 16 lanes the loops do not vectorize (measured).
 _LANES = ((45, 64), (200, 32))

@@ -83,6 +83,13 @@ def _built(program: Program) -> Future:
     return _builders().submit(_build, program)
 
 
+def drop_waiting() -> None:
+    """Forgets the programs that have been asked for and not begun: at its end Python would wait for all of them."""
+    _builders().shutdown(wait=False, cancel_futures=True)
+    _builders.cache_clear()
+    _built.cache_clear()
+
+
 def _build(program: Program) -> jax.stages.Compiled:
     _, batch, _ = jax.tree.unflatten(program.tree, range(len(program.shapes)))
     split = {*jax.tree.leaves(batch)}  # the numbers of the batch's leaves

@@ -151,7 +151,9 @@ def join(coordinator: str | None = None, number: int | None = None, total: int |
         ) from None
     counts = sorted(set(Counter(device.process_index for device in jax.devices()).values()))
     if len(counts) > 1:
-        raise UsageError(f"the processes of this run have different numbers of cores, {counts}: give all the same --threads")
+        raise UsageError(
+            f"the processes of this run have different numbers of cores, {counts}: give all the same --threads"
+        )
 
 
 def n_processes() -> int:

@@ -102,6 +102,9 @@ def _process(
         if STDOUT not in plan.outputs.values():
             _show(rows, json, move)
     if ctrl_c.heard:
+        from clusteropt.programs import drop_waiting
+
+        drop_waiting()
         raise Interrupted(f"interrupted: {len(done)} of {len(frames)} structures are finished and kept")
     return _exit_code([r.status for _, r in rows], unreadable) if written else ExitCode.FAILURE
 

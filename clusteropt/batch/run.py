@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from clusteropt import programs
 from clusteropt.batch import chunk, merge
 from clusteropt.batch.folder import RESULTS, Folder, counts_of
 from clusteropt.batch.identity import fingerprint, made_of
@@ -45,6 +46,7 @@ def batch(job: Job) -> ExitCode:
         _work(_chunks(inputs, progress.todo), progress, job)
     except KeyboardInterrupt:
         job.signals.patient = True
+        programs.drop_waiting()
         progress.write("stopped")
         raise stopped(job.signals, f"{progress.words}: the same command goes on") from None
     progress.write("finished")
