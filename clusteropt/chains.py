@@ -16,7 +16,6 @@ from clusteropt.clusters import Clusters, Structure, at, pack, padded_size, take
 from clusteropt.optimizers.table import Rule, learned_rule
 from clusteropt.potentials.base import CORE, Potential
 from clusteropt.relax import Criterion
-from clusteropt.starts import symbols_of
 from clusteropt.surface import N_DRAWS, moved_over_surface
 from clusteropt.weights import LearnedOptimizer
 
@@ -31,7 +30,6 @@ class Search(NamedTuple):
 
     optimizer: LearnedOptimizer | None = None
     steps: int = 0  # of the learned optimizer from a start
-    plain: float = 0.0  # the part of the chains that begins without it
     hops: int = 0  # at most
     patience: int = 10_000  # hops without a lower minimum after which a chain ends
     hop_steps: int = 0  # of the learned optimizer in a hop
@@ -49,16 +47,11 @@ def search_for(
     hops: int | None = None,
     hop_steps: int | None = None,
 ) -> Search:
-    """What has proved good for clusters of that size and kind, but for what is given.
-
-    Where the cluster is larger than any that the optimizer was trained on, half of the chains begin without it.
-    """
+    """What has proved good for clusters of that size and kind, but for what is given."""
     usual = Search(optimizer, min(1000, 8 * n_atoms), hops=200, hop_steps=40, surface=0.7, temperature=0.6)
     usual = usual._replace(patience=max(5, n_atoms // 6))
     if potential.form == "stillinger-weber":  # places on the surface are those of metals and noble gases
         usual = usual._replace(hop_steps=0, surface=0.0, temperature=0.8, patience=40)
-    if n_atoms > max((len(symbols_of(task)) for task in optimizer.card.get("tasks", ())), default=n_atoms):
-        usual = usual._replace(plain=0.5)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
     return usual._replace(**{name: value for name, value in changes.items() if value is not None})
 
@@ -90,12 +83,8 @@ def begin(structures: list[Structure], keys: np.ndarray, potential: Potential, s
     centred = [s._replace(positions=s.positions - s.positions.mean(0)) for s in structures]
     clusters = pack(centred, padded_size(len(structures[0].positions)), np.float64)
     n_evaluations = np.zeros(len(structures), np.int64)
-    guided = np.flatnonzero(uniforms(keys, np.zeros_like(keys), 1)[0] >= search.plain)
-    if search.optimizer is not None and search.steps and guided.size:
-        moved, n_evaluations[guided] = _learned(take(clusters, guided), potential, search.optimizer, search.steps, 0.0)
-        positions = np.array(clusters.positions)
-        positions[..., guided] = moved.positions
-        clusters = at(clusters, positions)
+    if search.optimizer is not None and search.steps:
+        clusters, n_evaluations = _learned(clusters, potential, search.optimizer, search.steps, 0.0)
     clusters, energy, energies, used = _quenched(clusters, potential)
     n_evaluations = n_evaluations + used
     positions = np.asarray(clusters.positions)
