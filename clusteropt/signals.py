@@ -55,9 +55,14 @@ def remembered(*numbers: int, patient: bool = False) -> Iterator[Signals]:
 
 
 def _in_a_library_that_cannot_bear_it(frame: types.FrameType | None) -> bool:
-    """Whether a module is being imported or a callback of the garbage collector runs: what they raise is lost or worse."""
+    """Whether a module is being imported, a callback of the garbage collector runs, or a thread of a pool is being started.
+
+    What the first two raise is lost or worse, and a thread that its pool does not know of is waited for at the end, for ever.
+    """
     while frame is not None:
-        if "importlib" in frame.f_code.co_filename or frame.f_code.co_name == "_xla_gc_callback":
+        code = frame.f_code
+        pool = code.co_filename.endswith("futures/thread.py") and code.co_name == "submit"
+        if "importlib" in code.co_filename or code.co_name == "_xla_gc_callback" or pool:
             return True
         frame = frame.f_back
     return False
