@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clusteropt.batch import chunk
-from clusteropt.batch.inputs import Item, content_key
+from clusteropt.batch.identity import content_key
+from clusteropt.batch.items import Item
 from clusteropt.batch.job import Shard, shard_of
 from clusteropt.batch.merge import VOCABULARY, outputs_of
 from clusteropt.batch.shards import cost, share

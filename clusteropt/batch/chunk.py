@@ -8,8 +8,8 @@ from ase import Atoms
 
 from clusteropt import runtime
 from clusteropt.api import Result, failed, run
-from clusteropt.batch.folder import SCHEMA, Line
-from clusteropt.batch.inputs import Given
+from clusteropt.batch.folder import SCHEMA
+from clusteropt.batch.items import Given, Line
 from clusteropt.config import MinimizeSettings
 from clusteropt.errors import ClusterOptError
 from clusteropt.relax import Status

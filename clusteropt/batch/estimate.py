@@ -9,7 +9,8 @@ from rich.table import Table
 from clusteropt import runtime
 from clusteropt.batch.folder import Folder
 from clusteropt.batch.identity import fingerprint, made_of
-from clusteropt.batch.inputs import Given, Inputs, files_of
+from clusteropt.batch.inputs import Inputs, files_of
+from clusteropt.batch.items import Given
 from clusteropt.batch.job import Job
 from clusteropt.batch.shards import share
 from clusteropt.clusters import n_lanes, padded_size

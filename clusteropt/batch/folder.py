@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clusteropt.batch.inputs import Item
+from clusteropt.batch.items import Item, Line
 from clusteropt.batch.job import Shard
 from clusteropt.console import complain
 from clusteropt.errors import InputError, UsageError
@@ -31,14 +31,6 @@ SCHEMA = 1
 _MANIFEST, _INPUTS, _PARTS, _RUNS, _SET_ASIDE = "batch.json", "inputs.jsonl", "parts", "runs", "set-aside"
 RESULTS, SUMMARY, MINIMA = "results.jsonl", "summary.json", "minima"
 _OURS = (_MANIFEST, _INPUTS, _PARTS, _RUNS, RESULTS, SUMMARY, MINIMA)
-
-
-class Line(NamedTuple):
-    """The result of one structure: what `results.jsonl` says of it, and the frame as extended XYZ."""
-
-    key: str
-    record: dict[str, Any]
-    frame: str  # empty where nothing could be read
 
 
 class Place(NamedTuple):

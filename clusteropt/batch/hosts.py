@@ -6,7 +6,6 @@ one, because Dask would repeat finished tasks whose worker died.
 """
 
 import json
-import pickle
 import re
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -16,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from clusteropt.batch.chunk import deadly, lines_of
-from clusteropt.batch.folder import Line
 from clusteropt.batch.identity import made_of
-from clusteropt.batch.inputs import Given
+from clusteropt.batch.items import Given, Line
 from clusteropt.batch.job import Job
 from clusteropt.batch.worker import work
 from clusteropt.clusters import n_lanes, padded_size
@@ -46,7 +44,7 @@ def computed(chunks: Iterator[list[Given]], job: Job) -> Iterator[list[Line]]:
     task_of: dict[Any, list[Given]] = {}
 
     def hand_in(task: list[Given]) -> None:
-        future = client.submit(work, pickle.dumps((task, job.settings, common)), pure=False)
+        future = client.submit(work, task, job.settings, common, pure=False)
         task_of[future] = task
         running.add(future)
 
@@ -63,7 +61,7 @@ def computed(chunks: Iterator[list[Given]], job: Job) -> Iterator[list[Line]]:
             future = next(running)
             task = task_of.pop(future)
             try:
-                lines = pickle.loads(future.result())  # noqa: S301  of our own workers
+                lines = future.result()
             except KilledWorker:
                 lines = [] if len(task) > 1 else lines_of([deadly(task[0], job.settings)], job.settings)
                 for given in task if len(task) > 1 else ():  # one of them is to blame

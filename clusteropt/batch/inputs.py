@@ -5,13 +5,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from ase import Atoms
 from ase.io.extxyz import XYZError
 
 from clusteropt import extxyz
 from clusteropt.batch.identity import content_key, unreadable_key
+from clusteropt.batch.items import Given, Item
 from clusteropt.errors import InputError, UsageError
 from clusteropt.structures import check_file, one_line, read
 
@@ -19,24 +19,6 @@ _FRAME_BY_FRAME = (".xyz", ".extxyz")
 _OTHERS = (".cif", ".vasp", ".traj", ".pdb", ".gen", ".xsf", ".mol", ".sdf", ".cfg", ".gz", ".poscar", ".contcar")
 _MAGIC = set("*?[")
 _KEPT = 2_000_000  # atoms that are kept in memory between the first look and the work
-
-
-class Item(NamedTuple):
-    """One structure of one file, or a file that cannot be read."""
-
-    label: str  # what messages call it
-    source: str  # the file, as found
-    frame: int  # of the file
-    n_atoms: int
-    key: str  # a hash of content and settings
-
-
-class Given(NamedTuple):
-    """An item with its structure; without, where there is a problem."""
-
-    item: Item
-    atoms: Atoms | None
-    problem: str = ""
 
 
 class Inputs:

@@ -11,7 +11,7 @@ from typing import Any
 
 from clusteropt import __version__
 from clusteropt.batch.folder import MINIMA, RESULTS, SCHEMA, SUMMARY, Folder, Place, counts_of
-from clusteropt.batch.inputs import Item
+from clusteropt.batch.items import Item
 from clusteropt.batch.job import VOCABULARY
 from clusteropt.errors import Stopped
 from clusteropt.files import stem_of, write_atomically, writing

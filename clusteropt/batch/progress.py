@@ -3,8 +3,8 @@
 import time
 from collections import Counter
 
-from clusteropt.batch.folder import Folder, Line, Place
-from clusteropt.batch.inputs import Item
+from clusteropt.batch.folder import Folder, Place
+from clusteropt.batch.items import Item, Line
 from clusteropt.batch.job import Job
 from clusteropt.console import complain, say
 

@@ -8,7 +8,8 @@ from clusteropt import programs
 from clusteropt.batch import chunk, merge
 from clusteropt.batch.folder import RESULTS, Folder, counts_of
 from clusteropt.batch.identity import fingerprint, made_of
-from clusteropt.batch.inputs import Given, Inputs, Item, files_of
+from clusteropt.batch.inputs import Inputs, files_of
+from clusteropt.batch.items import Given, Item
 from clusteropt.batch.job import Job, exit_code, stopped
 from clusteropt.batch.progress import Progress
 from clusteropt.batch.shards import share

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Sequence
 
-from clusteropt.batch.inputs import Item
+from clusteropt.batch.items import Item
 from clusteropt.batch.job import Shard
 
 _FEW = 20  # atoms, below which overheads count as much as the pairs

@@ -1,19 +1,19 @@
-"""What a Dask worker does with a task. Light until it is at work: a process has to be set up before jax is loaded.
+"""What a Dask worker does with a task. Light until it is at work: a process has to be set up before jax is loaded."""
 
-So a task comes and goes packed, and nothing of it is unpacked (which would load jax) before that.
-"""
-
-import pickle
 import sys
 import threading
+from typing import Any
+
+from clusteropt.batch.items import Given, Line
+from clusteropt.config import MinimizeSettings
 
 _at_work = threading.Lock()
 
 
-def work(packed: bytes) -> bytes:
-    """The lines of a task (structures, settings, what results share), on as many cores as the worker has threads.
+def work(task: list[Given], settings: MinimizeSettings, common: dict[str, Any]) -> list[Line]:
+    """The lines of a task, on as many cores as the worker has threads; one task at a time. `common` is what results share.
 
-    One task at a time. Raises UsageError where this worker has another version, or other contents of files that settings name.
+    Raises UsageError where this worker has another version, or other contents of files that settings name.
     """
     with _at_work:
         if "jax" not in sys.modules:
@@ -26,10 +26,8 @@ def work(packed: bytes) -> bytes:
         from clusteropt.batch.identity import made_of
         from clusteropt.errors import UsageError
 
-        # what the scheduler hands over is trusted as Dask itself trusts it
-        given, settings, common = pickle.loads(packed)  # noqa: S301
         own = made_of(settings)
         if own != common:
             differing = ", ".join(name for name in own.keys() | common.keys() if own.get(name) != common.get(name))
             raise UsageError(f"a worker differs in {differing}: install one version, and let all see the same files")
-        return pickle.dumps([line for done in computed(given, settings) for line in lines_of(done, settings)])
+        return [line for done in computed(task, settings) for line in lines_of(done, settings)]
