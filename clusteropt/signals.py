@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_AGAIN = 0.2  # seconds after which an alarm that came at a bad moment comes again
+_AGAIN = 0.2  # seconds after which a signal that came at a bad moment is raised again
 
 
 @dataclass
@@ -26,30 +26,28 @@ def remembered(*numbers: int, patient: bool = False) -> Iterator[Signals]:
     """Notes these signals, and raises KeyboardInterrupt unless it is `patient`.
 
     The exception alone would be lost where a library's callback is at work, and break libraries that are just being imported.
-    With SIGALRM among the numbers, what came at such a moment is raised soon after it.
+    What came at such a moment is raised soon after it, by an alarm.
     """
     signals = Signals()
 
     def hear(number: int, frame: types.FrameType | None) -> None:
         again = bool(signals.heard) and number == signal.SIGINT
-        signals.heard = signals.heard or number
-        if signals.patient and not again:
+        signals.heard = signals.heard or (number if number in numbers else 0)
+        if not signals.heard or (signals.patient and not again):
             return
         if not _in_a_library_that_cannot_bear_it(frame):
             raise KeyboardInterrupt
-        if signal.SIGALRM in numbers:
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN)
 
     signals.patient = patient
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
-    before = {number: signal.signal(number, hear) for number in numbers}
+    before = {number: signal.signal(number, hear) for number in {*numbers, signal.SIGALRM}}
     try:
         yield signals
     finally:
-        if signal.SIGALRM in numbers:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 

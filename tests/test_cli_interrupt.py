@@ -48,11 +48,26 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_half_written(folder):
 def test_ctrl_c_keeps_finished_structures_of_the_potential_that_is_still_at_work(folder):
     save(folder / "mixed.xyz", [Atoms("X"), Atoms("X"), *clusters(3)])
     with spawn(folder, "minimize", "mixed.xyz", *ENDLESS) as process:
-        until(process, "converged at", 8)
+        until(process, "converged at", 60)
         process.send_signal(signal.SIGINT)
         done = finish(process)
     assert done.code == 130
     assert len(frames_of(folder / "mixed.min.xyz")) == 2
+
+
+def test_ctrl_c_while_a_pool_starts_a_thread_is_raised_soon_after_and_nothing_waits_for_ever(folder):
+    before = """
+import concurrent.futures.thread as pool
+original = pool.ThreadPoolExecutor._adjust_thread_count
+def stop(self):
+    pool.ThreadPoolExecutor._adjust_thread_count = original
+    original(self)
+    os.kill(os.getpid(), signal.SIGINT)
+pool.ThreadPoolExecutor._adjust_thread_count = stop
+"""
+    done = call(folder, "minimize", "endless.xyz", *ENDLESS, before=before)
+    assert done.code == 130
+    assert done.complaints == ["clusteropt: interrupted: 0 of 3 structures are finished and kept"]
 
 
 @pytest.mark.parametrize("place", ["runtime.prepare", "session._read_all", "session._compute"])
