@@ -8,6 +8,7 @@ import hashlib
 import os
 import stat
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -102,7 +103,9 @@ def compiler_options() -> dict[str, int]:
     if jax.default_backend() != "cpu":
         return {}
     try:
-        jax.jit(lambda x: x, compiler_options=_WIDE_VECTORS).lower(1.0).compile()
+        with warnings.catch_warnings():  # a slow machine keeps even this one, and a full disk may have torn it
+            warnings.simplefilter("ignore")
+            jax.jit(lambda x: x, compiler_options=_WIDE_VECTORS).lower(1.0).compile()
     except jax.errors.JaxRuntimeError:
         return {}
     return _WIDE_VECTORS

@@ -64,6 +64,25 @@ def test_torn_and_foreign_files_in_the_cache_are_made_anew_without_a_word(cache,
     assert minimum(cache) == (fresh, "")
 
 
+def test_a_torn_probe_of_the_compiler_says_nothing_even_where_a_machine_is_so_slow_that_it_is_kept(tmp_path):
+    code = (
+        "from clusteropt import runtime; runtime.prepare(1); import jax\n"
+        "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0); print(runtime.compiler_options())"
+    )
+
+    def probed() -> tuple[str, str]:
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        return done.stdout, done.stderr
+
+    first = probed()
+    kept = list(tmp_path.rglob("jit__lambda*-cache"))
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:-20])
+    assert probed() == (first[0], "")
+
+
 def test_a_folder_that_others_could_write_to_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = runtime.cache_folder()
