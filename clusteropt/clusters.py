@@ -7,7 +7,7 @@ number of atoms, and the number of lanes from the padded size.
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from jax import Array
 
 # Padded sizes: steps of about two fifths through the magic sizes 13, 38, 55, 75, 147, and smaller ones above, where a program is
 # seldom wanted for many sizes. Every size costs its programs, and padding in proportion: the pair loop ends with the last atom.
+# A batch of more than four of them takes the coarser list, which saves two thirds of the programs.
 _SIZES = (
     1,
     4,
@@ -27,7 +28,7 @@ _SIZES = (
     55,
     75,
     102,
-    147,
+    150,
     172,
     200,
     236,
@@ -42,6 +43,8 @@ _SIZES = (
     880,
     1000,
 )
+_COARSER = (13, 38, 75, 150, 309, 650, 1000)
+_MOST_SIZES = 4
 # (largest padded size, lanes): 64 lanes while planes and history stay in a core's own caches; one lane, vectors along the
 # atoms, where a lone structure would otherwise pay for many. Between 2 and 16 lanes the loops do not vectorize (measured).
 _LANES = ((45, 64), (200, 32))
@@ -73,9 +76,20 @@ class Structure(NamedTuple):
 
 def padded_size(n_atoms: int) -> int:
     """The array size for a cluster of `n_atoms`, from a geometric list."""
-    if n_atoms <= _SIZES[-1]:
-        return _SIZES[bisect_left(_SIZES, n_atoms)]
-    return -(-n_atoms // 500) * 500
+    return _smallest(_SIZES, n_atoms)
+
+
+def padded_sizes(numbers: Iterable[int]) -> dict[int, int]:
+    """The array sizes for clusters of those numbers of atoms in one batch, which has few of them."""
+    several = set(numbers)
+    fine = {n: padded_size(n) for n in several}
+    if len(set(fine.values())) <= _MOST_SIZES:
+        return fine
+    return {n: _smallest(_COARSER, n) for n in several}
+
+
+def _smallest(sizes: tuple[int, ...], n_atoms: int) -> int:
+    return sizes[bisect_left(sizes, n_atoms)] if n_atoms <= sizes[-1] else -(-n_atoms // 500) * 500
 
 
 def n_lanes(size: int) -> int:
@@ -83,11 +97,16 @@ def n_lanes(size: int) -> int:
     return next((lanes for largest, lanes in _LANES if size <= largest), 1)
 
 
-def by_size(structures: Sequence[Structure]) -> dict[tuple[int, bool], list[int]]:
-    """The indices of the structures that may share a batch: same padded size, periodic or not."""
+def by_size(structures: Sequence[Structure], few: bool = False) -> dict[tuple[int, bool], list[int]]:
+    """The indices of the structures that may share a batch: same padded size, periodic or not; the small ones first.
+
+    `few`: of few padded sizes, whatever they are.
+    """
+    numbers = [len(s.positions) for s in structures]
+    sizes = padded_sizes(numbers) if few else {n: padded_size(n) for n in numbers}
     groups: dict[tuple[int, bool], list[int]] = {}
-    for i, structure in enumerate(structures):
-        groups.setdefault((padded_size(len(structure.positions)), structure.cell is not None), []).append(i)
+    for i in sorted(range(len(numbers)), key=numbers.__getitem__):
+        groups.setdefault((sizes[numbers[i]], structures[i].cell is not None), []).append(i)
     return groups
 
 

@@ -52,11 +52,14 @@ class Evaluation(NamedTuple):
     connected: np.ndarray  # (n_clusters,) bool, the atoms hang together by distances below `reach`
 
 
-def portions(structures: list[Structure]) -> Iterator[list[int]]:
-    """The indices of the structures, a portion at a time: those of one padded size, as many as there are places for."""
-    for (size, _), members in by_size(structures).items():
+def portions(structures: list[Structure], few: bool = False) -> Iterator[tuple[int, list[int]]]:
+    """A padded size and the indices of structures that share it, as many as there are places for, a portion at a time.
+
+    `few`: of few padded sizes, whatever they are.
+    """
+    for (size, _), members in by_size(structures, few).items():
         whole = _queue_length(size) * runtime.n_devices()
-        yield from (members[first : first + whole] for first in range(0, len(members), whole))
+        yield from ((size, members[first : first + whole]) for first in range(0, len(members), whole))
 
 
 def relax_batch(clusters: Clusters, limit: np.ndarray, task: Task, watch: Watch | None = None) -> Relaxed:

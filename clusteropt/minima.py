@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clusteropt import lanes
-from clusteropt.clusters import Clusters, Structure, at, by_size, pack, padded_size, take
+from clusteropt.clusters import Clusters, Structure, at, by_size, pack, take
 from clusteropt.config import LEVELS, OPTIMIZERS, MinimizeSettings
 from clusteropt.lanes import Evaluation, Relaxed, Watch
 from clusteropt.optimizers.table import Rule
@@ -58,12 +58,13 @@ def minimized(
     `watch(index, n_evaluations, positions)` sees every structure now and then. Periodic cells are taken as they are:
     `structures.to_structure` has looked at them.
     """
-    for members in by_size(structures).values():
+    few = settings.optimizer in OPTIMIZERS  # a search goes on with the programs of each size
+    for (size, _), members in by_size(structures, few).items():
         for task in _tasks(potential, settings):
-            lanes.foresee(_packed([structures[members[0]]]), len(members), task)
-    for members in lanes.portions(structures):
+            lanes.foresee(pack([structures[members[0]]], size, np.float64), len(members), task)
+    for size, members in lanes.portions(structures, few):
         own = [structures[i] for i in members]
-        batch = _packed(own)
+        batch = pack(own, size, np.float64)
         before, problems = _look(batch, own, potential)
         found = {i: invalid(s, problem) for i, s, problem in zip(members, own, problems, strict=True) if problem}
         sound = np.flatnonzero([not problem for problem in problems])
@@ -78,9 +79,9 @@ def minimized(
 
 def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dict[int, Minimum]]:
     """Energies and forces of the structures as they are, by their index, a portion at a time."""
-    for members in lanes.portions(structures):
+    for size, members in lanes.portions(structures, few=True):
         own = [structures[i] for i in members]
-        batch, n = _packed(own), len(own)
+        batch, n = pack(own, size, np.float64), len(own)
         values, problems = _look(batch, own, potential)
         still = Relaxed(np.asarray(batch.positions), np.full(n, Status.EVALUATED, np.int32), np.ones(n, np.int32))
         together = values._replace(connected=np.ones(n, bool))  # a molecule in pieces has an energy like any other
@@ -91,11 +92,6 @@ def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dic
 def evaluate_one(structure: Structure, potential: Potential) -> Minimum:
     """Energy and forces of one structure as it is."""
     return next(evaluated([structure], potential))[0]
-
-
-def _packed(structures: list[Structure]) -> Clusters:
-    """Structures of one padded size as a batch."""
-    return pack(structures, padded_size(len(structures[0].positions)), np.float64)
 
 
 def _look(batch: Clusters, structures: list[Structure], potential: Potential) -> tuple[Evaluation, list[str]]:

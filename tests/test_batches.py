@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import clusteropt
 from clusteropt import runtime
-from clusteropt.clusters import Structure, by_size, n_lanes, pack, padded_size, take
+from clusteropt.clusters import Structure, by_size, n_lanes, pack, padded_size, padded_sizes, take
 from clusteropt.config import MinimizeSettings
 from clusteropt.minima import minimized
 from clusteropt.potentials import sets
@@ -22,6 +22,10 @@ SIZES = (3, 5, 6, 7)
 def starts() -> list[Atoms]:
     """Structures of several sizes, two hundred of one: more than there are lanes for at once."""
     return [atoms for n in SIZES for atoms in random_starts(f"X{n}", 200 if n == 7 else 3, n, 0.34)]
+
+
+def structures_of(frames: list[Atoms]) -> list[Structure]:
+    return [Structure(a.positions, np.zeros(len(a), np.int32), np.ones(len(a), bool)) for a in frames]
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,16 @@ def test_a_result_does_not_depend_on_the_order(alone):
     assert all(map(same_bits, alone, backwards[::10]))
 
 
+@pytest.mark.parametrize("element", ["X", *(pytest.param(e, marks=pytest.mark.slow) for e in ("Au", "Si"))])
+def test_a_result_does_not_depend_on_how_many_sizes_are_in_the_batch(element):
+    mixed = [random_starts(f"{element}{n}", 1, n, 0.34)[0] for n in (3, 7, 12, 17, 25)]
+    few, many = (len(by_size(structures_of(mixed), few)) for few in (True, False))
+    assert few < many, "or this test shows nothing"
+    together = clusteropt.minimize(mixed, optimizer="lbfgs")
+    alone = [clusteropt.minimize(atoms, optimizer="lbfgs") for atoms in mixed]
+    assert all(map(same_bits, alone, together))
+
+
 def test_a_result_does_not_depend_on_the_number_of_devices(alone, monkeypatch):
     assert runtime.n_devices() == 2, "or this test shows nothing"
     monkeypatch.setattr(runtime, "n_devices", lambda: 1)
@@ -65,7 +79,7 @@ def all_of(portions) -> list:
 
 
 def test_a_watched_run_ends_where_an_unwatched_one_does():
-    structures = [Structure(a.positions, np.zeros(len(a), np.int32), np.ones(len(a), bool)) for a in starts()[:4]]
+    structures = structures_of(starts()[:4])
     seen: dict[int, list[tuple[int, np.ndarray]]] = {}
     with runtime.double_precision():
         watched = all_of(minimized(structures, LJ, MinimizeSettings(), lambda i, n, x: note(seen, i, n, x)))
@@ -160,6 +174,15 @@ def test_a_padded_size_wastes_less_than_half_and_has_lanes(n):
     assert n_lanes(size) >= 1
 
 
+@given(numbers=st.sets(st.integers(1, 3000), min_size=1))
+def test_a_batch_has_few_padded_sizes(numbers):
+    sizes = padded_sizes(numbers)
+    assert all(n <= sizes[n] for n in numbers)
+    assert len({size for n, size in sizes.items() if n <= 150}) <= 4
+    fine = {n: padded_size(n) for n in numbers}
+    assert sizes == fine or len(set(fine.values())) > 4, "few as they are, they stay"
+
+
 def test_packing_and_taking_keep_every_atom():
     rng = np.random.default_rng(0)
     counts = (1, 4, 5, 3)
@@ -177,7 +200,12 @@ def test_packing_and_taking_keep_every_atom():
     assert not chosen.free[:, 1].any()
 
 
+def test_similar_sizes_are_neighbours_in_a_batch():
+    several = structures_of([Atoms(f"X{n}", np.zeros((n, 3))) for n in (30, 3, 7, 25, 12, 17)])
+    assert by_size(several, few=True) == {(13, False): [1, 2, 4], (38, False): [5, 3, 0]}
+
+
 def test_structures_share_a_batch_by_padded_size_and_periodicity():
     one = Structure(np.zeros((9, 3)), np.zeros(9, np.int32), np.ones(9, bool))
     groups = by_size([one, one._replace(cell=np.eye(3)), Structure(*(a[:8] for a in one[:3])), one])
-    assert groups == {(13, False): [0, 3], (13, True): [1], (8, False): [2]}
+    assert groups == {(8, False): [2], (13, False): [0, 3], (13, True): [1]}

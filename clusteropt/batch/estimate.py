@@ -13,7 +13,7 @@ from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given
 from clusteropt.batch.job import Job
 from clusteropt.batch.shards import share
-from clusteropt.clusters import n_lanes, padded_size
+from clusteropt.clusters import n_lanes, padded_size, padded_sizes
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode, UsageError
@@ -39,7 +39,7 @@ class Bucket(NamedTuple):
     potential: str
     form: str
     elements: tuple[str, ...]
-    size: int
+    size: int  # padded
 
 
 def dry_run(job: Job) -> ExitCode:
@@ -61,7 +61,7 @@ def dry_run(job: Job) -> ExitCode:
     keys = {item.key: item.n_atoms for item in items if item.key not in done}
     counts = Counter(buckets[key] for key in keys)
     unusable = counts.pop(None, 0)
-    found = {bucket: count for bucket, count in sorted(counts.items()) if bucket is not None}
+    found = _padded(counts, few=job.settings.optimizer in OPTIMIZERS)
     seconds = sum(_seconds(bucket, count, job.settings) for bucket, count in found.items()) / runtime.n_devices()
     per_bucket = _PLAIN_PROGRAMS if job.settings.optimizer in OPTIMIZERS else _SEARCH_PROGRAMS
     summary = {
@@ -91,15 +91,29 @@ def dry_run(job: Job) -> ExitCode:
 
 
 def _bucket(given: Given, settings: MinimizeSettings) -> Bucket | None:
-    """None for what cannot be computed."""
+    """By its own number of atoms; None for what cannot be computed."""
     if given.atoms is None or not len(given.atoms):
         return None
     elements = elements_of(given.atoms)
     try:
         chosen = sets.default(elements) if settings.potential is None else sets.load(settings.potential)
-        return Bucket(chosen.potential(elements).name, chosen.form, elements, padded_size(given.item.n_atoms))
+        return Bucket(chosen.potential(elements).name, chosen.form, elements, given.item.n_atoms)
     except UsageError:
         return None
+
+
+def _padded(counts: Counter[Bucket | None], few: bool) -> dict[Bucket, int]:
+    """The structures counted by number of atoms, by padded size."""
+    alike: dict[Bucket, dict[int, int]] = {}
+    for bucket, count in counts.items():
+        if bucket is not None:
+            alike.setdefault(bucket._replace(size=0), {})[bucket.size] = count
+    found: Counter[Bucket] = Counter()
+    for bucket, numbers in alike.items():
+        sizes = padded_sizes(numbers) if few else {n: padded_size(n) for n in numbers}
+        for n, count in numbers.items():
+            found[bucket._replace(size=sizes[n])] += count
+    return dict(sorted(found.items()))
 
 
 def _seconds(bucket: Bucket, count: int, settings: MinimizeSettings) -> float:
