@@ -16,7 +16,7 @@ from typing import Any
 
 from clusteropt.batch.chunk import deadly, lines_of
 from clusteropt.batch.identity import made_of
-from clusteropt.batch.items import Given, Line
+from clusteropt.batch.items import Given, Line, Parcel
 from clusteropt.batch.job import Job
 from clusteropt.batch.worker import work
 from clusteropt.clusters import n_lanes, padded_size
@@ -44,7 +44,7 @@ def computed(chunks: Iterator[list[Given]], job: Job) -> Iterator[list[Line]]:
     task_of: dict[Any, list[Given]] = {}
 
     def hand_in(task: list[Given]) -> None:
-        future = client.submit(work, task, job.settings, common, pure=False)
+        future = client.submit(work, Parcel(task), job.settings, common, pure=False)
         task_of[future] = task
         running.add(future)
 

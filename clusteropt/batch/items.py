@@ -1,5 +1,6 @@
 """What is asked for and what comes of it, as it goes from process to process. Light: to unpack it does not load jax."""
 
+import pickle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,3 +31,17 @@ class Line(NamedTuple):
     key: str
     record: dict[str, Any]
     frame: str  # empty where nothing could be read
+
+
+class Parcel:
+    """Structures on their way to another process: pickled as one piece, which takes a fifth of the time of their arrays."""
+
+    def __init__(self, given: list[Given]) -> None:
+        self.given = given
+
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+        return _unpacked, (pickle.dumps(self.given, pickle.HIGHEST_PROTOCOL),)
+
+
+def _unpacked(piece: bytes) -> Parcel:
+    return Parcel(pickle.loads(piece))  # noqa: S301  Dask unpickles what it gets, and this is a part of it

@@ -4,13 +4,13 @@ import sys
 import threading
 from typing import Any
 
-from clusteropt.batch.items import Given, Line
+from clusteropt.batch.items import Line, Parcel
 from clusteropt.config import MinimizeSettings
 
 _at_work = threading.Lock()
 
 
-def work(task: list[Given], settings: MinimizeSettings, common: dict[str, Any]) -> list[Line]:
+def work(task: Parcel, settings: MinimizeSettings, common: dict[str, Any]) -> list[Line]:
     """The lines of a task, on as many cores as the worker has threads; one task at a time. `common` is what results share.
 
     Raises UsageError where this worker has another version, or other contents of files that settings name.
@@ -30,4 +30,4 @@ def work(task: list[Given], settings: MinimizeSettings, common: dict[str, Any]) 
         if own != common:
             differing = ", ".join(name for name in own.keys() | common.keys() if own.get(name) != common.get(name))
             raise UsageError(f"a worker differs in {differing}: install one version, and let all see the same files")
-        return [line for done in computed(task, settings) for line in lines_of(done, settings)]
+        return [line for done in computed(task.given, settings) for line in lines_of(done, settings)]

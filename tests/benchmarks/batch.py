@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -152,47 +154,37 @@ def memory(count: int) -> None:
 
 def dask(count: int) -> None:
     """One and two Dask workers of one core each."""
-    bin_folder = Path(sys.executable).parent
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        file = starts("Au38", count, folder / "starts.xyz")
+        file, few = starts("Au38", count, folder / "starts.xyz"), starts("Au38", 2048, folder / "few.xyz", 1)
         seconds = {}
         for workers in (1, 2):
-            where = str(folder / f"scheduler{workers}.json")
-            scheduler = [
-                str(bin_folder / "dask"),
-                "scheduler",
-                "--port",
-                "0",
-                "--no-dashboard",
-                "--scheduler-file",
-                where,
-            ]
-            cluster = [subprocess.Popen(scheduler, stderr=subprocess.DEVNULL)]
-            while not Path(where).exists():
-                time.sleep(0.1)
-            for core in range(workers):
-                worker = [
-                    str(bin_folder / "dask"),
-                    "worker",
-                    "--nthreads",
-                    "1",
-                    "--no-dashboard",
-                    "--scheduler-file",
-                    where,
-                ]
-                worker += ["--local-directory", name]
-                cluster.append(subprocess.Popen(["taskset", "-c", str(core), *worker], stderr=subprocess.DEVNULL))
-            few = str(starts("Au38", 2048, folder / "few.xyz", 1))
-            where_options = ["--scheduler-file", where]
-            timed([*COMMAND, "batch", few, "--out", str(folder / f"warm{workers}"), *LOCAL, *where_options])
-            out = ["--out", str(folder / f"out{workers}")]
-            seconds[workers] = timed([*COMMAND, "batch", str(file), *out, *LOCAL, *where_options])
-            for process in cluster[::-1]:
-                process.terminate()
-                process.wait()
+            with cluster(workers, folder) as scheduler:
+                for what, out in ((few, f"warm{workers}"), (file, f"out{workers}")):
+                    command = [*COMMAND, "batch", str(what), "--out", str(folder / out), *LOCAL]
+                    seconds[workers] = timed([*command, "--scheduler-file", str(scheduler)])
         ratio = seconds[1] / seconds[2]
         print(f"| {count} Au38 on Dask | one worker {seconds[1]:.1f} s | two {seconds[2]:.1f} s | {ratio:.2f} |")
+
+
+@contextmanager
+def cluster(workers: int, folder: Path) -> Iterator[Path]:
+    """A Dask scheduler and workers, each on a core of its own; gives the scheduler's file."""
+    file = folder / f"scheduler{workers}.json"
+    program, common = str(Path(sys.executable).parent / "dask"), ["--no-dashboard", "--scheduler-file", str(file)]
+    commands = [[program, "scheduler", "--port", "0", *common]]
+    for core in range(workers):
+        worker = [program, "worker", "--nthreads", "1", "--local-directory", str(folder), *common]
+        commands.append(["taskset", "-c", str(core), *worker])
+    running = [subprocess.Popen(c, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for c in commands]
+    try:
+        while not file.exists():
+            time.sleep(0.1)
+        yield file
+    finally:
+        for process in running[::-1]:
+            process.terminate()
+            process.wait()
 
 
 if __name__ == "__main__":
