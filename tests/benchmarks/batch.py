@@ -4,14 +4,17 @@
     python tests/benchmarks/batch.py mixed
     python tests/benchmarks/batch.py memory
     python tests/benchmarks/batch.py dask
+    python tests/benchmarks/batch.py processes
 
 `--peer-python` is an interpreter that has pele and ase. Every program uses all cores, by one process for each where it has no
 threads.
 """
 
 import argparse
+import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
@@ -44,7 +47,7 @@ def side_by_side(commands: list[list[str]], **options) -> float:
         subprocess.Popen(
             ["taskset", "-c", str(core), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options
         )
-        for core, command in zip(sorted(os.sched_getaffinity(0)), commands, strict=True)
+        for core, command in zip(sorted(os.sched_getaffinity(0)), commands, strict=False)
     ]
     assert all(process.wait() == 0 for process in running)
     return time.perf_counter() - begin
@@ -187,9 +190,28 @@ def cluster(workers: int, folder: Path) -> Iterator[Path]:
             process.wait()
 
 
+def processes(steps: int) -> None:
+    """Meta-training by one process of one core and by two; seconds of all steps but the first, which compiles."""
+    command = [*COMMAND, "train", "es", "--tasks", "X38", "--steps", str(steps), "--pairs", "12", "--quiet"]
+    seconds = {}
+    with tempfile.TemporaryDirectory() as name:
+        for number in (1, 2):
+            out = Path(name) / f"by{number}.h5"
+            with socket.socket() as free:
+                free.bind(("localhost", 0))
+                where = ["--coordinator", f"localhost:{free.getsockname()[1]}"] if number > 1 else []
+            shares = [["--process", f"{k + 1}/{number}"] if number > 1 else [] for k in range(number)]
+            side_by_side([[*command, "--out", str(out), *where, *share] for share in shares])
+            records = map(json.loads, out.with_suffix(".log.jsonl").read_text().splitlines())
+            times = [record["seconds"] for record in records if "seconds" in record]
+            seconds[number] = times[-1] - times[0]
+    ratio = seconds[1] / seconds[2]
+    print(f"| {steps} outer steps | one process {seconds[1]:.1f} s | two {seconds[2]:.1f} s | {ratio:.2f} |")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["throughput", "mixed", "memory", "dask"])
+    parser.add_argument("what", choices=["throughput", "mixed", "memory", "dask", "processes"])
     parser.add_argument("--peer-python")
     parser.add_argument("--count", type=int)
     parser.add_argument("--repeats", type=int, default=3)
@@ -197,8 +219,10 @@ if __name__ == "__main__":
     if options.what == "throughput":
         throughput(options.peer_python, options.count or 10_000, options.repeats)
     elif options.what == "mixed":
-        mixed(options.count or 100)
+        mixed(options.count or 40)
     elif options.what == "memory":
         memory(options.count or 100_000)
+    elif options.what == "dask":
+        dask(options.count or 32_768)
     else:
-        dask(options.count or 8192)
+        processes(options.count or 30)
