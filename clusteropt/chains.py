@@ -1,10 +1,11 @@
 """Chains of minima: from a start down to a minimum, then hops from minimum to minimum.
 
-A start is moved by a learned optimizer, where there is one, and quenched. A hop either displaces all atoms of the last minimum
-and moves them by the learned optimizer as at the end of a trajectory, or moves a few over the surface; it is quenched, and taken
-or left by Metropolis. Without an optimizer and moves over the surface this is basin hopping (D. J. Wales and J. P. K. Doye,
-J. Phys. Chem. A 101, 5111 (1997), doi:10.1021/jp970984n), and without hops a multistart. A chain depends on its start and key
-alone, not on its neighbours in the batch.
+A start is moved by a learned optimizer, where there is one, and quenched. Of rivals, which are the chains of one structure,
+those with the lower minima go on to hop. A hop either displaces all atoms of the last minimum and moves them by the learned
+optimizer as at the end of a trajectory, or moves a few over the surface; it is quenched, and taken or left by Metropolis. Without
+an optimizer and moves over the surface this is basin hopping (D. J. Wales and J. P. K. Doye, J. Phys. Chem. A 101, 5111 (1997),
+doi:10.1021/jp970984n), and without hops a multistart. A chain depends on its start, key and rivals alone, not on its neighbours
+in the batch.
 """
 
 from typing import NamedTuple
@@ -30,6 +31,7 @@ class Search(NamedTuple):
 
     optimizer: LearnedOptimizer | None = None
     steps: int = 0  # of the learned optimizer from a start
+    hopping: float = 1.0  # the part of rivals that hop: those with the lowest first minima
     hops: int = 0  # at most
     patience: int = 10_000  # hops without a lower minimum after which a chain ends
     hop_steps: int = 0  # of the learned optimizer in a hop
@@ -48,8 +50,8 @@ def search_for(
     hop_steps: int | None = None,
 ) -> Search:
     """What has proved good for clusters of that size and kind, but for what is given."""
-    usual = Search(optimizer, min(1000, 8 * n_atoms), hops=200, hop_steps=40, surface=0.7, temperature=0.6)
-    usual = usual._replace(patience=max(5, n_atoms // 6))
+    usual = Search(optimizer, min(1000, 8 * n_atoms), 0.5, hops=200, hop_steps=40, surface=0.7, temperature=0.6)
+    usual = usual._replace(patience=max(6, n_atoms**2 // 200))
     if potential.form == "stillinger-weber":  # places on the surface are those of metals and noble gases
         usual = usual._replace(hop_steps=0, surface=0.0, temperature=0.8, patience=40)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
@@ -78,8 +80,17 @@ def foresee(structures: list[Structure], potential: Potential, search: Search) -
         lanes.foresee(sample, n, _trajectory(potential, search.optimizer, search.steps, 0.0))
 
 
-def begin(structures: list[Structure], keys: np.ndarray, potential: Potential, search: Search) -> Chains:
-    """Chains from starts of one padded size, each with a key of its own (n_chains,) uint64."""
+def begin(
+    structures: list[Structure],
+    keys: np.ndarray,
+    potential: Potential,
+    search: Search,
+    rivals: np.ndarray | None = None,
+) -> Chains:
+    """Chains from starts of one padded size, each with a key of its own (n_chains,) uint64.
+
+    Those with the same number in `rivals` (n_chains,) compete for the hops; without it nobody competes.
+    """
     centred = [s._replace(positions=s.positions - s.positions.mean(0)) for s in structures]
     clusters = pack(centred, padded_size(len(structures[0].positions)), np.float64)
     n_evaluations = np.zeros(len(structures), np.int64)
@@ -88,8 +99,19 @@ def begin(structures: list[Structure], keys: np.ndarray, potential: Potential, s
     clusters, energy, energies, used = _quenched(clusters, potential)
     n_evaluations = n_evaluations + used
     positions = np.asarray(clusters.positions)
-    none = np.zeros_like(n_evaluations)
-    return Chains(clusters, energy, energies, positions, energy, keys, none, none, n_evaluations)
+    n_hops = none = np.zeros_like(n_evaluations)
+    if rivals is not None:
+        n_hops = np.where(_ranks(energy, rivals) < search.hopping, none, search.hops)
+    return Chains(clusters, energy, energies, positions, energy, keys, n_hops, none, n_evaluations)
+
+
+def _ranks(energy: np.ndarray, rivals: np.ndarray) -> np.ndarray:
+    """(n_chains,) the part of each chain's rivals that are lower than it."""
+    order = np.lexsort((energy, rivals))
+    _, first, sizes = np.unique(rivals[order], return_index=True, return_counts=True)
+    ranks = np.empty(len(order))
+    ranks[order] = (np.arange(len(order)) - np.repeat(first, sizes)) / np.repeat(sizes, sizes)
+    return ranks
 
 
 def ended(chains: Chains, search: Search) -> np.ndarray:

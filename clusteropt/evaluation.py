@@ -24,6 +24,7 @@ from clusteropt.starts import start_positions, symbols_of
 from clusteropt.weights import LearnedOptimizer
 
 HIT = 1e-4  # above the best-known energy, in energy scales, after polishing
+_RIVALS = 16  # chains that compete for the hops, as many as `minimize` has by default
 _NEAR = 0.05  # what is closer is polished, to see
 _ENDLESS = 10_000  # hops of basin hopping from one start
 _WAITING = 4  # new chains begin when one in so many has ended: a program costs the same for few as for many
@@ -162,7 +163,7 @@ def _measured(given: Problem, method: str, search: Search, settings: EvaluationS
 def _fresh(given: Problem, search: Search, settings: EvaluationSettings, first: int, count: int) -> Chains:
     """Chains number `first` and following, each from a random start by the seed and its number.
 
-    Every other start of a learned search is symmetric, as in `minimize --start random`.
+    Every other start of a learned search is symmetric, and sixteen at a time compete, as in `minimize --start random`.
     """
     n_atoms, potential = len(given.symbols), given.potential
     species = np.array([potential.elements.index(symbol) for symbol in given.symbols], np.int32)
@@ -172,7 +173,7 @@ def _fresh(given: Problem, search: Search, settings: EvaluationSettings, first: 
         positions = start_positions(rng, n_atoms, potential.length, search.optimizer is not None and k % 2 == 1)
         starts.append(Structure(positions, species, np.ones(n_atoms, bool)))
         keys.append(rng.integers(2**64, dtype=np.uint64))
-    return chains.begin(starts, np.array(keys), potential, search)
+    return chains.begin(starts, np.array(keys), potential, search, rivals=np.arange(count) // _RIVALS)
 
 
 def _polished(alive: Chains, columns: np.ndarray, potential: Potential) -> tuple[np.ndarray, int]:

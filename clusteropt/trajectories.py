@@ -66,7 +66,7 @@ def _found(
     starts = [_start(s, k, potential, settings) for s in structures for k in range(n_each)]
     keys = np.array([_rng(s, k, settings).integers(2**64, dtype=np.uint64) for s in structures for k in range(n_each)])
     search = chains.search_for(optimizer, n_atoms, potential, settings.steps, settings.hops)
-    alive = chains.begin(starts, keys, potential, search)
+    alive = chains.begin(starts, keys, potential, search, rivals=np.arange(len(starts)) // n_each)
     while (busy := np.flatnonzero(~chains.ended(alive, search))).size:
         alive = chains.at_columns(alive, busy, chains.hop(chains.columns_of(alive, busy), potential, search))
     ends = [

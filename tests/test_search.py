@@ -83,6 +83,21 @@ def test_at_zero_temperature_only_descents_are_taken():
     assert (np.diff(hot, axis=0) > 0).any()
 
 
+def test_of_rivals_the_lower_half_hops():
+    search, groups = SEARCH._replace(hopping=0.5), np.array([7, 7, 7, 0, 0, 5, 7, 7, 0])
+    with runtime.double_precision():
+        alive = chains.begin(*starts(9), LJ, search, rivals=groups)
+        alone = chains.begin(*starts(2, first=3), LJ, search, rivals=np.zeros(2))
+        everyone = chains.begin(*starts(9), LJ, SEARCH, rivals=groups)
+    stopped = chains.ended(alive, search)
+    for group, n_hopping in ((7, 3), (0, 2), (5, 1)):
+        own = groups == group
+        assert np.count_nonzero(own & ~stopped) == n_hopping, "at least one, and half"
+        assert alive.energy[own & ~stopped].max() <= alive.energy[own & stopped].min(initial=np.inf)
+    assert np.count_nonzero(~chains.ended(alone, search)) == 1
+    assert not chains.ended(everyone, SEARCH).any()
+
+
 def test_chains_end_after_their_hops_or_without_progress():
     alive = walked(3)
     patient = alive._replace(n_hops=np.array([4, 3, 3]), n_idle=np.array([0, 2, 1]))

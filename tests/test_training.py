@@ -326,6 +326,20 @@ def test_options_win_over_the_file_and_the_file_over_the_defaults(folder, monkey
         assert seen[-1] == DEFAULTS[strategy]
 
 
+def test_a_warm_start_begins_with_the_weights_named_and_owns_up_to_their_training(tmp_path, whole):
+    path = tmp_path / "first.h5"
+    weights.save(path, weights.LearnedOptimizer(whole.theta, SMALL.network, {"tasks": ["X5"]}))
+    warm = dataclasses.replace(SMALL, tasks=("X6",), steps=1, warm_start=str(path))
+    np.testing.assert_array_equal(loop.begin(warm).theta, whole.theta)
+    trained = train_es(warm)
+    assert trained.card["tasks"] == ["X5", "X6"]
+    assert 0 < np.abs(trained.theta - whole.theta).max() < 0.1
+    with pytest.raises(UsageError, match=r"first.h5' has widths \(8,\), not \(24, 24\)"):
+        loop.begin(dataclasses.replace(warm, network=LearnedSettings()))
+    with pytest.raises(UsageError, match="no optimizer named 'lerned'; did you mean 'learned'"):
+        loop.begin(dataclasses.replace(warm, warm_start="lerned"))
+
+
 def test_training_from_python_writes_nothing_unasked(folder, monkeypatch, capfd, whole):
     monkeypatch.chdir(folder)
     found = train_es(SMALL)

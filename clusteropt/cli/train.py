@@ -38,6 +38,7 @@ _HELP = {
     "loss": "final (energy at the end), mean (over all steps) or soft-min (over the batch, at the end).",
     "temperature": "Of the soft minimum, in the potential's energy scale.",
     "density": "Of the random starts, atoms per cubed length of the potential.",
+    "warm_start": "Weights to go on from, a shipped name or the path of a .h5 file, instead of random ones.",
     "seed": "Of everything random.",
     "patience": "Outer steps after which to stop when no task has had a loss below its lowest; 0: never.",
     "network": "vector (one atom's rotation invariants) or coordinate (one coordinate by itself).",
@@ -192,7 +193,9 @@ def _command(strategy: str, doc: str) -> None:
 
 
 def _parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:
-    shown = ",".join(map(str, default)) or "none" if isinstance(default, tuple) else default
+    shown = (
+        ",".join(map(str, default)) or "none" if isinstance(default, tuple) else (default if default != "" else "none")
+    )
     text = f"{_HELP[name]} [dim]\\[default: {str(shown).lower() if hint is bool else shown}][/dim]"
     kind = str if get_origin(hint) is tuple else hint
     option = typer.Option(help=text, show_default=False)

@@ -4,6 +4,7 @@ Everything random follows from the seed and the number of the step, so a run tha
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import cache
 from typing import NamedTuple
 
@@ -11,9 +12,9 @@ import jax
 import numpy as np
 from jax.sharding import PartitionSpec
 
-from clusteropt import runtime
+from clusteropt import runtime, weights
 from clusteropt.chains import Chains
-from clusteropt.errors import ClusterOptError
+from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.optimizers.learned import network
 from clusteropt.optimizers.learned.rule import sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
@@ -45,11 +46,24 @@ class Progress(NamedTuple):
 
 
 def begin(settings: TrainSettings) -> Progress:
-    """A random theta and a fresh strategy. Raises UsageError for a task that cannot be."""
+    """The first theta and a fresh strategy. Raises UsageError for a task or a theta that cannot be."""
     for name in settings.tasks:
         tasks.task_named(name)
-    theta = network.first_theta(settings.network, *sizes(settings.network), settings.seed)
+    if settings.warm_start:
+        theta = _theta_of(settings.warm_start, settings.network)
+    else:
+        theta = network.first_theta(settings.network, *sizes(settings.network), settings.seed)
     return Progress(0, _strategy(settings).init(theta), {}, float("nan"), "", {}, 0)
+
+
+def _theta_of(name: str, wanted: LearnedSettings) -> np.ndarray:
+    optimizer = weights.named(name)
+    for key, value in asdict(optimizer.settings).items():
+        if value != getattr(wanted, key):
+            raise UsageError(
+                f"warm_start '{name}' has {key} {value}, not {getattr(wanted, key)}: ask for the same network"
+            )
+    return optimizer.theta
 
 
 def train(settings: TrainSettings, progress: Progress) -> Iterator[Progress]:

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -81,6 +81,7 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
     cannot be.
     """
     start, before = _together(settings, job)
+    earlier = weights.named(settings.warm_start).card.get("tasks", []) if settings.warm_start else []
     since = time.monotonic() - before
     log = Log(job.beside(".log.jsonl") if job.writes else None, start.step)
     saved = warm = time.monotonic()
@@ -106,7 +107,9 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
                 saved = time.monotonic()
             if stopped:
                 break
-    optimizer = _finish(settings, job, progress, time.monotonic() - since, log)
+    card = card_of(settings, time.monotonic() - since, progress.step, log.hits, earlier)
+    optimizer = weights.LearnedOptimizer(progress.theta, settings.network, card)
+    _finish(job, optimizer, log)
     _tell_the_end(settings, job, progress)
     return optimizer
 
@@ -156,18 +159,13 @@ def _save(settings: TrainSettings, job: Job, now: Checkpoint) -> None:
         checkpoint.save(stored, settings, now)
 
 
-def _finish(
-    settings: TrainSettings, job: Job, progress: Progress, seconds: float, log: Log
-) -> weights.LearnedOptimizer:
-    card = card_of(settings, seconds, progress.step, log.hits)
-    optimizer = weights.LearnedOptimizer(progress.theta, settings.network, card)
+def _finish(job: Job, optimizer: weights.LearnedOptimizer, log: Log) -> None:
     if job.out is not None and job.writes:
         weights.save(job.out, optimizer)
         image = job.beside(".png")
         if job.with_picture and image is not None:
             picture(log.records, image)
-        job.say(f"{progress.theta.size} numbers written to {job.out}")
-    return optimizer
+        job.say(f"{optimizer.theta.size} numbers written to {job.out}")
 
 
 def _tell_the_end(settings: TrainSettings, job: Job, progress: Progress) -> None:
@@ -181,10 +179,12 @@ def _tell_the_end(settings: TrainSettings, job: Job, progress: Progress) -> None
     raise Stopped(f"stopped {where}")
 
 
-def card_of(settings: TrainSettings, seconds: float, steps: int, hits: dict[str, float]) -> dict[str, Any]:
-    """What a weights file says about itself."""
+def card_of(
+    settings: TrainSettings, seconds: float, steps: int, hits: dict[str, float], earlier: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a weights file says about itself; `earlier` are the tasks that the weights it began with were trained on."""
     return {
-        "tasks": sorted({name.removeprefix(HOP) for name in settings.tasks}),
+        "tasks": sorted({*earlier, *(name.removeprefix(HOP) for name in settings.tasks)}),
         "training": asdict(settings),
         "seconds": round(seconds, 1),
         "steps": steps,

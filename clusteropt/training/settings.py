@@ -30,6 +30,7 @@ class TrainSettings:
     loss: str = "final"  # energy at the end of a trajectory, its mean over all steps, or a soft minimum over the batch
     temperature: float = 2.0  # of the soft minimum, in energy scales
     density: float = 0.7  # of the random starts, atoms per cubed length
+    warm_start: str = ""  # weights to begin with, a name or path, and go on from there; empty: random ones
     seed: int = 0
     patience: int = 0  # outer steps after which to stop when no task has had a loss below its lowest; 0: never
     network: LearnedSettings = field(default_factory=LearnedSettings)
