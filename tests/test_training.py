@@ -349,6 +349,8 @@ def test_training_from_python_writes_nothing_unasked(folder, monkeypatch, capfd,
     assert names(folder) == {"small.toml"}
     train_ga(dataclasses.replace(SMALL, strategy="ga"), "p.h5", steps=1)
     assert weights.load(folder / "p.h5").card["steps"] == 1
+    with pytest.raises(UsageError, match="no setting 'stepz' of a training run; did you mean 'steps'"):
+        train_es(SMALL, stepz=3)
     assert capfd.readouterr() == ("", "")
     with pytest.raises(UsageError, match="call train_es"):
         train_ga(SMALL)

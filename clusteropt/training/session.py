@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
 from clusteropt import __version__, runtime, weights
-from clusteropt.errors import ClusterOptError, Interrupted, Stopped, UsageError
+from clusteropt.errors import ClusterOptError, Interrupted, Stopped, UsageError, suggest
 from clusteropt.files import check_writable
 from clusteropt.training import checkpoint, loop
 from clusteropt.training.checkpoint import Checkpoint
@@ -50,9 +50,13 @@ def train_ga(
 
 
 def _train(
-    strategy: str, settings: TrainSettings | None, out: Path | str | None, fields: dict[str, Any]
+    strategy: str, settings: TrainSettings | None, out: Path | str | None, values: dict[str, Any]
 ) -> weights.LearnedOptimizer:
-    chosen = replace(settings or DEFAULTS[strategy], **fields)
+    known = tuple(get_type_hints(TrainSettings))
+    for name in values:
+        if name not in known:
+            raise UsageError(f"no setting '{name}' of a training run; {suggest(name, known)}")
+    chosen = replace(settings or DEFAULTS[strategy], **values)
     if chosen.strategy != strategy:
         raise UsageError(f"these settings are for the strategy '{chosen.strategy}': call train_{chosen.strategy}")
     return run(chosen, Job(None if out is None else Path(out), quiet=True))
