@@ -330,6 +330,7 @@ def test_names_may_come_from_folders_patterns_and_standard_input(folder):
     assert len(lines(folder, "glob")) == 10
     batch(folder, "-", out="list", stdin=b"a.xyz\n\none.xyz\n")
     assert len(lines(folder, "list")) == 6
+    assert "a structure on standard input" in batch(folder, "-", out="piped", stdin=(folder / "a.xyz").read_bytes()).err
     for names, word in (
         ("none*.xyz", "no file matches"),
         ("sub/deep/..", ""),

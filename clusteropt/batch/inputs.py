@@ -86,6 +86,8 @@ def _listed(names: Iterable[str]) -> Iterator[str]:
         lines = [] if sys.stdin is None else [line.strip() for line in sys.stdin.read().splitlines()]
         if not any(lines):
             raise UsageError("-: no file names on standard input: write one a line")
+        if lines[0].isdigit() and not os.path.exists(lines[0]):  # the number of atoms of an XYZ file
+            raise UsageError("-: a structure on standard input, where file names are expected: name its file instead")
         yield from filter(None, lines)
 
 
