@@ -23,6 +23,9 @@ from clusteropt.weights import LearnedOptimizer
 _QUENCH = 0.3  # longest force at the end of a quench, in energy over length: about 0.01 energy scales above the minimum
 _LOWER = 0.02  # energy scales by which a minimum has to lie lower to be another
 _MOST_STEPS = 2000  # of a quench
+_SMALL = (
+    34  # atoms up to which all chains hop: the funnel is found soon, and the lowest first minima often lie beside it
+)
 _NEVER = Criterion("fmax", -1.0)  # a trajectory ends with its steps
 
 
@@ -50,10 +53,11 @@ def search_for(
     hop_steps: int | None = None,
 ) -> Search:
     """What has proved good for clusters of that size and kind, but for what is given."""
-    usual = Search(optimizer, min(1000, 8 * n_atoms), 0.5, hops=200, hop_steps=40, surface=0.7, temperature=0.6)
-    usual = usual._replace(patience=max(6, n_atoms**2 // 200))
+    usual = Search(optimizer, min(1000, 8 * n_atoms), hops=200, patience=8, hop_steps=40, surface=0.7, temperature=0.6)
+    if n_atoms > _SMALL:
+        usual = usual._replace(hopping=0.5, patience=max(5, n_atoms**2 // 300))
     if potential.form == "stillinger-weber":  # places on the surface are those of metals and noble gases
-        usual = usual._replace(hop_steps=0, surface=0.0, temperature=0.8, patience=40)
+        usual = usual._replace(hopping=1.0, hop_steps=0, surface=0.0, temperature=0.8, patience=40)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
     return usual._replace(**{name: value for name, value in changes.items() if value is not None})
 
