@@ -23,9 +23,8 @@ from clusteropt.weights import LearnedOptimizer
 _QUENCH = 0.3  # longest force at the end of a quench, in energy over length: about 0.01 energy scales above the minimum
 _LOWER = 0.02  # energy scales by which a minimum has to lie lower to be another
 _MOST_STEPS = 2000  # of a quench
-_SMALL = (
-    34  # atoms up to which all chains hop: the funnel is found soon, and the lowest first minima often lie beside it
-)
+# atoms up to which all chains hop: the lowest first minima often lie beside the best funnel there
+_SMALL = 34
 _NEVER = Criterion("fmax", -1.0)  # a trajectory ends with its steps
 
 
@@ -71,7 +70,7 @@ class Chains(NamedTuple):
     lowest: np.ndarray  # (3, n_atoms, n_chains) positions of the lowest minimum
     lowest_energy: np.ndarray  # (n_chains,)
     keys: np.ndarray  # (n_chains,) uint64, of the random numbers
-    n_hops: np.ndarray  # (n_chains,) int64
+    n_hops: np.ndarray  # (n_chains,) int64; all of the search's for those that are not to hop
     n_idle: np.ndarray  # (n_chains,) int64, hops since one led distinctly below all minima before
     n_evaluations: np.ndarray  # (n_chains,) int64, of the gradient
 

@@ -1,21 +1,22 @@
 """`Clusters`: many clusters side by side, padded to one size, the cluster index last.
 
 Every array ends in `(n_atoms, n_clusters)`, so that one SIMD lane works on one cluster and a per-cluster factor broadcasts
-without reshaping. Nothing here depends on which clusters share a batch: a cluster's padded size follows from its own
-number of atoms, and the number of lanes from the padded size.
+without reshaping. What a cluster comes to does not depend on which others share its batch: its number of lanes follows from its
+own number of atoms, and the padded size, which may depend on the others, does not change a bit.
 """
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jax import Array
 
-# Padded sizes: steps of about two fifths through the magic sizes 13, 38, 55, 75, 147, and smaller ones above, where a program is
+# Padded sizes: steps of about two fifths through the magic sizes 13, 38, 55, 75, and smaller ones above, where a program is
 # seldom wanted for many sizes. Every size costs its programs, and padding in proportion: the pair loop ends with the last atom.
-# A batch of more than four of them takes the coarser list, which saves two thirds of the programs.
+# A batch of more than four of them takes the coarser list up to 150 atoms, which saves two thirds of the programs.
 _SIZES = (
     1,
     4,
@@ -43,8 +44,9 @@ _SIZES = (
     880,
     1000,
 )
-_COARSER = (13, 38, 75, 150, 309, 650, 1000)
+_COARSER = (13, 38, 75, 150)  # each one of the above; larger structures have a program with lanes of its own
 _MOST_SIZES = 4
+_MANY = 1000  # structures of one number of atoms, which are worth programs of their own
 # (largest padded size, lanes): 64 lanes while planes and history stay in a core's own caches; one lane, vectors along the
 # atoms, where a lone structure would otherwise pay for many. Between 2 and 16 lanes the loops do not vectorize (measured).
 _LANES = ((45, 64), (200, 32))
@@ -79,13 +81,16 @@ def padded_size(n_atoms: int) -> int:
     return _smallest(_SIZES, n_atoms)
 
 
-def padded_sizes(numbers: Iterable[int]) -> dict[int, int]:
-    """The array sizes for clusters of those numbers of atoms in one batch, which has few of them."""
-    several = set(numbers)
-    fine = {n: padded_size(n) for n in several}
-    if len(set(fine.values())) <= _MOST_SIZES:
+def padded_sizes(counts: Mapping[int, int], few: bool) -> dict[int, int]:
+    """The array sizes for a batch of so many clusters of those numbers of atoms.
+
+    `few`: four at most up to 150 atoms, but for numbers of atoms of which there are many.
+    """
+    fine = {n: padded_size(n) for n in counts}
+    if not few or len(set(fine.values())) <= _MOST_SIZES:
         return fine
-    return {n: _smallest(_COARSER, n) for n in several}
+    rare = {n for n, count in counts.items() if n <= _COARSER[-1] and count < _MANY}
+    return {n: _smallest(_COARSER, n) if n in rare else size for n, size in fine.items()}
 
 
 def _smallest(sizes: tuple[int, ...], n_atoms: int) -> int:
@@ -100,10 +105,10 @@ def n_lanes(size: int) -> int:
 def by_size(structures: Sequence[Structure], few: bool = False) -> dict[tuple[int, bool], list[int]]:
     """The indices of the structures that may share a batch: same padded size, periodic or not; the small ones first.
 
-    `few`: of few padded sizes, whatever they are.
+    `few`: of few padded sizes, as far as that pays.
     """
     numbers = [len(s.positions) for s in structures]
-    sizes = padded_sizes(numbers) if few else {n: padded_size(n) for n in numbers}
+    sizes = padded_sizes(Counter(numbers), few)
     groups: dict[tuple[int, bool], list[int]] = {}
     for i in sorted(range(len(numbers)), key=numbers.__getitem__):
         groups.setdefault((sizes[numbers[i]], structures[i].cell is not None), []).append(i)

@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from clusteropt.errors import InputError, UsageError, suggest
+from clusteropt.resources import names
 
 # --opt levels: largest force allowed, in units of the potential's energy over length scale (doc: `clusteropt minimize --help`)
 LEVELS = {"crude": 1e-2, "loose": 1e-3, "normal": 1e-4, "tight": 1e-6, "extreme": 1e-8}
@@ -38,7 +39,9 @@ class MinimizeSettings:
 
     def __post_init__(self) -> None:
         if not self.optimizer.endswith(".h5"):
-            _allowed("optimizer", self.optimizer, (*OPTIMIZERS, "learned", "or the path of a .h5 file"))
+            _allowed(
+                "optimizer", self.optimizer, (*OPTIMIZERS, *names("pretrained", ".h5"), "or the path of a .h5 file")
+            )
         _allowed("start", self.start, STARTS)
         for name in ("max_steps", "seed", "trajectories", "steps", "hops"):
             value = getattr(self, name)

@@ -163,7 +163,8 @@ def _measured(given: Problem, method: str, search: Search, settings: EvaluationS
 def _fresh(given: Problem, search: Search, settings: EvaluationSettings, first: int, count: int) -> Chains:
     """Chains number `first` and following, each from a random start by the seed and its number.
 
-    Every other start of a learned search is symmetric, and sixteen at a time compete, as in `minimize --start random`.
+    Every other start of a learned search is symmetric, and up to sixteen that begin together compete, as in
+    `minimize --start random`.
     """
     n_atoms, potential = len(given.symbols), given.potential
     species = np.array([potential.elements.index(symbol) for symbol in given.symbols], np.int32)

@@ -1,7 +1,7 @@
 """Many structures through the programs of `queues`: shares them out among devices and lanes, and gathers the results.
 
-A structure's lane, neighbours and device leave no trace in its result: the program that works on it depends only on its
-own padded size. Batches here are numpy's; one batch has one padded size.
+A structure's lane, neighbours, device and padding leave no trace in its result. Batches here are numpy's; one batch has one
+padded size.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ class Evaluation(NamedTuple):
 def portions(structures: list[Structure], few: bool = False) -> Iterator[tuple[int, list[int]]]:
     """A padded size and the indices of structures that share it, as many as there are places for, a portion at a time.
 
-    `few`: of few padded sizes, whatever they are.
+    `few`: of few padded sizes, as far as that pays.
     """
     for (size, _), members in by_size(structures, few).items():
         whole = _queue_length(size) * runtime.n_devices()

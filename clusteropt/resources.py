@@ -5,6 +5,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 
+def names(folder: str, ending: str) -> list[str]:
+    """The shipped files of that `folder` and `ending`, without it."""
+    found = (entry.name for entry in shipped(folder).iterdir())
+    return sorted(name.removesuffix(ending) for name in found if name.endswith(ending))
+
+
 def shipped(folder: str) -> Traversable:
     """The shipped `folder`: inside the installed package, or at the top of a checkout."""
     packaged = files("clusteropt") / "_data" / folder

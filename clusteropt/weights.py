@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from clusteropt import __version__
+from clusteropt import __version__, resources
 from clusteropt.errors import InputError, UsageError, suggest
 from clusteropt.files import write_atomically
 from clusteropt.optimizers.learned import network
 from clusteropt.optimizers.learned.rule import sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.resources import shipped
 
 FORMAT = 1
 _KIND = "clusteropt learned optimizer"
@@ -48,16 +47,14 @@ def save(path: Path, optimizer: LearnedOptimizer) -> None:
 
 def names() -> list[str]:
     """The shipped optimizers."""
-    return sorted(
-        entry.name.removesuffix(".h5") for entry in shipped("pretrained").iterdir() if entry.name.endswith(".h5")
-    )
+    return resources.names("pretrained", ".h5")
 
 
 def named(name: str) -> LearnedOptimizer:
     """A shipped optimizer, as 'learned', or the one in a .h5 file. Raises UsageError where there is none, see also `load`."""
     if not name.endswith(".h5") and name not in names():
         raise UsageError(f"no optimizer named '{name}'; {suggest(name, (*names(), 'or the path of a .h5 file'))}")
-    return load(Path(name) if name.endswith(".h5") else shipped("pretrained") / f"{name}.h5")
+    return load(Path(name) if name.endswith(".h5") else resources.shipped("pretrained") / f"{name}.h5")
 
 
 def load(path: Path | Traversable) -> LearnedOptimizer:

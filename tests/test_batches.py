@@ -174,13 +174,27 @@ def test_a_padded_size_wastes_less_than_half_and_has_lanes(n):
     assert n_lanes(size) >= 1
 
 
-@given(numbers=st.sets(st.integers(1, 3000), min_size=1))
-def test_a_batch_has_few_padded_sizes(numbers):
-    sizes = padded_sizes(numbers)
-    assert all(n <= sizes[n] for n in numbers)
-    assert len({size for n, size in sizes.items() if n <= 150}) <= 4
-    fine = {n: padded_size(n) for n in numbers}
+@given(counts=st.dictionaries(st.integers(1, 3000), st.integers(1, 3000), min_size=1))
+def test_a_batch_has_few_padded_sizes_where_results_do_not_depend_on_it(counts):
+    sizes, fine = padded_sizes(counts, few=True), {n: padded_size(n) for n in counts}
+    rare = {n for n, count in counts.items() if n <= 150 and count < 1000}
+    assert len({sizes[n] for n in rare}) <= 4
+    for n in counts:
+        assert n <= sizes[n]
+        assert n_lanes(sizes[n]) == n_lanes(fine[n])
+        assert padded_size(sizes[n]) == sizes[n], "a program that others use as well"
+        assert sizes[n] == fine[n] or n in rare, "padding changes large ones, and many pay for it"
     assert sizes == fine or len(set(fine.values())) > 4, "few as they are, they stay"
+    assert padded_sizes(counts, few=False) == fine
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("element", ["X", "Au", "Si"])
+def test_large_structures_do_not_depend_on_how_many_sizes_are_in_the_batch(element):
+    mixed = [random_starts(f"{element}{n}", 1, n, 0.34)[0] for n in (5, 12, 50, 100, 160, 210)]
+    together = clusteropt.minimize(mixed, optimizer="lbfgs", max_steps=60)
+    alone = [clusteropt.minimize(atoms, optimizer="lbfgs", max_steps=60) for atoms in mixed]
+    assert all(map(same_bits, alone, together))
 
 
 def test_packing_and_taking_keep_every_atom():

@@ -12,8 +12,8 @@ import clusteropt
 PACKAGE = Path(clusteropt.__file__).parent
 # a module imports from lower levels and from its own package only (docs/design.md)
 LEVELS = (
-    ("errors", "__init__"),
-    ("config", "resources", "console", "files", "runtime", "signals"),
+    ("errors", "resources", "__init__"),
+    ("config", "console", "files", "runtime", "signals"),
     ("clusters", "programs", "best_known", "extxyz"),
     ("potentials", "symmetry"),
     ("optimizers",),

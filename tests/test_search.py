@@ -98,6 +98,12 @@ def test_of_rivals_the_lower_half_hops():
     assert not chains.ended(everyone, SEARCH).any()
 
 
+def test_ties_and_clusters_in_pieces_take_their_turn_among_rivals():
+    energy, rivals = np.array([np.inf, -1.0, np.inf, -1.0, -2.0, np.inf]), np.array([1, 1, 1, 1, 0, 2])
+    np.testing.assert_array_equal(chains._ranks(energy, rivals), [0.5, 0.0, 0.75, 0.25, 0.0, 0.0])
+    assert chains._ranks(np.zeros(0), np.zeros(0)).shape == (0,)
+
+
 def test_chains_end_after_their_hops_or_without_progress():
     alive = walked(3)
     patient = alive._replace(n_hops=np.array([4, 3, 3]), n_idle=np.array([0, 2, 1]))

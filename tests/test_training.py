@@ -334,6 +334,14 @@ def test_a_warm_start_begins_with_the_weights_named_and_owns_up_to_their_trainin
     trained = train_es(warm)
     assert trained.card["tasks"] == ["X5", "X6"]
     assert 0 < np.abs(trained.theta - whole.theta).max() < 0.1
+    stored = tmp_path / "second.checkpoint.h5"
+    progress = next(loop.train(dataclasses.replace(warm, steps=2), loop.begin(dataclasses.replace(warm, steps=2))))
+    checkpoint.save(stored, warm, Checkpoint(progress, 1.0))
+    path.rename(tmp_path / "moved.h5")
+    assert checkpoint.load(stored, warm).progress.earlier == ("X5",), "what it goes on from is in the checkpoint"
+    (tmp_path / "moved.h5").rename(path)
+    with pytest.raises(UsageError, match="warm_start must be text"):
+        dataclasses.replace(warm, warm_start=path)
     with pytest.raises(UsageError, match=r"first.h5' has widths \(8,\), not \(24, 24\)"):
         loop.begin(dataclasses.replace(warm, network=LearnedSettings()))
     with pytest.raises(UsageError, match="no optimizer named 'lerned'; did you mean 'learned'"):

@@ -13,7 +13,7 @@ from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given
 from clusteropt.batch.job import Job
 from clusteropt.batch.shards import share
-from clusteropt.clusters import n_lanes, padded_size, padded_sizes
+from clusteropt.clusters import n_lanes, padded_sizes
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode, UsageError
@@ -61,7 +61,8 @@ def dry_run(job: Job) -> ExitCode:
     keys = {item.key: item.n_atoms for item in items if item.key not in done}
     counts = Counter(buckets[key] for key in keys)
     unusable = counts.pop(None, 0)
-    found = _padded(counts, few=job.settings.optimizer in OPTIMIZERS)
+    here = job.scheduler is None and job.scheduler_file is None  # a worker sees one size at a time
+    found = _padded(counts, few=here and job.settings.optimizer in OPTIMIZERS)
     seconds = sum(_seconds(bucket, count, job.settings) for bucket, count in found.items()) / runtime.n_devices()
     per_bucket = _PLAIN_PROGRAMS if job.settings.optimizer in OPTIMIZERS else _SEARCH_PROGRAMS
     summary = {
@@ -110,7 +111,7 @@ def _padded(counts: Counter[Bucket | None], few: bool) -> dict[Bucket, int]:
             alike.setdefault(bucket._replace(size=0), {})[bucket.size] = count
     found: Counter[Bucket] = Counter()
     for bucket, numbers in alike.items():
-        sizes = padded_sizes(numbers) if few else {n: padded_size(n) for n in numbers}
+        sizes = padded_sizes(numbers, few)
         for n, count in numbers.items():
             found[bucket._replace(size=sizes[n])] += count
     return dict(sorted(found.items()))

@@ -7,7 +7,7 @@ Plain arrays; nothing in a file is ever executed. A file is written whole or not
 import hashlib
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +51,7 @@ def save(path: Path, settings: TrainSettings, checkpoint: Checkpoint) -> None:
                 "task": progress.task,
                 "lowest": progress.lowest,
                 "lowered": progress.lowered,
+                "earlier": progress.earlier,
                 "seconds": checkpoint.seconds,
                 "pools": list(progress.pools),
             }
@@ -76,7 +77,7 @@ def load(path: Path, settings: TrainSettings) -> Checkpoint:
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             there = json.loads(str(file.attrs["settings"]))
-            _same(path, there, json.loads(json.dumps(asdict(settings))))
+            _same(path, asdict(TrainSettings()) | there, json.loads(json.dumps(asdict(settings))))
             values = json.loads(str(file.attrs["progress"]))
             pools = {name: _pool(file[f"pools/{k}"]) for k, name in enumerate(values.pop("pools"))}
             return Checkpoint(seconds=values.pop("seconds"), progress=_progress(file, settings, pools, values))
@@ -115,7 +116,7 @@ def _same(path: Path, there: dict[str, Any], here: dict[str, Any], table: str = 
 
 
 def _progress(file: h5py.File, settings: TrainSettings, pools: dict[str, Chains], values: dict[str, Any]) -> Progress:
-    fresh = loop.begin(settings)
+    fresh = loop.begin(replace(settings, warm_start=""))  # for the shapes
     with runtime.double_precision():
         old, structure = jax.tree.flatten(fresh.state.memory)
         leaves = [jnp.asarray(np.array(file[f"memory/{k}"])) for k in range(len(old))]
@@ -124,7 +125,8 @@ def _progress(file: h5py.File, settings: TrainSettings, pools: dict[str, Chains]
         if (was.shape, was.dtype) != (now.shape, now.dtype):
             raise ValueError(f"an array of {now.shape} {now.dtype}, not {was.shape} {was.dtype}")
     state = State(theta, jax.tree.unflatten(structure, leaves))
-    return Progress(state=state, pools=pools, **values)
+    earlier = tuple(values.pop("earlier", ()))
+    return Progress(state=state, pools=pools, earlier=earlier, **values)
 
 
 def _pool(group: Any) -> Chains:

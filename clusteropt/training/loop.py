@@ -39,6 +39,7 @@ class Progress(NamedTuple):
     task: str  # of the last step
     lowest: dict[str, float]  # loss, by task
     lowered: int  # the step at which one of them was lowered last
+    earlier: tuple[str, ...] = ()  # tasks of the weights that the run began with
 
     @property
     def theta(self) -> np.ndarray:
@@ -46,24 +47,26 @@ class Progress(NamedTuple):
 
 
 def begin(settings: TrainSettings) -> Progress:
-    """The first theta and a fresh strategy. Raises UsageError for a task or a theta that cannot be."""
+    """The first theta and a fresh strategy. Raises UsageError for a task that cannot be, and as `weights.named` for the theta."""
     for name in settings.tasks:
         tasks.task_named(name)
+    earlier: tuple[str, ...] = ()
     if settings.warm_start:
-        theta = _theta_of(settings.warm_start, settings.network)
+        there = _optimizer(settings.warm_start, settings.network)
+        theta, earlier = there.theta, tuple(there.card.get("tasks", ()))
     else:
         theta = network.first_theta(settings.network, *sizes(settings.network), settings.seed)
-    return Progress(0, _strategy(settings).init(theta), {}, float("nan"), "", {}, 0)
+    return Progress(0, _strategy(settings).init(theta), {}, float("nan"), "", {}, 0, earlier)
 
 
-def _theta_of(name: str, wanted: LearnedSettings) -> np.ndarray:
+def _optimizer(name: str, wanted: LearnedSettings) -> weights.LearnedOptimizer:
     optimizer = weights.named(name)
     for key, value in asdict(optimizer.settings).items():
         if value != getattr(wanted, key):
             raise UsageError(
                 f"warm_start '{name}' has {key} {value}, not {getattr(wanted, key)}: ask for the same network"
             )
-    return optimizer.theta
+    return optimizer
 
 
 def train(settings: TrainSettings, progress: Progress) -> Iterator[Progress]:
@@ -108,7 +111,7 @@ def _step(settings: TrainSettings, strategy: Strategy, progress: Progress) -> Pr
     lowest, lowered = progress.lowest, progress.lowered
     if loss < lowest.get(task.name, np.inf):
         lowest, lowered = lowest | {task.name: loss}, step
-    return Progress(step, state, pools, loss, task.name, lowest, lowered)
+    return Progress(step, state, pools, loss, task.name, lowest, lowered, progress.earlier)
 
 
 def _losses(candidates: np.ndarray, potential: Potential, batch: Batch, settings: TrainSettings) -> np.ndarray:

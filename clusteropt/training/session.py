@@ -85,7 +85,6 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
     cannot be.
     """
     start, before = _together(settings, job)
-    earlier = weights.named(settings.warm_start).card.get("tasks", []) if settings.warm_start else []
     since = time.monotonic() - before
     log = Log(job.beside(".log.jsonl") if job.writes else None, start.step)
     saved = warm = time.monotonic()
@@ -111,7 +110,7 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
                 saved = time.monotonic()
             if stopped:
                 break
-    card = card_of(settings, time.monotonic() - since, progress.step, log.hits, earlier)
+    card = card_of(settings, time.monotonic() - since, progress.step, log.hits, progress.earlier)
     optimizer = weights.LearnedOptimizer(progress.theta, settings.network, card)
     _finish(job, optimizer, log)
     _tell_the_end(settings, job, progress)
@@ -139,7 +138,7 @@ def _together(settings: TrainSettings, job: Job) -> Checkpoint:
         )
     if (at != at[0]).any():
         raise ClusterOptError(
-            "the processes of this run see different checkpoints: --out must be on a file system they share"
+            "the processes of this run see different checkpoints or weights: --out must be on a file system they share"
         )
     return start
 

@@ -40,6 +40,8 @@ class TrainSettings:
             value = getattr(self, name)
             if value not in allowed:
                 raise UsageError(f"{name} cannot be '{value}'; {suggest(str(value), allowed)}")
+        if not isinstance(self.warm_start, str):
+            raise UsageError(f"warm_start must be text, a name or a path, got {self.warm_start!r}")
         if not self.tasks or isinstance(self.tasks, str):
             raise UsageError("tasks must be a list that names at least one formula, as X13")
         for name in ("steps", "trajectory", "hop_steps", "clusters", "pairs", "patience", "seed"):

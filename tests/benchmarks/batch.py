@@ -42,6 +42,7 @@ def starts(formula: str, count: int, path: Path, seed: int = 0) -> Path:
 
 def side_by_side(commands: list[list[str]], **options) -> float:
     """Seconds until all of some processes have ended, one pinned to each core."""
+    assert len(commands) <= len(os.sched_getaffinity(0)), "a core for each"
     begin = time.perf_counter()
     running = [
         subprocess.Popen(
@@ -182,6 +183,7 @@ def cluster(workers: int, folder: Path) -> Iterator[Path]:
     running = [subprocess.Popen(c, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for c in commands]
     try:
         while not file.exists():
+            assert running[0].poll() is None, "the scheduler has ended"
             time.sleep(0.1)
         yield file
     finally:
@@ -213,7 +215,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["throughput", "mixed", "memory", "dask", "processes"])
     parser.add_argument("--peer-python")
-    parser.add_argument("--count", type=int)
+    parser.add_argument("--count", type=int, help="structures; of `mixed` for each size, of `processes` outer steps")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     if options.what == "throughput":
