@@ -21,6 +21,7 @@ from clusteropt.batch.merge import VOCABULARY, outputs_of
 from clusteropt.batch.shards import cost, share
 from clusteropt.errors import UsageError
 from clusteropt.relax import Status
+from clusteropt.starts import random_starts
 
 
 @pytest.fixture
@@ -406,6 +407,14 @@ def test_a_folder_with_something_else_is_refused(folder):
     assert done.code == 2
     assert "holds thesis.tex and no batch" in done.err
     assert batch(folder, "a.xyz", out="a.xyz").code == 2
+
+
+def test_a_batch_of_many_sizes_has_twelve_programs_at_most(folder):
+    save(folder / "many.xyz", [random_starts(f"X{n}", 1, n, 0.7)[0] for n in (3, 7, 12, 18, 26, 31, 50, 70, 90, 140)])
+    dry = json.loads(batch(folder, "many.xyz", "--dry-run", "--json").out)
+    assert (dry["buckets"], dry["programs"]) == (4, 12)
+    few = json.loads(batch(folder, "many.xyz", "--dry-run", "--json", "--scheduler", "tcp://nowhere:1").out)
+    assert few["buckets"] == 10, "a Dask worker sees one size at a time"
 
 
 def test_status_and_dry_run_tell_how_much_there_is(folder):
