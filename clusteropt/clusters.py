@@ -44,7 +44,7 @@ _SIZES = (
     880,
     1000,
 )
-_COARSER = (13, 38, 75, 150)  # each one of the above; larger structures have a program with lanes of its own
+_COARSER = (38, 75, 102, 150)  # each one of the above, with the lanes of those it stands for
 _MOST_SIZES = 4
 _MANY = 1000  # structures of one number of atoms, which are worth programs of their own
 # (largest padded size, lanes): 64 lanes while planes and history stay in a core's own caches; one lane, vectors along the
@@ -84,12 +84,13 @@ def padded_size(n_atoms: int) -> int:
 def padded_sizes(counts: Mapping[int, int], few: bool) -> dict[int, int]:
     """The array sizes for a batch of so many clusters of those numbers of atoms.
 
-    `few`: four at most up to 150 atoms, but for numbers of atoms of which there are many.
+    `few`: four up to 150 atoms, but for numbers of atoms of which there are many, and those that fill an odd size: their last
+    neighbour is added by a program of its own, whose rounding is another.
     """
     fine = {n: padded_size(n) for n in counts}
     if not few or len(set(fine.values())) <= _MOST_SIZES:
         return fine
-    rare = {n for n, count in counts.items() if n <= _COARSER[-1] and count < _MANY}
+    rare = {n for n, count in counts.items() if n <= _COARSER[-1] and count < _MANY and not (n % 2 and n == fine[n])}
     return {n: _smallest(_COARSER, n) if n in rare else size for n, size in fine.items()}
 
 

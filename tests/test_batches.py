@@ -54,7 +54,7 @@ def test_a_result_does_not_depend_on_the_order(alone):
 
 @pytest.mark.parametrize("element", ["X", *(pytest.param(e, marks=pytest.mark.slow) for e in ("Au", "Si"))])
 def test_a_result_does_not_depend_on_how_many_sizes_are_in_the_batch(element):
-    mixed = [random_starts(f"{element}{n}", 1, n, 0.34)[0] for n in (3, 7, 12, 17, 25)]
+    mixed = [random_starts(f"{element}{n}", 1, n, 0.34)[0] for n in (3, 7, 12, 13, 17, 19, 25)]
     few, many = (len(by_size(structures_of(mixed), few)) for few in (True, False))
     assert few < many, "or this test shows nothing"
     together = clusteropt.minimize(mixed, optimizer="lbfgs")
@@ -177,13 +177,13 @@ def test_a_padded_size_wastes_less_than_half_and_has_lanes(n):
 @given(counts=st.dictionaries(st.integers(1, 3000), st.integers(1, 3000), min_size=1))
 def test_a_batch_has_few_padded_sizes_where_results_do_not_depend_on_it(counts):
     sizes, fine = padded_sizes(counts, few=True), {n: padded_size(n) for n in counts}
-    rare = {n for n, count in counts.items() if n <= 150 and count < 1000}
+    rare = {n for n, count in counts.items() if n <= 150 and count < 1000 and n not in (1, 13, 19, 27, 55)}
     assert len({sizes[n] for n in rare}) <= 4
     for n in counts:
         assert n <= sizes[n]
         assert n_lanes(sizes[n]) == n_lanes(fine[n])
         assert padded_size(sizes[n]) == sizes[n], "a program that others use as well"
-        assert sizes[n] == fine[n] or n in rare, "padding changes large ones, and many pay for it"
+        assert sizes[n] == fine[n] or n in rare, "padding changes large ones and full odd ones, and many pay for it"
     assert sizes == fine or len(set(fine.values())) > 4, "few as they are, they stay"
     assert padded_sizes(counts, few=False) == fine
 
@@ -191,7 +191,7 @@ def test_a_batch_has_few_padded_sizes_where_results_do_not_depend_on_it(counts):
 @pytest.mark.slow
 @pytest.mark.parametrize("element", ["X", "Au", "Si"])
 def test_large_structures_do_not_depend_on_how_many_sizes_are_in_the_batch(element):
-    mixed = [random_starts(f"{element}{n}", 1, n, 0.34)[0] for n in (5, 12, 50, 100, 160, 210)]
+    mixed = [random_starts(f"{element}{n}", 1, n, 0.34)[0] for n in (5, 12, 50, 55, 70, 75, 100, 160, 210)]
     together = clusteropt.minimize(mixed, optimizer="lbfgs", max_steps=60)
     alone = [clusteropt.minimize(atoms, optimizer="lbfgs", max_steps=60) for atoms in mixed]
     assert all(map(same_bits, alone, together))
@@ -216,7 +216,7 @@ def test_packing_and_taking_keep_every_atom():
 
 def test_similar_sizes_are_neighbours_in_a_batch():
     several = structures_of([Atoms(f"X{n}", np.zeros((n, 3))) for n in (30, 3, 7, 25, 12, 17)])
-    assert by_size(several, few=True) == {(13, False): [1, 2, 4], (38, False): [5, 3, 0]}
+    assert by_size(several, few=True) == {(38, False): [1, 2, 4, 5, 3, 0]}
 
 
 def test_structures_share_a_batch_by_padded_size_and_periodicity():
