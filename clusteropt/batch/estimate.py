@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from functools import cache
 from typing import NamedTuple
 
 from rich.table import Table
@@ -23,7 +24,7 @@ from clusteropt.report import show
 from clusteropt.structures import elements_of
 
 _PLAIN_PROGRAMS, _SEARCH_PROGRAMS = 3, 5  # per bucket: look, explore, polish; learned steps and moves over the surface
-_COMPILATION = 1.0  # seconds of one core for a program, where the cache has none
+_COMPILATION = 2.5  # seconds for a program, where the cache has none; more cores hardly help (measured: 2 to 3)
 _PAIR = 5e-10  # seconds of one core for a pair of atoms and an evaluation in single precision
 _FORMS = {"lennard-jones": 1.0, "gupta": 2.5, "stillinger-weber": 4.0}  # how much dearer a pair is
 _FIRST, _PER_ATOM = 50, 6  # evaluations of a local minimization: 50 + 6 for each atom
@@ -74,7 +75,7 @@ def dry_run(job: Job) -> ExitCode:
         "programs": per_bucket * len(found),
         "memory": round(_BASE_MEMORY + _PER_STRUCTURE * len(items) + _memory(list(found))),
         "seconds": round(seconds, 1),
-        "seconds_compiling": round(per_bucket * len(found) * _COMPILATION / runtime.n_devices(), 1),
+        "seconds_compiling": round(per_bucket * len(found) * _COMPILATION, 1),
     }
     if job.json:
         emit(json.dumps(summary, indent=1))
@@ -85,7 +86,7 @@ def dry_run(job: Job) -> ExitCode:
         f"{len(found)} buckets, {summary['programs']} programs"
     )
     say(
-        f"memory about {summary['memory'] / 1e9:.1f} GB; time about {seconds:.0f} s (within a factor of three) on "
+        f"memory about {summary['memory'] / 1e9:.1f} GB; time very roughly {seconds:.0f} s (ten times that for a search of silicon) on "
         f"{runtime.n_devices()} cores, and up to {summary['seconds_compiling']:.0f} s more for programs that are not in the cache"
     )
     return ExitCode.OK
@@ -95,10 +96,16 @@ def _bucket(given: Given, settings: MinimizeSettings) -> Bucket | None:
     """By its own number of atoms; None for what cannot be computed."""
     if given.atoms is None or not len(given.atoms):
         return None
-    elements = elements_of(given.atoms)
+    alike = _alike(elements_of(given.atoms), settings.potential)
+    return None if alike is None else alike._replace(size=given.item.n_atoms)
+
+
+@cache
+def _alike(elements: tuple[str, ...], potential: str | None) -> Bucket | None:
+    """The bucket of all structures of these elements, without a size; reading the parameter files takes long."""
     try:
-        chosen = sets.default(elements) if settings.potential is None else sets.load(settings.potential)
-        return Bucket(chosen.potential(elements).name, chosen.form, elements, given.item.n_atoms)
+        chosen = sets.default(elements) if potential is None else sets.load(potential)
+        return Bucket(chosen.potential(elements).name, chosen.form, elements, 0)
     except UsageError:
         return None
 

@@ -44,7 +44,7 @@ def status(path: Path, as_json: bool) -> None:
         return
     show(batch_table(counts | Counter({"waiting": waiting} if waiting else {})))
     for run in runs:
-        pace = f"{run['new']} done at {run['rate']:.3g}/s"
+        pace = f"{run['new']} new at {run['rate']:.3g}/s"
         say(f"shard {run['shard']}: {run['state']} on {run['host']}, {pace}, last word {run['age']:.0f} s ago")
     if left is not None:
         say(f"{rate:.3g} structures/s, about {left:.0f} s left")
