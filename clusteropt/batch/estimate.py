@@ -86,7 +86,7 @@ def dry_run(job: Job) -> ExitCode:
         f"{len(found)} buckets, {summary['programs']} programs"
     )
     say(
-        f"memory about {summary['memory'] / 1e9:.1f} GB; time very roughly {seconds:.0f} s (silicon by search: ten times that) on "
+        f"memory about {summary['memory'] / 1e9:.1f} GB; time very roughly {seconds:.0f} s (search of silicon: tenfold) on "
         f"{runtime.n_devices()} cores, and up to {summary['seconds_compiling']:.0f} s more for programs that are not in the cache"
     )
     return ExitCode.OK
