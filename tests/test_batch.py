@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms
 from ase.io import write
 from cli import cluster, clusters, frames_of, run, save
 from hypothesis import given
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from clusteropt.batch import chunk
 from clusteropt.batch.identity import content_key
-from clusteropt.batch.items import Item
+from clusteropt.batch.items import Given, Item, Parcel
 from clusteropt.batch.job import Shard, shard_of
 from clusteropt.batch.merge import VOCABULARY, outputs_of
 from clusteropt.batch.shards import cost, share
@@ -407,6 +409,28 @@ def test_a_folder_with_something_else_is_refused(folder):
     assert done.code == 2
     assert "holds thesis.tex and no batch" in done.err
     assert batch(folder, "a.xyz", out="a.xyz").code == 2
+
+
+def test_what_goes_to_another_process_comes_out_as_it_went_in():
+    fixed, boxed, known = cluster("Au"), cluster("X"), cluster("Si")
+    fixed.set_constraint(FixAtoms([1]))
+    boxed.set_cell(np.eye(3) * 9)
+    known.calc = SinglePointCalculator(known, energy=-1.0)
+    labelled, other = cluster("X", 3), random_starts("X9", 1, 0, 1)[0]
+    labelled.set_array("site", np.arange(4))
+    frames = [cluster("X", 1), fixed, None, cluster("Au", 2, comment="mine"), boxed, known, labelled, other]
+    given_ = [Given(Item(f"{k}", "a.xyz", k, 4, f"key{k}"), atoms, "" if atoms else "bad") for k, atoms in enumerate(frames)]
+    arrived = Parcel(given_).given
+    assert [one.item for one in arrived] == [one.item for one in given_]
+    assert arrived[2] == given_[2]
+    for one, atoms in zip(arrived, frames, strict=True):
+        if atoms is not None:
+            assert one.atoms == atoms
+            assert one.atoms.info == atoms.info
+            assert one.atoms.arrays.keys() == atoms.arrays.keys()
+            assert [c.todict() for c in one.atoms.constraints] == [c.todict() for c in atoms.constraints]
+            assert (one.atoms.calc is None) == (atoms.calc is None)
+    assert Parcel([]).given == []
 
 
 def test_a_batch_of_many_sizes_has_twelve_programs_at_most(folder):

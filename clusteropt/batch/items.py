@@ -1,7 +1,8 @@
 """What is asked for and what comes of it, as it goes from process to process. Light: to unpack it does not load jax."""
 
-import pickle
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+
+import numpy as np
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -34,14 +35,39 @@ class Line(NamedTuple):
 
 
 class Parcel:
-    """Structures on their way to another process: pickled as one piece, which takes a fifth of the time of their arrays."""
+    """Structures on their way to another process. Clusters with nothing but atoms go as two long arrays.
+
+    Packing many short ones takes several times as long, on both sides and between.
+    """
 
     def __init__(self, given: list[Given]) -> None:
-        self.given = given
+        frames = [one.atoms for one in given if _is_bare(one.atoms)]
+        self._others = [one._replace(atoms=None) if _is_bare(one.atoms) else one for one in given]
+        self._bare = [k for k, one in enumerate(given) if _is_bare(one.atoms)]
+        self._ends = np.cumsum([len(atoms) for atoms in frames]).tolist()
+        self._numbers = np.concatenate([np.zeros(0, int), *(atoms.numbers for atoms in frames)])
+        self._positions = np.concatenate([np.zeros((0, 3)), *(atoms.positions for atoms in frames)])
+        self._infos = [atoms.info for atoms in frames]
 
-    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
-        return _unpacked, (pickle.dumps(self.given, pickle.HIGHEST_PROTOCOL),)
+    @property
+    def given(self) -> list[Given]:
+        """The structures, as they were."""
+        from ase import Atoms
+
+        found, first = list(self._others), 0
+        for k, end, info in zip(self._bare, self._ends, self._infos, strict=True):
+            atoms = Atoms(self._numbers[first:end], self._positions[first:end], info=info)
+            found[k], first = found[k]._replace(atoms=atoms), end
+        return found
 
 
-def _unpacked(piece: bytes) -> Parcel:
-    return Parcel(pickle.loads(piece))  # noqa: S301  Dask unpickles what it gets, and this is a part of it
+def _is_bare(atoms: "Atoms | None") -> TypeGuard["Atoms"]:
+    """Whether there is nothing but atoms in the open and what the comment says."""
+    return (
+        atoms is not None
+        and atoms.calc is None
+        and not atoms.constraints
+        and atoms.arrays.keys() == {"numbers", "positions"}
+        and not atoms.pbc.any()
+        and not atoms.cell.array.any()
+    )
