@@ -28,7 +28,8 @@ _COMPILATION = 2.5  # seconds for a program, where the cache has none; more core
 _PAIR = 5e-10  # seconds of one core for a pair of atoms and an evaluation in single precision
 _FORMS = {"lennard-jones": 1.0, "gupta": 2.5, "stillinger-weber": 4.0}  # how much dearer a pair is
 _FIRST, _PER_ATOM = 50, 6  # evaluations of a local minimization: 50 + 6 for each atom
-_CHAIN = 15  # local minimizations' worth of evaluations in a chain of the search
+_BEGIN = 2.0  # seconds for the start of the program
+_CHAIN, _SILICON_CHAIN = 15, 100  # local minimizations' worth of evaluations in a chain of the search
 _BASE_MEMORY = 350e6  # bytes, of the libraries
 _ARRAYS = 40  # double-precision planes of a structure in a queue, the history of L-BFGS included
 _PER_STRUCTURE = 4000  # bytes on the host
@@ -64,7 +65,8 @@ def dry_run(job: Job) -> ExitCode:
     unusable = counts.pop(None, 0)
     here = job.scheduler is None and job.scheduler_file is None  # a worker sees one size at a time
     found = _padded(counts, few=here and job.settings.optimizer in OPTIMIZERS)
-    seconds = sum(_seconds(bucket, count, job.settings) for bucket, count in found.items()) / runtime.n_devices()
+    work = sum(_seconds(bucket, count, job.settings) for bucket, count in found.items())
+    seconds = _BEGIN + work / runtime.n_devices()
     per_bucket = _PLAIN_PROGRAMS if job.settings.optimizer in OPTIMIZERS else _SEARCH_PROGRAMS
     summary = {
         "structures": len(items),
@@ -86,7 +88,7 @@ def dry_run(job: Job) -> ExitCode:
         f"{len(found)} buckets, {summary['programs']} programs"
     )
     say(
-        f"memory about {summary['memory'] / 1e9:.1f} GB; time very roughly {seconds:.0f} s (search of silicon: tenfold) on "
+        f"memory about {summary['memory'] / 1e9:.1f} GB; time very roughly {seconds:.0f} s on "
         f"{runtime.n_devices()} cores, and up to {summary['seconds_compiling']:.0f} s more for programs that are not in the cache"
     )
     return ExitCode.OK
@@ -128,7 +130,8 @@ def _seconds(bucket: Bucket, count: int, settings: MinimizeSettings) -> float:
     """Of one core."""
     evaluations = _FIRST + _PER_ATOM * bucket.size
     if settings.optimizer not in OPTIMIZERS:
-        evaluations *= 1 + _CHAIN * settings.trajectories
+        chain = _SILICON_CHAIN if bucket.form == "stillinger-weber" else _CHAIN
+        evaluations *= 1 + chain * settings.trajectories
     return count * evaluations * _PAIR * _FORMS.get(bucket.form, 1.0) * bucket.size**2
 
 
