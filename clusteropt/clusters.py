@@ -44,7 +44,8 @@ _SIZES = (
     880,
     1000,
 )
-_COARSER = (38, 75, 102, 150)  # each one of the above, with the lanes of those it stands for
+# each is one of the above, with the lanes of those it stands for. Not without 102: in 150, Gupta's bits are others
+_COARSER = (38, 75, 102, 150)
 _MOST_SIZES = 4
 _MANY = 1000  # structures of one number of atoms, which are worth programs of their own
 # (largest padded size, lanes): 64 lanes while planes and history stay in a core's own caches; one lane, vectors along the

@@ -193,10 +193,8 @@ def _command(strategy: str, doc: str) -> None:
 
 
 def _parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:
-    shown = (
-        ",".join(map(str, default)) or "none" if isinstance(default, tuple) else (default if default != "" else "none")
-    )
-    text = f"{_HELP[name]} [dim]\\[default: {str(shown).lower() if hint is bool else shown}][/dim]"
+    shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+    text = f"{_HELP[name]} [dim]\\[default: {(shown.lower() if hint is bool else shown) or 'none'}][/dim]"
     kind = str if get_origin(hint) is tuple else hint
     option = typer.Option(help=text, show_default=False)
     return inspect.Parameter(
