@@ -23,9 +23,10 @@ from clusteropt.config import MinimizeSettings
 from clusteropt.errors import InputError, UsageError
 from clusteropt.minima import Minimum
 from clusteropt.optimizers.base import Scale
-from clusteropt.optimizers.learned import network
-from clusteropt.optimizers.learned.rule import learned, sizes
-from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.optimizers.learned import inputs, momenta, network
+from clusteropt.optimizers.learned.rule import grown, learned, sizes
+from clusteropt.optimizers.learned.settings import FEATURES, LearnedSettings
+from clusteropt.optimizers.learned.surroundings import angles
 from clusteropt.potentials.base import energy_and_gradient
 from clusteropt.relax import Status
 from clusteropt.starts import random_starts
@@ -36,6 +37,7 @@ from clusteropt.trajectories import best_of, explored
 QUIET = LearnedSettings(noise=False, widths=(8,))
 SMALL = TrainSettings(tasks=("X5",), steps=4, trajectory=20, clusters=8, pairs=3, network=LearnedSettings(widths=(8,)))
 NETWORKS = {"vector": QUIET, "coordinate": dataclasses.replace(QUIET, network="coordinate")}
+ALL = dataclasses.replace(QUIET, features=FEATURES)
 
 
 def theta_of(made: LearnedSettings, seed: int = 0) -> np.ndarray:
@@ -64,14 +66,15 @@ def steps(name: str, positions: np.ndarray, made: LearnedSettings = QUIET, n: in
     return np.asarray(batch.positions)[:, :, 0].T
 
 
+@pytest.mark.parametrize("made", [QUIET, ALL], ids=["usual features", "all features"])
 @pytest.mark.parametrize("name", ["lj", "gupta-cutoff", "sw"])
-def test_the_vector_network_turns_shifts_and_mirrors_with_the_cluster(name):
+def test_the_vector_network_turns_shifts_and_mirrors_with_the_cluster(name, made):
     start = CASES[name].random(0).positions
     matrix = Rotation.random(rng=np.random.default_rng(1)).as_matrix() @ np.diag([1, 1, -1])
     shift = np.array([3.0, -2.0, 1.0])
-    moved = steps(name, start)
+    moved = steps(name, start, made)
     assert np.abs(moved - start).max() > 0.01
-    np.testing.assert_allclose(steps(name, start @ matrix.T + shift), moved @ matrix.T + shift, atol=1e-7)
+    np.testing.assert_allclose(steps(name, start @ matrix.T + shift, made), moved @ matrix.T + shift, atol=1e-7)
 
 
 @pytest.mark.parametrize("made", NETWORKS.values(), ids=NETWORKS)
@@ -100,12 +103,85 @@ def test_a_learned_alpha_multiplies_the_set_one():
     np.testing.assert_allclose(half, whole / 2, atol=1e-7)
 
 
+@pytest.mark.parametrize("more", [{"features": FEATURES}, {"widths": (13,)}, {"widths": (9,), "features": FEATURES[1:]}])
+@pytest.mark.parametrize("made", NETWORKS.values(), ids=NETWORKS)
+def test_a_grown_network_does_the_same_until_its_new_numbers_learn(made, more):
+    old = dataclasses.replace(made, features=FEATURES[1:4], learned=("beta",))
+    new = dataclasses.replace(old, **more)
+    start, theta = CASES["lj"].random(0).positions, theta_of(old)
+    larger = grown(theta, old, new, seed=3)
+    assert len(larger) == network.n_numbers(new, *sizes(new)) > len(theta)
+    before = steps("lj", start, old, theta=theta)
+    np.testing.assert_allclose(steps("lj", start, new, theta=larger), before, atol=1e-12)
+    changed = steps("lj", start, new, theta=np.where(np.isin(larger, theta), larger, larger + np.float32(1)))
+    assert np.abs(changed - before).max() > 0.01 * np.abs(before - start).max()
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_every_feature_is_felt(feature):
+    made = dataclasses.replace(QUIET, features=(feature,))
+    start, theta = CASES["lj"].random(0).positions, theta_of(made)
+    without = dataclasses.replace(QUIET, features=())
+    assert len(inputs.names(made)) > len(inputs.names(without))
+    seeing = steps("lj", start, made, theta=theta)
+    blind = steps("lj", start, without, theta=grown(theta, made, without, 0))
+    assert np.abs(seeing - blind).max() > 0.001 * np.abs(seeing - start).max()
+
+
+def lattice(shells: list) -> np.ndarray:
+    """An atom at the origin and its nearest neighbours at distance 1."""
+    around = np.array(shells, float)
+    return np.vstack([np.zeros(3), around / np.linalg.norm(around, axis=1)[:, None]])
+
+
+CUBIC = [[s * (k == i) for k in range(3)] for i in range(3) for s in (1, -1)]
+FCC = [np.roll([0, a, b], k) for k in range(3) for a in (1, -1) for b in (1, -1)]
+GOLDEN = (1 + np.sqrt(5)) / 2
+ICOSAHEDRON = [np.roll([0, a, b * GOLDEN], k) for k in range(3) for a in (1, -1) for b in (1, -1)]
+
+
+@pytest.mark.parametrize(
+    ("around", "q4"), [(CUBIC, 0.763763), (FCC, 0.190941), (ICOSAHEDRON, 0.0)], ids=["cubic", "fcc", "icosahedron"]
+)
+def test_bond_orders_are_the_published_ones(around, q4):
+    """Q4 of simple cubic, fcc and icosahedral surroundings: Steinhardt, Nelson and Ronchetti 1983, their figure 2."""
+    potential, positions = CASES["lj"].potential, lattice(around)
+    length = potential.length
+    start = CASES["lj"].random(0)._replace(
+        positions=length * positions, species=np.zeros(len(positions), np.int32), free=np.ones(len(positions), bool)
+    )
+    batch = jax.tree.map(jnp.asarray, pack([start], len(positions) + 3, np.float64))
+    q = [np.asarray(order)[0, 0] for order in angles(batch, Scale(length, potential.energy))]
+    np.testing.assert_allclose(q, [0, 0, q4], atol=1e-6)
+    q = [np.asarray(order)[:, 0] for order in angles(batch._replace(positions=batch.positions * 9), Scale(length, 1.0))]
+    np.testing.assert_array_equal(q, 0)  # no neighbours, no order
+
+
+def test_a_gradient_is_steady_as_long_as_it_does_not_change():
+    made = dataclasses.replace(QUIET, features=("second-moments",))
+    potential, start = CASES["lj"].potential, CASES["lj"].random(0)
+    batch = jax.tree.map(jnp.asarray, pack([start], len(start.positions), np.float64))
+    gradient = jnp.asarray(np.random.default_rng(0).normal(size=batch.positions.shape))
+    zero, scale = jnp.zeros(1), Scale(potential.length, potential.energy)
+
+    def steadiness(signs: list[int]) -> np.ndarray:
+        state = momenta.first_momenta(made, batch)
+        for sign in signs:
+            state = momenta.next_momenta(state, sign * gradient, made.decays)
+        seen, _ = inputs.look(gradient, state, batch, batch.positions[0], zero, made, scale)
+        return np.array([seen[f"steadiness {k}"] for k in range(len(made.decays))])
+
+    np.testing.assert_allclose(steadiness([1, 1, 1]), 1, atol=1e-6)
+    assert steadiness([1, -1, 1, -1]).max() < 0.5
+
+
 def test_settings_that_cannot_be_are_refused_with_what_is_allowed():
     for wrong, word in (
         ({"network": "vektor"}, "did you mean 'vector'"),
         ({"form": "difference"}, "sum, product"),
         ({"learned": ("delta",)}, "alpha, beta, gamma"),
         ({"widths": ()}, "widths"),
+        ({"features": ("energies",)}, "did you mean 'energy'"),
         ({"decays": (1.0,)}, "decays"),
         ({"alpha": 0.0}, "alpha"),
     ):

@@ -38,11 +38,14 @@ _HELP = {
     "loss": "final (energy at the end), mean (over all steps) or soft-min (over the batch, at the end).",
     "temperature": "Of the soft minimum, in the potential's energy scale.",
     "density": "Of the random starts, atoms per cubed length of the potential.",
-    "warm_start": "Weights to go on from, a shipped name or the path of a .h5 file, instead of random ones.",
+    "warm_start": "Weights to go on from, a shipped name or the path of a .h5 file, instead of random ones. Wider layers and "
+    "more features begin without effect.",
     "seed": "Of everything random.",
     "patience": "Outer steps after which to stop when no task has had a loss below its lowest; 0: never.",
     "network": "vector (one atom's rotation invariants) or coordinate (one coordinate by itself).",
     "widths": "Hidden units of each layer, separated by commas.",
+    "features": "What the network sees beside the gradient and its averages, separated by commas: energy, place, size, "
+    "neighbours, schedule, second-moments, angles.",
     "decays": "Of the moving averages of the gradient, separated by commas.",
     "noise": "Whether the vector network may weigh a random direction.",
     "styles": "Inputs that are random numbers of the trajectory.",

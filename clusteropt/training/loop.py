@@ -16,7 +16,7 @@ from clusteropt import runtime, weights
 from clusteropt.chains import Chains
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.optimizers.learned import network
-from clusteropt.optimizers.learned.rule import sizes
+from clusteropt.optimizers.learned.rule import grown, sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials.base import Potential
 from clusteropt.training import tasks
@@ -53,7 +53,8 @@ def begin(settings: TrainSettings) -> Progress:
     earlier: tuple[str, ...] = ()
     if settings.warm_start:
         there = _optimizer(settings.warm_start, settings.network)
-        theta, earlier = there.theta, tuple(there.card.get("tasks", ()))
+        theta = grown(there.theta, there.settings, settings.network, settings.seed)
+        earlier = tuple(there.card.get("tasks", ()))
     else:
         theta = network.first_theta(settings.network, *sizes(settings.network), settings.seed)
     return Progress(0, _strategy(settings).init(theta), {}, float("nan"), "", {}, 0, earlier)
@@ -61,11 +62,15 @@ def begin(settings: TrainSettings) -> Progress:
 
 def _optimizer(name: str, wanted: LearnedSettings) -> weights.LearnedOptimizer:
     optimizer = weights.named(name)
-    for key, value in asdict(optimizer.settings).items():
-        if value != getattr(wanted, key):
+    old = optimizer.settings
+    for key, value in asdict(old).items():
+        if key not in ("widths", "features") and value != getattr(wanted, key):
             raise UsageError(
                 f"warm_start '{name}' has {key} {value}, not {getattr(wanted, key)}: ask for the same network"
             )
+    wider = len(old.widths) == len(wanted.widths) and all(map(int.__le__, old.widths, wanted.widths))
+    if not wider:
+        raise UsageError(f"warm_start '{name}' has widths {old.widths}: ask for as many layers, as wide or wider")
     return optimizer
 
 

@@ -4,14 +4,16 @@ theta is one vector, so that evolution strategies can perturb it; `shapes` says 
 lanes last, so that a layer is one matrix product for all atoms of all clusters.
 """
 
-import jax
+from typing import TypeVar
+
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from clusteropt.optimizers.learned.features import softsign
 from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.optimizers.learned.vectors import softsign
 
+_Numbers = TypeVar("_Numbers", Array, np.ndarray)
 _LAST = 0.3  # spread of the first weights of the last layer, over that of the others: theta starts near plain descent
 
 
@@ -37,17 +39,25 @@ def first_theta(settings: LearnedSettings, n_inputs: int, n_outputs: int, seed: 
     return np.concatenate([*parts, np.zeros(len(settings.learned))]).astype(np.float32)
 
 
-def apply(theta: Array, layers: list[tuple[int, int]], inputs: Array) -> Array:
-    """Outputs (n_outputs, n_columns) for inputs (n_inputs, n_columns)."""
-    x, first = inputs, 0
-    for k, (out, width) in enumerate(layers):
-        weights = jax.lax.dynamic_slice_in_dim(theta, first, out * width).reshape(out, width)
-        biases = jax.lax.dynamic_slice_in_dim(theta, first + out * width, out)
-        first += out * (width + 1)
-        x = weights @ x + biases[:, None]
-        if k < len(layers) - 1:
-            x = softsign(x)
-    return x
+def apply(theta: Array, layers: list[tuple[int, int]], seen: Array, columns: list[int]) -> Array:
+    """Outputs (n_outputs, ...) for the inputs `columns`, (n_columns, ...); the others are zero."""
+    (matrix, biases), *others = layers_of(theta, layers)
+    # row by row in memory: chosen by `matrix[:, columns]` they would be transposed, and the product slow
+    matrix = matrix.ravel()[np.arange(len(biases))[:, None] * matrix.shape[1] + np.array(columns)]
+    x = matrix @ seen.reshape(len(columns), -1) + biases[:, None]
+    for matrix, biases in others:
+        x = matrix @ softsign(x) + biases[:, None]
+    return x.reshape(-1, *seen.shape[1:])
+
+
+def layers_of(theta: _Numbers, layers: list[tuple[int, int]]) -> list[tuple[_Numbers, _Numbers]]:
+    """The weights (outputs, inputs) and the biases (outputs,) of every layer."""
+    found, first = [], 0
+    for out, width in layers:
+        middle, last = first + out * width, first + out * (width + 1)
+        found.append((theta[first:middle].reshape(out, width), theta[middle:last]))
+        first = last
+    return found
 
 
 def learned_factors(theta: Array, settings: LearnedSettings) -> dict[str, Array | float]:

@@ -11,23 +11,42 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from clusteropt.clusters import Clusters
 from clusteropt.optimizers.base import Optimizer, Scale
-from clusteropt.optimizers.learned import features, network
-from clusteropt.optimizers.learned.features import Momenta, dot_first, length_of, softsign
+from clusteropt.optimizers.learned import inputs, network
+from clusteropt.optimizers.learned.momenta import Momenta, first_momenta, next_momenta
+from clusteropt.optimizers.learned.noise import between_one, random_bits
 from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.optimizers.learned.vectors import length_of, softsign, tamed
 
 
 def sizes(settings: LearnedSettings) -> tuple[int, int]:
     """Inputs and outputs of the network."""
-    n_averages, common = len(settings.decays), 2 * len(features.SHELLS) + 4 + settings.styles
-    if settings.network == "coordinate":
-        return 3 + 2 * n_averages + common, 2
-    n_vectors = 1 + n_averages
-    n_cosines = n_vectors * (n_vectors + 1) // 2  # among themselves, and with the outward direction
-    return n_vectors + n_cosines + 3 + common, n_vectors + 3
+    n_outputs = 2 if settings.network == "coordinate" else len(settings.decays) + 4
+    return len(inputs.names(settings)), n_outputs
+
+
+def grown(theta: np.ndarray, old: LearnedSettings, new: LearnedSettings, seed: int) -> np.ndarray:
+    """The theta of a network with other features and layers at least as wide that does the same as the old one.
+
+    What is new has no effect yet: new inputs weigh nothing, and nothing listens to new hidden units, whose own weights are
+    random. A feature that is gone is lost.
+    """
+    kept = [k for k, name in enumerate(inputs.names(new)) if name in inputs.names(old)]
+    known = [k for k, name in enumerate(inputs.names(old)) if name in inputs.names(new)]
+    before = network.layers_of(theta, network.shapes(old, *sizes(old)))
+    after = network.layers_of(network.first_theta(new, *sizes(new), seed), network.shapes(new, *sizes(new)))
+    for (matrix, biases), (wider, more) in zip(before, after, strict=True):
+        n_units = len(biases)
+        wider[:n_units] = 0
+        wider[:n_units, kept] = matrix[:, known]
+        more[:n_units] = biases
+        kept = known = list(range(n_units))
+    flat = [part.ravel() for layer in after for part in layer]
+    return np.concatenate([*flat, theta[len(theta) - len(old.learned) :]]).astype(np.float32)
 
 
 def learned(theta: Array, n_steps: Array, begin: Array, settings: LearnedSettings, scale: Scale) -> Optimizer:
@@ -36,82 +55,38 @@ def learned(theta: Array, n_steps: Array, begin: Array, settings: LearnedSetting
     `begin` () is the share of that one that is over at the first step: 0 for a whole trajectory. Its state does not depend on
     theta. After `n_steps` it goes on as at the end of a trajectory.
     """
-    look = _coordinate if settings.network == "coordinate" else _vector
+    names, layers = inputs.names(settings), network.shapes(settings, *sizes(settings))
+    move = _by_coordinates if settings.network == "coordinate" else _by_atoms
 
     def init(clusters: Clusters) -> Momenta:
-        return features.first_momenta(len(settings.decays), settings.styles, clusters)
+        return first_momenta(settings, clusters)
 
     def update(gradient: Array, state: Momenta, clusters: Clusters, energies: Array) -> tuple[Array, Momenta]:
-        dtype = gradient.dtype
-        gradient = features.tamed(gradient * (scale.length / scale.energy))
-        progress = (begin + (1 - begin) * jnp.minimum(state.n_steps / n_steps, 1)).astype(dtype)
-        state, averages = features.next_momenta(state, gradient, settings.decays)
-        same = (*_schedule(progress), *state.styles.astype(dtype))
-        step = look(
-            theta.astype(dtype), [gradient, *averages], clusters, energies / scale.energy, same, settings, scale
-        )
-        return scale.length * step, state
+        progress = (begin + (1 - begin) * jnp.minimum(state.n_steps / n_steps, 1)).astype(gradient.dtype)
+        gradient = tamed(gradient * (scale.length / scale.energy))
+        state = next_momenta(state, gradient, settings.decays)
+        seen, directions = inputs.look(gradient, state, clusters, energies, progress, settings, scale)
+        known = [k for k, name in enumerate(names) if name in seen]
+        planes = jnp.stack([seen[names[k]] for k in known])
+        outputs = network.apply(theta.astype(gradient.dtype), layers, planes, known)
+        return scale.length * move(theta.astype(gradient.dtype), settings, outputs, directions, clusters), state
 
     return Optimizer(init, update)
 
 
-def _vector(
-    theta: Array,
-    vectors: list[Array],
-    clusters: Clusters,
-    energies: Array,
-    same: tuple[Array, ...],
-    settings: LearnedSettings,
-    scale: Scale,
+def _by_atoms(
+    theta: Array, settings: LearnedSettings, weights: Array, directions: list[Array], clusters: Clusters
 ) -> Array:
-    out = features.outward(clusters, scale.length)
-    lengths = [length_of(v) for v in vectors]
-    units = [v / n for v, n in zip(vectors, lengths, strict=True)]
-    distance = length_of(out)
-    out = out / distance
-    radius = _radius(clusters)
-    seen = [jnp.log(n + 1e-3) / 4 for n in lengths]
-    seen += [dot_first(units[i], units[j]) for i in range(len(units)) for j in range(i)]
-    seen += [dot_first(unit, out) for unit in units]
-    seen += [softsign(energies / 10), distance / radius, jnp.broadcast_to(radius / 4, distance.shape)]
-    seen += features.neighbours(clusters, scale)
-    seen += [jnp.broadcast_to(p, distance.shape) for p in same]
-    weights = _outputs(theta, settings, jnp.stack(seen))
-    step = sum((-w * unit for w, unit in zip(weights, units, strict=False)), weights[len(units)] * out)
+    *against, outward = directions
+    step = weights[len(against)] * outward - sum(w * unit for w, unit in zip(weights, against, strict=False))
     if settings.noise:
-        step = step + weights[len(units) + 1] * features.between_one(
-            features.random_bits(clusters.positions), step.dtype
-        )
+        step = step + weights[len(directions)] * between_one(random_bits(clusters.positions), step.dtype)
     return _bounded(theta, settings, step / (1 + length_of(step)), weights[-1])
 
 
-def _coordinate(
-    theta: Array,
-    vectors: list[Array],
-    clusters: Clusters,
-    energies: Array,
-    same: tuple[Array, ...],
-    settings: LearnedSettings,
-    scale: Scale,
-) -> Array:
-    place = features.outward(clusters, scale.length) / _radius(clusters)
-    shape = place.shape
-
-    def every(plane: Array) -> Array:
-        return jnp.broadcast_to(plane, shape)
-
-    seen = [place, vectors[0], *vectors[1:], *(v * v for v in vectors[1:]), jnp.log(jnp.abs(vectors[0]) + 1e-3) / 4]
-    seen += [every(n) for n in features.neighbours(clusters, scale)]
-    seen += [every(p) for p in same]
-    direction, magnitude = _outputs(theta, settings, jnp.stack(seen))
+def _by_coordinates(theta: Array, settings: LearnedSettings, outputs: Array, *_: object) -> Array:
+    direction, magnitude = outputs
     return _bounded(theta, settings, softsign(direction), magnitude)
-
-
-def _outputs(theta: Array, settings: LearnedSettings, seen: Array) -> Array:
-    """The network's outputs (n_outputs, ...) for inputs (n_inputs, ...)."""
-    n_inputs, n_outputs = sizes(settings)
-    layers = network.shapes(settings, n_inputs, n_outputs)
-    return network.apply(theta, layers, seen.reshape(n_inputs, -1)).reshape(n_outputs, *seen.shape[1:])
 
 
 def _bounded(theta: Array, settings: LearnedSettings, direction: Array, magnitude: Array) -> Array:
@@ -121,13 +96,3 @@ def _bounded(theta: Array, settings: LearnedSettings, direction: Array, magnitud
         "product": lambda: factors["beta"] * magnitude * factors["gamma"],
     }
     return factors["alpha"] * direction * jax.nn.sigmoid(forms[settings.form]())
-
-
-def _radius(clusters: Clusters) -> Array:
-    """The cube root of the number of atoms (n_clusters,): in lengths, about the radius of a compact cluster."""
-    return jnp.cbrt(jnp.maximum(clusters.mask.sum(0), 1).astype(clusters.positions.dtype))
-
-
-def _schedule(progress: Array) -> tuple[Array, ...]:
-    """Functions of the share of the trajectory that is over, by which the network can anneal; (n_clusters,) each."""
-    return progress, progress * progress, jnp.sin(jnp.pi * progress), jnp.exp(-5 * progress)

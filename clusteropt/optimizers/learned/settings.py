@@ -6,6 +6,7 @@ from clusteropt.errors import UsageError, suggest
 
 NETWORKS = ("vector", "coordinate")
 FORMS = ("sum", "product")
+FEATURES = ("energy", "place", "size", "neighbours", "schedule", "second-moments", "angles")
 LEARNABLE = ("alpha", "beta", "gamma")
 
 
@@ -20,6 +21,7 @@ class LearnedSettings:
 
     network: str = "vector"  # 'vector': one atom's rotation invariants; 'coordinate': one coordinate by itself
     widths: tuple[int, ...] = (24, 24)  # hidden units
+    features: tuple[str, ...] = FEATURES[:5]  # what the network sees beside the gradient and its averages
     decays: tuple[float, ...] = (0.5, 0.9, 0.98)  # of the moving averages of the gradient
     noise: bool = True  # whether the vector network may weigh a random direction
     styles: int = 0  # inputs that are random numbers of the trajectory, the same for all its atoms and steps
@@ -34,6 +36,9 @@ class LearnedSettings:
             raise UsageError(f"network cannot be '{self.network}'; {suggest(self.network, NETWORKS)}")
         if self.form not in FORMS:
             raise UsageError(f"form cannot be '{self.form}'; {suggest(self.form, FORMS)}")
+        for name in self.features:
+            if name not in FEATURES:
+                raise UsageError(f"there is no feature '{name}'; {suggest(name, FEATURES)}")
         for name in self.learned:
             if name not in LEARNABLE:
                 raise UsageError(f"'{name}' cannot be learned; {suggest(name, LEARNABLE)}")

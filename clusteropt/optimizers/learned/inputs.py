@@ -1,0 +1,98 @@
+"""What the network sees, input by input and by name: dimensionless, in the potential's own units."""
+
+import jax.numpy as jnp
+from jax import Array
+
+from clusteropt.clusters import Clusters
+from clusteropt.optimizers.base import Scale, over_atoms
+from clusteropt.optimizers.learned.momenta import Momenta, corrected
+from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.optimizers.learned.surroundings import ORDERS, SHELLS, angles, neighbours
+from clusteropt.optimizers.learned.vectors import dot, length_of, softsign
+
+
+def names(settings: LearnedSettings) -> list[str]:
+    """The inputs, in the order of theta."""
+    averages, own = range(len(settings.decays)), range(1 + len(settings.decays))
+    if settings.network == "coordinate":
+        found = [("place", "place"), ("", "gradient"), *(("", f"average {k}") for k in averages)]
+        found += [*(("", f"square {k}") for k in averages), ("", "logarithm")]
+    else:
+        found = [("", f"length {k}") for k in own] + [("", f"cosine {i} {j}") for i in own for j in range(i)]
+        found += [("place", f"outward {k}") for k in own]
+        found += [("energy", "energy"), ("place", "distance"), ("size", "size")]
+    found += [("neighbours", f"{which} {k}") for which in ("all", "others") for k in range(len(SHELLS))]
+    found += [("schedule", f"schedule {k}") for k in range(4)] + [("", f"style {k}") for k in range(settings.styles)]
+    found += [("second-moments", f"steadiness {k}") for k in averages] + [("angles", f"order {k}") for k in ORDERS]
+    return [name for feature, name in found if feature in ("", *settings.features)]
+
+
+def look(
+    gradient: Array,
+    momenta: Momenta,
+    clusters: Clusters,
+    energies: Array,
+    progress: Array,
+    settings: LearnedSettings,
+    scale: Scale,
+) -> tuple[dict[str, Array], list[Array]]:
+    """The inputs by name, and the unit vectors (3, n_atoms, n_clusters) of the gradient, its averages and the place.
+
+    Inputs are (n_atoms, n_clusters), of the coordinate network (3, n_atoms, n_clusters); those of other elements are missing
+    where there is only one. The `gradient` (3, n_atoms, n_clusters) is tamed and in the `momenta` already; `energies` (n_atoms,
+    n_clusters) are the potential's, `progress` (n_clusters,) is the part of the trajectory that is over.
+    """
+    averages, squares = corrected(momenta, settings.decays)
+    place, radius = _place(clusters, scale.length), _radius(clusters)
+    vectors = [gradient, *averages, place]
+    lengths = [length_of(v) for v in vectors]
+    units = [v * (1 / n) for v, n in zip(vectors, lengths, strict=True)]
+    if settings.network == "coordinate":
+        seen, shape = _of_coordinates(gradient, averages, place / radius), place.shape
+    else:
+        seen, shape = _of_vectors(lengths, units), lengths[0].shape
+        seen |= {
+            "energy": softsign(energies / (10 * scale.energy)),
+            "distance": lengths[-1] / radius,
+            "size": radius / 4,
+        }
+    p = progress
+    schedule = (p, p * p, jnp.sin(jnp.pi * p), jnp.exp(-5 * p))  # by which the network can anneal
+    seen |= {f"schedule {k}": value for k, value in enumerate(schedule)}
+    seen |= {f"style {k}": value for k, value in enumerate(momenta.styles.astype(p.dtype))}
+    # 1 where the gradient has always been the same
+    steadiness = [n / jnp.sqrt(square + 1e-12) for n, square in zip(lengths[1:-1], squares, strict=False)]
+    seen |= {f"steadiness {k}": value for k, value in enumerate(steadiness)}
+    if "neighbours" in settings.features:
+        for which, counts in zip(("all", "others"), neighbours(clusters, scale), strict=False):
+            seen |= {f"{which} {k}": count for k, count in enumerate(counts)}
+    if "angles" in settings.features:
+        seen |= {f"order {k}": order for k, order in zip(ORDERS, angles(clusters, scale), strict=True)}
+    return {name: jnp.broadcast_to(value, shape) for name, value in seen.items()}, units
+
+
+def _of_vectors(lengths: list[Array], units: list[Array]) -> dict[str, Array]:
+    """What the vector network sees of directions; the last is the place."""
+    *own, out = units
+    seen = {f"length {k}": jnp.log(n + 1e-3) / 4 for k, n in enumerate(lengths[:-1])}
+    seen |= {f"cosine {i} {j}": dot(own[i], own[j]) for i in range(len(own)) for j in range(i)}
+    return seen | {f"outward {k}": dot(unit, out) for k, unit in enumerate(own)}
+
+
+def _of_coordinates(gradient: Array, averages: list[Array], place: Array) -> dict[str, Array]:
+    """What the coordinate network sees of one coordinate of an atom."""
+    seen = {"place": place, "gradient": gradient, "logarithm": jnp.log(jnp.abs(gradient) + 1e-3) / 4}
+    seen |= {f"average {k}": m for k, m in enumerate(averages)}
+    return seen | {f"square {k}": m * m for k, m in enumerate(averages)}
+
+
+def _place(clusters: Clusters, length: float) -> Array:
+    """The atoms' positions seen from their centre (3, n_atoms, n_clusters), in lengths."""
+    (total,) = over_atoms(lambda x, here: (jnp.where(here, x, 0),), clusters.positions, clusters.mask)
+    n_atoms = jnp.maximum(clusters.mask.sum(0), 1)
+    return (clusters.positions - (total / n_atoms)[:, None]) * (1 / length)
+
+
+def _radius(clusters: Clusters) -> Array:
+    """The cube root of the number of atoms (n_clusters,): in lengths, about the radius of a compact cluster."""
+    return jnp.cbrt(jnp.maximum(clusters.mask.sum(0), 1).astype(clusters.positions.dtype))

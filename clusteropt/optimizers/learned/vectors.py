@@ -1,0 +1,24 @@
+"""Vectors (3, ...)."""
+
+import jax.numpy as jnp
+from jax import Array
+
+_TINY = 1e-6  # of a vector's length, below which it has no direction
+
+
+def dot(a: Array, b: Array) -> Array:
+    """The scalar product (...)."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def length_of(a: Array) -> Array:
+    return jnp.sqrt(dot(a, a) + _TINY**2)
+
+
+def tamed(gradient: Array) -> Array:
+    """The gradient with lengths g turned into g / (1 + g/20): overlapping atoms do not drown the averages."""
+    return gradient * (1 / (1 + jnp.sqrt(dot(gradient, gradient)) / 20))
+
+
+def softsign(x: Array) -> Array:
+    return x / (1 + jnp.abs(x))
