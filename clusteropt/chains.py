@@ -33,6 +33,7 @@ class Search(NamedTuple):
 
     optimizer: LearnedOptimizer | None = None
     steps: int = 0  # of the learned optimizer from a start
+    end: float = 1.0  # the part of a whole trajectory that these are: what is left of it, a quench does sooner
     hopping: float = 1.0  # the part of rivals that hop: those with the lowest first minima
     hops: int = 0  # at most
     patience: int = 10_000  # hops without a lower minimum after which a chain ends
@@ -52,7 +53,16 @@ def search_for(
     hop_steps: int | None = None,
 ) -> Search:
     """What has proved good for clusters of that size and kind, but for what is given."""
-    usual = Search(optimizer, min(1000, 8 * n_atoms), hops=200, patience=8, hop_steps=40, surface=0.7, temperature=0.6)
+    usual = Search(
+        optimizer,
+        min(1000, 15 * n_atoms // 2),
+        end=0.75,
+        hops=200,
+        patience=8,
+        hop_steps=40,
+        surface=0.7,
+        temperature=0.6,
+    )
     if n_atoms > _SMALL:
         usual = usual._replace(hopping=0.5, patience=max(5, n_atoms**2 // 300))
     if potential.form == "stillinger-weber":  # places on the surface are those of metals and noble gases
@@ -80,7 +90,7 @@ def foresee(structures: list[Structure], potential: Potential, search: Search) -
     sample, n = pack(structures[:1], padded_size(len(structures[0].positions)), np.float64), len(structures)
     lanes.foresee(sample, n, _quench(potential))
     if search.optimizer is not None:
-        lanes.foresee(sample, n, _trajectory(potential, search.optimizer, search.steps, 0.0))
+        lanes.foresee(sample, n, _trajectory(potential, search.optimizer, search.steps, (0, search.end)))
 
 
 def begin(
@@ -98,7 +108,7 @@ def begin(
     clusters = pack(centred, padded_size(len(structures[0].positions)), np.float64)
     n_evaluations = np.zeros(len(structures), np.int64)
     if search.optimizer is not None and search.steps:
-        clusters, n_evaluations = _learned(clusters, potential, search.optimizer, search.steps, 0.0)
+        clusters, n_evaluations = _learned(clusters, potential, search.optimizer, search.steps, (0, search.end))
     clusters, energy, energies, used = _quenched(clusters, potential)
     n_evaluations = n_evaluations + used
     positions = np.asarray(clusters.positions)
@@ -165,7 +175,7 @@ def _shaken(chains: Chains, potential: Potential, search: Search) -> tuple[np.nd
     shaken = displaced(chains, potential, search)
     if search.optimizer is None or not search.hop_steps:
         return np.asarray(shaken.positions), 0
-    shaken, used = _learned(shaken, potential, search.optimizer, search.hop_steps, search.hop_begin)
+    shaken, used = _learned(shaken, potential, search.optimizer, search.hop_steps, (search.hop_begin, 1))
     return np.asarray(shaken.positions), used
 
 
@@ -208,10 +218,10 @@ def _mixed(z: np.ndarray) -> np.ndarray:
 
 
 def _learned(
-    clusters: Clusters, potential: Potential, optimizer: LearnedOptimizer, n_steps: int, begin: float
+    clusters: Clusters, potential: Potential, optimizer: LearnedOptimizer, n_steps: int, part: tuple[float, float]
 ) -> tuple[Clusters, np.ndarray]:
     """Where the learned optimizer takes the clusters; those that blew up stay where they were. And the evaluations."""
-    task = _trajectory(potential, optimizer, n_steps, begin)
+    task = _trajectory(potential, optimizer, n_steps, part)
     relaxed = lanes.relax_batch(clusters, np.full(clusters.mask.shape[-1], n_steps), task)
     finite = np.isfinite(relaxed.positions).all((0, 1))
     positions = np.where(clusters.free & finite, relaxed.positions, clusters.positions)
@@ -228,8 +238,10 @@ def _quenched(clusters: Clusters, potential: Potential) -> tuple[Clusters, np.nd
     return there, energy, seen.energies, relaxed.n_evaluations.astype(np.int64) + 1
 
 
-def _trajectory(potential: Potential, optimizer: LearnedOptimizer, n_steps: int, begin: float) -> lanes.Task:
-    rule = learned_rule(optimizer.theta, optimizer.settings, n_steps, begin)
+def _trajectory(
+    potential: Potential, optimizer: LearnedOptimizer, n_steps: int, part: tuple[float, float]
+) -> lanes.Task:
+    rule = learned_rule(optimizer.theta, optimizer.settings, n_steps, part)
     return lanes.Task(potential, rule, _NEVER, np.float32, CORE * potential.length)
 
 

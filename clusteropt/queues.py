@@ -62,7 +62,7 @@ def _form_of_run(
     name: str, settings: LearnedSettings | None, scale: Scale, size: int, lanes: int, dtype: np.dtype, periodic: bool
 ) -> relax.Run:
     """Shapes and types of the arrays of a run, which do not depend on a rule's parameters."""
-    rule = table.Rule(name, {"theta": np.zeros(0), "n_steps": np.zeros(()), "begin": np.zeros(())}, settings)
+    rule = table.Rule(name, {"theta": np.zeros(0), "n_steps": np.zeros(()), "part": np.zeros(2)}, settings)
 
     def start() -> relax.Run:
         flags = jnp.zeros((size, lanes), bool)

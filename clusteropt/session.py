@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 STDOUT = Path("-")
 Track = list[tuple[int, int, "np.ndarray"]]  # frame, evaluations, positions
+_NAMED = 4  # output files that are told by name
 _ODD_DISTANCE = (0.4, 2.5)  # median nearest-neighbour distance, in the potential's lengths, that is worth a word
 
 
@@ -96,9 +97,9 @@ def _process(
         apart = sum(result.status == "fragmented" for _, result in rows)
         if apart and not quiet:
             say(f"{apart} of {len(rows)} structures came apart: a denser start keeps atoms in each other's reach")
-        written = _write_results(frames, results, plan)
+        written = _write_results(frames, results, plan, quiet)
         if plan.trajectories and not ctrl_c.heard:
-            written = _write_trajectories(frames, results, track, plan, settings) and written
+            written = _write_trajectories(frames, results, track, plan, settings, quiet) and written
         if STDOUT not in plan.outputs.values():
             _show(rows, json, move)
     if ctrl_c.heard:
@@ -208,7 +209,7 @@ def _doubt(frame: "Frame", settings: MinimizeSettings, announced: set[object]) -
         )
 
 
-def _write_results(frames: list["Frame"], results: dict[int, "Result"], plan: Plan) -> bool:
+def _write_results(frames: list["Frame"], results: dict[int, "Result"], plan: Plan, quiet: bool) -> bool:
     """Whether everything could be written: the lowest minima, and all of them where that was asked for."""
     contents: dict[Path, list[Atoms]] = {}
     for i, frame in enumerate(frames):
@@ -216,11 +217,16 @@ def _write_results(frames: list["Frame"], results: dict[int, "Result"], plan: Pl
             contents.setdefault(plan.outputs[frame.source], []).append(results[i].atoms)
         if i in results and frame.source in plan.minima:
             contents.setdefault(plan.minima[frame.source], []).extend(results[i].minima)
-    return _write_all({path: atoms for path, atoms in contents.items() if atoms})
+    return _write_all({path: atoms for path, atoms in contents.items() if atoms}, quiet)
 
 
 def _write_trajectories(
-    frames: list["Frame"], results: dict[int, "Result"], track: "Track", plan: Plan, settings: MinimizeSettings
+    frames: list["Frame"],
+    results: dict[int, "Result"],
+    track: "Track",
+    plan: Plan,
+    settings: MinimizeSettings,
+    quiet: bool,
 ) -> bool:
     """Frames along the way, by structure and then by evaluations, with their energies and forces."""
     from clusteropt.api import evaluate
@@ -239,24 +245,28 @@ def _write_trajectories(
         for atoms, before in zip(evaluated, given, strict=True):
             atoms.info["evaluations"] = before.info["evaluations"]
         contents[path] = evaluated
-    return _write_all(contents)
+    return _write_all(contents, quiet)
 
 
-def _write_all(contents: dict[Path, list["Atoms"]]) -> bool:
-    """Whether every file could be written; those that could are there in any case."""
+def _write_all(contents: dict[Path, list["Atoms"]], quiet: bool) -> bool:
+    """Whether every file could be written; those that could are there in any case, and are named."""
     from clusteropt.extxyz import text_of
     from clusteropt.files import write_atomically
 
-    complete = True
+    complete, done = True, []
     for path, atoms in contents.items():
         if path == STDOUT:
             emit(text_of(atoms).rstrip("\n"))
             continue
         try:
             write_atomically(path, text_of(atoms))
+            done.append(str(path))
         except ClusterOptError as problem:
             complete = False
             complain(str(problem))
+    if done and not quiet:
+        more = f" and {len(done) - _NAMED} more" if len(done) > _NAMED else ""
+        say(f"written to {', '.join(done[:_NAMED])}{more}")
     return complete
 
 

@@ -52,7 +52,8 @@ def steps(name: str, positions: np.ndarray, made: LearnedSettings = QUIET, n: in
     start = CASES[name].random(0)._replace(positions=positions)
     batch = jax.tree.map(jnp.asarray, pack([start], len(positions), np.float64))
     scale = Scale(potential.length, potential.energy, len(potential.elements))
-    rule = learned(jnp.asarray(theta_of(made) if theta is None else theta), jnp.float32(10), jnp.float32(0), made, scale)
+    theta = jnp.asarray(theta_of(made) if theta is None else theta)
+    rule = learned(theta, jnp.float32(10), jnp.array([0, 1], jnp.float32), made, scale)
 
     @jax.jit
     def go(clusters, state):

@@ -27,21 +27,23 @@ class Rule:
     """An optimizer by name, or a learned one: new numbers for theta need no new program."""
 
     name: str = field(metadata={"static": True})
-    parameters: dict[str, np.ndarray] = field(default_factory=dict)  # of a learned one: theta, n_steps, begin; traced
+    parameters: dict[str, np.ndarray] = field(default_factory=dict)  # of a learned one: theta, n_steps, part; traced
     settings: LearnedSettings | None = field(default=None, metadata={"static": True})  # of a learned one
 
 
-def learned_rule(theta: np.ndarray, settings: LearnedSettings, n_steps: int, begin: float = 0.0) -> Rule:
-    """The learned optimizer that theta makes, for trajectories of `n_steps` from the `begin` of one on."""
-    numbers = {"theta": theta, "n_steps": np.asarray(n_steps, np.float32), "begin": np.asarray(begin, np.float32)}
+def learned_rule(
+    theta: np.ndarray, settings: LearnedSettings, n_steps: int, part: tuple[float, float] = (0, 1)
+) -> Rule:
+    """The learned optimizer that theta makes, for trajectories of `n_steps` that are this part of whole ones."""
+    numbers = {"theta": theta, "n_steps": np.asarray(n_steps, np.float32), "part": np.asarray(part, np.float32)}
     return Rule("learned", numbers, settings)
 
 
 def make(rule: Rule, scale: Scale) -> Optimizer:
     """The optimizer, its step lengths set by the potential's scale. Raises UsageError for an unknown name."""
     if rule.settings is not None:
-        theta, n_steps, begin = (rule.parameters[name] for name in ("theta", "n_steps", "begin"))
-        return learned(theta, n_steps, begin, rule.settings, scale)  # type: ignore[arg-type]
+        theta, n_steps, part = (rule.parameters[name] for name in ("theta", "n_steps", "part"))
+        return learned(theta, n_steps, part, rule.settings, scale)  # type: ignore[arg-type]
     if rule.name not in OPTIMIZERS:
         raise UsageError(f"no optimizer named '{rule.name}'; {suggest(rule.name, tuple(OPTIMIZERS))}")
     return OPTIMIZERS[rule.name](scale)

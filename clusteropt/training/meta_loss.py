@@ -21,7 +21,7 @@ class Batch(NamedTuple):
     starts: Clusters
     before: Array  # (n_clusters,), energies that are subtracted, in energy scales: of the minima before a hop, or zero
     n_steps: Array  # () int32
-    begin: Array  # (), the part of the trajectory that is over at the start
+    part: Array  # (2,), where in a whole trajectory these begin and end
 
 
 def meta_loss(
@@ -29,7 +29,7 @@ def meta_loss(
 ) -> Array:
     """The loss () of one candidate; infinite where no cluster ends with a finite energy."""
     scale = Scale(potential.length, potential.energy, len(potential.elements))
-    rule = learned(theta, batch.n_steps.astype(jnp.float32), batch.begin, network, scale)
+    rule = learned(theta, batch.n_steps.astype(jnp.float32), batch.part, network, scale)
     core = CORE * potential.length
 
     def look(clusters: Clusters) -> tuple[Array, Array, Array]:

@@ -71,7 +71,7 @@ def next_pool(task: Task, settings: TrainSettings, pool: Chains, theta: np.ndarr
 
 
 def _numbers(before: np.ndarray, n_steps: int, begin: float) -> tuple:
-    return before.astype(np.float32), np.int32(n_steps), np.float32(begin)
+    return before.astype(np.float32), np.int32(n_steps), np.array([begin, 1], np.float32)
 
 
 def _starts(task: Task, settings: TrainSettings, step: int) -> list[Structure]:

@@ -49,11 +49,11 @@ def grown(theta: np.ndarray, old: LearnedSettings, new: LearnedSettings, seed: i
     return np.concatenate([*flat, theta[len(theta) - len(old.learned) :]]).astype(np.float32)
 
 
-def learned(theta: Array, n_steps: Array, begin: Array, settings: LearnedSettings, scale: Scale) -> Optimizer:
-    """The optimizer that theta makes, for trajectories of `n_steps` () steps, seen as the last part of a longer one.
+def learned(theta: Array, n_steps: Array, part: Array, settings: LearnedSettings, scale: Scale) -> Optimizer:
+    """The optimizer that theta makes, for trajectories of `n_steps` () steps, seen as part of longer ones.
 
-    `begin` () is the share of that one that is over at the first step: 0 for a whole trajectory. Its state does not depend on
-    theta. After `n_steps` it goes on as at the end of a trajectory.
+    `part` (2,) is where in those they begin and end: (0, 1) is a whole trajectory. The state does not depend on theta. After
+    `n_steps` it goes on as at the end.
     """
     names, layers = inputs.names(settings), network.shapes(settings, *sizes(settings))
     move = _by_coordinates if settings.network == "coordinate" else _by_atoms
@@ -62,7 +62,7 @@ def learned(theta: Array, n_steps: Array, begin: Array, settings: LearnedSetting
         return first_momenta(settings, clusters)
 
     def update(gradient: Array, state: Momenta, clusters: Clusters, energies: Array) -> tuple[Array, Momenta]:
-        progress = (begin + (1 - begin) * jnp.minimum(state.n_steps / n_steps, 1)).astype(gradient.dtype)
+        progress = part[0] + (part[1] - part[0]) * jnp.minimum(state.n_steps / n_steps, 1).astype(gradient.dtype)
         gradient = tamed(gradient * (scale.length / scale.energy))
         state = next_momenta(state, gradient, settings.decays)
         seen, directions = inputs.look(gradient, state, clusters, energies, progress, settings, scale)
