@@ -97,9 +97,10 @@ def _process(
         apart = sum(result.status == "fragmented" for _, result in rows)
         if apart and not quiet:
             say(f"{apart} of {len(rows)} structures came apart: a denser start keeps atoms in each other's reach")
-        written = _write_results(frames, results, plan, quiet)
+        contents = _contents(frames, results, plan)
         if plan.trajectories and not ctrl_c.heard:
-            written = _write_trajectories(frames, results, track, plan, settings, quiet) and written
+            contents |= _ways(frames, results, track, plan, settings)
+        written = _write_all(contents, quiet)
         if STDOUT not in plan.outputs.values():
             _show(rows, json, move)
     if ctrl_c.heard:
@@ -209,25 +210,20 @@ def _doubt(frame: "Frame", settings: MinimizeSettings, announced: set[object]) -
         )
 
 
-def _write_results(frames: list["Frame"], results: dict[int, "Result"], plan: Plan, quiet: bool) -> bool:
-    """Whether everything could be written: the lowest minima, and all of them where that was asked for."""
+def _contents(frames: list["Frame"], results: dict[int, "Result"], plan: Plan) -> dict[Path, list["Atoms"]]:
+    """What is to be written: the lowest minima, and all of them where that was asked for."""
     contents: dict[Path, list[Atoms]] = {}
     for i, frame in enumerate(frames):
         if i in results and frame.source in plan.outputs and len(frame.atoms):
             contents.setdefault(plan.outputs[frame.source], []).append(results[i].atoms)
         if i in results and frame.source in plan.minima:
             contents.setdefault(plan.minima[frame.source], []).extend(results[i].minima)
-    return _write_all({path: atoms for path, atoms in contents.items() if atoms}, quiet)
+    return {path: atoms for path, atoms in contents.items() if atoms}
 
 
-def _write_trajectories(
-    frames: list["Frame"],
-    results: dict[int, "Result"],
-    track: "Track",
-    plan: Plan,
-    settings: MinimizeSettings,
-    quiet: bool,
-) -> bool:
+def _ways(
+    frames: list["Frame"], results: dict[int, "Result"], track: "Track", plan: Plan, settings: MinimizeSettings
+) -> dict[Path, list["Atoms"]]:
     """Frames along the way, by structure and then by evaluations, with their energies and forces."""
     from clusteropt.api import evaluate
 
@@ -245,7 +241,7 @@ def _write_trajectories(
         for atoms, before in zip(evaluated, given, strict=True):
             atoms.info["evaluations"] = before.info["evaluations"]
         contents[path] = evaluated
-    return _write_all(contents, quiet)
+    return contents
 
 
 def _write_all(contents: dict[Path, list["Atoms"]], quiet: bool) -> bool:

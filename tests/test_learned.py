@@ -15,6 +15,7 @@ from helpers import CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from scipy.special import eval_legendre
 
 import clusteropt
 from clusteropt import programs, runtime, weights
@@ -46,14 +47,16 @@ def theta_of(made: LearnedSettings, seed: int = 0) -> np.ndarray:
     return first + 0.3 * np.random.default_rng(seed).normal(size=first.shape).astype(np.float32)
 
 
-def steps(name: str, positions: np.ndarray, made: LearnedSettings = QUIET, n: int = 5, theta=None) -> np.ndarray:
-    """Positions (n_atoms, 3) after n learned steps of a trajectory of 10."""
+def steps(
+    name: str, positions: np.ndarray, made: LearnedSettings = QUIET, n: int = 5, theta=None, of: int = 10, part=(0, 1)
+) -> np.ndarray:
+    """Positions (n_atoms, 3) after n learned steps of a trajectory of 10, or another."""
     potential = CASES[name].potential
     start = CASES[name].random(0)._replace(positions=positions)
     batch = jax.tree.map(jnp.asarray, pack([start], len(positions), np.float64))
     scale = Scale(potential.length, potential.energy, len(potential.elements))
     theta = jnp.asarray(theta_of(made) if theta is None else theta)
-    rule = learned(theta, jnp.float32(10), jnp.array([0, 1], jnp.float32), made, scale)
+    rule = learned(theta, jnp.float32(of), jnp.array(part, jnp.float32), made, scale)
 
     @jax.jit
     def go(clusters, state):
@@ -104,29 +107,45 @@ def test_a_learned_alpha_multiplies_the_set_one():
     np.testing.assert_allclose(half, whole / 2, atol=1e-7)
 
 
-@pytest.mark.parametrize("more", [{"features": FEATURES}, {"widths": (13,)}, {"widths": (9,), "features": FEATURES[1:]}])
+@pytest.mark.parametrize("more", [{"features": FEATURES}, {"widths": (9, 6)}, {"widths": (8, 7), "features": FEATURES[1:]}])
 @pytest.mark.parametrize("made", NETWORKS.values(), ids=NETWORKS)
-def test_a_grown_network_does_the_same_until_its_new_numbers_learn(made, more):
-    old = dataclasses.replace(made, features=FEATURES[1:4], learned=("beta",))
+@pytest.mark.parametrize("name", ["lj", "gupta-cutoff"])
+def test_a_grown_network_does_the_same_until_its_new_numbers_learn(name, made, more):
+    old = dataclasses.replace(made, features=FEATURES[1:4], widths=(8, 5), learned=("beta",))
     new = dataclasses.replace(old, **more)
-    start, theta = CASES["lj"].random(0).positions, theta_of(old)
+    start, theta = CASES[name].random(0).positions, theta_of(old)
     larger = grown(theta, old, new, seed=3)
     assert len(larger) == network.n_numbers(new, *sizes(new)) > len(theta)
-    before = steps("lj", start, old, theta=theta)
-    np.testing.assert_allclose(steps("lj", start, new, theta=larger), before, atol=1e-12)
-    changed = steps("lj", start, new, theta=np.where(np.isin(larger, theta), larger, larger + np.float32(1)))
-    assert np.abs(changed - before).max() > 0.01 * np.abs(before - start).max()
+    before = steps(name, start, old, theta=theta)
+    np.testing.assert_allclose(steps(name, start, new, theta=larger), before, atol=1e-10)
+    changed = steps(name, start, new, theta=np.where(np.isin(larger, theta), larger, larger + np.float32(1)))
+    assert np.abs(changed - before).max() > 0.001 * np.abs(before - start).max()
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_every_feature_is_felt(feature):
-    made = dataclasses.replace(QUIET, features=(feature,))
-    start, theta = CASES["lj"].random(0).positions, theta_of(made)
-    without = dataclasses.replace(QUIET, features=())
-    assert len(inputs.names(made)) > len(inputs.names(without))
-    seeing = steps("lj", start, made, theta=theta)
-    blind = steps("lj", start, without, theta=grown(theta, made, without, 0))
-    assert np.abs(seeing - blind).max() > 0.001 * np.abs(seeing - start).max()
+@pytest.mark.parametrize("made", NETWORKS.values(), ids=NETWORKS)
+def test_every_feature_is_felt_but_energy_and_size_by_coordinates(made, feature):
+    without, made = (dataclasses.replace(made, features=chosen) for chosen in ((), (feature,)))
+    start, theta = CASES["lj"].random(0).positions, theta_of(without)
+    blind = steps("lj", start, without, theta=theta)
+    numbers = grown(theta, without, made, 0)
+    seeing = steps("lj", start, made, theta=np.where(np.isin(numbers, theta), numbers, numbers + np.float32(1)))
+    felt = np.abs(seeing - blind).max() > 0.001 * np.abs(blind - start).max()
+    assert felt == (made.network == "vector" or feature not in ("energy", "size"))
+
+
+def test_a_part_of_a_trajectory_is_its_beginning():
+    """The first three of four steps are those of a trajectory of three that is three quarters of a whole one, to the last bit."""
+    start = CASES["lj"].random(0).positions
+    whole, part = steps("lj", start, n=3, of=4), steps("lj", start, n=3, of=3, part=(0, 0.75))
+    np.testing.assert_array_equal(part, whole)
+    assert np.abs(steps("lj", start, n=3, of=3) - whole).max() > 1e-6
+
+
+def test_atoms_at_one_place_keep_their_steps_finite():
+    start = CASES["lj"].random(0).positions
+    start[1] = start[0]
+    assert np.isfinite(steps("lj", start, ALL)).all()
 
 
 def lattice(shells: list) -> np.ndarray:
@@ -158,6 +177,27 @@ def test_bond_orders_are_the_published_ones(around, q4):
     np.testing.assert_array_equal(q, 0)  # no neighbours, no order
 
 
+@given(seed=st.integers(0, 10**6), dense=st.floats(0.5, 1.5))
+@settings(max_examples=20)
+def test_bond_orders_are_mean_legendre_polynomials(seed, dense):
+    """Against all pairs of neighbours, one by one, in random surroundings with a fading shell."""
+    potential, rng = CASES["lj"].potential, np.random.default_rng(seed)
+    positions = rng.uniform(-1, 1, (12, 3)) * dense
+    start = CASES["lj"].random(0)._replace(
+        positions=potential.length * positions, species=np.zeros(12, np.int32), free=np.ones(12, bool)
+    )
+    batch = jax.tree.map(jnp.asarray, pack([start], 13, np.float64))
+    found = np.array([np.asarray(order)[:12, 0] for order in angles(batch, Scale(potential.length, 1.0))])
+    d = positions[:, None] - positions
+    r = np.linalg.norm(d, axis=2) + 1e9 * np.eye(12)
+    weights = np.clip((1.4**2 - r**2) / (1.4**2 - 1.1**2), 0, 1) ** 2
+    unit = d / r[..., None]
+    pairs = weights[:, :, None] * weights[:, None] / np.maximum(weights.sum(1), 1)[:, None, None] ** 2
+    cosines = np.clip(np.einsum("ija,ika->ijk", unit, unit), -1, 1)
+    wanted = [np.sqrt(np.maximum((pairs * eval_legendre(order, cosines)).sum((1, 2)), 0)) for order in (1, 2, 4)]
+    np.testing.assert_allclose(found, wanted, atol=1e-7)
+
+
 def test_a_gradient_is_steady_as_long_as_it_does_not_change():
     made = dataclasses.replace(QUIET, features=("second-moments",))
     potential, start = CASES["lj"].potential, CASES["lj"].random(0)
@@ -183,6 +223,7 @@ def test_settings_that_cannot_be_are_refused_with_what_is_allowed():
         ({"learned": ("delta",)}, "alpha, beta, gamma"),
         ({"widths": ()}, "widths"),
         ({"features": ("energies",)}, "did you mean 'energy'"),
+        ({"features": ("size", "size")}, "twice"),
         ({"decays": (1.0,)}, "decays"),
         ({"alpha": 0.0}, "alpha"),
     ):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from clusteropt import runtime, weights
 from clusteropt.errors import ClusterOptError, InputError, UsageError
-from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.optimizers.learned.settings import FEATURES, LearnedSettings
 from clusteropt.training import checkpoint, esmc, loop, session
 from clusteropt.training.checkpoint import Checkpoint
 from clusteropt.training.ga import ga
@@ -203,6 +203,18 @@ def test_a_run_with_other_settings_does_not_go_on(stored, change, word):
         checkpoint.load(stored, dataclasses.replace(SMALL, **change))
 
 
+def test_checkpoints_of_before_there_was_a_setting_go_on(tmp_path, whole, monkeypatch):
+    def older(of_run):
+        made = dataclasses.asdict(of_run)
+        return made | {"network": {key: value for key, value in made["network"].items() if key != "features"}}
+
+    path = tmp_path / "o.checkpoint.h5"
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "asdict", older)
+        checkpoint.save(path, SMALL, Checkpoint(whole, 1.0))
+    assert checkpoint.load(path, SMALL).progress.step == whole.step
+
+
 def test_a_run_at_the_shell_leaves_weights_checkpoint_log_and_picture(folder, whole):
     done = run(folder, "train", "es", "small.toml", "--out", "o.h5")
     assert (done.code, done.out) == (0, "")
@@ -344,6 +356,11 @@ def test_a_warm_start_begins_with_the_weights_named_and_owns_up_to_their_trainin
         dataclasses.replace(warm, warm_start=path)
     with pytest.raises(UsageError, match=r"first.h5' has widths \(8,\): ask for as many layers"):
         loop.begin(dataclasses.replace(warm, network=LearnedSettings()))
+    wider = dataclasses.replace(SMALL.network, widths=(9,), features=FEATURES)
+    assert len(loop.begin(dataclasses.replace(warm, network=wider)).theta) > len(whole.theta)
+    blind = dataclasses.replace(SMALL.network, features=("energy",))
+    with pytest.raises(UsageError, match="has features energy, place, size, neighbours, schedule: ask for these, or more"):
+        loop.begin(dataclasses.replace(warm, network=blind))
     with pytest.raises(UsageError, match="no optimizer named 'lerned'; did you mean 'learned'"):
         loop.begin(dataclasses.replace(warm, warm_start="lerned"))
 

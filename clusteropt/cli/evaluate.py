@@ -16,13 +16,14 @@ def evaluate(
         str, typer.Option(help="Formulas with a best-known minimum, separated by commas: X17,X22,Cu13.")
     ] = "X17,X22,X34",
     steps: Annotated[
-        int | None, typer.Option(help="Steps of a trajectory. Default: eight for each atom.", min=0, show_default=False)
+        int | None, typer.Option(help="Steps of a trajectory. Default: 7.5 for each atom.", min=0, show_default=False)
     ] = None,
     hops: Annotated[
         int | None, typer.Option(help="Hops after it, at most. Default: 200.", min=0, show_default=False)
     ] = None,
     hop_steps: Annotated[
-        int | None, typer.Option(help="Learned steps in a hop. Default: 80.", min=0, show_default=False)
+        int | None,
+        typer.Option(help="Learned steps in a hop. Default: 40; none for silicon.", min=0, show_default=False),
     ] = None,
     hits: Annotated[int, typer.Option(help="Hits that are enough.", min=1)] = 20,
     evaluations: Annotated[float, typer.Option(help="Evaluations allowed for each task and method.")] = 3e6,

@@ -100,7 +100,8 @@ Trajectories = Annotated[
 Steps = Annotated[
     int | None,
     typer.Option(
-        help="Steps (evaluations) of a learned trajectory. [dim]\\[default: 8 for each atom, up to 1000][/dim]",
+        help="Steps (evaluations) of a learned trajectory, the first three quarters of the way that was trained. "
+        "[dim]\\[default: 7.5 for each atom, up to 1000][/dim]",
         show_default=False,
     ),
 ]

@@ -16,7 +16,7 @@ import typer
 from clusteropt.cli.options import Force, Quiet, Threads, TimeLimit, seconds_left
 from clusteropt.console import complain
 from clusteropt.errors import ClusterOptError, Deserted, ExitCode, Interrupted, Stopped, UsageError
-from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.optimizers.learned.settings import FEATURES, LearnedSettings
 from clusteropt.training.settings import DEFAULTS, TrainSettings
 
 app = typer.Typer(help="Train a learned optimizer of your own.", no_args_is_help=True, rich_markup_mode="rich")
@@ -44,8 +44,8 @@ _HELP = {
     "patience": "Outer steps after which to stop when no task has had a loss below its lowest; 0: never.",
     "network": "vector (one atom's rotation invariants) or coordinate (one coordinate by itself).",
     "widths": "Hidden units of each layer, separated by commas.",
-    "features": "What the network sees beside the gradient and its averages, separated by commas: energy, place, size, "
-    "neighbours, schedule, second-moments, angles.",
+    "features": "What the network sees beside the gradient and its averages, separated by commas: "
+    f"{', '.join(FEATURES)} (energy and size: vector only).",
     "decays": "Of the moving averages of the gradient, separated by commas.",
     "noise": "Whether the vector network may weigh a random direction.",
     "styles": "Inputs that are random numbers of the trajectory.",

@@ -31,9 +31,7 @@ class Rule:
     settings: LearnedSettings | None = field(default=None, metadata={"static": True})  # of a learned one
 
 
-def learned_rule(
-    theta: np.ndarray, settings: LearnedSettings, n_steps: int, part: tuple[float, float] = (0, 1)
-) -> Rule:
+def learned_rule(theta: np.ndarray, settings: LearnedSettings, n_steps: int, part: tuple[float, float]) -> Rule:
     """The learned optimizer that theta makes, for trajectories of `n_steps` that are this part of whole ones."""
     numbers = {"theta": theta, "n_steps": np.asarray(n_steps, np.float32), "part": np.asarray(part, np.float32)}
     return Rule("learned", numbers, settings)

@@ -76,8 +76,9 @@ def load(path: Path, settings: TrainSettings) -> Checkpoint:
     content = _checked(path)
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            there = json.loads(str(file.attrs["settings"]))
-            _same(path, asdict(TrainSettings()) | there, json.loads(json.dumps(asdict(settings))))
+            usual, there = asdict(TrainSettings()), json.loads(str(file.attrs["settings"]))
+            there = usual | there | {"network": usual["network"] | there["network"]}  # of before there was a setting
+            _same(path, *(json.loads(json.dumps(of_run)) for of_run in (there, asdict(settings))))
             values = json.loads(str(file.attrs["progress"]))
             pools = {name: _pool(file[f"pools/{k}"]) for k, name in enumerate(values.pop("pools"))}
             return Checkpoint(seconds=values.pop("seconds"), progress=_progress(file, settings, pools, values))

@@ -68,9 +68,10 @@ def _optimizer(name: str, wanted: LearnedSettings) -> weights.LearnedOptimizer:
             raise UsageError(
                 f"warm_start '{name}' has {key} {value}, not {getattr(wanted, key)}: ask for the same network"
             )
-    wider = len(old.widths) == len(wanted.widths) and all(map(int.__le__, old.widths, wanted.widths))
-    if not wider:
+    if len(old.widths) != len(wanted.widths) or any(a > b for a, b in zip(old.widths, wanted.widths, strict=True)):
         raise UsageError(f"warm_start '{name}' has widths {old.widths}: ask for as many layers, as wide or wider")
+    if not set(old.features) <= set(wanted.features):
+        raise UsageError(f"warm_start '{name}' has features {', '.join(old.features)}: ask for these, or more")
     return optimizer
 
 

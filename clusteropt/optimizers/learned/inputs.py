@@ -6,9 +6,12 @@ from jax import Array
 from clusteropt.clusters import Clusters
 from clusteropt.optimizers.base import Scale, over_atoms
 from clusteropt.optimizers.learned.momenta import Momenta, corrected
+from clusteropt.optimizers.learned.network import softsign
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.optimizers.learned.surroundings import ORDERS, SHELLS, angles, neighbours
-from clusteropt.optimizers.learned.vectors import dot, length_of, softsign
+from clusteropt.optimizers.learned.vectors import dot, length_of
+
+OTHERS = "others"  # how the names of inputs begin that a pure cluster does not have
 
 
 def names(settings: LearnedSettings) -> list[str]:
@@ -21,7 +24,7 @@ def names(settings: LearnedSettings) -> list[str]:
         found = [("", f"length {k}") for k in own] + [("", f"cosine {i} {j}") for i in own for j in range(i)]
         found += [("place", f"outward {k}") for k in own]
         found += [("energy", "energy"), ("place", "distance"), ("size", "size")]
-    found += [("neighbours", f"{which} {k}") for which in ("all", "others") for k in range(len(SHELLS))]
+    found += [("neighbours", f"{which} {k}") for which in ("all", OTHERS) for k in range(len(SHELLS))]
     found += [("schedule", f"schedule {k}") for k in range(4)] + [("", f"style {k}") for k in range(settings.styles)]
     found += [("second-moments", f"steadiness {k}") for k in averages] + [("angles", f"order {k}") for k in ORDERS]
     return [name for feature, name in found if feature in ("", *settings.features)]
@@ -36,11 +39,12 @@ def look(
     settings: LearnedSettings,
     scale: Scale,
 ) -> tuple[dict[str, Array], list[Array]]:
-    """The inputs by name, and the unit vectors (3, n_atoms, n_clusters) of the gradient, its averages and the place.
+    """Inputs by name, and the unit vectors (3, n_atoms, n_clusters) of the gradient, its averages and the place.
 
-    Inputs are (n_atoms, n_clusters), of the coordinate network (3, n_atoms, n_clusters); those of other elements are missing
-    where there is only one. The `gradient` (3, n_atoms, n_clusters) is tamed and in the `momenta` already; `energies` (n_atoms,
-    n_clusters) are the potential's, `progress` (n_clusters,) is the part of the trajectory that is over.
+    All that `settings` asks for is among the inputs, but those of other elements in a pure cluster. They are (n_atoms,
+    n_clusters), for the coordinate network (3, n_atoms, n_clusters). The `gradient` (3, n_atoms, n_clusters) is tamed and in the
+    `momenta` already; `energies` (n_atoms, n_clusters) are the potential's, `progress` (n_clusters,) is the part of the
+    trajectory that is over.
     """
     averages, squares = corrected(momenta, settings.decays)
     place, radius = _place(clusters, scale.length), _radius(clusters)
@@ -60,11 +64,11 @@ def look(
     schedule = (p, p * p, jnp.sin(jnp.pi * p), jnp.exp(-5 * p))  # by which the network can anneal
     seen |= {f"schedule {k}": value for k, value in enumerate(schedule)}
     seen |= {f"style {k}": value for k, value in enumerate(momenta.styles.astype(p.dtype))}
-    # 1 where the gradient has always been the same
-    steadiness = [n / jnp.sqrt(square + 1e-12) for n, square in zip(lengths[1:-1], squares, strict=False)]
-    seen |= {f"steadiness {k}": value for k, value in enumerate(steadiness)}
+    if "second-moments" in settings.features:  # 1 where the gradient has always been the same
+        steadiness = [n / jnp.sqrt(square + 1e-12) for n, square in zip(lengths[1:-1], squares, strict=True)]
+        seen |= {f"steadiness {k}": value for k, value in enumerate(steadiness)}
     if "neighbours" in settings.features:
-        for which, counts in zip(("all", "others"), neighbours(clusters, scale), strict=False):
+        for which, counts in zip(("all", OTHERS), neighbours(clusters, scale), strict=True):
             seen |= {f"{which} {k}": count for k, count in enumerate(counts)}
     if "angles" in settings.features:
         seen |= {f"order {k}": order for k, order in zip(ORDERS, angles(clusters, scale), strict=True)}

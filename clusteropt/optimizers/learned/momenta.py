@@ -1,4 +1,4 @@
-"""What a trajectory remembers: moving averages of the gradient, and random numbers of its own."""
+"""What a trajectory remembers: moving averages of the gradient and of its square, and random numbers of its own."""
 
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ class Momenta(NamedTuple):
 
 
 def first_momenta(settings: LearnedSettings, clusters: Clusters) -> Momenta:
+    """Before the first step."""
     zero, n_decays = jnp.zeros_like(clusters.positions), len(settings.decays)
     n_squares = n_decays if "second-moments" in settings.features else 0
     n_steps = jnp.zeros(zero.shape[-1], zero.dtype)
@@ -32,17 +33,15 @@ def next_momenta(momenta: Momenta, gradient: Array, decays: tuple[float, ...]) -
     """With one gradient more."""
     squared = dot(gradient, gradient)
     averages = tuple(d * m + (1 - d) * gradient for d, m in zip(decays, momenta.averages, strict=True))
-    squares = tuple(d * m + (1 - d) * squared for d, m in zip(decays, momenta.squares, strict=False))
+    squares = tuple(d * m + (1 - d) * squared for d, m in zip(decays, momenta.squares, strict=bool(momenta.squares)))
     return Momenta(averages, squares, momenta.n_steps + 1, momenta.styles)
 
 
 def corrected(momenta: Momenta, decays: tuple[float, ...]) -> tuple[list[Array], list[Array]]:
     """The averages and the squares, divided by the sums of their weights (bias correction)."""
     sums = [1 - d**momenta.n_steps for d in decays]
-    averages, squares = (
-        [m * (1 / s) for m, s in zip(of_these, sums, strict=False)] for of_these in (momenta.averages, momenta.squares)
-    )
-    return averages, squares
+    averages = [m * (1 / s) for m, s in zip(momenta.averages, sums, strict=True)]
+    return averages, [m * (1 / s) for m, s in zip(momenta.squares, sums, strict=bool(momenta.squares))]
 
 
 def _styles(n_styles: int, clusters: Clusters) -> Array:

@@ -1,6 +1,6 @@
 """The network: a multilayer perceptron that treats every atom (or coordinate) by itself, with the same numbers theta.
 
-theta is one vector, so that evolution strategies can perturb it; `shapes` says how it is laid out. Features come first and
+theta is one vector, so that evolution strategies can perturb it; `shapes` says how it is laid out. Inputs come first and
 lanes last, so that a layer is one matrix product for all atoms of all clusters.
 """
 
@@ -11,7 +11,6 @@ import numpy as np
 from jax import Array
 
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.optimizers.learned.vectors import softsign
 
 _Numbers = TypeVar("_Numbers", Array, np.ndarray)
 _LAST = 0.3  # spread of the first weights of the last layer, over that of the others: theta starts near plain descent
@@ -58,6 +57,11 @@ def layers_of(theta: _Numbers, layers: list[tuple[int, int]]) -> list[tuple[_Num
         found.append((theta[first:middle].reshape(out, width), theta[middle:last]))
         first = last
     return found
+
+
+def softsign(x: Array) -> Array:
+    """The activation: x / (1 + |x|)."""
+    return x / (1 + jnp.abs(x))
 
 
 def learned_factors(theta: Array, settings: LearnedSettings) -> dict[str, Array | float]:

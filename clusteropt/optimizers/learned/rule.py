@@ -18,9 +18,10 @@ from clusteropt.clusters import Clusters
 from clusteropt.optimizers.base import Optimizer, Scale
 from clusteropt.optimizers.learned import inputs, network
 from clusteropt.optimizers.learned.momenta import Momenta, first_momenta, next_momenta
+from clusteropt.optimizers.learned.network import softsign
 from clusteropt.optimizers.learned.noise import between_one, random_bits
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.optimizers.learned.vectors import length_of, softsign, tamed
+from clusteropt.optimizers.learned.vectors import length_of, tamed
 
 
 def sizes(settings: LearnedSettings) -> tuple[int, int]:
@@ -30,21 +31,20 @@ def sizes(settings: LearnedSettings) -> tuple[int, int]:
 
 
 def grown(theta: np.ndarray, old: LearnedSettings, new: LearnedSettings, seed: int) -> np.ndarray:
-    """The theta of a network with other features and layers at least as wide that does the same as the old one.
+    """The theta of a network with more features, and layers as wide or wider, that does the same as the old one.
 
     What is new has no effect yet: new inputs weigh nothing, and nothing listens to new hidden units, whose own weights are
-    random. A feature that is gone is lost.
+    random.
     """
-    kept = [k for k, name in enumerate(inputs.names(new)) if name in inputs.names(old)]
-    known = [k for k, name in enumerate(inputs.names(old)) if name in inputs.names(new)]
+    kept = [inputs.names(new).index(name) for name in inputs.names(old)]
     before = network.layers_of(theta, network.shapes(old, *sizes(old)))
     after = network.layers_of(network.first_theta(new, *sizes(new), seed), network.shapes(new, *sizes(new)))
     for (matrix, biases), (wider, more) in zip(before, after, strict=True):
         n_units = len(biases)
         wider[:n_units] = 0
-        wider[:n_units, kept] = matrix[:, known]
+        wider[:n_units, kept] = matrix
         more[:n_units] = biases
-        kept = known = list(range(n_units))
+        kept = list(range(n_units))
     flat = [part.ravel() for layer in after for part in layer]
     return np.concatenate([*flat, theta[len(theta) - len(old.learned) :]]).astype(np.float32)
 
@@ -53,7 +53,7 @@ def learned(theta: Array, n_steps: Array, part: Array, settings: LearnedSettings
     """The optimizer that theta makes, for trajectories of `n_steps` () steps, seen as part of longer ones.
 
     `part` (2,) is where in those they begin and end: (0, 1) is a whole trajectory. The state does not depend on theta. After
-    `n_steps` it goes on as at the end.
+    `n_steps` it goes on as at the end of the part.
     """
     names, layers = inputs.names(settings), network.shapes(settings, *sizes(settings))
     move = _by_coordinates if settings.network == "coordinate" else _by_atoms
@@ -66,7 +66,7 @@ def learned(theta: Array, n_steps: Array, part: Array, settings: LearnedSettings
         gradient = tamed(gradient * (scale.length / scale.energy))
         state = next_momenta(state, gradient, settings.decays)
         seen, directions = inputs.look(gradient, state, clusters, energies, progress, settings, scale)
-        known = [k for k, name in enumerate(names) if name in seen]
+        known = [k for k, name in enumerate(names) if name in seen or not name.startswith(inputs.OTHERS)]
         planes = jnp.stack([seen[names[k]] for k in known])
         outputs = network.apply(theta.astype(gradient.dtype), layers, planes, known)
         return scale.length * move(theta.astype(gradient.dtype), settings, outputs, directions, clusters), state

@@ -7,6 +7,7 @@ from clusteropt.errors import UsageError, suggest
 NETWORKS = ("vector", "coordinate")
 FORMS = ("sum", "product")
 FEATURES = ("energy", "place", "size", "neighbours", "schedule", "second-moments", "angles")
+_USUAL = FEATURES[:5]
 LEARNABLE = ("alpha", "beta", "gamma")
 
 
@@ -21,7 +22,8 @@ class LearnedSettings:
 
     network: str = "vector"  # 'vector': one atom's rotation invariants; 'coordinate': one coordinate by itself
     widths: tuple[int, ...] = (24, 24)  # hidden units
-    features: tuple[str, ...] = FEATURES[:5]  # what the network sees beside the gradient and its averages
+    # what the network sees beside the gradient and its averages, kept in the order of FEATURES; energy and size: vector only
+    features: tuple[str, ...] = _USUAL
     decays: tuple[float, ...] = (0.5, 0.9, 0.98)  # of the moving averages of the gradient
     noise: bool = True  # whether the vector network may weigh a random direction
     styles: int = 0  # inputs that are random numbers of the trajectory, the same for all its atoms and steps
@@ -39,6 +41,9 @@ class LearnedSettings:
         for name in self.features:
             if name not in FEATURES:
                 raise UsageError(f"there is no feature '{name}'; {suggest(name, FEATURES)}")
+        if len(set(self.features)) < len(self.features):
+            raise UsageError(f"features must not be named twice, got {', '.join(self.features)}")
+        object.__setattr__(self, "features", tuple(name for name in FEATURES if name in self.features))
         for name in self.learned:
             if name not in LEARNABLE:
                 raise UsageError(f"'{name}' cannot be learned; {suggest(name, LEARNABLE)}")

@@ -1,7 +1,6 @@
 """What an atom has around it: neighbours in fading shells, and how they are arranged. Dimensionless, and blind to rotations."""
 
-from itertools import combinations_with_replacement
-from math import factorial
+from itertools import combinations_with_replacement, product
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +17,12 @@ _NEAREST = (1.1, 1.4)  # the shell of the nearest neighbours, between whom angle
 ORDERS = (1, 2, 4)  # of the Legendre polynomials of their cosines
 
 
-def neighbours(clusters: Clusters, scale: Scale) -> list[list[Array]]:
-    """How many neighbours every atom has within each shell, over the usual number, less one (n_atoms, n_clusters).
+def neighbours(clusters: Clusters, scale: Scale) -> tuple[list[Array], list[Array]]:
+    """How many neighbours every atom has within each shell, and how many of another element, none in a pure cluster.
 
-    And in an alloy, how many of another element. After J. Behler and M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007),
-    doi:10.1103/PhysRevLett.98.146401, with squares in place of the Gaussian and the cosine, which cost a tenth.
+    (n_atoms, n_clusters) each, over the usual number, the former less one. After J. Behler and M. Parrinello, Phys. Rev.
+    Lett. 98, 146401 (2007), doi:10.1103/PhysRevLett.98.146401, with squares in place of the Gaussian and the cosine, which
+    cost a tenth.
     """
     alloy = scale.n_species > 1
     planes = (clusters.species,) if alloy else ()
@@ -30,43 +30,41 @@ def neighbours(clusters: Clusters, scale: Scale) -> list[list[Array]]:
 
     def terms(pair: Pair) -> tuple[Array, ...]:
         counts = [_fading(pair.r2, fall) for fall in falls]
-        return (*counts, *(jnp.where(pair.here[0] != pair.there[0], t, 0) for t in counts)) if alloy else tuple(counts)
+        others = [jnp.where(pair.here[0] != pair.there[0], t, 0) for t in counts] if alloy else []
+        return *counts, *others
 
-    sums = neighbour_sums(clusters, planes, (1 + alloy) * len(SHELLS), terms)
-    shares = [count * (1 / usual) for count, usual in zip(sums, (1 + alloy) * _USUAL, strict=True)]
     n = len(SHELLS)
-    return [[share - 1 for share in shares[:n]], shares[n:]][: 1 + alloy]
+    sums = neighbour_sums(clusters, planes, 2 * n if alloy else n, terms)
+    shares = [count * (1 / usual) for count, usual in zip(sums, 2 * _USUAL, strict=False)]
+    return [share - 1 for share in shares[:n]], shares[n:]
 
 
 def angles(clusters: Clusters, scale: Scale) -> list[Array]:
     """The bond-orientational order Q_l, l = 1, 2, 4, of every atom's nearest neighbours, (n_atoms, n_clusters) each.
 
-    Q_l is the root of the mean Legendre polynomial P_l of the cosines between all pairs of neighbours: P. J. Steinhardt,
-    D. R. Nelson and M. Ronchetti, Phys. Rev. B 28, 784 (1983), doi:10.1103/PhysRevB.28.784. A mean of powers of cosines is a
-    square of moments of the neighbours' directions, so no triple is ever looked at.
+    Q_l is the root of the mean Legendre polynomial P_l of the cosines between all pairs of neighbours, each with itself as well:
+    P. J. Steinhardt, D. R. Nelson and M. Ronchetti, Phys. Rev. B 28, 784 (1983), doi:10.1103/PhysRevB.28.784. Neighbours of all
+    elements count alike, but less where their shell fades, and less than one of them makes less order. A mean of powers of
+    cosines is a square of moments of the neighbours' directions, so no triple is ever looked at.
     """
-    fall = _fall(_NEAREST, scale.length)
-    monomials = [m for order in ORDERS for m in combinations_with_replacement(range(3), order)]
+    fall, first, fourth = _fall(_NEAREST, scale.length), range(3), list(combinations_with_replacement(range(3), 4))
 
     def terms(pair: Pair) -> tuple[Array, ...]:
-        weight, inverse = _fading(pair.r2, fall), jax.lax.rsqrt(pair.r2)
-        unit = [d * inverse for d in pair.d]
-        found = [weight]
-        for monomial in monomials:
-            term = weight
-            for axis in monomial:
-                term = term * unit[axis]
-            found.append(term)
-        return tuple(found)
+        inverse = jax.lax.rsqrt(jnp.maximum(pair.r2, jnp.finfo(pair.r2.dtype).tiny))  # atoms at one place: no direction
+        weight, unit = _fading(pair.r2, fall), [d * inverse for d in pair.d]
+        products = {(a, b): unit[a] * unit[b] for a, b in combinations_with_replacement(first, 2)}
+        return *(weight * u for u in unit), *(weight * products[m[:2]] * products[m[2:]] for m in fourth)
 
-    count, *sums = neighbour_sums(clusters, (), 1 + len(monomials), terms)
-    squared = {order: jnp.zeros_like(count) for order in ORDERS}
-    for monomial, moment in zip(monomials, sums, strict=True):
-        alike = [factorial(monomial.count(axis)) for axis in range(3)]
-        squared[len(monomial)] += factorial(len(monomial)) / (alike[0] * alike[1] * alike[2]) * moment * moment
-    c1, c2, c4 = (squared[order] / jnp.maximum(count, 1) ** 2 for order in ORDERS)  # mean powers of the cosines
-    bare = jnp.minimum(count, 1) ** 2  # no neighbours have no order
-    return [jnp.sqrt(jnp.maximum(p, 0)) for p in (c1, (3 * c2 - bare) / 2, (35 * c4 - 30 * c2 + 3 * bare) / 8)]
+    sums = neighbour_sums(clusters, (), len(first) + len(fourth), terms)
+    moments: dict[tuple[int, ...], Array] = dict(zip(fourth, sums[3:], strict=True))
+    # directions have length 1, so a moment of second order is a trace of those of fourth order, and their number of second
+    second = {(a, b): sum(moments[tuple(sorted((a, b, c, c)))] for c in first) for a in first for b in first}
+    count = sum(second[a, a] for a in first)
+    c1, c2 = sum(m * m for m in sums[:3]), sum(m * m for m in second.values())
+    c4 = sum(moments[tuple(sorted(axes))] ** 2 for axes in product(first, repeat=4))
+    c1, c2, c4 = (c / jnp.maximum(count, 1) ** 2 for c in (c1, c2, c4))  # mean powers of the cosines
+    c0 = jnp.minimum(count, 1) ** 2
+    return [jnp.sqrt(jnp.maximum(p, 0)) for p in (c1, (3 * c2 - c0) / 2, (35 * c4 - 30 * c2 + 3 * c0) / 8)]
 
 
 def _fall(shell: tuple[float, float], length: float) -> tuple[float, float]:

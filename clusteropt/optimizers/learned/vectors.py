@@ -12,13 +12,13 @@ def dot(a: Array, b: Array) -> Array:
 
 
 def length_of(a: Array) -> Array:
+    """The length (...), never below 1e-6."""
     return jnp.sqrt(dot(a, a) + _TINY**2)
 
 
 def tamed(gradient: Array) -> Array:
-    """The gradient with lengths g turned into g / (1 + g/20): overlapping atoms do not drown the averages."""
+    """The gradient, in energies over lengths of the potential, with lengths g turned into g / (1 + g/20).
+
+    So overlapping atoms do not drown the averages.
+    """
     return gradient * (1 / (1 + jnp.sqrt(dot(gradient, gradient)) / 20))
-
-
-def softsign(x: Array) -> Array:
-    return x / (1 + jnp.abs(x))
