@@ -33,6 +33,17 @@ def numbers(path):
     return [a.info["number"] for a in frames_of(path)]
 
 
+def test_the_files_that_were_written_are_named(tmp_path, start):
+    for name in "abcde":
+        save(tmp_path / f"{name}.xyz", cluster())
+    one = run(tmp_path, "minimize", start, "--optimizer", "lbfgs", "--save-trajectory")
+    assert "written to start.min.xyz, start.trajectory.xyz\n" in one.err
+    many = run(tmp_path, "minimize", *(f"{name}.xyz" for name in "abcde"), "--optimizer", "lbfgs")
+    assert "written to a.min.xyz, b.min.xyz, c.min.xyz, d.min.xyz and 1 more\n" in many.err
+    assert "written" not in run(tmp_path, "minimize", start, "--optimizer", "lbfgs", "--out", "-").err
+    assert run(tmp_path, "energy", start, "--out", "f.xyz", "--quiet").err == ""
+
+
 def test_every_frame_of_every_file_reaches_its_minimum(tmp_path, start):
     save(tmp_path / "other.xyz", cluster(number=7))
     done = run(tmp_path, "minimize", start, "other.xyz", "--json")

@@ -104,6 +104,13 @@ def test_ties_and_clusters_in_pieces_take_their_turn_among_rivals():
     assert chains._ranks(np.zeros(0), np.zeros(0)).shape == (0,)
 
 
+def test_a_search_leaves_trajectories_where_it_says():
+    steps = [walked(4, hops=0, search=Search(FRESH, 30, end=end)).lowest for end in (1.0, 0.75, 0.75)]
+    assert not np.array_equal(steps[0], steps[1])
+    np.testing.assert_array_equal(steps[1], steps[2])
+    assert 0 < chains.search_for(FRESH, 38, LJ).end < 1
+
+
 def test_chains_end_after_their_hops_or_without_progress():
     alive = walked(3)
     patient = alive._replace(n_hops=np.array([4, 3, 3]), n_idle=np.array([0, 2, 1]))
@@ -264,6 +271,8 @@ def test_optimizers_are_listed_and_shown(folder):
     record = json.loads(run(folder, "optimizers", "show", "mine.h5", "--json").out)
     assert record["network"]["widths"] == [8]
     assert run(folder, "optimizers", "show", "none.h5").code == 2
+    nowhere = run(folder, "optimizers", "list", "nowhere")
+    assert (nowhere.code, nowhere.out, "nowhere: no such folder" in nowhere.err) == (2, "", True)
 
 
 def test_minimize_warns_outside_the_training_and_writes_all_minima(folder):

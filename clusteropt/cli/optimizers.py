@@ -20,9 +20,11 @@ def list_optimizers(
     """The shipped learned optimizers, and those in a folder; the conventional ones are lbfgs, fire and gradient-descent."""
     from clusteropt import cards, weights
     from clusteropt.console import complain, emit
-    from clusteropt.errors import InputError
+    from clusteropt.errors import InputError, UsageError
     from clusteropt.report import show
 
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder: name one with .h5 files, or none for the current one")
     records = []
     for name in [*weights.names(), *sorted(str(path) for path in folder.glob("*.h5"))]:
         if name.endswith(".checkpoint.h5"):

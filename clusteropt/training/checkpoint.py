@@ -112,8 +112,12 @@ def _same(path: Path, there: dict[str, Any], here: dict[str, Any], table: str = 
             _same(path, old, new, f"{name}.")
         elif old != new:
             raise UsageError(
-                f"{path}: made with {table}{name} {old}, not {new}: resume with the same settings, or {_CURE}"
+                f"{path}: made with {table}{name} {_words(old)}, not {_words(new)}: resume with the same settings, or {_CURE}"
             )
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value) or "none"
 
 
 def _progress(file: h5py.File, settings: TrainSettings, pools: dict[str, Chains], values: dict[str, Any]) -> Progress:
