@@ -22,9 +22,8 @@ def doubt(optimizer: LearnedOptimizer, symbols: Sequence[str]) -> str:
     if not sizes:
         return f"the learned optimizer has not been trained on {name}"
     if not sizes[0] <= len(symbols) <= sizes[-1]:
-        return (
-            f"the learned optimizer has been trained on {sizes[0]} to {sizes[-1]} atoms of {name}, not {len(symbols)}"
-        )
+        range_of = f"{sizes[0]} to {sizes[-1]}" if sizes[0] < sizes[-1] else str(sizes[0])
+        return f"the learned optimizer has been trained on {range_of} atoms of {name}, not {len(symbols)}"
     return ""
 
 
@@ -41,6 +40,8 @@ def sections(optimizer: LearnedOptimizer) -> list[tuple[str, dict]]:
     training = {key: value for key, value in optimizer.card.get("training", {}).items() if key != "network"}
     if "seconds" in optimizer.card:
         training["seconds"] = optimizer.card["seconds"]
+    if "steps" in optimizer.card and "steps" in training:
+        training["steps"] = f"{optimizer.card['steps']} of {training['steps']}"
     hits = {task: f"{share:.0%} of trajectories" for task, share in optimizer.card.get("hits", {}).items()}
     scores = {
         f"{score['formula']} ({score['seen']})": _cost(score["evaluations_per_hit"])

@@ -13,10 +13,10 @@ _OTHER_FORMATS = {".traj", ".cif", ".json", ".db", ".pdb", ".vasp", ".gen", ".xs
 _LONGEST_NAME = 255  # bytes, on all usual file systems
 
 
-def check_writable(path: Path, force: bool) -> None:
+def check_writable(path: Path, force: bool, option: str = "--out") -> None:
     """Raises UsageError where `path` could not be written at the end of a long run, or would be taken for something else."""
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
-        raise UsageError(f"{path}: the name is too long for a file: choose a shorter one with --out")
+        raise UsageError(f"{path}: the name is too long for a file: choose a shorter one with {option}")
     if os.path.isdir(path):
         raise UsageError(f"{path}: is a folder: name a file")
     if path.suffix in _OTHER_FORMATS:
@@ -24,7 +24,7 @@ def check_writable(path: Path, force: bool) -> None:
             f"{path}: results are extended XYZ, and readers would take this for another format: end it in .xyz"
         )
     if os.path.lexists(path) and not force:
-        raise UsageError(f"{path}: exists already: choose another name with --out, or overwrite it with --force")
+        raise UsageError(f"{path}: exists already: choose another name with {option}, or overwrite it with --force")
     if os.path.exists(path) and not os.path.isfile(path):
         raise UsageError(f"{path}: is no ordinary file: name another, or '-' for standard output")
     if not os.path.isdir(path.parent):

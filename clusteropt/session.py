@@ -178,7 +178,7 @@ def _announce(
             say(
                 f"converged at {criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}, by {settings.optimizer}"
             )
-    if move and not result.problem:
+    if move and not result.problem and len(frame.atoms) > 1:
         _doubt(frame, settings, announced)
     if frame.source not in announced and not result.problem:
         announced.add(frame.source)

@@ -29,13 +29,13 @@ def explored(
     structures: list[Structure], potential: Potential, settings: MinimizeSettings, optimizer: LearnedOptimizer
 ) -> Iterator[dict[int, Minimum]]:
     """The lowest minima found for the structures, by their index, a portion at a time."""
-    in_the_open = [s for s in structures if _worth(s)]
+    in_the_open = [s for s in structures if _worth(s) and len(s.positions) > 2]
     for members in by_size(in_the_open).values():
         alike = [in_the_open[i] for i in members for _ in range(settings.trajectories)]
         chains.foresee(alike, potential, Search(optimizer, 1))
     for portion in minimized(structures, potential, settings):
         # what is not for a learned optimizer has the plain result, which says so
-        open_ones = [i for i, m in portion.items() if m.status != Status.INVALID_STRUCTURE and _worth(structures[i])]
+        open_ones = [i for i, m in portion.items() if _worth(structures[i]) and not _hopeless(m)]
         done = {
             i: m if m.status == Status.INVALID_STRUCTURE else m._replace(won="fallback") for i, m in portion.items()
         }
@@ -55,7 +55,12 @@ def explored(
 
 def _worth(structure: Structure) -> bool:
     """Whether there is anything to search: not in a box, nor where hardly an atom can move."""
-    return structure.cell is None and len(structure.positions) > 2 and bool(structure.free.any())
+    return structure.cell is None and len(structure.positions) > 1 and bool(structure.free.any())
+
+
+def _hopeless(plain: Minimum) -> bool:
+    """Whether the input is no use, or two atoms have found each other: they have one minimum."""
+    return plain.status == Status.INVALID_STRUCTURE or (plain.status == Status.CONVERGED and len(plain.positions) == 2)
 
 
 def _found(

@@ -57,7 +57,7 @@ def evaluate(
     if plot is not None:
         if plot.suffix != ".png":
             raise UsageError(f"{plot}: pictures are PNG files: end the name in .png")
-        check_writable(plot, force)
+        check_writable(plot, force, "--plot")
     if save_scores and not optimizer.endswith(".h5"):
         raise UsageError("--save-scores writes into a .h5 file of your own: name one as OPTIMIZER")
     runtime.prepare(threads or runtime.n_cores())

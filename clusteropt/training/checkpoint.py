@@ -106,7 +106,7 @@ def _checked(path: Path) -> bytes:
 
 
 def _same(path: Path, there: dict[str, Any], here: dict[str, Any], table: str = "") -> None:
-    for name in sorted(there.keys() | here.keys()):
+    for name in sorted(there.keys() | here.keys(), key=lambda name: (name != "strategy", name)):
         old, new = there.get(name), here.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
             _same(path, old, new, f"{name}.")

@@ -69,9 +69,10 @@ def _optimizer(name: str, wanted: LearnedSettings) -> weights.LearnedOptimizer:
                 f"warm_start '{name}' has {key} {value}, not {getattr(wanted, key)}: ask for the same network"
             )
     if len(old.widths) != len(wanted.widths) or any(a > b for a, b in zip(old.widths, wanted.widths, strict=True)):
-        raise UsageError(f"warm_start '{name}' has widths {old.widths}: ask for as many layers, as wide or wider")
+        own, asked = (",".join(map(str, settings.widths)) for settings in (old, wanted))
+        raise UsageError(f"warm_start '{name}' has widths {own}, not {asked}: ask for these, or as many that are wider")
     if not set(old.features) <= set(wanted.features):
-        raise UsageError(f"warm_start '{name}' has features {', '.join(old.features)}: ask for these, or more")
+        raise UsageError(f"warm_start '{name}' has features {','.join(old.features)}: ask for these, or more")
     return optimizer
 
 

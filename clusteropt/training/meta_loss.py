@@ -44,7 +44,8 @@ def meta_loss(
         energies, gradient, energy = look(clusters)
         move, state = rule.update(gradient, state, clusters, energies)
         positions = jnp.where(clusters.free, clusters.positions + move, clusters.positions)
-        return clusters._replace(positions=positions), state, total + counted(energy)
+        total = total + counted(energy) if loss == "mean" else total  # or the sum over the atoms is made for nothing
+        return clusters._replace(positions=positions), state, total
 
     zero = jnp.zeros(batch.before.shape, batch.starts.positions.dtype)
     first = (batch.starts, rule.init(batch.starts), zero)

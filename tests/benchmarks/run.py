@@ -253,7 +253,7 @@ def search(program: str | None, tasks: str, scores: str | None, optimizer: str, 
         )
         c = ("-", "-", "-")
         if program and set(given.symbols) == {"X"}:
-            c = c_search(program, n, given.best_known, *((20, 100_000) if n < 65 else (1, 100_000)))
+            c = c_search(program, n, given.best_known, 1 if n == 75 else 20, 100_000)
         cells = [task, seen, f"{learned.n_hits} of {learned.n_chains}", f"{learned.evaluations_per_hit:,.0f}"]
         cells += [f"{learned.seconds_per_hit:.2g}", f"{hopping.evaluations_per_hit:,.0f} ({hopping.n_hits})"]
         cells += [f"{hopping.seconds_per_hit:.2g}", f"{c[1]} ({c[0]})", c[2]]

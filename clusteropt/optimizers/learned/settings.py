@@ -8,6 +8,7 @@ NETWORKS = ("vector", "coordinate")
 FORMS = ("sum", "product")
 FEATURES = ("energy", "place", "size", "neighbours", "schedule", "second-moments", "angles")
 _USUAL = FEATURES[:5]
+_OF_ATOMS = ("energy", "size")  # which the coordinate network does not see
 LEARNABLE = ("alpha", "beta", "gamma")
 
 
@@ -22,7 +23,7 @@ class LearnedSettings:
 
     network: str = "vector"  # 'vector': one atom's rotation invariants; 'coordinate': one coordinate by itself
     widths: tuple[int, ...] = (24, 24)  # hidden units
-    # what the network sees beside the gradient and its averages, kept in the order of FEATURES; energy and size: vector only
+    # what the network sees beside the gradient and its averages, kept in the order of FEATURES; of coordinates not all
     features: tuple[str, ...] = _USUAL
     decays: tuple[float, ...] = (0.5, 0.9, 0.98)  # of the moving averages of the gradient
     noise: bool = True  # whether the vector network may weigh a random direction
@@ -43,7 +44,9 @@ class LearnedSettings:
                 raise UsageError(f"there is no feature '{name}'; {suggest(name, FEATURES)}")
         if len(set(self.features)) < len(self.features):
             raise UsageError(f"features must not be named twice, got {', '.join(self.features)}")
-        object.__setattr__(self, "features", tuple(name for name in FEATURES if name in self.features))
+        absent = _OF_ATOMS if self.network == "coordinate" else ()
+        chosen = tuple(name for name in FEATURES if name in self.features and name not in absent)
+        object.__setattr__(self, "features", chosen)
         for name in self.learned:
             if name not in LEARNABLE:
                 raise UsageError(f"'{name}' cannot be learned; {suggest(name, LEARNABLE)}")
