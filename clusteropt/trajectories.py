@@ -35,7 +35,7 @@ def explored(
         chains.foresee(alike, potential, Search(optimizer, 1))
     for portion in minimized(structures, potential, settings):
         # what is not for a learned optimizer has the plain result, which says so
-        open_ones = [i for i, m in portion.items() if _worth(structures[i]) and not _hopeless(m)]
+        open_ones = [i for i, m in portion.items() if _worth(structures[i]) and not _settled(m)]
         done = {
             i: m if m.status == Status.INVALID_STRUCTURE else m._replace(won="fallback") for i, m in portion.items()
         }
@@ -58,8 +58,8 @@ def _worth(structure: Structure) -> bool:
     return structure.cell is None and len(structure.positions) > 1 and bool(structure.free.any())
 
 
-def _hopeless(plain: Minimum) -> bool:
-    """Whether the input is no use, or two atoms have found each other: they have one minimum."""
+def _settled(plain: Minimum) -> bool:
+    """Whether plain minimization has the last word: the input is no use, or two atoms, which have one minimum, are there."""
     return plain.status == Status.INVALID_STRUCTURE or (plain.status == Status.CONVERGED and len(plain.positions) == 2)
 
 

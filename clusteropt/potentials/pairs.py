@@ -106,14 +106,15 @@ def cohesion(clusters: Clusters, near: Array, reach: Array) -> tuple[Array, Arra
 def minimum_image(d: tuple[Array, ...], cell: Array) -> tuple[Array, ...]:
     """The displacement to the nearest periodic image; exact up to half the smallest perpendicular height of the cell."""
     a, b, c = cell[0], cell[1], cell[2]
-    volume = _dot(a, _cross(b, c))
+    volume = dot(a, _cross(b, c))
     for v, w in ((a, _cross(b, c)), (b, _cross(c, a)), (c, _cross(a, b))):
-        shift = jnp.round(_dot(d, w) / volume)
+        shift = jnp.round(dot(d, w) / volume)
         d = tuple(x - shift * v_k for x, v_k in zip(d, v, strict=True))
     return d
 
 
-def _dot(a: tuple[Array, ...] | Array, b: tuple[Array, ...] | Array) -> Array:
+def dot(a: tuple[Array, ...] | Array, b: tuple[Array, ...] | Array) -> Array:
+    """The scalar product (...) of vectors (3, ...)."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 

@@ -9,7 +9,8 @@ from clusteropt.optimizers.learned.momenta import Momenta, corrected
 from clusteropt.optimizers.learned.network import softsign
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.optimizers.learned.surroundings import ORDERS, SHELLS, angles, neighbours
-from clusteropt.optimizers.learned.vectors import dot, length_of
+from clusteropt.optimizers.learned.vectors import length_of
+from clusteropt.potentials.pairs import dot
 
 OTHERS = "others"  # how the names of inputs begin that a pure cluster does not have
 

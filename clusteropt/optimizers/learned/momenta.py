@@ -9,7 +9,7 @@ from jax import Array
 from clusteropt.clusters import Clusters
 from clusteropt.optimizers.learned.noise import between_one, random_bits, scrambled
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.optimizers.learned.vectors import dot
+from clusteropt.potentials.pairs import dot
 
 
 class Momenta(NamedTuple):

@@ -74,7 +74,7 @@ def _fall(shell: tuple[float, float], length: float) -> tuple[float, float]:
 
 
 def _fading(r2: Array, fall: tuple[float, float]) -> Array:
-    """The square of a - b r^2, held between 0 and 1: by selection, which takes half the time of `jnp.clip`."""
+    """The square of a - b r^2, held between 0 and 1: by selection, which is faster than `jnp.clip`."""
     t = fall[0] - fall[1] * r2
     t = jnp.where(t > 0, t, 0)
     return jnp.where(t < 1, t * t, 1)

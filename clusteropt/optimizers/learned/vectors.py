@@ -3,12 +3,9 @@
 import jax.numpy as jnp
 from jax import Array
 
+from clusteropt.potentials.pairs import dot
+
 _TINY = 1e-6  # of a vector's length, below which it has no direction
-
-
-def dot(a: Array, b: Array) -> Array:
-    """The scalar product (...)."""
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def length_of(a: Array) -> Array:
