@@ -87,7 +87,7 @@ def test_the_same_command_again_computes_nothing_and_writes_the_same(folder, mon
     monkeypatch.setattr(chunk, "run", lambda *_: pytest.fail("computed again"))
     done = batch(folder, *ALL)
     assert done.code == 0
-    assert "10 of 10 structures are done already" in done.err
+    assert "10 of 10 structures done already" in done.err
     assert (parts(folder), (folder / "out/results.jsonl").read_bytes()) == (before, results)
 
 
@@ -97,7 +97,7 @@ def test_a_changed_structure_is_done_again_and_the_others_are_not(folder):
     save(folder / "a.xyz", [*clusters(2), cluster(number=99), *clusters(5)[3:]])
     done = batch(folder, *ALL)
     after = {line["structure"]: line for line in lines(folder)}
-    assert "9 of 10 structures are done already" in done.err
+    assert "9 of 10 structures done already" in done.err
     assert [name for name in after if after[name] != before[name]] == ["a.xyz:2"]
 
 
@@ -136,7 +136,7 @@ def test_merge_names_what_is_missing_and_writes_nothing(folder):
     refused = run(folder, "merge", "out")
     assert refused.code == 75
     (line,) = refused.complaints
-    assert "of 10 structures have no result, the first is" in line
+    assert "of 10 structures without a result, the first is" in line
     assert not (folder / "out/results.jsonl").exists()
 
 
@@ -268,7 +268,7 @@ def test_not_converged_is_retried_with_more_steps_and_only_that(folder):
     assert batch(folder, *ALL, "--max-steps", "5000").code == 2
     done = batch(folder, *ALL, "--max-steps", "5000", "--retry", "not-converged")
     assert done.code == 0
-    assert f"{first['converged']} of 10 structures are done already" in done.err
+    assert f"{first['converged']} of 10 structures done already" in done.err
     assert counts(folder) == {"converged": 10}
 
 

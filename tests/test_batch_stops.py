@@ -106,14 +106,14 @@ def test_a_signal_stops_it_with_what_is_done_kept_and_the_same_command_goes_on(f
     assert done.code == code
     (line,) = done.complaints
     kept = re.fullmatch(
-        f"clusteropt: {re.escape(word)}([12]) of 5 different structures are done and kept: the same command goes on",
+        f"clusteropt: {re.escape(word)}([12]) of 5 different structures done and kept: the same command goes on",
         line,
     )
     assert kept
     (run,) = Folder(folder / "out").runs()
     assert run["state"] == "stopped"
     with spawn(folder, *arguments) as process:
-        assert f"{kept[1]} of 5 structures are done already" in str(process.stderr.readline())
+        assert f"{kept[1]} of 5 structures done already" in str(process.stderr.readline())
 
 
 def test_it_stops_at_the_time_limit_and_before_the_end_of_a_slurm_job(folder):

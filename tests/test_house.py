@@ -12,7 +12,7 @@ import clusteropt
 PACKAGE = Path(clusteropt.__file__).parent
 # a module imports from lower levels and from its own package only (docs/design.md)
 LEVELS = (
-    ("errors", "resources", "__init__"),
+    ("errors", "resources", "words", "__init__"),
     ("config", "console", "files", "runtime", "signals"),
     ("clusters", "programs", "best_known", "extxyz"),
     ("potentials", "symmetry"),

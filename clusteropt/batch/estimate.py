@@ -22,6 +22,7 @@ from clusteropt.lanes import QUEUE
 from clusteropt.potentials import sets
 from clusteropt.report import show
 from clusteropt.structures import elements_of
+from clusteropt.words import counted
 
 _PLAIN_PROGRAMS, _SEARCH_PROGRAMS = 3, 5  # per bucket: look, explore, polish; learned steps and moves over the surface
 _COMPILATION = 2.5  # seconds for a program, where the cache has none; more cores hardly help (measured: 2 to 3)
@@ -84,12 +85,13 @@ def dry_run(job: Job) -> ExitCode:
         return ExitCode.OK
     show(_table(found))
     say(
-        f"{len(items)} structures, {summary['different']} different, {len(done)} done already, {unusable} unusable: "
-        f"{len(found)} buckets, {summary['programs']} programs"
+        f"{counted(len(items), 'structure')}, {summary['different']:,} different, {len(done):,} done already, "
+        f"{unusable:,} unusable: {counted(len(found), 'bucket')}, {counted(summary['programs'], 'program')}"
     )
     say(
         f"memory about {summary['memory'] / 1e9:.1f} GB; time very roughly {seconds:.0f} s on "
-        f"{runtime.n_devices()} cores, and up to {summary['seconds_compiling']:.0f} s more for programs that are not in the cache"
+        f"{counted(runtime.n_devices(), 'core')}, and up to {summary['seconds_compiling']:.0f} s more for programs "
+        "that are not in the cache"
     )
     return ExitCode.OK
 

@@ -15,6 +15,7 @@ from clusteropt.batch.items import Item
 from clusteropt.batch.job import VOCABULARY
 from clusteropt.errors import Stopped
 from clusteropt.files import stem_of, write_atomically, writing
+from clusteropt.words import counted
 
 
 def merge(folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[str, Any]:
@@ -25,8 +26,8 @@ def merge(folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[s
     missing = [item for item in items if item.key not in places]
     if missing:
         raise Stopped(
-            f"{folder.path}: {len(missing)} of {len(items)} structures have no result, the first is {missing[0].label}: "
-            "run the batch, or its shards, to the end"
+            f"{folder.path}: {len(missing):,} of {counted(len(items), 'structure')} without a result, the first is "
+            f"{missing[0].label}: run the batch, or its shards, to the end"
         )
     outputs = outputs_of(list(dict.fromkeys(item.source for item in items)))
     (folder.path / MINIMA).mkdir(exist_ok=True)

@@ -7,6 +7,7 @@ from clusteropt.batch.folder import Folder, Place
 from clusteropt.batch.items import Item, Line
 from clusteropt.batch.job import Job
 from clusteropt.console import complain, say
+from clusteropt.words import counted
 
 _REPORT = 10.0  # seconds between two words on how far it has got
 _COMPLAINTS = 20  # that are shown; all are in the results
@@ -36,7 +37,7 @@ class Progress:
         self._statuses = {key: places[key].status for key in self._of if key not in self.todo}
         known = sum(item.key not in self.todo for item in own)
         if known and not self._job.quiet:
-            say(f"{known} of {len(own)} structures are done already")
+            say(f"{known:,} of {counted(len(own), 'structure')} done already")
         self.write("running")
 
     def keep(self, lines: list[Line]) -> None:
@@ -69,7 +70,7 @@ class Progress:
 
     @property
     def words(self) -> str:
-        return f"{len(self._statuses)} of {len(self._of)} different structures are done and kept"
+        return f"{len(self._statuses):,} of {counted(len(self._of), 'different structure')} done and kept"
 
     def write(self, state: str) -> None:
         """Tells the folder: running, stopped or finished."""

@@ -17,6 +17,7 @@ from clusteropt.batch.writer import Writer
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode, Stopped
 from clusteropt.report import batch_table, show
+from clusteropt.words import counted
 
 _CHUNK = 8192  # structures at most, that are read and then computed
 _CHUNK_ATOMS = 400_000
@@ -103,7 +104,7 @@ def _finish(job: Job, folder: Folder, items: list[Item], own: list[Item]) -> Exi
     counts = counts_of((places[item.key].status for item in own if item.key in places), len(own))
     if counts["interrupted"]:
         raise Stopped(
-            f"{counts['interrupted']} structures changed while they were being read: run the same command again"
+            f"{counted(counts['interrupted'], 'structure')} changed while being read: run the same command again"
         )
     if job.shard.total == 1:
         summary = merge.merge(folder, items, places)

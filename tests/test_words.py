@@ -1,0 +1,21 @@
+"""Words that messages share."""
+
+import pytest
+
+from clusteropt.words import counted
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "text"),
+    [
+        (0, "structure", "0 structures"),
+        (1, "structure", "1 structure"),
+        (2, "structure", "2 structures"),
+        (2000, "file", "2,000 files"),
+        (1, "process", "1 process"),
+        (3, "process", "3 processes"),
+        (2, "batch", "2 batches"),
+    ],
+)
+def test_one_is_singular_and_all_else_plural(count, noun, text):
+    assert counted(count, noun) == text
