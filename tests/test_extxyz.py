@@ -11,7 +11,7 @@ from ase.io import read, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusteropt.extxyz import atoms_of, blocks, text_of
+from clusteropt.extxyz import UnknownSymbol, XYZError, atoms_of, blocks, text_of
 
 numbers = st.floats(-1e6, 1e6)
 words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)
@@ -50,6 +50,12 @@ def frames(draw) -> Atoms:
 
 def ours(text: str) -> list[Atoms]:
     return [atoms_of(block) for block in blocks(io.StringIO(text))]
+
+
+def of_file(text: str, **options) -> list[Atoms]:
+    """The frames of what stands in a file, byte for byte."""
+    file = io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
+    return [atoms_of(block, **options) for block in blocks(file)]
 
 
 def same(a: Atoms, b: Atoms) -> bool:
@@ -105,3 +111,67 @@ def test_cell_vectors_behind_the_atoms_belong_to_the_frame():
     theirs = read(io.StringIO(text), index=":", format="extxyz")
     assert all(map(same, ours(text), theirs))
     assert ours(text)[0].pbc.all()
+
+
+blanks = st.lists(st.sampled_from(["\n", " \n", "\t\n", "\ufeff", "\ufeff\n"]), max_size=3).map("".join)
+
+
+@given(st.lists(st.tuples(frames(), blanks), min_size=1, max_size=4), blanks, st.sampled_from(["\n", "\r\n"]))
+def test_k_frames_with_blank_lines_and_byte_order_marks_between_them_are_k_frames(given_frames, end, newline):
+    text = "".join(between + text_of([atoms]) for atoms, between in given_frames) + end
+    found = of_file(text.replace("\n", newline))
+    assert len(found) == len(given_frames)
+    assert all(map(same, found, ours(text_of([atoms for atoms, _ in given_frames]))))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("1\n\nX 0 0 0\n\n\nX 1 1 1\n", "line 6: expected the number of atoms of a frame, got 'X 1 1 1'"),
+        ("1\n\nX 0 0 0\nVEC1 9 0 0\n\n 2\n\nX 0 0 0\n", "line 6: the last frame ends after 1 of 2 atoms"),
+        ("\n-1\n", "line 2: a frame of -1 atoms"),
+    ],
+)
+def test_a_file_that_goes_wrong_says_at_which_line(text, problem):
+    with pytest.raises(XYZError) as caught:
+        list(blocks(io.StringIO(text)))
+    assert str(caught.value) == problem
+
+
+labels = {"Au1": "Au", "AU": "Au", "au": "Au", "AU_12": "Au", "79": "Au", "X1": "X", "x": "X", "0": "X", "SI3": "Si"}
+columns = st.sampled_from(["", "free words", "Properties=tag:I:1:species:S:1:pos:R:3", 'Lattice="9 0 0 0 9 0 0 0 9"'])
+
+
+@given(st.lists(st.sampled_from(sorted(labels)), min_size=1, max_size=3), columns)
+def test_labels_in_any_case_with_numbers_and_atomic_numbers_are_elements(given_labels, comment):
+    tag = "5 " if "tag" in comment else ""
+    text = f"{len(given_labels)}\n{comment}\n" + "".join(
+        f"{tag}{label} 0 0 {k}\n" for k, label in enumerate(given_labels)
+    )
+    assert ours(text)[0].get_chemical_symbols() == [labels[label] for label in given_labels]
+
+
+@pytest.mark.parametrize("comment", ["", "Properties=species:S:1:pos:R:3:tag:I:1"])
+def test_a_label_that_is_no_element_is_named_and_can_be_mapped(comment):
+    text = f"3\n{comment}\nSI 0 0 0 1\nXX 0 0 1 1\nsi2 0 0 2 1\n"
+    with pytest.raises(UnknownSymbol) as caught:
+        of_file(text)
+    assert caught.value.symbol == "XX"
+    assert "XX is no element" in str(caught.value)
+    for mapping, symbols in (
+        ({"XX": "Au"}, ["Si", "Au", "Si"]),
+        ({"XX": "Au", "SI": "X"}, ["X", "Au", "Si"]),
+        ({"XX": "Au", "Si": "X"}, ["X", "Au", "X"]),
+    ):
+        assert of_file(text, symbols=mapping)[0].get_chemical_symbols() == symbols
+
+
+exponents = st.sampled_from(["%.16fD+00", "%.16fd0", "%.16f", "%.16fE+00", "%.16fe+00", "%.16f+000"])
+
+
+@given(st.lists(st.tuples(st.floats(-9, 9), exponents), min_size=3, max_size=3), columns)
+def test_exponents_of_fortran_are_numbers(coordinates, comment):
+    tag = "5 " if "tag" in comment else ""
+    row = [written % value for value, written in coordinates]
+    (atoms,) = ours(f"1\n{comment}\n{tag}X {' '.join(row)}\n")
+    assert atoms.positions[0].tolist() == [float(f"{value:.16f}") for value, _ in coordinates]
