@@ -1,5 +1,6 @@
 """ASE atoms to results: what the command line and Python programs call."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,7 +99,7 @@ class Result:
         """Energy above the best-known minimum; None where the table has none for this composition and potential."""
         if self.problem or self.minimum.status == Status.FRAGMENTED or self.given.constraints:
             return None  # nothing that the table speaks of
-        known = None if self.potential is None else best_known(self.potential.name, self.given.get_chemical_symbols())
+        known = None if self.potential is None else best_known(self.potential, self.given.get_chemical_symbols())
         return None if known is None or not np.isfinite(self.energy) else self.energy - known
 
 
@@ -160,6 +161,7 @@ def minimize(
     settings = MinimizeSettings(
         potential, optimizer, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, hops, start
     )
+    _warn_of(potential)
     several = [_own(atoms) for atoms in ([structures] if isinstance(structures, Atoms) else structures)]
     results = _all(run(several, settings))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
@@ -171,6 +173,7 @@ def evaluate(structures: Atoms, potential: str | None = ...) -> Result: ...
 def evaluate(structures: Sequence[Atoms], potential: str | None = ...) -> list[Result]: ...
 def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = None) -> Result | list[Result]:
     """Energies and forces of the structures as they are: one Result for one Atoms object, a list for a sequence."""
+    _warn_of(potential)
     several = [_own(atoms) for atoms in ([structures] if isinstance(structures, Atoms) else structures)]
     results = _all(run(several, MinimizeSettings(potential), move=False))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
@@ -217,6 +220,12 @@ def _portions(
     if learned is not None:
         return explored(inputs, potential, settings, learned)
     return minimized(inputs, potential, settings, watch)
+
+
+def _warn_of(potential: str | None) -> None:
+    doubt = sets.doubt(potential)
+    if doubt:
+        warnings.warn(doubt, stacklevel=3)
 
 
 def _own(atoms: Atoms) -> Atoms:

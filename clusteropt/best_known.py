@@ -2,9 +2,14 @@
 
 import csv
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 from clusteropt.resources import shipped
+
+if TYPE_CHECKING:
+    from clusteropt.potentials.base import Potential
 
 
 @cache
@@ -15,11 +20,23 @@ def _table() -> dict[tuple[str, str], float]:
     return {(row["potential"], row["formula"]): float(row["energy"]) for row in rows}
 
 
-def formula_of(symbols: list[str]) -> str:
+def formula_of(symbols: Sequence[str]) -> str:
     """Elements in alphabetical order, each with its count: 'Au30Cu30', 'X38'."""
     return "".join(f"{symbol}{count}" for symbol, count in sorted(Counter(symbols).items()))
 
 
-def best_known(potential: str, symbols: list[str]) -> float | None:
-    """The best-known energy of that composition with that parameter set; None where there is none in the table."""
+def best_known(potential: "Potential", symbols: Sequence[str]) -> float | None:
+    """The best-known energy of that composition, in the potential's unit; None where the table has none.
+
+    Lennard-Jones clusters of one species without a cutoff are those of X, with energies times epsilon; six decimals of the
+    table are as many in units of epsilon.
+    """
+    if potential.is_plain_lennard_jones:
+        reduced = listed("lj", ["X"] * len(symbols))
+        return None if reduced is None else reduced * potential.energy
+    return listed(potential.name, symbols)
+
+
+def listed(potential: str, symbols: Sequence[str]) -> float | None:
+    """The entry of the table for a parameter set by name; None where there is none."""
     return _table().get((potential, formula_of(symbols)))

@@ -1,5 +1,6 @@
 """An ASE calculator for every potential: a door to ASE's optimizers, dynamics and databases, about a millisecond a step."""
 
+import warnings
 from typing import Any
 
 from ase import Atoms
@@ -22,6 +23,8 @@ class ClusterCalculator(Calculator):
     def __init__(self, potential: str | None = None) -> None:
         super().__init__(potential=potential)
         self._chosen = None if potential is None else sets.load(potential)
+        if doubt := sets.doubt(potential):
+            warnings.warn(doubt, stacklevel=2)
         self._potentials: dict[tuple[str, ...], Potential] = {}  # by elements: reading a set takes longer than a step
 
     def calculate(

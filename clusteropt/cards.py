@@ -1,30 +1,51 @@
 """What the card of a learned optimizer says about its training, and what follows for a cluster at hand."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 
 from clusteropt.best_known import formula_of
+from clusteropt.errors import UsageError
+from clusteropt.potentials import sets
+from clusteropt.potentials.base import Potential
 from clusteropt.starts import symbols_of
 from clusteropt.weights import LearnedOptimizer
 
 
-def seen(optimizer: LearnedOptimizer, symbols: Sequence[str]) -> str:
+def seen(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potential) -> str:
     """What of the cluster was in training: 'trained', 'size unseen' or 'element unseen'."""
-    tasks = _tasks(optimizer)
-    if formula_of(list(symbols)) in map(formula_of, tasks):
+    own, tasks = _problem(symbols, potential), _problems(optimizer)
+    if formula_of(own) in map(formula_of, tasks):
         return "trained"
-    return "size unseen" if set(symbols) in map(set, tasks) else "element unseen"
+    return "size unseen" if set(own) in map(set, tasks) else "element unseen"
 
 
-def doubt(optimizer: LearnedOptimizer, symbols: Sequence[str]) -> str:
+def doubt(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potential) -> str:
     """Why the optimizer may be out of its depth, a clause; empty where it is not."""
-    sizes = sorted(len(task) for task in _tasks(optimizer) if set(task) == set(symbols))
-    name = "-".join(sorted(set(symbols)))
+    own = _problem(symbols, potential)
+    sizes = sorted(len(task) for task in _problems(optimizer) if set(task) == set(own))
     if not sizes:
-        return f"the learned optimizer has not been trained on {name}"
-    if not sizes[0] <= len(symbols) <= sizes[-1]:
+        return f"the learned optimizer has not been trained on {'-'.join(sorted(set(symbols)))}"
+    if not sizes[0] <= len(own) <= sizes[-1]:
         range_of = f"{sizes[0]} to {sizes[-1]}" if sizes[0] < sizes[-1] else str(sizes[0])
-        return f"the learned optimizer has been trained on {range_of} atoms of {name}, not {len(symbols)}"
+        return f"the learned optimizer has been trained on {range_of} atoms of {'-'.join(sorted(set(own)))}, not {len(own)}"
     return ""
+
+
+def doubts(optimizer: LearnedOptimizer, clusters: Iterable[tuple[str, Sequence[str], Potential]]) -> str:
+    """The first doubt about clusters (label, symbols, potential), and how many others share in one; empty without any."""
+    found: dict[tuple[str, str], str] = {}
+    doubtful = []
+    for label, symbols, potential in clusters:
+        kind = formula_of(symbols), potential.name
+        if kind not in found:
+            found[kind] = doubt(optimizer, symbols, potential)
+        if found[kind]:
+            doubtful.append((label, found[kind]))
+    if not doubtful:
+        return ""
+    label, why = doubtful[0]
+    others = f" ({len(doubtful) - 1} more are outside its training as well)" if len(doubtful) > 1 else ""
+    return f"{label}: {why}{others}"
 
 
 def trained_on(optimizer: LearnedOptimizer) -> str:
@@ -60,6 +81,24 @@ def with_scores(optimizer: LearnedOptimizer, scores: Sequence[dict]) -> LearnedO
     new = {score["formula"]: score for score in scores}
     kept = [score for score in optimizer.card.get("scores", []) if score["formula"] not in new]
     return optimizer._replace(card=optimizer.card | {"scores": [*kept, *new.values()]})
+
+
+def _problem(symbols: Sequence[str], potential: Potential) -> list[str]:
+    """The symbols by which a cluster is compared with others: argon is X, because Lennard-Jones is the same in reduced units."""
+    return ["X"] * len(symbols) if potential.is_plain_lennard_jones else list(symbols)
+
+
+def _problems(optimizer: LearnedOptimizer) -> list[list[str]]:
+    """The tasks, likewise."""
+    return [["X"] * len(task) if _is_plain_by_default(tuple(sorted(set(task)))) else task for task in _tasks(optimizer)]
+
+
+@cache
+def _is_plain_by_default(elements: tuple[str, ...]) -> bool:
+    try:
+        return sets.default(elements).potential(elements).is_plain_lennard_jones
+    except UsageError:  # a card of a version that had a potential for them
+        return False
 
 
 def _tasks(optimizer: LearnedOptimizer) -> list[list[str]]:

@@ -85,6 +85,7 @@ def _process(
         raise UsageError("--json and --out - both want standard output: give --out a file name")
     with remembered(signal.SIGINT) as ctrl_c:
         runtime.prepare(threads or runtime.n_cores())
+        _warn_of(settings.potential, quiet)
         frames, unreadable = _read_all(files)
         track: Track = []
         results = _compute(frames, settings, quiet, move, track if plan.trajectories else None, ctrl_c)
@@ -94,9 +95,14 @@ def _process(
         for label, result in rows:
             if result.problem:
                 complain(f"{label}: {result.problem}")
+        if not quiet:
+            _doubt(rows, settings, move)
         apart = sum(result.status == "fragmented" for _, result in rows)
         if apart and not quiet:
             say(f"{apart} of {len(rows)} structures came apart: a denser start keeps atoms in each other's reach")
+        unusable = sum(bool(result.problem) for _, result in rows)
+        if unusable and plan.outputs and not quiet:
+            say(f"{unusable} of {len(rows)} structures could not be used and are in no file of results")
         contents = _contents(frames, results, plan)
         if plan.trajectories and not ctrl_c.heard:
             contents |= _ways(frames, results, track, plan, settings)
@@ -109,6 +115,15 @@ def _process(
         drop_waiting()
         raise Interrupted(f"interrupted: {len(done)} of {len(frames)} structures are finished and kept")
     return _exit_code([r.status for _, r in rows], unreadable) if written else ExitCode.FAILURE
+
+
+def _warn_of(potential: str | None, quiet: bool) -> None:
+    """A word where the parameter set asked for is a doubtful one."""
+    from clusteropt.potentials import sets
+
+    doubt = sets.doubt(potential)
+    if doubt and not quiet:
+        say(f"warning: {doubt}")
 
 
 def _show(rows: list[tuple[str, "Result"]], json: bool, move: bool) -> None:
@@ -178,8 +193,6 @@ def _announce(
             say(
                 f"converged at {criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}, by {settings.optimizer}"
             )
-    if move and not result.problem and len(frame.atoms) > 1:
-        _doubt(frame, settings, announced)
     if frame.source not in announced and not result.problem:
         announced.add(frame.source)
         from clusteropt.structures import typical_distance
@@ -192,29 +205,27 @@ def _announce(
             )
 
 
-def _doubt(frame: "Frame", settings: MinimizeSettings, announced: set[object]) -> None:
-    """A word where a learned optimizer is asked for what it was not trained on; once for every kind of cluster."""
-    if settings.optimizer in OPTIMIZERS:
+def _doubt(rows: list[tuple[str, "Result"]], settings: MinimizeSettings, move: bool) -> None:
+    """A word, once for all structures, where a learned optimizer was asked for what it was not trained on."""
+    if not move or settings.optimizer in OPTIMIZERS:
         return
     from clusteropt import cards, weights
 
-    symbols = frame.atoms.get_chemical_symbols()
-    kind = ("doubt", "".join(sorted(symbols)))
-    if kind in announced:
-        return
-    announced.add(kind)
-    doubt = cards.doubt(weights.named(settings.optimizer), symbols)
+    known = [
+        (label, r.given.get_chemical_symbols(), r.potential)
+        for label, r in rows
+        if r.potential is not None and not r.problem and len(r.given) > 1
+    ]
+    doubt = cards.doubts(weights.named(settings.optimizer), known)
     if doubt:
-        say(
-            f"warning: {frame.label}: {doubt}: look at the gain, or see `clusteropt optimizers show {settings.optimizer}`"
-        )
+        say(f"warning: {doubt}: look at the gain, or see `clusteropt optimizers show {settings.optimizer}`")
 
 
 def _contents(frames: list["Frame"], results: dict[int, "Result"], plan: Plan) -> dict[Path, list["Atoms"]]:
-    """What is to be written: the lowest minima, and all of them where that was asked for."""
+    """What is to be written: the lowest minima, and all of them where that was asked for; not what could not be used."""
     contents: dict[Path, list[Atoms]] = {}
     for i, frame in enumerate(frames):
-        if i in results and frame.source in plan.outputs and len(frame.atoms):
+        if i in results and frame.source in plan.outputs and not results[i].problem:
             contents.setdefault(plan.outputs[frame.source], []).append(results[i].atoms)
         if i in results and frame.source in plan.minima:
             contents.setdefault(plan.minima[frame.source], []).extend(results[i].minima)

@@ -22,6 +22,7 @@ from clusteropt.errors import InputError
 from clusteropt.minima import Minimum
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.scope import offered
 
 STDIN = "-"
 
@@ -171,7 +172,7 @@ def typical_distance(positions: np.ndarray) -> float:
 def _with_cutoff(elements: tuple[str, ...]) -> str:
     """Which shipped sets serve these elements in a box."""
     covering = [chosen for chosen in map(sets.load, sets.names()) if chosen.covers(elements)]
-    able = [chosen.name for chosen in covering if chosen.potential(elements).cutoff is not None]
+    able = [offered(chosen, elements) for chosen in covering if chosen.potential(elements).cutoff is not None]
     return (
         f"name another with --potential ({', '.join(able)})"
         if able

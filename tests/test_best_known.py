@@ -1,6 +1,7 @@
 """The table of best-known minima: complete, in order, and made of energies that structures really have."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from ase.formula import Formula
 from helpers import CASES, LARGE, relaxed, structure
 
 import clusteropt
-from clusteropt.best_known import best_known, formula_of
+from clusteropt.best_known import best_known, formula_of, listed
 from clusteropt.clusters import padded_size
 from clusteropt.potentials import sets
 from clusteropt.resources import shipped
@@ -29,7 +30,7 @@ def bonded(positions: np.ndarray, distance: float = 1.0) -> np.ndarray:
 
 
 def lj(n: int) -> float:
-    known = best_known("lj", ["X"] * n)
+    known = listed("lj", ["X"] * n)
     assert known is not None
     return known
 
@@ -54,7 +55,7 @@ def test_every_row_is_of_a_shipped_set_that_covers_it_and_names_its_source() -> 
         assert sets.load(row["potential"]).covers(elements), row
         assert formula_of(symbols) == row["formula"]
         assert row["source"] in ("CCD", "own", "icosahedron") or row["source"].startswith("10."), row
-        assert best_known(row["potential"], symbols[::-1]) == float(row["energy"]) < 0
+        assert listed(row["potential"], symbols[::-1]) == float(row["energy"]) < 0
     assert len({(r["potential"], r["formula"]) for r in ROWS}) == len(ROWS)
 
 
@@ -63,7 +64,7 @@ def test_every_row_is_of_a_shipped_set_that_covers_it_and_names_its_source() -> 
     [("lj", "X"), ("sw-si", "Si"), *[("gupta-cleri-rosato", m) for m in METALS if m != "Pt"]],
 )
 def test_every_further_atom_gains_some_energy_but_not_more_than_twelve_bonds(potential: str, element: str) -> None:
-    known = {n: best_known(potential, [element] * n) for n in range(2, 151)}
+    known = {n: listed(potential, [element] * n) for n in range(2, 151)}
     energies = {n: e for n, e in known.items() if e is not None}
     scale = sets.load(potential).potential((element,)).energy
     assert len(energies) > 2
@@ -81,9 +82,28 @@ def test_the_table_knows_the_magic_numbers() -> None:
 
 
 def test_what_the_table_does_not_know_has_no_energy() -> None:
-    assert best_known("lj", ["X"] * 151) is None
-    assert best_known("lj-noble-gases", ["Ar"] * 13) is None
-    assert best_known("gupta-rosato", ["Au"] * 13) is None
+    assert listed("lj", ["X"] * 151) is None
+    assert listed("lj-noble-gases", ["Ar"] * 13) is None
+    assert best_known(sets.load("gupta-rosato").potential(("Au",)), ["Au"] * 13) is None
+    assert listed("gupta-rosato", ["Au"] * 13) is None
+
+
+@pytest.mark.parametrize("element", ["X", "Ne", "Ar", "Kr", "Xe"])
+def test_a_lennard_jones_cluster_of_any_element_is_that_of_x_times_epsilon(element: str) -> None:
+    chosen = sets.default((element,))
+    potential, epsilon = chosen.potential((element,)), chosen.pairs[element, element]["epsilon"]
+    for n in (2, 13, 55, 309):
+        assert best_known(potential, [element] * n) == lj(n) * epsilon
+    sigma = chosen.pairs[element, element]["sigma"]
+    magic = Atoms([element] * 55, bonded(Icosahedron("Ar", 3).positions, R_MIN * sigma))
+    assert clusteropt.minimize(magic, opt="tight", optimizer="lbfgs").gap == pytest.approx(0, abs=1e-6 * epsilon)
+
+
+def test_with_a_cutoff_or_another_species_the_lennard_jones_table_says_nothing(tmp_path: Path) -> None:
+    text = sets.text_of("lj").replace("[pairs.X-X]", "onset = 2.0\ncutoff = 2.5\n[pairs.X-X]")
+    (tmp_path / "cut.toml").write_text(text, encoding="utf-8")
+    assert best_known(sets.load(str(tmp_path / "cut.toml")).potential(("X",)), ["X"] * 13) is None
+    assert best_known(sets.default(("Ar", "Kr")).potential(("Ar", "Kr")), ["Ar"] * 12 + ["Kr"]) is None
 
 
 def incomplete(shells: int, missing: int) -> np.ndarray:
@@ -116,7 +136,7 @@ def test_no_regular_cluster_of_a_metal_undercuts_the_table(element: str) -> None
     potential = sets.load("gupta-cleri-rosato").potential((element,))
     for shape in (Octahedron("Au", 4, 1), Icosahedron("Au", 3), Decahedron("Au", 2, 2, 1)):
         start = structure(bonded(shape.positions, 0.97 * potential.length))
-        known = best_known("gupta-cleri-rosato", [element] * len(shape))
+        known = listed("gupta-cleri-rosato", [element] * len(shape))
         energy = relaxed(potential, start, **LARGE)[1]
         assert known is None or known - 1e-6 < energy < 0.99 * known
 

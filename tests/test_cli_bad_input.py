@@ -52,8 +52,8 @@ UNUSABLE = {
     "nan.xyz": (xyz("X 0 0 nan", "X 1 0 0", "X 0 1 0", "X 0 0 1"), "finite", "mend"),
     "inf.xyz": (xyz("X 0 0 -inf", "X 1 0 0", "X 0 1 0", "X 0 0 1"), "finite", "mend"),
     "same.xyz": (xyz("X 0 0 0", "X 1 0 0", "X 0 1 0", "X 1 0 0"), "atoms 1 and 3 are at the same place", "move"),
-    "uranium.xyz": (xyz("U 0 0 0", "U 2 0 0"), "no default potential for U", "defaults exist for: Ag"),
-    "water.xyz": (xyz("O 0 0 0", "H 1 0 0", "H 0 1 0"), "no default potential for H-O", "defaults exist for: Ag"),
+    "uranium.xyz": (xyz("U 0 0 0", "U 2 0 0"), "no default potential for U", "--potential FILE.toml"),
+    "water.xyz": (xyz("O 0 0 0", "H 1 0 0", "H 0 1 0"), "no default potential for H-O", "such as xtb"),
     "nobody.xyz": (b"0\n\n", "without atoms", "remove"),
     "film.xyz": (boxed("Ar", [20, 20, 20], [True, True, False]), "some directions only", "pbc='T T T' or 'F F F'"),
     "small.xyz": (boxed("Si", [6, 20, 20]), "too small: its smallest height is 6.000 angstrom", "repeat"),
@@ -104,9 +104,12 @@ def test_a_structure_that_cannot_be_used_is_named_and_the_others_are_done(folder
     bad = done.records[1]
     assert (bad["energy"], bad["fmax"], bad["evaluations"]) == (None, None, 0)
     assert UNUSABLE[name][1] in bad["problem"]
+    assert {p for p in names(folder) if ".min." in p} == {"before.min.xyz", "after.min.xyz"}, (
+        "no minimum, no file of minima"
+    )
 
 
-def test_the_frames_around_a_bad_one_are_done_and_none_is_lost(tmp_path):
+def test_the_frames_around_a_bad_one_are_done_and_it_is_in_no_file_of_minima(tmp_path):
     bad = cluster(number=1)
     bad.positions[2] = bad.positions[1]
     save(tmp_path / "a.xyz", [cluster(number=0), bad, cluster(number=2)])
@@ -114,10 +117,12 @@ def test_the_frames_around_a_bad_one_are_done_and_none_is_lost(tmp_path):
     assert done.complaints == [
         "clusteropt: a.xyz:1: atoms 1 and 2 are at the same place: remove one or move them apart"
     ]
+    assert "1 of 3 structures could not be used and are in no file of results" in done.err
     results = frames_of(tmp_path / "a.min.xyz")
-    assert [a.info["status"] for a in results] == ["converged", "invalid-structure", "converged"]
-    assert [a.info["number"] for a in results] == [0, 1, 2]
-    assert np.abs(results[1].positions - bad.positions).max() < 1e-8
+    assert [a.info["status"] for a in results] == ["converged", "converged"]
+    assert [a.info["number"] for a in results] == [0, 2]
+    record = run(tmp_path, "minimize", "a.xyz", "--json", "--force").records[1]
+    assert (record["structure"], record["status"]) == ("a.xyz:1", "invalid-structure")
 
 
 def test_a_frame_without_atoms_is_named_and_its_neighbours_are_done(tmp_path):

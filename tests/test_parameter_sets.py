@@ -75,7 +75,7 @@ def test_a_doubtful_set_is_never_a_default() -> None:
 
 
 def test_elements_without_a_set_are_refused_by_name() -> None:
-    with pytest.raises(UsageError, match="no default potential for Fe; no set covers them"):
+    with pytest.raises(UsageError, match="no default potential for Fe; no shipped set has parameters for Fe"):
         sets.default(("Fe",))
     with pytest.raises(UsageError, match="'gupta-rosato' has no parameters for Ag-Cu"):
         sets.load("gupta-rosato").potential(("Ag", "Cu"))

@@ -193,15 +193,41 @@ def test_impossible_evaluations_are_refused():
             evaluation.problem(formula)
 
 
+def kind(*symbols: str) -> tuple[list[str], Potential]:
+    """What cards are asked about: a cluster, with the potential of its elements."""
+    elements = tuple(sorted(set(symbols)))
+    return list(symbols), sets.default(elements).potential(elements)
+
+
 def test_cards_tell_what_was_in_training():
-    assert cards.seen(FRESH, ["X"] * 7) == "trained"
-    assert cards.seen(FRESH, ["X"] * 8) == "size unseen"
-    assert cards.seen(FRESH, ["Cu"] * 7) == "element unseen"
-    assert not cards.doubt(FRESH, ["X"] * 8)
-    assert "7 to 9 atoms of X, not 30" in cards.doubt(FRESH, ["X"] * 30)
-    assert "not been trained on Ag-Cu" in cards.doubt(FRESH, ["Cu", "Ag"])
+    assert cards.seen(FRESH, *kind(*["X"] * 7)) == "trained"
+    assert cards.seen(FRESH, *kind(*["X"] * 8)) == "size unseen"
+    assert cards.seen(FRESH, *kind(*["Cu"] * 7)) == "element unseen"
+    assert not cards.doubt(FRESH, *kind(*["X"] * 8))
+    assert "7 to 9 atoms of X, not 30" in cards.doubt(FRESH, *kind(*["X"] * 30))
+    assert "not been trained on Ag-Cu" in cards.doubt(FRESH, *kind("Cu", "Ag"))
     assert cards.trained_on(FRESH) == "X 7, 9; Ag 13"
     assert cards.trained_on(FRESH._replace(card={})) == "unknown"
+
+
+@pytest.mark.parametrize("element", ["Ne", "Ar", "Kr", "Xe"])
+def test_a_lennard_jones_cluster_counts_as_one_of_x_in_either_direction(element):
+    assert cards.seen(FRESH, *kind(*[element] * 7)) == "trained"
+    assert cards.seen(FRESH, *kind(*[element] * 8)) == "size unseen"
+    assert not cards.doubt(FRESH, *kind(*[element] * 8))
+    on_element = FRESH._replace(card={"tasks": [f"{element}7", f"hop:{element}9"]})
+    assert cards.seen(on_element, *kind(*["X"] * 7)) == "trained"
+    assert not cards.doubt(on_element, *kind(*["X"] * 8))
+    assert cards.seen(FRESH, *kind("Ar", *["Kr"] * 6)) == "element unseen"
+
+
+def test_doubts_about_many_clusters_are_one_sentence():
+    def doubts(*symbols: list[str]) -> str:
+        return cards.doubts(FRESH, [(f"a.xyz:{i}", *kind(*own)) for i, own in enumerate(symbols)])
+
+    assert doubts() == doubts(["X"] * 7, ["Ar"] * 8) == ""
+    assert doubts(["X"] * 7, ["Cu"] * 5) == "a.xyz:1: the learned optimizer has not been trained on Cu"
+    assert "on Cu (2 more are outside" in doubts(["X"] * 7, ["Cu"] * 5, ["Cu"] * 6, ["X"] * 30)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def lines_of(portion: list[Done], settings: MinimizeSettings) -> list[Line]:
 
 def _line(given: Given, result: Result, seconds: float, settings: MinimizeSettings) -> Line:
     try:
-        frame = "" if given.atoms is None else result.text
+        frame = "" if result.problem else result.text  # what could not be used has no minimum
     except Exception as problem:  # noqa: BLE001  what is in info and arrays comes from anywhere
         assert given.atoms is not None
         result, frame = failed(given.atoms, Status.INVALID_STRUCTURE, _unexpected(problem), settings.optimizer), ""

@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
     key: str
     record: dict[str, Any]
-    frame: str  # empty where nothing could be read
+    frame: str  # empty where the structure could not be used
 
 
 class Parcel:

@@ -16,6 +16,7 @@ from clusteropt.batch.shards import share
 from clusteropt.batch.writer import Writer
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode, Stopped
+from clusteropt.potentials import sets
 from clusteropt.report import batch_table, show
 from clusteropt.words import counted
 
@@ -30,6 +31,9 @@ def batch(job: Job) -> ExitCode:
     Raises UsageError and ClusterOptError for what cannot be.
     """
     common = made_of(job.settings)
+    doubt = sets.doubt(job.settings.potential)
+    if doubt and not job.quiet:
+        say(f"warning: {doubt}")
     files, left_out = files_of(job.names, job.out)
     if left_out and not job.quiet:
         more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""

@@ -70,7 +70,7 @@ def evaluate(
     problems = [evaluation.problem(task.strip()) for task in tasks.split(",") if task.strip()]
     if not problems:
         raise UsageError("tasks must name at least one formula, as X17")
-    seen = {p.formula: cards.seen(chosen, p.symbols) for p in problems}
+    seen = {p.formula: cards.seen(chosen, p.symbols, p.potential) for p in problems}
     trained = [formula for formula, word in seen.items() if word == "trained"]
     if test and trained:
         raise UsageError(f"{', '.join(trained)}: in the training of {optimizer}, so no test: leave out, or drop --test")

@@ -36,6 +36,11 @@ class Potential:
         """Atoms further apart than this do not hang together, in length units."""
         return min(_REACH * self.length, self.cutoff or float("inf"))
 
+    @property
+    def is_plain_lennard_jones(self) -> bool:
+        """One species without a cutoff: in units of its epsilon and sigma the same problem whatever the element."""
+        return self.form == "lennard-jones" and len(self.elements) == 1 and self.cutoff is None
+
 
 def energy_and_gradient(potential: Potential, clusters: Clusters, core: float = 0.0) -> tuple[Array, Array]:
     """Energies of the atoms (n_atoms, n_clusters) and the gradient (3, n_atoms, n_clusters).

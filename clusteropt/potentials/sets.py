@@ -28,7 +28,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from clusteropt.errors import InputError, UsageError, suggest
-from clusteropt.potentials import forms
+from clusteropt.potentials import forms, scope
 from clusteropt.potentials.base import Potential
 from clusteropt.resources import shipped
 
@@ -129,8 +129,17 @@ def _file_of(name: str) -> Path | Traversable:
             raise UsageError(f"{name}: no such parameter file: check the name")
         return path
     if name not in names():
-        raise UsageError(f"no potential named '{name}'; {suggest(name, names())}; or the path of a .toml file")
+        doubtful = ", ".join(known for known in names() if load(known).doubtful)
+        raise UsageError(
+            f"no potential named '{name}'; {suggest(name, names())} (doubtful: {doubtful}); or the path of a .toml file"
+        )
     return shipped("potentials") / f"{name}.toml"
+
+
+def doubt(name: str | None) -> str:
+    """A sentence about the set of that name where it is doubtful; empty elsewhere, and where none is named."""
+    why = "" if name is None else load(name).doubtful
+    return f"potential {name} is doubtful: {why}" if why else ""
 
 
 def default(elements: tuple[str, ...]) -> ParameterSet:
@@ -139,10 +148,7 @@ def default(elements: tuple[str, ...]) -> ParameterSet:
     for candidate in sets:
         if set(elements) in [set(system.split("-")) for system in candidate.default_for]:
             return candidate
-    others = [s.name for s in sets if s.covers(elements)]
-    cure = f"name one with --potential: {', '.join(others)}" if others else "no set covers them"
-    known = ", ".join(system for s in sets for system in s.default_for)
-    raise UsageError(f"no default potential for {'-'.join(elements)}; {cure}; defaults exist for: {known}")
+    raise UsageError(f"no default potential for {'-'.join(elements)}; {scope.refusal(elements, sets)}")
 
 
 def read(path: Path | Traversable) -> ParameterSet:

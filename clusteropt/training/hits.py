@@ -21,7 +21,7 @@ def hit_rates(theta: np.ndarray, settings: TrainSettings, count: int) -> dict[st
     rates = {}
     for task in map(tasks.task_named, dict.fromkeys(settings.tasks)):
         starts = random_starts(task.formula, count, _FIRST_SEED + settings.seed, settings.density)
-        lowest = best_known(task.potential.name, starts[0].get_chemical_symbols())
+        lowest = best_known(task.potential, starts[0].get_chemical_symbols())
         if task.hops or lowest is None:
             continue
         structures = [to_structure(atoms, task.potential) for atoms in starts]

@@ -244,7 +244,7 @@ def search(program: str | None, tasks: str, scores: str | None, optimizer: str, 
     print("|---|---|---|---|---|---|---|---|---|")
     for task in tasks.split(","):
         given = evaluation.problem(task)
-        seen, n = cards.seen(chosen, given.symbols), len(given.symbols)
+        seen, n = cards.seen(chosen, given.symbols, given.potential), len(given.symbols)
         settings = evaluation.EvaluationSettings(**amount)  # type: ignore[arg-type]
         methods = evaluation.methods(chosen, given, **changes)
         learned, hopping = (
