@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from clusteropt import runtime
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.console import complain, emit, say
-from clusteropt.errors import ClusterOptError, ExitCode, InputError, Interrupted, UsageError
+from clusteropt.errors import ClusterOptError, ExitCode, Interrupted, UsageError
 from clusteropt.files import check_writable, stem_of
 from clusteropt.signals import Signals, remembered
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from clusteropt.api import Result
     from clusteropt.lanes import Watch
-    from clusteropt.structures import Frame
+    from clusteropt.reading import Frame
 
 STDOUT = Path("-")
 Track = list[tuple[int, int, "np.ndarray"]]  # frame, evaluations, positions
@@ -137,17 +137,17 @@ def _show(rows: list[tuple[str, "Result"]], json: bool, move: bool) -> None:
 
 def _read_all(files: list[str]) -> tuple[list["Frame"], int]:
     """The frames of all files that can be read, and how many cannot."""
-    from clusteropt.structures import read
+    from clusteropt.reading import Unreadable, frames
 
-    frames: list[Frame] = []
+    found: list[Frame] = []
     unreadable = 0
-    for name in files:
-        try:
-            frames += read(name)
-        except InputError as problem:
+    for one in (frame for name in files for frame in frames(name)):
+        if isinstance(one, Unreadable):
             unreadable += 1
-            complain(str(problem))
-    return frames, unreadable
+            complain(f"{one.label}: {one.problem}")
+        else:
+            found.append(one)
+    return found, unreadable
 
 
 def _compute(

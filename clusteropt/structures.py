@@ -1,13 +1,5 @@
-"""ASE atoms in and out: reading any file, checking it, turning frames into `Structure`, writing results."""
+"""ASE atoms to `Structure`, checked, and results back to ASE atoms."""
 
-import os
-import sys
-import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,111 +15,6 @@ from clusteropt.minima import Minimum
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.potentials.scope import offered
-
-STDIN = "-"
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One structure of one file."""
-
-    source: str  # the file and index, as the user wrote them
-    index: int  # of the frame in the file; among those read where the user counted from its end
-    label: str  # what messages and tables call it
-    atoms: Atoms
-
-
-def read(spec: str) -> list[Frame]:
-    """All frames of a file, or those that `file@index` names, or of standard input for '-'.
-
-    Raises InputError naming the file, the problem and the cure.
-    """
-    if not spec:
-        raise InputError("'': names no file: check the script's variables")
-    name, wanted = _split(spec)
-    with _as_file(name) as path:
-        check_file(path, spec)
-        frames = _frames(path, spec, wanted)
-        n_frames = len(frames or _frames(path, spec, slice(None)))
-    if not n_frames:
-        raise InputError(f"{spec}: no frames: check the file")
-    if not frames:
-        plural = "s" * (n_frames > 1)
-        raise InputError(f"{spec}: no frames at this index: the file has {n_frames} frame{plural}, the first is @0")
-    start, step = wanted.start or 0, wanted.step or 1
-    counted = start >= 0 and step > 0
-    indices = [start + k * step if counted else k for k in range(len(frames))]
-    labels = [f"{name}@{i}" if counted and name != spec else f"{spec}:{i}" for i in indices]
-    single = len(frames) == 1
-    return [Frame(spec, i, spec if single else label, a) for i, label, a in zip(indices, labels, frames, strict=True)]
-
-
-def check_file(path: Path, spec: str) -> None:
-    if not os.path.exists(path):
-        raise InputError(f"{spec}: no such file: check the name")
-    if path.is_dir():
-        raise InputError(f"{spec}: a folder, not a file: name the files in it, as {spec.rstrip('/')}/*.xyz")
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except OSError as problem:
-        raise InputError(f"{spec}: cannot be read: {problem.strerror}") from None
-    if not head.strip():
-        raise InputError(f"{spec}: the file is empty: export the structure again")
-
-
-def _split(spec: str) -> tuple[str, slice]:
-    """File name and frames of `file@index`, in Python's notation; an existing file may have an @ in its name."""
-    name, at, text = spec.rpartition("@")
-    if not at or os.path.exists(spec) or not os.path.exists(name):
-        return spec, slice(None)
-    parts = text.split(":")
-    try:
-        numbers = [int(part) if part else None for part in parts]
-    except ValueError:
-        numbers = []
-    if len(parts) == 1 and numbers and numbers[0] is not None:
-        return name, slice(numbers[0], numbers[0] + 1 or None)
-    if not 1 < len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
-        raise InputError(f"{spec}: '{text}' is no index of frames: write {name}@3 for one, {name}@0:10 for some")
-    return name, slice(*numbers)
-
-
-@contextmanager
-def _as_file(name: str) -> Iterator[Path]:
-    """The file, or standard input as one, because readers want to look at the beginning first."""
-    if name != STDIN:
-        yield Path(name)
-        return
-    with tempfile.TemporaryDirectory(prefix="clusteropt-") as folder:
-        path = Path(folder) / "stdin"
-        path.write_bytes(b"" if sys.stdin is None else sys.stdin.buffer.read())
-        yield path
-
-
-def _frames(path: Path, spec: str, wanted: slice) -> list[Atoms]:
-    from ase.io import read as ase_read
-    from ase.io.formats import UnknownFileTypeError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            frames = ase_read(path, index=wanted, do_not_split_by_at_sign=True)
-    except UnknownFileTypeError:
-        cure = "pipe extended XYZ, or name the file itself" if spec == STDIN else "give it a known ending, such as .xyz"
-        raise InputError(f"{spec}: not a structure file that ASE knows: {cure}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{spec}: cannot be read: not text in UTF-8: convert it, or export it again") from None
-    except Exception as problem:  # noqa: BLE001  readers of damaged files raise about ten kinds of exceptions
-        raise InputError(f"{spec}: cannot be read ({one_line(problem)}): mend the file or export it again") from None
-    return [atoms for atoms in frames if isinstance(atoms, Atoms)]
-
-
-def one_line(problem: Exception) -> str:
-    text = " ".join(str(problem).split())
-    if isinstance(problem, KeyError):
-        return f"{text} is no element or column that is known"
-    return f"{type(problem).__name__}: {text[:160]}" if text else "does its ending match its contents?"
 
 
 def to_structure(atoms: Atoms, potential: Potential) -> Structure:

@@ -32,11 +32,9 @@ UNREADABLE = {
     "empty.xyz": (b"", "empty", "export"),
     "blank.xyz": (b"\n  \n\t\n", "empty", "export"),
     "truncated.xyz": (GOOD.encode()[:-60], "cannot be read", "export"),
-    "second.xyz": ((GOOD + GOOD).encode()[:-60], "cannot be read", "export"),
     "junk.xyz": (JUNK, "cannot be read", "export"),
     "junk": (JUNK, "not a structure file", "ending"),
     "packed.xyz.gz": (JUNK, "cannot be read", "export"),
-    "count.xyz": (GOOD.replace("4\n", "3\n", 1).encode(), "cannot be read", "export"),
     "word.xyz": (GOOD.replace("4\n", "four\n", 1).encode(), "cannot be read", "export"),
     "commas.xyz": (xyz("X 0,0 0,0 0,0", "X 1,1 0,0 0,0"), "cannot be read", "mend"),
     "unknown.xyz": (xyz("Qq 0 0 0", "Qq 1 0 0"), "Qq", "mend"),
@@ -94,6 +92,29 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_done(folder, nam
     done = minimize_between_good_ones(folder, name, *UNREADABLE[name])
     assert [r["structure"] for r in done.records] == ["before.xyz", "after.xyz"]
     assert {p for p in names(folder) if ".min." in p} == {"before.min.xyz", "after.min.xyz"}
+
+
+@pytest.mark.parametrize("content", [(GOOD + GOOD)[:-60], GOOD.replace("4\n", "3\n", 1), GOOD + "5" + GOOD])
+def test_what_stands_before_the_damage_is_done_and_the_place_of_the_damage_is_named(tmp_path, content):
+    (tmp_path / "a.xyz").write_text(content, encoding="utf-8")
+    done = run(tmp_path, "minimize", "a.xyz", "--json")
+    assert done.code == 3
+    (line,) = done.complaints
+    assert line.startswith("clusteropt: a.xyz:1: cannot be read from here on (")
+    assert [(r["structure"], r["status"]) for r in done.records] == [("a.xyz:0", "converged")]
+    assert len(frames_of(tmp_path / "a.min.xyz")) == 1
+
+
+def test_a_bad_frame_costs_no_other_its_result(tmp_path):
+    bad = xyz("X 0 0 zero", "X 1 0 0").decode()
+    (tmp_path / "a.xyz").write_text(GOOD + bad + GOOD, encoding="utf-8")
+    for command in ("minimize", "energy"):
+        done = run(tmp_path, command, "a.xyz", "--json")
+        assert done.code == 3
+        (line,) = done.complaints
+        assert line.startswith("clusteropt: a.xyz:1: cannot be read (")
+        assert [r["structure"] for r in done.records] == ["a.xyz:0", "a.xyz:2"]
+    assert len(frames_of(tmp_path / "a.min.xyz")) == 2
 
 
 @pytest.mark.parametrize("name", UNUSABLE)

@@ -21,7 +21,7 @@ LEVELS = (
     ("queues",),
     ("lanes",),
     ("minima", "chains"),
-    ("structures", "checkup", "trajectories", "cards"),
+    ("structures", "reading", "checkup", "trajectories", "cards"),
     ("api", "calculator", "training", "evaluation"),
     ("report",),
     ("session", "batch"),

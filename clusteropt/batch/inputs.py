@@ -6,14 +6,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from ase import Atoms
-from ase.io.extxyz import XYZError
-
-from clusteropt import extxyz
 from clusteropt.batch.identity import content_key, unreadable_key
 from clusteropt.batch.items import Given, Item
-from clusteropt.errors import InputError, UsageError
-from clusteropt.structures import check_file, one_line, read
+from clusteropt.errors import UsageError
+from clusteropt.reading import Frame, Unreadable, frames
 
 _FRAME_BY_FRAME = (".xyz", ".extxyz")
 _OTHERS = (".cif", ".vasp", ".traj", ".pdb", ".gen", ".xsf", ".mol", ".sdf", ".cfg", ".gz", ".poscar", ".contcar")
@@ -49,7 +45,7 @@ class Inputs:
 
     def _read(self) -> Iterator[Given]:
         for name in self._files:
-            yield from _structures(name, self._fingerprint)
+            yield from (_given(frame, self._fingerprint) for frame in frames(name))
 
 
 def files_of(names: Iterable[str], out: Path) -> tuple[list[str], list[str]]:
@@ -116,56 +112,9 @@ def _known(file: str) -> bool:
     )
 
 
-def _structures(name: str, fingerprint: str) -> Iterator[Given]:
-    """The frames of a file; one that cannot be read is an item with a problem, and so is a file."""
-    one_by_one = name.lower().endswith(_FRAME_BY_FRAME) and os.path.exists(name)
-    frames = _frame_by_frame(name) if one_by_one else _at_once(name)
-    before = next(frames)  # there is at least one, or a problem
-    single = True
-    for after in frames:
-        yield _given(name, False, before, fingerprint)
-        before, single = after, False
-    yield _given(name, single, before, fingerprint)
-
-
-Found = tuple[int, Atoms | str]  # index, and the frame or what is wrong with it
-
-
-def _frame_by_frame(name: str) -> Iterator[Found]:
-    count, problem = 0, ""
-    try:
-        check_file(Path(name), name)
-        with open(name, encoding="utf-8") as file:
-            for block in extxyz.blocks(file):
-                try:
-                    frame = extxyz.atoms_of(block)
-                except Exception as damage:  # noqa: BLE001  damaged frames raise about ten kinds of exceptions
-                    frame = f"cannot be read ({one_line(damage)}): mend the frame or export it again"
-                yield count, frame
-                count += 1
-        problem = "" if count else "no frames: check the file"
-    except InputError as reason:
-        problem = str(reason).removeprefix(f"{name}: ")
-    except XYZError as reason:
-        problem = f"cannot be read from here on ({reason}): mend the file or export it again"
-    except UnicodeDecodeError:
-        problem = "cannot be read from here on: not text in UTF-8: convert it, or export it again"
-    except OSError as reason:
-        problem = f"cannot be read from here on ({reason.strerror}): look at its disk"
-    if problem:
-        yield count, problem
-
-
-def _at_once(name: str) -> Iterator[Found]:
-    try:
-        yield from ((frame.index, frame.atoms) for frame in read(name))
-    except InputError as problem:
-        yield 0, str(problem).removeprefix(f"{name}: ")
-
-
-def _given(name: str, single: bool, found: Found, fingerprint: str) -> Given:
-    index, frame = found
-    label = name if single else f"{name}:{index}"
-    if isinstance(frame, str):
-        return Given(Item(label, name, index, 0, unreadable_key(name, index, frame, fingerprint)), None, frame)
-    return Given(Item(label, name, index, len(frame), content_key(frame, fingerprint)), frame)
+def _given(frame: Frame | Unreadable, fingerprint: str) -> Given:
+    if isinstance(frame, Unreadable):
+        key = unreadable_key(frame.source, frame.index, frame.problem, fingerprint)
+        return Given(Item(frame.label, frame.source, frame.index, 0, key), None, frame.problem)
+    key = content_key(frame.atoms, fingerprint)
+    return Given(Item(frame.label, frame.source, frame.index, len(frame.atoms), key), frame.atoms)
