@@ -90,12 +90,17 @@ def _settings(given: dict[str, Any], theta: np.ndarray) -> LearnedSettings:
     known = {field.name for field in fields(LearnedSettings)}
     if not set(given) <= known:
         raise ValueError(f"settings {sorted(set(given) - known)}")
-    values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
+    values = {key: _tuples(value) for key, value in given.items()}
     settings = LearnedSettings(**values)
     wanted = network.n_numbers(settings, *sizes(settings))
     if theta.shape != (wanted,):
         raise ValueError(f"theta has shape {theta.shape}, the network needs ({wanted},)")
     return settings
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples they were."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _checksum(theta: np.ndarray, settings: str, card: str) -> str:

@@ -29,7 +29,7 @@ from clusteropt.optimizers.base import Scale
 from clusteropt.optimizers.learned import inputs, momenta, network
 from clusteropt.optimizers.learned.rule import grown, learned, sizes
 from clusteropt.optimizers.learned.settings import FEATURES, LearnedSettings
-from clusteropt.optimizers.learned.surroundings import angles
+from clusteropt.optimizers.learned.surroundings import angles, close_packed, radial_symmetry
 from clusteropt.potentials.base import energy_and_gradient
 from clusteropt.relax import Status
 from clusteropt.starts import random_starts
@@ -210,6 +210,49 @@ def test_bond_orders_are_mean_legendre_polynomials(seed, dense):
     np.testing.assert_allclose(found, wanted, atol=1e-7)
 
 
+@given(
+    seed=st.integers(0, 10**6),
+    pairs=st.lists(st.tuples(st.floats(0.5, 4), st.floats(0, 3)), min_size=1, max_size=3, unique=True),
+)
+@settings(max_examples=20)
+@pytest.mark.parametrize("name", ["lj", "gupta-cutoff"])
+def test_radial_symmetry_functions_are_the_sum_over_neighbours(name, seed, pairs):
+    """Like and unlike neighbours one by one, by the formula of Behler and Parrinello."""
+    potential, rng = CASES[name].potential, np.random.default_rng(seed)
+    n_species = len(potential.elements)
+    positions, species = rng.uniform(-1.5, 1.5, (11, 3)), rng.integers(n_species, size=11).astype(np.int32)
+    start = CASES[name].random(0)._replace(
+        positions=potential.length * positions, species=species, free=np.ones(11, bool)
+    )
+    batch = jax.tree.map(jnp.asarray, pack([start], 13, np.float64))
+    like, unlike = radial_symmetry(batch, Scale(potential.length, potential.energy, n_species), tuple(pairs))
+    d = np.linalg.norm(positions[:, None] - positions, axis=2)
+    for (cutoff, eta), *found in zip(pairs, like, unlike or like, strict=True):
+        terms = np.where(d < cutoff, np.exp(-eta * d**2) * (1 + np.cos(np.pi * d / cutoff)) / 2, 0)
+        np.fill_diagonal(terms, 0)
+        alike = species[:, None] == species
+        np.testing.assert_allclose(np.asarray(found[0])[:11, 0], (terms * alike).sum(1), atol=1e-9)
+        if unlike:
+            np.testing.assert_allclose(np.asarray(found[1])[:11, 0], (terms * ~alike).sum(1), atol=1e-9)
+    assert bool(unlike) == (n_species > 1)
+
+
+def test_the_close_packed_value_counts_the_shells_of_fcc():
+    """12, 6, 24 and 12 neighbours at squared distances 1, 2, 3 and 4 (J. H. Conway and N. J. A. Sloane, Sphere Packings)."""
+    shells = np.array([[12, 1], [6, 2], [24, 3], [12, 4]], float)
+    for cutoff in (1.2, 1.5, 1.9, 2.2):
+        d = np.sqrt(shells[:, 1])
+        own = shells[:, 0] * np.exp(-0.7 * d**2) * (1 + np.cos(np.pi * d / cutoff)) / 2
+        np.testing.assert_allclose(close_packed(cutoff, 0.7), own[d < cutoff].sum(), rtol=1e-6)
+
+
+def test_radial_pairs_go_through_a_weights_file(tmp_path):
+    made = dataclasses.replace(QUIET, features=("radial",), radial=((1.5, 2.0), (3.0, 0.0)))
+    optimizer = weights.LearnedOptimizer(theta_of(made).astype(np.float32), made, {})
+    weights.save(tmp_path / "own.h5", optimizer)
+    assert weights.load(tmp_path / "own.h5").settings == made
+
+
 def test_a_gradient_is_steady_as_long_as_it_does_not_change():
     made = dataclasses.replace(QUIET, features=("second-moments",))
     potential, start = CASES["lj"].potential, CASES["lj"].random(0)
@@ -236,6 +279,8 @@ def test_settings_that_cannot_be_are_refused_with_what_is_allowed():
         ({"widths": ()}, "widths"),
         ({"features": ("energies",)}, "did you mean 'energy'"),
         ({"features": ("size", "size")}, "twice"),
+        ({"features": ("radial",), "radial": ((1.5, 1.0), (1.5, 1.0))}, "twice"),
+        ({"features": ("radial",), "radial": ((0.0, 1.0),)}, "above 0"),
         ({"decays": (1.0,)}, "decays"),
         ({"alpha": 0.0}, "alpha"),
     ):

@@ -315,6 +315,8 @@ def test_what_a_file_cannot_say_is_told_in_one_line_and_nothing_is_written(folde
         (["--time-limit", "soon"], "write seconds, or as 90s, 30m or 2h"),
         (["--time-limit", "0"], "--time-limit cannot be '0'"),
         (["--widths", "8,x"], "--widths takes numbers separated by commas"),
+        (["--features", "radial", "--radial", "1.6"], "radial must be pairs"),
+        (["--features", "radial", "--radial", "1.6:x"], "--radial takes pairs of numbers, as 1.6:0.5"),
         (["--out", "o.hdf"], "weights files end in .h5"),
         (["--learned", "delta"], "'delta' cannot be learned"),
     ],

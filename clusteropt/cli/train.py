@@ -46,6 +46,8 @@ _HELP = {
     "widths": "Hidden units of each layer, separated by commas.",
     "features": "What the network sees beside the gradient and its averages, separated by commas: "
     f"{', '.join(FEATURES)} (energy and size: vector only).",
+    "radial": "Cutoff and exponent of each radial symmetry function of the feature 'radial', in nearest-neighbour distances: "
+    "1.6:0.5,2.2:0.5 is two of them.",
     "decays": "Of the moving averages of the gradient, separated by commas.",
     "noise": "Whether the vector network may weigh a random direction.",
     "styles": "Inputs that are random numbers of the trajectory.",
@@ -169,10 +171,12 @@ def _parsed(name: str, value: Any, hint: Any) -> Any:
     if value is None or get_origin(hint) is not tuple:
         return value
     kind = get_args(hint)[0]
+    read = (lambda part: tuple(map(float, part.split(":")))) if get_origin(kind) is tuple else kind
     try:
-        return tuple(kind(part.strip()) for part in value.split(",") if part.strip())
+        return tuple(read(part.strip()) for part in value.split(",") if part.strip())
     except ValueError:
-        raise UsageError(f"--{name} takes numbers separated by commas, got '{value}'") from None
+        wanted = "numbers" if read is kind else "pairs of numbers, as 1.6:0.5,"
+        raise UsageError(f"--{name} takes {wanted} separated by commas, got '{value}'") from None
 
 
 def _command(strategy: str, doc: str) -> None:

@@ -64,7 +64,7 @@ def _optimizer(name: str, wanted: LearnedSettings) -> weights.LearnedOptimizer:
     optimizer = weights.named(name)
     old = optimizer.settings
     for key, value in asdict(old).items():
-        if key not in ("widths", "features") and value != getattr(wanted, key):
+        if key not in ("widths", "features", "radial") and value != getattr(wanted, key):
             raise UsageError(
                 f"warm_start '{name}' has {key} {value}, not {getattr(wanted, key)}: ask for the same network"
             )
@@ -73,6 +73,8 @@ def _optimizer(name: str, wanted: LearnedSettings) -> weights.LearnedOptimizer:
         raise UsageError(f"warm_start '{name}' has widths {own}, not {asked}: ask for these, or as many that are wider")
     if not set(old.features) <= set(wanted.features):
         raise UsageError(f"warm_start '{name}' has features {','.join(old.features)}: ask for these, or more")
+    if not set(old.radial) <= set(wanted.radial):
+        raise UsageError(f"warm_start '{name}' has radial {old.radial}: ask for these pairs, or more")
     return optimizer
 
 

@@ -8,7 +8,7 @@ from clusteropt.optimizers.base import Scale, over_atoms
 from clusteropt.optimizers.learned.momenta import Momenta, corrected
 from clusteropt.optimizers.learned.network import softsign
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.optimizers.learned.surroundings import ORDERS, SHELLS, angles, neighbours
+from clusteropt.optimizers.learned.surroundings import ORDERS, SHELLS, angles, close_packed, neighbours, radial_symmetry
 from clusteropt.optimizers.learned.vectors import length_of
 from clusteropt.potentials.pairs import dot
 
@@ -28,6 +28,7 @@ def names(settings: LearnedSettings) -> list[str]:
     found += [("neighbours", f"{which} {k}") for which in ("all", OTHERS) for k in range(len(SHELLS))]
     found += [("schedule", f"schedule {k}") for k in range(4)] + [("", f"style {k}") for k in range(settings.styles)]
     found += [("second-moments", f"steadiness {k}") for k in averages] + [("angles", f"order {k}") for k in ORDERS]
+    found += [("radial", name) for which in ("like", OTHERS) for name in _radial_names(which, settings)]
     return [name for feature, name in found if feature in ("", *settings.features)]
 
 
@@ -73,7 +74,18 @@ def look(
             seen |= {f"{which} {k}": count for k, count in enumerate(counts)}
     if "angles" in settings.features:
         seen |= {f"order {k}": order for k, order in zip(ORDERS, angles(clusters, scale), strict=True)}
+    if "radial" in settings.features:
+        for which, sums in zip(("like", OTHERS), radial_symmetry(clusters, scale, settings.radial), strict=True):
+            seen |= {
+                name: s * (1 / close_packed(*pair))
+                for name, s, pair in zip(_radial_names(which, settings), sums, settings.radial, strict=False)
+            }
     return {name: jnp.broadcast_to(value, shape) for name, value in seen.items()}, units
+
+
+def _radial_names(which: str, settings: LearnedSettings) -> list[str]:
+    """One for each radial symmetry function: its numbers are part of the name, because they say what theta has learned."""
+    return [f"{which} radial {cutoff:g} {eta:g}" for cutoff, eta in settings.radial]
 
 
 def _of_vectors(lengths: list[Array], units: list[Array]) -> dict[str, Array]:

@@ -6,8 +6,9 @@ from clusteropt.errors import UsageError, suggest
 
 NETWORKS = ("vector", "coordinate")
 FORMS = ("sum", "product")
-FEATURES = ("energy", "place", "size", "neighbours", "schedule", "second-moments", "angles")
+FEATURES = ("energy", "place", "size", "neighbours", "schedule", "second-moments", "angles", "radial")
 _USUAL = FEATURES[:5]
+_RADIAL = ((1.6, 0.5), (2.2, 0.5), (3.2, 0.2))  # the nearest shell of a compact cluster, two of them, and four
 _OF_ATOMS = ("energy", "size")  # which the coordinate network does not see
 LEARNABLE = ("alpha", "beta", "gamma")
 
@@ -25,6 +26,9 @@ class LearnedSettings:
     widths: tuple[int, ...] = (24, 24)  # hidden units
     # what the network sees beside the gradient and its averages, kept in the order of FEATURES; of coordinates not all
     features: tuple[str, ...] = _USUAL
+    # cutoff c and exponent eta of each radial symmetry function, in nearest-neighbour distances; filled in with the usual ones
+    # where features have 'radial', empty where they have not
+    radial: tuple[tuple[float, float], ...] = ()
     decays: tuple[float, ...] = (0.5, 0.9, 0.98)  # of the moving averages of the gradient
     noise: bool = True  # whether the vector network may weigh a random direction
     styles: int = 0  # inputs that are random numbers of the trajectory, the same for all its atoms and steps
@@ -47,6 +51,7 @@ class LearnedSettings:
         absent = _OF_ATOMS if self.network == "coordinate" else ()
         chosen = tuple(name for name in FEATURES if name in self.features and name not in absent)
         object.__setattr__(self, "features", chosen)
+        object.__setattr__(self, "radial", _radial(self.radial) if "radial" in chosen else ())
         for name in self.learned:
             if name not in LEARNABLE:
                 raise UsageError(f"'{name}' cannot be learned; {suggest(name, LEARNABLE)}")
@@ -58,3 +63,13 @@ class LearnedSettings:
             raise UsageError(f"styles must not be negative, got {self.styles}")
         if not 0 < self.alpha < float("inf"):
             raise UsageError(f"alpha must be a positive length, got {self.alpha}")
+
+
+def _radial(given: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """The radial symmetry functions asked for, else the usual ones. Raises UsageError for a pair that cannot be."""
+    if len(set(given)) < len(given):
+        raise UsageError(f"radial must not name a pair twice, got {given}")
+    for pair in given:
+        if len(pair) != 2 or not (0 < pair[0] < float("inf") and 0 <= pair[1] < float("inf")):
+            raise UsageError(f"radial must be pairs of a cutoff above 0 and an exponent of at least 0, got {pair}")
+    return given or _RADIAL

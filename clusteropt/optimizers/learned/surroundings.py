@@ -1,9 +1,11 @@
 """What an atom has around it: neighbours in fading shells, and how they are arranged. Dimensionless, and blind to rotations."""
 
+import math
 from itertools import combinations_with_replacement, product
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from clusteropt.clusters import Clusters
@@ -14,6 +16,7 @@ from clusteropt.potentials.pairs import Pair, neighbour_sums
 SHELLS = ((0.8, 1.25), (1.1, 1.6), (1.4, 2.2))
 _USUAL = (6.0, 9.0, 15.0)  # neighbours that they count in a compact cluster
 _NEAREST = (1.1, 1.4)  # the shell of the nearest neighbours, between whom angles are looked at
+_SINE_TERMS = 9
 ORDERS = (1, 2, 4)  # of the Legendre polynomials of their cosines
 
 
@@ -37,6 +40,52 @@ def neighbours(clusters: Clusters, scale: Scale) -> tuple[list[Array], list[Arra
     sums = neighbour_sums(clusters, planes, 2 * n if alloy else n, terms)
     shares = [count * (1 / usual) for count, usual in zip(sums, 2 * _USUAL, strict=False)]
     return [share - 1 for share in shares[:n]], shares[n:]
+
+
+def radial_symmetry(
+    clusters: Clusters, scale: Scale, pairs: tuple[tuple[float, float], ...]
+) -> tuple[list[Array], list[Array]]:
+    """The radial symmetry functions of every atom for like and for unlike neighbours, none of the latter in a pure cluster.
+
+    phi_i = sum over j of exp(-eta d_ij^2) f_c(d_ij), f_c(d) = (1 + cos(pi d / c)) / 2 for d < c and 0 beyond, d in
+    nearest-neighbour distances: G2 of J. Behler and M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007),
+    doi:10.1103/PhysRevLett.98.146401. `pairs` are (c, eta); (n_atoms, n_clusters) for each, like and unlike.
+    """
+    alloy = scale.n_species > 1
+    planes = (clusters.species,) if alloy else ()
+
+    def terms(pair: Pair) -> tuple[Array, ...]:
+        d2 = pair.r2 * (1 / scale.length**2)
+        own = [_radial_term(d2, *one) for one in pairs]
+        if not alloy:
+            return tuple(own)
+        alike = pair.here[0] == pair.there[0]
+        return *(jnp.where(alike, t, 0) for t in own), *(jnp.where(alike, 0, t) for t in own)
+
+    sums = list(neighbour_sums(clusters, planes, 2 * len(pairs) if alloy else len(pairs), terms))
+    return sums[: len(pairs)], sums[len(pairs) :]
+
+
+def close_packed(cutoff: float, eta: float) -> float:
+    """A radial symmetry function of an atom inside a close-packed (fcc) solid, by which the network's input is divided."""
+    most = math.ceil(cutoff * math.sqrt(2))
+    grid = np.stack(np.meshgrid(*3 * [np.arange(-most, most + 1)]), -1).reshape(-1, 3)
+    d2 = (grid[grid.sum(1) % 2 == 0] ** 2).sum(1) / 2
+    with jax.ensure_compile_time_eval():  # a number, also while a program is being traced
+        return float(_radial_term(d2[d2 > 0], cutoff, eta).sum())
+
+
+def _radial_term(d2: Array | np.ndarray, cutoff: float, eta: float) -> Array:
+    """The term of neighbours at squared distance `d2`, in nearest-neighbour distances.
+
+    The fall-off is written as cos(x)^2 = 1 - sin(x)^2 with x = pi d / 2c, and the sine as its power series, which needs no root
+    and vectorizes: the compiler's cosine takes ten times as long. On x from 0 to pi / 2 the series is exact to 1e-13.
+    """
+    x2 = jnp.minimum(d2 * (math.pi / (2 * cutoff)) ** 2, (math.pi / 2) ** 2)
+    sinc = jnp.zeros_like(x2)  # sin(x) / x
+    for k in range(_SINE_TERMS - 1, -1, -1):
+        sinc = sinc * x2 + (-1) ** k / math.factorial(2 * k + 1)
+    return jnp.where(d2 < cutoff**2, jnp.exp(-eta * d2) * (1 - x2 * sinc * sinc), 0)
 
 
 def angles(clusters: Clusters, scale: Scale) -> list[Array]:
