@@ -2,29 +2,76 @@
 
 import os
 import sys
+from typing import TextIO
 
 from clusteropt.errors import ClusterOptError
 
 
 def emit(text: str) -> None:
-    """A result, on stdout. Raises ClusterOptError where that cannot be written, on a full disk for one."""
+    """A result, on stdout; nothing where its reader has left, as `head` does.
+
+    Raises ClusterOptError where it cannot be written, on a full disk for one.
+    """
     try:
         print(text, flush=True)  # noqa: T201
-    except BrokenPipeError:  # the reader has left, as `head` does: no failure, and `main` ends quietly
-        raise
+    except BrokenPipeError:
+        drop(sys.stdout)
     except OSError as problem:
-        drop_stdout()
+        drop(sys.stdout)
         raise ClusterOptError(f"standard output: cannot be written: {problem.strerror}: make room") from None
 
 
-def drop_stdout() -> None:
-    """Sends what is left in the buffer of stdout nowhere: at the end of the process it would fail once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def drop(stream: TextIO) -> None:
+    """Sends what is still in the buffer of the stream nowhere, and all that comes: at the end it would fail once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def hold_standard_streams() -> None:
+    """Opens those that the caller has closed, to nowhere: a file opened later would get their numbers, and what is said."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+class Messages:
+    """Standard error as a file that never fails: where nobody reads it any more, the work goes on in silence."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream  # None where the caller has closed it
+
+    @property
+    def encoding(self) -> str:
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        return self._stream is not None and self._stream.isatty()
+
+    def fileno(self) -> int:
+        return 2 if self._stream is None else self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        if self._stream is not None:
+            try:
+                self._stream.write(text)
+            except OSError:
+                drop(self._stream)
+        return len(text)
+
+    def flush(self) -> None:
+        if self._stream is not None:
+            try:
+                self._stream.flush()
+            except OSError:
+                drop(self._stream)
 
 
 def say(message: str) -> None:
     """A message, on stderr."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201
+    print(message, file=Messages(sys.stderr), flush=True)
 
 
 def complain(message: str) -> None:

@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from clusteropt.errors import Interrupted, Stopped
+
 _AGAIN = 0.2  # seconds after which a signal that came at a bad moment is raised again
+# what ends a command that keeps what it has finished; the alarm is the time limit's
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM)
 
 
 @dataclass
@@ -20,15 +24,27 @@ class Signals:
     heard: int = 0  # the signal that came first; 0 for none
     patient: bool = False  # signals are only noted, but for a second Ctrl-C
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Signals are only noted meanwhile. One that came before the end is raised soon after it."""
+        before, self.patient = self.patient, True
+        try:
+            yield
+        finally:
+            self.patient = before
+            if self.heard and not before:
+                signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+
 
 @contextmanager
-def remembered(*numbers: int, patient: bool = False) -> Iterator[Signals]:
-    """Notes these signals, and raises KeyboardInterrupt unless it is `patient`.
+def remembered(*numbers: int, patient: bool = False, seconds: float | None = None) -> Iterator[Signals]:
+    """Notes these signals, and raises KeyboardInterrupt unless it is `patient`; sends SIGALRM after so many seconds.
 
     The exception alone would be lost where a library's callback is at work, and break libraries that are just being imported.
-    What came at such a moment is raised soon after it, by an alarm.
+    What came at such a moment is raised soon after it, by an alarm. SIGHUP stays ignored where it was, as below nohup.
     """
     signals = Signals()
+    numbers = tuple(n for n in numbers if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN)
 
     def hear(number: int, frame: types.FrameType | None) -> None:
         again = bool(signals.heard) and number == signal.SIGINT
@@ -45,11 +61,21 @@ def remembered(*numbers: int, patient: bool = False) -> Iterator[Signals]:
         return
     before = {number: signal.signal(number, hear) for number in {*numbers, signal.SIGALRM}}
     try:
+        if seconds is not None:
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
         yield signals
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stopped(signals: Signals, message: str) -> Stopped | Interrupted:
+    """The error with which a command ends after a signal."""
+    if signals.heard in (0, signal.SIGINT):
+        return Interrupted(f"interrupted: {message}")
+    why = "time limit" if signals.heard == signal.SIGALRM else signal.Signals(signals.heard).name
+    return Stopped(f"stopped ({why}): {message}")
 
 
 def _in_a_library_that_cannot_bear_it(frame: types.FrameType | None) -> bool:

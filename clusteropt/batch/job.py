@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clusteropt.config import MinimizeSettings
-from clusteropt.errors import ExitCode, Interrupted, Stopped, UsageError, suggest
+from clusteropt.errors import ExitCode, UsageError, suggest
 from clusteropt.signals import Signals
 
 RETRY_MAY_CHANGE = ("max_steps",)
@@ -131,11 +130,3 @@ def tolerated_of(text: str | None) -> float | None:
     if not 0 <= share <= 1:
         raise UsageError(f"--fail-if-more-than cannot be '{text}': write a share as 5% or 0.05")
     return share
-
-
-def stopped(signals: Signals, message: str) -> Stopped | Interrupted:
-    """The error with which a batch ends after a signal."""
-    if signals.heard in (0, signal.SIGINT):
-        return Interrupted(f"interrupted: {message}")
-    why = "time limit" if signals.heard == signal.SIGALRM else signal.Signals(signals.heard).name
-    return Stopped(f"stopped ({why}): {message}")

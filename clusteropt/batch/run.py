@@ -10,7 +10,7 @@ from clusteropt.batch.folder import RESULTS, Folder, counts_of
 from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given, Item
-from clusteropt.batch.job import Job, exit_code, stopped
+from clusteropt.batch.job import Job, exit_code
 from clusteropt.batch.progress import Progress
 from clusteropt.batch.shards import share
 from clusteropt.batch.writer import Writer
@@ -18,6 +18,7 @@ from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode, Stopped
 from clusteropt.potentials import sets
 from clusteropt.report import batch_table, show
+from clusteropt.signals import stopped
 from clusteropt.words import counted
 
 _CHUNK = 8192  # structures at most, that are read and then computed

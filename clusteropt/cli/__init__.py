@@ -6,7 +6,7 @@ import sys
 import typer
 
 from clusteropt.cli import batch, doctor, energy, evaluate, minimize, optimizers, potentials, random, train
-from clusteropt.console import complain, drop_stdout
+from clusteropt.console import complain, drop, hold_standard_streams
 from clusteropt.errors import ClusterOptError, ExitCode
 
 _HELP = """Finds the lowest-energy structures of atomic clusters.
@@ -55,6 +55,7 @@ def _root(
 
 def main() -> None:
     """Runs the command; the one place where errors become messages and exit codes."""
+    hold_standard_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name that its encoding does not know is shown with escapes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -67,5 +68,5 @@ def main() -> None:
             complain("interrupted")
         raise
     except BrokenPipeError:
-        drop_stdout()
+        drop(sys.stdout)
         sys.exit(ExitCode.FAILURE)

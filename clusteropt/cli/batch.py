@@ -1,6 +1,5 @@
 """`clusteropt batch`, `merge` and `status`: many structures, one folder of results."""
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -80,13 +79,13 @@ def batch(
 ) -> None:
     """Minimize all structures of INPUTS, on all cores or many hosts, into the folder --out; the same command again goes on.
 
-    Stops with code 75 at the time limit, before the end of a Slurm job, and on SIGTERM or SIGUSR1. Example:
+    Stops with code 75 at the time limit, before the end of a Slurm job, and on SIGTERM, SIGHUP or SIGUSR1. Example:
     [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
     """
     from clusteropt.batch.job import Job, retry_of, shard_of, tolerated_of
     from clusteropt.config import MinimizeSettings, merged
     from clusteropt.errors import UsageError
-    from clusteropt.signals import remembered
+    from clusteropt.signals import STOPPING, remembered, stopped
 
     given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
     given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
@@ -99,12 +98,8 @@ def batch(
         raise UsageError("--restart with --shard would set aside what the other shards do: name another --out")
     job = Job(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
     job.scheduler, job.scheduler_file, job.json, job.quiet = scheduler, scheduler_file, json, quiet
-    stopping = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM)
-    with remembered(*stopping) as signals:
+    with remembered(*STOPPING, seconds=options.seconds_left(time_limit)) as signals:
         job.signals = signals
-        left = options.seconds_left(time_limit)
-        if left is not None:
-            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
         try:
             from clusteropt import runtime
 
@@ -114,8 +109,6 @@ def batch(
             raise typer.Exit(estimate.dry_run(job) if dry_run else run.batch(job))
         except KeyboardInterrupt:
             signals.patient = True
-            from clusteropt.batch.job import stopped
-
             raise stopped(signals, "nothing was begun") from None
 
 
