@@ -9,56 +9,48 @@ from pathlib import Path
 
 import numpy as np
 from ase.symbols import Symbols
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from clusteropt.api import Result
-from clusteropt.console import emit
 from clusteropt.evaluation import Score
 from clusteropt.files import write_atomically
+from clusteropt.tables import Column
 
 _STYLES = {"converged": "green", "evaluated": "green", "not-converged": "yellow"}
 
 
-def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> Table:
+def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> list[Column]:
     """A row per (label, result); `moved` says whether there is a before and after."""
-    units = {r.potential.energy_unit: r.potential.force_unit for _, r in rows if r.potential is not None}
+    results = [r for _, r in rows]
+    units = {r.potential.energy_unit: r.potential.force_unit for r in results if r.potential is not None}
     energy_unit, force_unit = next(iter(units.items())) if len(units) == 1 else ("", "")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("structure", overflow="fold")
-    for name in ("formula", "potential"):
-        table.add_column(name)
-    energy = f"energy ({energy_unit})" if energy_unit else "energy"
-    for name in ("before", energy) if moved else (energy,):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(f"fmax ({force_unit})" if force_unit else "fmax", justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
+    energies = [_energy(r.energy) + (_own_unit(r) if len(units) > 1 else "") for r in results]
+    columns = [
+        Column("structure", [label for label, _ in rows], folds=True),
+        Column("formula", [_formula(r.given.numbers.tobytes()) for r in results], rank=5),
+        Column("potential", ["-" if r.potential is None else r.potential.name for r in results], rank=7),
+    ]
     if moved:
-        table.add_column("evaluations", justify="right")
-    gaps = [r.gap for _, r in rows]
-    learned = any(r.won for _, r in rows)
-    if learned:
-        table.add_column("won by")
-        table.add_column("gain", justify="right", no_wrap=True)
-    some_known = any(gap is not None for gap in gaps)
-    if some_known:
-        table.add_column("above best known", justify="right", no_wrap=True)
-    for (label, r), gap in zip(rows, gaps, strict=True):
-        own_units = len(units) > 1 and r.potential is not None
-        unit = f" {r.potential.energy_unit}" if own_units and r.potential is not None else ""
-        cells = [Text(label), _formula(r.given.numbers.tobytes()), "-" if r.potential is None else r.potential.name]
-        if moved:
-            cells.append(_energy(r.energy_before))
-        cells += [_energy(r.energy) + unit, _force(r.fmax), Text(r.status, _STYLES.get(r.status, "red"))]
-        if moved:
-            cells.append(str(r.n_evaluations))
-        if learned:
-            cells += [r.won or "-", f"{r.gain:z.6f}" if r.won else "-"]
-        if some_known:
-            cells.append("" if gap is None else f"{gap:z.6f}")
-        table.add_row(*cells)
-    return table
+        columns.append(Column("before", [_energy(r.energy_before) for r in results], rank=8, right=True))
+    columns += [
+        Column(f"energy ({energy_unit})" if energy_unit else "energy", energies, right=True),
+        Column(f"fmax ({force_unit})" if force_unit else "fmax", [_force(r.fmax) for r in results], rank=3, right=True),
+        Column("status", [Text(r.status, _STYLES.get(r.status, "red")) for r in results]),
+    ]
+    if moved:
+        columns.append(Column("evaluations", [str(r.n_evaluations) for r in results], rank=6, right=True))
+    if any(r.won for r in results):
+        columns.append(Column("won by", [r.won or "-" for r in results], rank=4))
+        columns.append(Column("gain", [f"{r.gain:z.6f}" if r.won else "-" for r in results], rank=2, right=True))
+    gaps = [r.gap for r in results]
+    if any(gap is not None for gap in gaps):
+        known = ["" if gap is None else f"{gap:z.6f}" for gap in gaps]
+        columns.append(Column("above best known", known, rank=1, right=True))
+    return columns
+
+
+def _own_unit(r: Result) -> str:
+    return "" if r.potential is None else f" {r.potential.energy_unit}"
 
 
 def _energy(value: float) -> str:
@@ -69,19 +61,6 @@ def _energy(value: float) -> str:
 
 def _force(value: float) -> str:
     return f"{value:.1e}" if math.isfinite(value) else "-"
-
-
-def show(table: Table, fold: bool = False) -> None:
-    """Prints the table to stdout as wide as it needs, whatever the width of the terminal: no name or number is cut off.
-
-    `fold` breaks long cells into lines of the terminal, where there is one.
-    """
-    console = Console()
-    width = console.width if fold and console.is_terminal else 10_000
-    plain = console.no_color or not console.is_terminal
-    page = io.StringIO()
-    Console(file=page, width=width, force_terminal=console.is_terminal, no_color=plain).print(table)
-    emit("\n".join(line.rstrip() for line in page.getvalue().splitlines()))
 
 
 def results_json(rows: Sequence[tuple[str, Result]]) -> str:
@@ -109,17 +88,15 @@ def record(r: Result) -> dict[str, object]:
     }
 
 
-def batch_table(counts: Mapping[str, int]) -> Table:
+def batch_table(counts: Mapping[str, int]) -> list[Column]:
     """How many structures ended how."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("status", no_wrap=True)
-    for name in ("structures", "share"):
-        table.add_column(name, justify="right", no_wrap=True)
     total = sum(counts.values())
-    for status, count in sorted(counts.items(), key=lambda entry: -entry[1]):
-        table.add_row(Text(status, _STYLES.get(status, "red")), f"{count:,}", f"{count / total:.1%}")
-    table.add_row("all", f"{total:,}", "")
-    return table
+    found = sorted(counts.items(), key=lambda entry: -entry[1])
+    return [
+        Column("status", [*(Text(status, _STYLES.get(status, "red")) for status, _ in found), "all"]),
+        Column("structures", [*(f"{count:,}" for _, count in found), f"{total:,}"], right=True),
+        Column("share", [*(f"{count / total:.1%}" for _, count in found), ""], right=True),
+    ]
 
 
 @lru_cache(1000)
@@ -127,30 +104,27 @@ def _formula(numbers: bytes) -> str:
     return Symbols(np.frombuffer(numbers, int)).get_chemical_formula()
 
 
-def scores_table(scores: Sequence[Score]) -> Table:
+def scores_table(scores: Sequence[Score]) -> list[Column]:
     """A row per task and method."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("task", "in training", "method"):
-        table.add_column(name)
-    for name in (
-        "hits",
-        "chains",
-        "cut off",
-        "hit rate",
-        "95 % interval",
-        "evaluations/hit",
-        "seconds/hit",
-        "median gap",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
-    for s in scores:
-        low, high = s.interval
-        cells = [s.formula, s.seen, s.method, str(s.n_hits), str(s.n_chains), str(s.n_cut)]
-        # chains that end early are hits more often: where many were cut off, nothing can be said of the rate
-        cells += [f"{s.hit_rate:.1%}", f"{low:.1%} - {high:.1%}"] if s.n_cut <= s.n_chains else ["-", "-"]
-        cells += [_per_hit(s.evaluations_per_hit, ",.0f"), _per_hit(s.seconds_per_hit, ".2g")]
-        table.add_row(*cells, _energy(s.median_gap))
-    return table
+    # chains that end early are hits more often: where many were cut off, nothing can be said of the rate
+    rates = [(f"{s.hit_rate:.1%}", "{:.1%} - {:.1%}".format(*s.interval)) if _fair(s) else ("-", "-") for s in scores]
+    return [
+        Column("task", [s.formula for s in scores]),
+        Column("in training", [s.seen for s in scores], rank=1),
+        Column("method", [s.method for s in scores]),
+        Column("hits", [str(s.n_hits) for s in scores], rank=2, right=True),
+        Column("chains", [str(s.n_chains) for s in scores], rank=3, right=True),
+        Column("cut off", [str(s.n_cut) for s in scores], rank=8, right=True),
+        Column("hit rate", [rate for rate, _ in rates], rank=4, right=True),
+        Column("95 % interval", [interval for _, interval in rates], rank=6, right=True),
+        Column("evaluations/hit", [_per_hit(s.evaluations_per_hit, ",.0f") for s in scores], right=True),
+        Column("seconds/hit", [_per_hit(s.seconds_per_hit, ".2g") for s in scores], rank=5, right=True),
+        Column("median gap", [_energy(s.median_gap) for s in scores], rank=7, right=True),
+    ]
+
+
+def _fair(s: Score) -> bool:
+    return s.n_cut <= s.n_chains
 
 
 def _per_hit(value: float, form: str) -> str:

@@ -65,21 +65,35 @@ def _stem(spec: str) -> str:
 
 
 def minimize_files(
-    files: list[str], settings: MinimizeSettings, plan: Plan, *, threads: int | None, json: bool, quiet: bool
+    files: list[str],
+    settings: MinimizeSettings,
+    plan: Plan,
+    *,
+    threads: int | None,
+    json: bool,
+    wide: bool,
+    quiet: bool,
 ) -> ExitCode:
     """`clusteropt minimize`: returns the exit code, after everything is written and shown."""
-    return _process(files, settings, plan, threads, json, quiet, move=True)
+    return _process(files, settings, plan, threads, json, wide, quiet, move=True)
 
 
 def evaluate_files(
-    files: list[str], potential: str | None, plan: Plan, *, threads: int | None, json: bool, quiet: bool
+    files: list[str], potential: str | None, plan: Plan, *, threads: int | None, json: bool, wide: bool, quiet: bool
 ) -> ExitCode:
     """`clusteropt energy`."""
-    return _process(files, MinimizeSettings(potential), plan, threads, json, quiet, move=False)
+    return _process(files, MinimizeSettings(potential), plan, threads, json, wide, quiet, move=False)
 
 
 def _process(
-    files: list[str], settings: MinimizeSettings, plan: Plan, threads: int | None, json: bool, quiet: bool, move: bool
+    files: list[str],
+    settings: MinimizeSettings,
+    plan: Plan,
+    threads: int | None,
+    json: bool,
+    wide: bool,
+    quiet: bool,
+    move: bool,
 ) -> ExitCode:
     if json and STDOUT in plan.outputs.values():
         raise UsageError("--json and --out - both want standard output: give --out a file name")
@@ -108,7 +122,7 @@ def _process(
             contents |= _ways(frames, results, track, plan, settings)
         written = _write_all(contents, quiet)
         if STDOUT not in plan.outputs.values():
-            _show(rows, json, move)
+            _show(rows, json, wide, move)
     if ctrl_c.heard:
         from clusteropt.programs import drop_waiting
 
@@ -126,13 +140,14 @@ def _warn_of(potential: str | None, quiet: bool) -> None:
         say(f"warning: {doubt}")
 
 
-def _show(rows: list[tuple[str, "Result"]], json: bool, move: bool) -> None:
-    from clusteropt.report import results_json, results_table, show
+def _show(rows: list[tuple[str, "Result"]], json: bool, wide: bool, move: bool) -> None:
+    from clusteropt.report import results_json, results_table
+    from clusteropt.tables import show
 
     if json:
         emit(results_json(rows))
     elif rows:
-        show(results_table(rows, moved=move))
+        show(results_table(rows, moved=move), wide)
 
 
 def _read_all(files: list[str]) -> tuple[list["Frame"], int]:

@@ -14,7 +14,7 @@ PACKAGE = Path(clusteropt.__file__).parent
 LEVELS = (
     ("errors", "resources", "words", "__init__"),
     ("config", "console", "files", "runtime", "signals"),
-    ("clusters", "programs", "best_known", "extxyz"),
+    ("clusters", "programs", "best_known", "extxyz", "tables"),
     ("potentials", "symmetry"),
     ("optimizers",),
     ("relax", "starts", "weights", "surface"),

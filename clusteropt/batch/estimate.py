@@ -5,8 +5,6 @@ from collections import Counter
 from functools import cache
 from typing import NamedTuple
 
-from rich.table import Table
-
 from clusteropt import runtime
 from clusteropt.batch.folder import Folder
 from clusteropt.batch.identity import fingerprint, made_of
@@ -20,8 +18,8 @@ from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode, UsageError
 from clusteropt.lanes import QUEUE
 from clusteropt.potentials import sets
-from clusteropt.report import show
 from clusteropt.structures import elements_of
+from clusteropt.tables import Column, show
 from clusteropt.words import counted
 
 _PLAIN_PROGRAMS, _SEARCH_PROGRAMS = 3, 5  # per bucket: look, explore, polish; learned steps and moves over the surface
@@ -143,12 +141,10 @@ def _memory(buckets: list[Bucket]) -> float:
     return max(queues, default=0) * 3 * 8 * _ARRAYS * runtime.n_devices()
 
 
-def _table(found: dict[Bucket, int]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("potential")
-    table.add_column("elements")
-    for name in ("atoms up to", "structures"):
-        table.add_column(name, justify="right")
-    for bucket, count in found.items():
-        table.add_row(bucket.potential, "-".join(bucket.elements), str(bucket.size), f"{count:,}")
-    return table
+def _table(found: dict[Bucket, int]) -> list[Column]:
+    return [
+        Column("potential", [bucket.potential for bucket in found], folds=True),
+        Column("elements", ["-".join(bucket.elements) for bucket in found]),
+        Column("atoms up to", [str(bucket.size) for bucket in found], right=True),
+        Column("structures", [f"{count:,}" for count in found.values()], right=True),
+    ]

@@ -11,7 +11,8 @@ from clusteropt.batch.folder import Folder, counts_of
 from clusteropt.batch.job import exit_code
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode
-from clusteropt.report import batch_table, show
+from clusteropt.report import batch_table
+from clusteropt.tables import show
 
 _SILENT = 120.0  # seconds without a word after which a run counts as gone
 

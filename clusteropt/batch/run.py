@@ -17,8 +17,9 @@ from clusteropt.batch.writer import Writer
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode, Stopped
 from clusteropt.potentials import sets
-from clusteropt.report import batch_table, show
+from clusteropt.report import batch_table
 from clusteropt.signals import stopped
+from clusteropt.tables import show
 from clusteropt.words import counted
 
 _CHUNK = 8192  # structures at most, that are read and then computed

@@ -2,7 +2,7 @@
 
 import typer
 
-from clusteropt.cli.options import Files, Force, Json, Out, PotentialName, Quiet, Threads
+from clusteropt.cli.options import Files, Force, Json, Out, PotentialName, Quiet, Threads, Wide
 
 
 def energy(
@@ -12,6 +12,7 @@ def energy(
     threads: Threads = None,
     force: Force = False,
     json: Json = False,
+    wide: Wide = False,
     quiet: Quiet = False,
 ) -> None:
     """Energies and forces of every structure in FILES as it is; with --out, written to a file.
@@ -21,4 +22,4 @@ def energy(
     from clusteropt import session
 
     plan = session.plan_outputs(files, out, force) if out is not None else session.NO_OUTPUT
-    raise typer.Exit(session.evaluate_files(files, potential, plan, threads=threads, json=json, quiet=quiet))
+    raise typer.Exit(session.evaluate_files(files, potential, plan, threads=threads, json=json, wide=wide, quiet=quiet))

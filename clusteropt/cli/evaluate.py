@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clusteropt.cli.options import Force, Json, Quiet, Threads
+from clusteropt.cli.options import Force, Json, Quiet, Threads, Wide
 
 
 def evaluate(
@@ -43,6 +43,7 @@ def evaluate(
     threads: Threads = None,
     force: Force = False,
     json: Json = False,
+    wide: Wide = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure how often OPTIMIZER finds best-known minima, and at what cost.
@@ -63,7 +64,8 @@ def evaluate(
     runtime.prepare(threads or runtime.n_cores())
     from clusteropt import cards, evaluation, weights
     from clusteropt.console import emit, say
-    from clusteropt.report import score_record, scores_json, scores_picture, scores_table, show
+    from clusteropt.report import score_record, scores_json, scores_picture, scores_table
+    from clusteropt.tables import show
 
     settings = evaluation.EvaluationSettings(hits, evaluations, seconds, chains, seed)
     chosen = weights.named(optimizer)
@@ -98,6 +100,6 @@ def evaluate(
     if json:
         emit(scores_json(scores))
     else:
-        show(scores_table(scores))
+        show(scores_table(scores), wide)
     if interrupted:
         raise Interrupted(f"interrupted: {len(scores)} measurements are finished")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from clusteropt.cli import options
-from clusteropt.cli.options import Files, Force, Json, Out, PotentialName, Quiet, Threads
+from clusteropt.cli.options import Files, Force, Json, Out, PotentialName, Quiet, Threads, Wide
 
 
 def minimize(
@@ -40,6 +40,7 @@ def minimize(
     config: options.Config = None,
     force: Force = False,
     json: Json = False,
+    wide: Wide = False,
     quiet: Quiet = False,
 ) -> None:
     """Search the lowest minimum around every structure in FILES and write it to <stem>.min.xyz in the working directory.
@@ -59,4 +60,4 @@ def minimize(
     from clusteropt import session
 
     plan = session.plan_outputs(files, out, force, trajectories=save_trajectory, minima=all_minima)
-    raise typer.Exit(session.minimize_files(files, settings, plan, threads=threads, json=json, quiet=quiet))
+    raise typer.Exit(session.minimize_files(files, settings, plan, threads=threads, json=json, wide=wide, quiet=quiet))

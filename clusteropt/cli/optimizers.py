@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clusteropt.cli.options import Json
+from clusteropt.cli.options import Json, Wide
 
 app = typer.Typer(
     help="Learned optimizers: what they are made of and were trained on.", no_args_is_help=True, rich_markup_mode="rich"
@@ -16,12 +16,13 @@ app = typer.Typer(
 def list_optimizers(
     folder: Annotated[Path, typer.Argument(help="Where to look beside the shipped ones.")] = Path(),
     json: Json = False,
+    wide: Wide = False,
 ) -> None:
     """The shipped learned optimizers, and those in a folder; the conventional ones are lbfgs, fire and gradient-descent."""
     from clusteropt import cards, weights
     from clusteropt.console import complain, emit
     from clusteropt.errors import InputError, UsageError
-    from clusteropt.report import show
+    from clusteropt.tables import Column, show
 
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder: name one with .h5 files, or none for the current one")
@@ -40,15 +41,16 @@ def list_optimizers(
 
         emit(json_module.dumps([{"name": name, "card": found.card} for name, found in records], indent=1))
         return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "network", "numbers", "trained on", "minutes"):
-        table.add_column(column, justify="right" if column in ("numbers", "minutes") else "left")
-    for name, found in records:
-        minutes = found.card.get("seconds", 0) / 60
-        table.add_row(name, found.settings.network, str(found.theta.size), cards.trained_on(found), f"{minutes:.1f}")
-    show(table)
+    show(
+        [
+            Column("name", [name for name, _ in records], folds=True),
+            Column("network", [found.settings.network for _, found in records], rank=2),
+            Column("numbers", [str(found.theta.size) for _, found in records], rank=3, right=True),
+            Column("trained on", [cards.trained_on(found) for _, found in records], rank=1, folds=True),
+            Column("minutes", [f"{found.card.get('seconds', 0) / 60:.1f}" for _, found in records], rank=4, right=True),
+        ],
+        wide,
+    )
 
 
 @app.command("show")

@@ -35,6 +35,10 @@ Threads = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output files.")]
 Json = Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")]
+Wide = Annotated[
+    bool,
+    typer.Option("--wide", help="All columns of the table, however narrow the terminal; in a pipe they always are."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No messages on standard error but errors.")]
 Out = Annotated[
     Path | None,

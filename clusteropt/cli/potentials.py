@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clusteropt.cli.options import Json
+from clusteropt.cli.options import Json, Wide
 from clusteropt.console import emit
 
 app = typer.Typer(
@@ -14,7 +14,7 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_sets(json: Json = False) -> None:
+def list_sets(json: Json = False, wide: Wide = False) -> None:
     """All shipped parameter sets with elements, units and source."""
     from clusteropt.potentials import sets
 
@@ -24,24 +24,22 @@ def list_sets(json: Json = False) -> None:
 
         emit(json_module.dumps(records, indent=1))
         return
-    from rich.table import Table
+    from clusteropt.tables import Column, show
 
-    from clusteropt.report import show
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "form", "elements", "default for", "units", "source"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("name", "form"))
-    for r in records:
-        source = f"DOUBTFUL: {r['doubtful']}" if r["doubtful"] else r["source"]
-        table.add_row(
-            r["name"],
-            r["form"],
-            " ".join(r["elements"]),
-            " ".join(r["default_for"]),
-            " ".join(r["units"].values()),
-            source,
-        )
-    show(table, fold=True)
+    columns = [
+        Column("name", [r["name"] + " (doubtful)" * bool(r["doubtful"]) for r in records]),
+        Column("form", [r["form"] for r in records], rank=3),
+        Column("elements", [" ".join(r["elements"]) for r in records], rank=1, folds=True),
+        Column("default for", [" ".join(r["default_for"]) for r in records], rank=2, folds=True),
+        Column("units", [" ".join(r["units"].values()) for r in records], rank=4),
+        Column(
+            "source",
+            [r["source"] + f" DOUBTFUL: {r['doubtful']}" * bool(r["doubtful"]) for r in records],
+            rank=5,
+            folds=True,
+        ),
+    ]
+    show(columns, wide)
 
 
 @app.command("show")
