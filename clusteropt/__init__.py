@@ -9,6 +9,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from clusteropt import fast_loops
+
 if TYPE_CHECKING:
     from clusteropt.api import Result, evaluate, minimize
     from clusteropt.calculator import ClusterCalculator
@@ -34,6 +36,8 @@ try:
 except PackageNotFoundError:  # a checkout that nobody installed
     __version__ = "0+unknown"
 
+fast_loops.ask()  # jax reads the environment once, when it begins to compute
+
 _HOMES = {
     "Result": ("clusteropt.api", "Result"),
     "evaluate": ("clusteropt.api", "evaluate"),
@@ -51,7 +55,6 @@ def __getattr__(name: str) -> Any:
     """Public names, imported on first use: `import clusteropt` alone costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module 'clusteropt' has no attribute '{name}'")
-    import_module("clusteropt.runtime").ask_for_fast_loops()  # before jax is imported, as the next line does
     module, attribute = _HOMES[name]
     return getattr(import_module(module), attribute)
 

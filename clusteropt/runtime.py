@@ -8,100 +8,138 @@ import hashlib
 import os
 import stat
 import sys
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clusteropt import fast_loops
 from clusteropt.errors import ClusterOptError, Deserted, UsageError
+from clusteropt.machine import free_memory as free_memory
+from clusteropt.machine import n_cores as n_cores
 
 if TYPE_CHECKING:
     import numpy as np
     from jax.sharding import Mesh
 
-# Loops whose buffers are smaller than this become one compiled function, not a list of kernels called one by one: measured,
-# an L-BFGS step of 64 clusters of 13 atoms takes 16 microseconds instead of 60. Unknown names in this list are ignored.
-_XLA_EXTRA = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000000"
 _WIDE_VECTORS = {"xla_cpu_prefer_vector_width": 512}  # only a preference: processors without them use what they have
 CACHE_SWITCH = "CLUSTEROPT_CACHE"
+# of the variables that begin with JAX_, those that choose what to compute on and that join processes
+_HEARD = (
+    "JAX_PLATFORMS",
+    "JAX_COORDINATOR",
+    "JAX_NUM_PROCESSES",
+    "JAX_PROCESS_ID",
+    "JAX_LOCAL_DEVICE",
+    "JAX_CPU_COLLECTIVES",
+)
+_one_at_a_time = threading.Lock()
 _TO_JOIN = 120  # seconds that the processes of a run have to find each other
 _HEARTBEAT = 10  # seconds of silence after which one counts as dead
 
 
-def free_memory() -> float:
-    """Bytes that this process may still take, by what the machine and its control group say; infinite where nothing is said."""
-    free = [float("inf")]
-    with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free.append(1024 * float(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]))
-    with suppress(OSError, ValueError, StopIteration):
-        groups = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
-        own = Path("/sys/fs/cgroup") / next(line for line in groups if line.startswith("0::")).removeprefix("0::/")
-        for group in (own, *own.parents):
-            free.append(_left_in(group))
-    return min(free)
+def prepare(threads: int = 1, *, alone: bool = True) -> None:
+    """Sets up a process of our own: one jax device per thread, double precision, quiet libraries, the compilation cache.
 
-
-def _left_in(group: Path) -> float:
-    """Bytes below the limit of a control group (version 2); what it keeps of files can be dropped."""
-    try:
-        limit, used = (float((group / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
-        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):  # no limit, or no such group
-        return float("inf")
-    cached = [float(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file "))]
-    return limit - used + sum(cached)
-
-
-def n_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def prepare(threads: int = 1) -> None:
-    """Sets up a process of our own: one jax device per thread, double precision, quiet libraries, the compilation cache."""
+    The user's settings of jax and XLA are for his programs: of them, only the choice of the platform is heard. Raises
+    ClusterOptError where jax does not start; with `alone=False` that is left to `join`.
+    """
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name in [name for name in os.environ if name.startswith("JAX_") and not name.startswith(_HEARD)]:
+        del os.environ[name]
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    ask_for_fast_loops()
-    import jax
+    os.environ["XLA_FLAGS"] = fast_loops.FLAG  # an unknown flag would end the process, others change results
+    with _said_in_a_line():
+        import jax
 
-    jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_num_cpu_devices", threads)
-    folder = cache_folder()
-    if folder is not None:
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        jax.config.update("jax_enable_x64", True)
+        jax.config.update("jax_num_cpu_devices", threads)
+        folder = cache_folder()
+        if folder is not None:
+            jax.config.update("jax_compilation_cache_dir", str(folder))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        if alone:
+            jax.local_devices()
 
 
-def ask_for_fast_loops() -> None:
-    """Adds our option to XLA_FLAGS. Without effect on a jax that is already running: then loops are slower, not wrong."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    if "jax" not in sys.modules and "xla_backend_extra_options" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {_XLA_EXTRA}".strip()
+@contextmanager
+def _said_in_a_line() -> Iterator[None]:
+    """Turns what keeps jax from starting into a ClusterOptError that names the cure."""
+    try:
+        yield
+    except Exception as problem:  # noqa: BLE001  libraries that do not fit together fail in any way
+        platforms = os.environ.get("JAX_PLATFORMS", "cpu")
+        reason = " ".join(str(problem).split()).partition(" (")[0][:200] or type(problem).__name__
+        if platforms != "cpu":
+            raise ClusterOptError(
+                f"JAX_PLATFORMS={platforms}: jax cannot compute on that here ({reason}):"
+                " unset the variable, or install what jax needs for it"
+            ) from None
+        raise ClusterOptError(
+            f"jax does not start ({reason}): try `pip install --force-reinstall jax jaxlib numpy`"
+        ) from None
 
 
 @contextmanager
 def double_precision() -> Iterator[None]:
-    """Double precision for the duration, in this thread: a host program's own setting of jax stays as it is."""
-    ask_for_fast_loops()
+    """Double precision for the duration, in this thread, and jax as it is without settings.
+
+    A host program's own settings of jax stay as they are. Raises ClusterOptError in a process that was forked after the
+    first use, where jax would wait for ever.
+    """
+    if _first_user() != os.getpid():
+        raise ClusterOptError(
+            "this process was forked from one that has computed, in which jax cannot go on:"
+            " start the pool by multiprocessing.get_context('spawn'), or 'forkserver'"
+        )
+    fast_loops.ask()
     import jax
 
-    with jax.enable_x64(True):
+    with ExitStack() as settings:
+        settings.enter_context(jax.enable_x64(True))
+        settings.enter_context(jax.disable_jit(False))
+        settings.enter_context(jax.transfer_guard("allow"))
+        settings.enter_context(jax.debug_nans(False))
+        settings.enter_context(jax.debug_infs(False))
+        settings.enter_context(jax.check_tracer_leaks(False))
+        settings.enter_context(jax.numpy_rank_promotion("allow"))
+        settings.enter_context(jax.numpy_dtype_promotion("standard"))
+        settings.enter_context(jax.default_matmul_precision(None))
+        settings.enter_context(jax.default_device(None))
         yield
 
 
 @cache
+def _first_user() -> int:
+    """The process that was the first to compute: this one, or one that it was forked from."""
+    return os.getpid()
+
+
 def compiler_options() -> dict[str, int]:
-    """The compiler options that the installed jaxlib knows, out of those wanted."""
+    """The compiler options that the installed jaxlib knows, out of those wanted; warns once where loops cannot be fast."""
+    with _one_at_a_time:
+        return _compiler_options()
+
+
+@cache
+def _compiler_options() -> dict[str, int]:
     import jax
 
     if jax.default_backend() != "cpu":
         return {}
+    if not fast_loops.IN_TIME and not _loops_are_fast():
+        warnings.warn(
+            "jax had computed before clusteropt was imported: last bits differ from the command line's, which can lead a"
+            " search elsewhere, and loops are slower. Import clusteropt before the first use of jax",
+            RuntimeWarning,
+            stacklevel=3,
+        )
     try:
         with warnings.catch_warnings():  # a slow machine keeps even this one, and a full disk may have torn it
             warnings.simplefilter("ignore")
@@ -109,6 +147,14 @@ def compiler_options() -> dict[str, int]:
     except jax.errors.JaxRuntimeError:
         return {}
     return _WIDE_VECTORS
+
+
+def _loops_are_fast() -> bool:
+    """Whether this jax makes one function of a loop, as `fast_loops` has asked."""
+    import jax
+
+    loop = jax.jit(lambda x: jax.lax.fori_loop(0, 3, lambda _, y: jax.numpy.sin(y) + 2 * y[::-1], x))
+    return "small_call" in (loop.lower(jax.numpy.zeros((32, 32))).compile().as_text() or "")
 
 
 def mesh(n_devices: int) -> "Mesh":

@@ -222,21 +222,26 @@ def test_what_cannot_be_written_or_has_a_strange_name_costs_no_other_its_result(
     assert [line["status"] for line in lines(folder)] == ["converged", *["unreadable"] * 2, *["converged"] * 5]
 
 
-def test_what_is_unexpected_in_one_structure_is_its_own_and_in_all_of_them_nobodys(folder, monkeypatch):
+@pytest.mark.parametrize(("files", "broken", "lost"), [(ALL, "Si", 1), (ALL, "XAuArSi", 10), (("one.xyz",), "Si", 1)])
+def test_what_is_unexpected_leaves_no_result_and_is_tried_again(folder, monkeypatch, files, broken, lost):
     original = chunk.run
 
     def failing(structures, settings):
-        if any("Si" in atoms.symbols for atoms in structures):
+        if any(atoms.symbols[0] in broken for atoms in structures):
             raise RuntimeError("a bug")
         return original(structures, settings)
 
     monkeypatch.setattr(chunk, "run", failing)
-    assert batch(folder, *ALL).code == 3
-    assert counts(folder) == {"converged": 9, "invalid-structure": 1}
-    monkeypatch.setattr(chunk, "run", lambda *_: (_ for _ in ()).throw(RuntimeError("a broken machine")))
-    with pytest.raises(RuntimeError, match="a broken machine"):
-        batch(folder, *ALL, out="broken")
-    assert not parts(folder, "broken")
+    done = batch(folder, *files)
+    assert done.code == 1
+    assert len(done.complaints) == lost + 1
+    assert all("unexpected RuntimeError (a bug)" in line for line in done.complaints[:lost])
+    kept = parts(folder) if lost < 10 and len(files) > 1 else {}
+    assert sum(len(json.loads(part.splitlines()[0])["places"]) for part in kept.values()) == (9 if kept else 0)
+    monkeypatch.setattr(chunk, "run", original)
+    assert batch(folder, *files).code == 0
+    assert counts(folder) == {"converged": 10 if len(files) > 1 else 1}
+    assert kept.items() <= parts(folder).items()
 
 
 def test_a_mended_file_is_read_again(folder):
@@ -419,7 +424,9 @@ def test_what_goes_to_another_process_comes_out_as_it_went_in():
     labelled, other = cluster("X", 3), random_starts("X9", 1, 0, 1)[0]
     labelled.set_array("site", np.arange(4))
     frames = [cluster("X", 1), fixed, None, cluster("Au", 2, comment="mine"), boxed, known, labelled, other]
-    given_ = [Given(Item(f"{k}", "a.xyz", k, 4, f"key{k}"), atoms, "" if atoms else "bad") for k, atoms in enumerate(frames)]
+    given_ = [
+        Given(Item(f"{k}", "a.xyz", k, 4, f"key{k}"), atoms, "" if atoms else "bad") for k, atoms in enumerate(frames)
+    ]
     arrived = Parcel(given_).given
     assert [one.item for one in arrived] == [one.item for one in given_]
     assert arrived[2] == given_[2]

@@ -12,8 +12,8 @@ import clusteropt
 PACKAGE = Path(clusteropt.__file__).parent
 # a module imports from lower levels and from its own package only (docs/design.md)
 LEVELS = (
-    ("errors", "resources", "words", "__init__"),
-    ("config", "console", "files", "runtime", "signals"),
+    ("errors", "resources", "words", "fast_loops", "machine"),
+    ("__init__", "config", "console", "files", "runtime", "signals"),
     ("clusters", "programs", "best_known", "extxyz", "tables"),
     ("potentials", "symmetry"),
     ("optimizers",),

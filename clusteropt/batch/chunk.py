@@ -19,15 +19,15 @@ _PER_ATOM = 20_000  # bytes that a large structure takes for each atom (measured
 
 
 class Done(NamedTuple):
-    """A structure and what became of it."""
+    """A structure and what became of it; the unexpected error where there is no result."""
 
     given: Given
-    result: Result
+    result: Result | Exception
     seconds: float  # its share of the time that its portion has taken
 
 
 def computed(chunk: Sequence[Given], settings: MinimizeSettings) -> Iterator[list[Done]]:
-    """The results, some at a time as they are done."""
+    """The results, some at a time as they are done, with the unexpected errors of those that have none."""
     bad = [given for given in chunk if given.atoms is None]
     if bad:
         yield [Done(given, failed(Atoms(), Status.UNREADABLE, given.problem), 0.0) for given in bad]
@@ -52,21 +52,23 @@ def lines_of(portion: list[Done], settings: MinimizeSettings) -> list[Line]:
     return [_line(*done, settings) for done in portion]
 
 
-def _line(given: Given, result: Result, seconds: float, settings: MinimizeSettings) -> Line:
+def _line(given: Given, result: Result | Exception, seconds: float, settings: MinimizeSettings) -> Line:
+    if isinstance(result, Exception):
+        return Line(given.item.key, {}, "", _unexpected(result))
     try:
         frame = "" if result.problem else result.text  # what could not be used has no minimum
     except Exception as problem:  # noqa: BLE001  what is in info and arrays comes from anywhere
-        assert given.atoms is not None
-        result, frame = failed(given.atoms, Status.INVALID_STRUCTURE, _unexpected(problem), settings.optimizer), ""
+        return Line(given.item.key, {}, "", _unexpected(problem))
     about = {"schema": SCHEMA, "hash": given.item.key} | record(result) | {"optimizer": settings.optimizer}
     about |= {"max_steps": settings.max_steps, "seed": settings.seed, "seconds": round(seconds, 6)}
     return Line(given.item.key, about, frame)
 
 
-def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[dict[int, Result]]:
+def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[dict[int, Result | Exception]]:
     """As `api.run`; what does not fit into the memory, or fails as nothing should, is tried again alone.
 
-    Then it has a status that says so, and the others have their results. Raises ClusterOptError for what concerns all.
+    Then it has a status that says so, or the error in the place of a result, and the others have their results. Raises
+    ClusterOptError for what concerns all.
     """
     left = dict(enumerate(structures))
     most = runtime.free_memory() / _PER_ATOM
@@ -83,28 +85,23 @@ def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[di
         raise
     except Exception:  # noqa: BLE001  whatever it is, it comes again below
         pass
-    problems: list[Exception] = []
-    alone = {i: _alone(atoms, settings, problems) for i, atoms in left.items()}
-    if len(problems) == len(left) > 1:  # it is not the structures
-        raise problems[0]
-    yield from ({i: result} for i, result in alone.items())
+    yield from ({i: _alone(atoms, settings)} for i, atoms in left.items())
 
 
-def _alone(atoms: Atoms, settings: MinimizeSettings, problems: list[Exception]) -> Result:
-    """The result of one structure; what is unexpected goes to the problems as well."""
+def _alone(atoms: Atoms, settings: MinimizeSettings) -> Result | Exception:
+    """The result of one structure, or the unexpected error."""
     try:
         return next(portion[0] for portion in run([atoms], settings) if 0 in portion)
     except ClusterOptError:
         raise
-    except Exception as problem:  # noqa: BLE001
-        if isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem):
-            return _too_large(atoms, settings)
-        problems.append(problem)
-        return failed(atoms, Status.INVALID_STRUCTURE, _unexpected(problem), settings.optimizer)
+    except Exception as problem:  # noqa: BLE001  it is told, and costs no other structure its result
+        too_large = isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem)
+        return _too_large(atoms, settings) if too_large else problem
 
 
 def _unexpected(problem: Exception) -> str:
-    return f"unexpected {type(problem).__name__} ({' '.join(str(problem).split())[:160]}): please report it"
+    reason = " ".join(str(problem).split())[:160]
+    return f"no result, of an unexpected {type(problem).__name__} ({reason}): run the same command again, and report it"
 
 
 def _too_large(atoms: Atoms, settings: MinimizeSettings) -> Result:

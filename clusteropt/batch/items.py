@@ -27,11 +27,15 @@ class Given(NamedTuple):
 
 
 class Line(NamedTuple):
-    """The result of one structure: what `results.jsonl` says of it, and the frame as extended XYZ."""
+    """The result of one structure: what `results.jsonl` says of it, and the frame as extended XYZ.
+
+    Where an unexpected error came between there is no result: `failure` says which, and nothing is stored.
+    """
 
     key: str
     record: dict[str, Any]
     frame: str  # empty where the structure could not be used
+    failure: str = ""
 
 
 class Parcel:

@@ -24,6 +24,7 @@ class Progress:
         self._statuses: dict[str, str] = {}  # by key
         self._of: dict[str, Item] = {}
         self.todo: dict[str, int] = {}  # key to number of the attempt
+        self.failed: set[str] = set()  # keys of those that an unexpected error has left without a result
 
     def begin(self, own: list[Item], places: dict[str, Place]) -> None:
         """These are to be done, and these are done already, but for those to be retried."""
@@ -41,7 +42,12 @@ class Progress:
         self.write("running")
 
     def keep(self, lines: list[Line]) -> None:
-        """Writes results to the folder. Raises ClusterOptError where that fails."""
+        """Writes results to the folder, and tells of those without one. Raises ClusterOptError where that fails."""
+        for line in lines:
+            if line.failure:
+                self.failed.add(line.key)
+                self._complain(f"{self._of[line.key].label}: {line.failure}")
+        lines = [line for line in lines if not line.failure]
         for attempt, group in _by_attempt(lines, self.todo).items():
             self._folder.write_part(group, attempt)
         for line in lines:

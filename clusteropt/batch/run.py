@@ -15,7 +15,7 @@ from clusteropt.batch.progress import Progress
 from clusteropt.batch.shards import share
 from clusteropt.batch.writer import Writer
 from clusteropt.console import emit, say
-from clusteropt.errors import ExitCode, Stopped
+from clusteropt.errors import ClusterOptError, ExitCode, Stopped
 from clusteropt.potentials import sets
 from clusteropt.report import batch_table
 from clusteropt.signals import stopped
@@ -57,6 +57,12 @@ def batch(job: Job) -> ExitCode:
         programs.drop_waiting()
         progress.write("stopped")
         raise stopped(job.signals, f"{progress.words}: the same command goes on") from None
+    if progress.failed:
+        progress.write("stopped")
+        without = counted(len(progress.failed), "structure")
+        raise ClusterOptError(
+            f"{without} without a result, of an unexpected error; {progress.words}: the same command tries again"
+        )
     progress.write("finished")
     return _finish(job, folder, items, own)
 

@@ -113,8 +113,9 @@ def _train(
     deadline = math.inf if left is None else begin + left
     with remembered(signal.SIGINT, signal.SIGTERM, patient=True) as signals:
         job = Job(out, resume, force, picture, quiet, deadline, signals)
-        runtime.prepare(threads or runtime.n_cores())
-        if place is not None or runtime.several_processes():
+        joins = place is not None or runtime.several_processes()
+        runtime.prepare(threads or runtime.n_cores(), alone=not joins)
+        if joins:
             from clusteropt.training.session import check
 
             if place is not None and place[1] == 0:
