@@ -64,11 +64,17 @@ def sections(optimizer: LearnedOptimizer) -> list[tuple[str, dict]]:
     if "steps" in optimizer.card and "steps" in training:
         training["steps"] = f"{optimizer.card['steps']} of {training['steps']}"
     hits = {task: f"{share:.0%} of trajectories" for task, share in optimizer.card.get("hits", {}).items()}
+    title = "hits at the end of training"
+    if "step" in optimizer.card:
+        training["shipped"] = f"theta of step {optimizer.card['step']}"
+        title = f"hits of {optimizer.card['trajectories']} fresh trajectories"
+        last = optimizer.card["last_hits"]
+        hits = {task: f"{share} (theta of the last step: {last[task]:.0%})" for task, share in hits.items()}
     scores = {
         f"{score['formula']} ({score['seen']})": _cost(score["evaluations_per_hit"])
         for score in optimizer.card.get("scores", ())
     }
-    found = {"training": training, "hits at the end of training": hits, "scores": scores}
+    found = {"training": training, title: hits, "scores": scores}
     return [(title, values) for title, values in found.items() if values]
 
 

@@ -13,14 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusteropt import runtime, weights
-from clusteropt.errors import ClusterOptError, InputError, UsageError
+from clusteropt.errors import ClusterOptError, InputError, Stopped, UsageError
 from clusteropt.optimizers.learned.settings import FEATURES, LearnedSettings
-from clusteropt.training import checkpoint, esmc, loop, session
+from clusteropt.training import checkpoint, esmc, loop, session, tasks, trials
+from clusteropt.training.candidates import Candidate, Validated, best, kept
 from clusteropt.training.checkpoint import Checkpoint
 from clusteropt.training.ga import ga
+from clusteropt.training.job import Job
 from clusteropt.training.session import train_es, train_ga
 from clusteropt.training.settings import DEFAULTS, OUTER, TrainSettings
 from clusteropt.training.strategy import State
+from clusteropt.training.trials import Trial, better
 
 SMALL = TrainSettings(
     tasks=("X5", "hop:X5"),
@@ -71,6 +74,12 @@ def last(made: TrainSettings, start: loop.Progress | None = None) -> loop.Progre
 def whole() -> loop.Progress:
     """The run that nothing stopped."""
     return last(SMALL)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> weights.LearnedOptimizer:
+    """What that run ships."""
+    return train_es(SMALL)
 
 
 @pytest.fixture
@@ -192,7 +201,8 @@ def test_damaged_checkpoints_are_refused(stored, where, bit):
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"steps": 5}, "steps 4, not 5"),
+        ({"steps": 3}, "4 steps are done, so --steps cannot be 3: --steps 4 ends the run here"),
+        ({"decay_steps": 5}, "decay_steps 4, not 5"),
         ({"sigma": 0.2}, "sigma 0.15, not 0.2"),
         ({"strategy": "ga"}, "strategy es, not ga"),
         ({"network": LearnedSettings(widths=(9,))}, r"network\.widths 8, not 9"),
@@ -206,23 +216,27 @@ def test_a_run_with_other_settings_does_not_go_on(stored, change, word):
 def test_checkpoints_of_before_there_was_a_setting_go_on(tmp_path, whole, monkeypatch):
     def older(of_run):
         made = dataclasses.asdict(of_run)
+        del made["decay_steps"]
         return made | {"network": {key: value for key, value in made["network"].items() if key != "features"}}
 
     path = tmp_path / "o.checkpoint.h5"
     with monkeypatch.context() as patched:
         patched.setattr(checkpoint, "asdict", older)
+        patched.setattr(checkpoint, "FORMAT", 1)
         checkpoint.save(path, SMALL, Checkpoint(whole, 1.0))
     assert checkpoint.load(path, SMALL).progress.step == whole.step
 
 
-def test_a_run_at_the_shell_leaves_weights_checkpoint_log_and_picture(folder, whole):
+def test_a_run_at_the_shell_leaves_weights_checkpoint_log_and_picture(folder, shipped):
     done = run(folder, "train", "es", "small.toml", "--out", "o.h5")
     assert (done.code, done.out) == (0, "")
     assert names(folder) == {"small.toml", "o.h5", "o.checkpoint.h5", "o.log.jsonl", "o.png"}
     found = weights.load(folder / "o.h5")
-    np.testing.assert_array_equal(found.theta, whole.theta)
+    np.testing.assert_array_equal(found.theta, shipped.theta)
     assert (found.card["tasks"], found.card["steps"]) == (["X5"], 4)
-    assert found.card["hits"] == records(folder)[-1]["hits"]
+    (chosen,) = (record for record in records(folder) if record.get("shipped"))
+    assert (found.card["step"], found.card["hits"]) == (chosen["step"], chosen["validated"])
+    assert found.card["last_hits"] == records(folder)[-1]["validated"]
     assert set(found.card["hits"]) == {"X5"}
     assert steps_of(folder) == [1, 2, 3, 4]
     assert [r["task"] for r in records(folder) if "loss" in r] == ["X5", "hop:X5"] * 2
@@ -239,7 +253,7 @@ def test_a_run_at_the_shell_leaves_weights_checkpoint_log_and_picture(folder, wh
     assert steps_of(folder) == [1, 2]
 
 
-def test_a_run_that_is_killed_twice_ends_as_one_that_never_was(folder, whole):
+def test_a_run_that_is_killed_twice_ends_as_one_that_never_was(folder, whole, shipped):
     arguments = ["train", "es", "small.toml", "--out", "o.h5", "--resume", "--no-picture", "--threads", "2"]
     for step in (1, 3):
         with spawn(folder, *arguments, before=KILLED.format(step=step)) as process:
@@ -250,23 +264,27 @@ def test_a_run_that_is_killed_twice_ends_as_one_that_never_was(folder, whole):
     done = train(folder, "--resume")
     assert done.code == 0
     assert "going on after step 3 of 4" in done.err
-    np.testing.assert_array_equal(weights.load(folder / "o.h5").theta, whole.theta)
+    found = weights.load(folder / "o.h5")
+    np.testing.assert_array_equal(found.theta, shipped.theta)
+    assert all(found.card[key] == shipped.card[key] for key in ("step", "hits", "last_hits"))
+    np.testing.assert_array_equal(checkpoint.load(folder / "o.checkpoint.h5", SMALL).progress.theta, whole.theta)
     assert steps_of(folder) == [1, 2, 3, 4]
-    assert [r["trajectories"] for r in records(folder) if "hits" in r] == [64, 64, 64, 256]
+    assert [r["trajectories"] for r in records(folder) if "hits" in r] == [64, 64, 64, 64]
+    assert {r["trajectories"] for r in records(folder) if "validated" in r} == {256}
 
 
-def test_the_time_limit_stops_with_75_and_resume_finishes(folder, whole):
+def test_the_time_limit_stops_with_75_and_resume_finishes(folder, shipped):
     done = train(folder, "--time-limit", "0.000001s", "--resume")
     assert done.code == 75
     assert "o.checkpoint.h5: not there: beginning" in done.err
     assert done.complaints == ["clusteropt: stopped after step 1 of 4: go on with --resume"]
     assert weights.load(folder / "o.h5").card["steps"] == 1
     assert train(folder, "--time-limit", "2h", "--resume").code == 0
-    np.testing.assert_array_equal(weights.load(folder / "o.h5").theta, whole.theta)
+    np.testing.assert_array_equal(weights.load(folder / "o.h5").theta, shipped.theta)
     assert steps_of(folder) == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGHUP, 75)])
 def test_signals_end_a_run_after_the_step_in_progress(folder, number, code):
     arguments = ["train", "ga", "small.toml", "--out", "o.h5", "--steps", "1000", "--no-picture", "--threads", "2"]
     with spawn(folder, *arguments, before=SLOW) as process:
@@ -280,6 +298,144 @@ def test_signals_end_a_run_after_the_step_in_progress(folder, number, code):
     steps = steps_of(folder)
     assert f"after step {len(steps)} of 1000: go on with --resume" in line
     assert weights.load(folder / "o.h5").card["steps"] == len(steps) == steps[-1]
+
+
+def trained(path: Path, strategy: str, resume: bool = False, **changes) -> tuple[loop.Progress, weights.LearnedOptimizer]:
+    """The last progress of a run with files, and what it ships."""
+    made = dataclasses.replace(SMALL, strategy=strategy, **changes)
+    found = session.run(made, Job(path, resume=resume, with_picture=False, quiet=True))
+    stored = path.with_suffix(".checkpoint.h5")
+    return checkpoint.load(stored, checkpoint.continued(stored, made)).progress, found
+
+
+@pytest.mark.parametrize("strategy", ["es", "ga"])
+def test_a_run_is_lengthened_to_what_a_long_one_gives(tmp_path, strategy):
+    trained(tmp_path / "o.h5", strategy, steps=2, sigma_end=0.5)
+    end, found = trained(tmp_path / "o.h5", strategy, resume=True, steps=4, sigma_end=0.5)
+    # the steps over which sigma and rate fall are those planned first
+    long_end, long_found = trained(tmp_path / "p.h5", strategy, steps=4, sigma_end=0.5, decay_steps=2)
+    np.testing.assert_array_equal(end.theta, long_end.theta)
+    np.testing.assert_array_equal(found.theta, long_found.theta)
+    assert {**found.card, "seconds": 0} == {**long_found.card, "seconds": 0}
+    logs = [[{**r, "seconds": 0} for r in map(json.loads, (tmp_path / f"{name}.log.jsonl").open())] for name in "op"]
+    assert logs[0] == logs[1]
+    again, _ = trained(tmp_path / "o.h5", strategy, resume=True, steps=4, sigma_end=0.5)
+    np.testing.assert_array_equal(again.theta, end.theta)
+    if strategy == "ga":  # nothing of it follows from the number of steps
+        np.testing.assert_array_equal(last(dataclasses.replace(SMALL, strategy="ga")).theta, end.theta)
+
+
+def test_a_run_is_ended_where_it_stands(tmp_path):
+    made = dataclasses.replace(SMALL, steps=50, sigma_end=0.5)
+    with pytest.raises(Stopped):
+        session.run(made, Job(tmp_path / "o.h5", quiet=True, deadline=0.0))
+    end, found = trained(tmp_path / "o.h5", "es", resume=True, steps=1, sigma_end=0.5)
+    np.testing.assert_array_equal(end.theta, next(loop.train(made, loop.begin(made))).theta)
+    assert (found.card["steps"], found.card["step"]) == (1, 1)
+
+
+def test_a_kill_costs_half_of_what_was_done_at_most(folder):
+    arguments = ["train", "ga", "small.toml", "--tasks", "X5", "--steps", "1000", "--out", "o.h5", "--threads", "2"]
+    with spawn(folder, *arguments, before=SLOW) as process:
+        end = time.monotonic() + 60
+        while not ((folder / "o.log.jsonl").exists() and len(steps_of(folder)) >= 8) and time.monotonic() < end:
+            time.sleep(0.05)
+        process.kill()
+        finish(process)
+    done = len(steps_of(folder))
+    stored = folder / "o.checkpoint.h5"
+    made = dataclasses.replace(SMALL, strategy="ga", tasks=("X5",), steps=1000, sigma=0.3)
+    assert 8 <= done <= 2 * checkpoint.load(stored, made).progress.step + 4, "a second more, at the beginning"
+
+
+def trial(*ends: float, hits: bool = True) -> Trial:
+    """Of a task whose best-known minimum has energy -1 per atom."""
+    energies = np.array(ends)
+    return Trial({"X5": energies}, {"X5": energies < -0.99} if hits else {})
+
+
+ENDS = st.lists(st.sampled_from([-1.0, -0.9, -0.5, 0.0]), min_size=30, max_size=30)
+
+
+@given(a=ENDS, b=ENDS, hits=st.booleans())
+def test_of_two_thetas_one_at_most_is_better(a, b, hits):
+    one, other = trial(*a, hits=hits), trial(*b, hits=hits)
+    assert not better(one, one)
+    assert not (better(one, other) and better(other, one))
+
+
+@given(several=st.lists(ENDS, min_size=1, max_size=5), hits=st.booleans())
+def test_the_last_theta_is_shipped_unless_another_is_better_by_more_than_chance(several, hits):
+    validated = [Validated(k, np.zeros(1), trial(*ends, hits=hits)) for k, ends in enumerate(several)]
+    chosen, end = best(validated), validated[-1]
+    assert chosen is end or better(chosen.trial, end.trial) or len(several) > 2
+    assert not better(end.trial, chosen.trial)
+    if not any(better(v.trial, end.trial) for v in validated):
+        assert chosen is end
+
+
+def test_better_is_more_hits_and_without_hits_lower_energies():
+    low, high = trial(*[-0.9] * 30), trial(*[-0.5] * 30)
+    assert better(low, high)
+    assert better(trial(*[-1.0] * 9, *[0.0] * 21), low), "nine hits weigh more than any energy"
+    assert better(low, trial(-1.0, *[-0.5] * 29)), "one hit is chance"
+    assert better(trial(*[-1.0] * 30, hits=False), low), "no best-known minimum"
+
+
+@given(ranks=st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.floats(-9, 9)), min_size=1, max_size=9))
+def test_candidates_kept_do_not_depend_on_when_one_looks(ranks):
+    candidates = [Candidate(k, np.zeros(1), rank) for k, rank in enumerate(ranks)]
+    one_by_one: tuple[Candidate, ...] = ()
+    for candidate in candidates:
+        one_by_one = kept([*one_by_one, candidate])
+    assert [c.step for c in one_by_one] == [c.step for c in kept(candidates)]
+    assert len(one_by_one) <= 4
+    assert max(ranks) in [c.rank for c in one_by_one]
+    assert max(energy for _, energy in ranks) in [c.rank[1] for c in one_by_one]
+
+
+def test_the_best_theta_is_shipped_and_the_last_goes_on(tmp_path, monkeypatch):
+    def seen(theta, *_):
+        steps.setdefault(theta.tobytes(), len(steps) + 1)
+        return trial(*[-1.0 if steps[theta.tobytes()] == 2 else -0.9] * 30)
+
+    steps: dict[bytes, int] = {}
+    monkeypatch.setattr(session, "reported", seen)
+    monkeypatch.setattr(session, "validated", seen)
+    end, found = trained(tmp_path / "o.h5", "es")
+    through = list(loop.train(SMALL, loop.begin(SMALL)))
+    np.testing.assert_array_equal(found.theta, through[1].theta)
+    np.testing.assert_array_equal(end.theta, through[-1].theta)
+    assert (found.card["step"], found.card["steps"]) == (2, 4)
+    assert (found.card["hits"], found.card["last_hits"]) == ({"X5": 1.0}, {"X5": 0.0})
+    again, found_again = trained(tmp_path / "o.h5", "es", resume=True)
+    np.testing.assert_array_equal(found_again.theta, found.theta)
+    np.testing.assert_array_equal(again.theta, end.theta)
+
+
+def test_a_validation_starts_where_neither_training_nor_a_report_has(monkeypatch):
+    drawn: dict[str, set[int]] = {"training": set()}
+    where = "training"
+
+    def watched(formula, count, seed, *more):
+        drawn[where].add(seed)
+        return random_starts(formula, count, seed, *more)
+
+    random_starts = trials.random_starts
+    monkeypatch.setattr(trials, "random_starts", watched)
+    monkeypatch.setattr(tasks, "random_starts", watched)
+    theta = last(SMALL).theta
+    for where, look in (("report", trials.reported), ("validation", trials.validated)):
+        drawn[where] = set()
+        energies = [look(theta, SMALL, 4).energies["X5"] for _ in range(2)]
+        np.testing.assert_array_equal(*energies)
+    assert len(drawn["training"]) > 2
+    assert len(set.union(*drawn.values())) == sum(map(len, drawn.values())), "no seed in two of them"
+
+
+def test_a_run_of_hops_alone_ships_the_last_theta():
+    made = dataclasses.replace(SMALL, tasks=("hop:X5",), steps=2)
+    np.testing.assert_array_equal(train_es(made).theta, last(made).theta)
 
 
 @pytest.mark.parametrize(
@@ -367,10 +523,10 @@ def test_a_warm_start_begins_with_the_weights_named_and_owns_up_to_their_trainin
         loop.begin(dataclasses.replace(warm, warm_start="lerned"))
 
 
-def test_training_from_python_writes_nothing_unasked(folder, monkeypatch, capfd, whole):
+def test_training_from_python_writes_nothing_unasked(folder, monkeypatch, capfd, shipped):
     monkeypatch.chdir(folder)
     found = train_es(SMALL)
-    np.testing.assert_array_equal(found.theta, whole.theta)
+    np.testing.assert_array_equal(found.theta, shipped.theta)
     one = train_ga(tasks=("X5",), steps=1, clusters=8, pairs=2, trajectory=20, network=SMALL.network)
     assert one.card["training"]["strategy"] == "ga"
     assert names(folder) == {"small.toml"}

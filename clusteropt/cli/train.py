@@ -25,7 +25,7 @@ app = typer.Typer(help="Train a learned optimizer of your own.", no_args_is_help
 _HELP = {
     "tasks": "Formulas to train on, separated by commas; each outer step takes the next one. X13: trajectories from random "
     "starts; hop:X13: hops from minima.",
-    "steps": "Outer steps.",
+    "steps": "Outer steps. With --resume they may be others than before, but no fewer than are done.",
     "trajectory": "Inner steps (evaluations) of a trajectory.",
     "hop_steps": "Inner steps of a hop.",
     "hop_begin": "Part of a trajectory that is over when a hop begins, from 0 to 1.",
@@ -34,6 +34,7 @@ _HELP = {
     "sigma": "Spread of the perturbations of theta.",
     "sigma_end": "What is left of sigma at the end, a fraction.",
     "rate": "First step length of the outer optimizer; it falls to a tenth.",
+    "decay_steps": "Outer steps over which sigma and rate fall; 0: over all of --steps.",
     "outer": "Outer optimizer: adam, rmsprop, adafactor or sgd.",
     "loss": "final (energy at the end), mean (over all steps) or soft-min (over the batch, at the end).",
     "temperature": "Of the soft minimum, in the potential's energy scale.",
@@ -57,7 +58,7 @@ _HELP = {
     "gamma": "See form.",
     "learned": "Which of alpha, beta and gamma are trained too, separated by commas.",
 }
-_ONLY_ES = {"sigma_end", "rate", "outer"}
+_ONLY_ES = {"sigma_end", "rate", "decay_steps", "outer"}
 
 _FILE = Annotated[
     Path | None,
@@ -111,7 +112,7 @@ def _train(
         )
     left = seconds_left(time_limit)
     deadline = math.inf if left is None else begin + left
-    with remembered(signal.SIGINT, signal.SIGTERM, patient=True) as signals:
+    with remembered(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, patient=True) as signals:
         job = Job(out, resume, force, picture, quiet, deadline, signals)
         joins = place is not None or runtime.several_processes()
         runtime.prepare(threads or runtime.n_cores(), alone=not joins)

@@ -7,6 +7,8 @@ Plain arrays; nothing in a file is ever executed. A file is written whole or not
 import hashlib
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,11 +24,14 @@ from clusteropt.clusters import Clusters
 from clusteropt.errors import InputError, UsageError
 from clusteropt.files import write_atomically
 from clusteropt.training import loop
+from clusteropt.training.candidates import Candidate
 from clusteropt.training.loop import Progress
 from clusteropt.training.settings import TrainSettings
 from clusteropt.training.strategy import State
 
-FORMAT = 1
+FORMAT = 2
+_READ = (1, 2)  # format 1 has no candidates
+_FREE = ("steps", "patience")  # settings that say when to stop, which a run that goes on may have changed
 _KIND = "clusteropt training checkpoint"
 _HEAD = 512  # bytes, the least that HDF5 leaves to others at the beginning of a file
 _CURE = "begin anew with --force instead of --resume"
@@ -37,6 +42,7 @@ class Checkpoint(NamedTuple):
 
     progress: Progress
     seconds: float  # that it has taken so far
+    candidates: tuple[Candidate, ...] = ()  # the best thetas by the reports so far
 
 
 def save(path: Path, settings: TrainSettings, checkpoint: Checkpoint) -> None:
@@ -54,9 +60,12 @@ def save(path: Path, settings: TrainSettings, checkpoint: Checkpoint) -> None:
                 "earlier": progress.earlier,
                 "seconds": checkpoint.seconds,
                 "pools": list(progress.pools),
+                "candidates": [[c.step, *c.rank] for c in checkpoint.candidates],
             }
         )
         file["theta"] = progress.theta
+        for c in checkpoint.candidates:
+            file[f"candidates/{c.step}"] = c.theta
         for k, leaf in enumerate(jax.tree.leaves(progress.state.memory)):
             file[f"memory/{k}"] = np.asarray(leaf)
         for k, pool in enumerate(progress.pools.values()):
@@ -69,21 +78,60 @@ def save(path: Path, settings: TrainSettings, checkpoint: Checkpoint) -> None:
 
 
 def load(path: Path, settings: TrainSettings) -> Checkpoint:
-    """Reads a checkpoint of a run with these settings.
+    """Reads a checkpoint of a run with these settings; those that say when to stop may be others.
 
-    Raises UsageError where the settings are others, InputError for a file that is no use.
+    Raises UsageError where the settings are others, or fewer steps than are done; InputError for a file that is no use.
     """
+    with _opened(path) as file:
+        values = json.loads(str(file.attrs["progress"]))
+        if settings.steps < values["step"]:
+            raise UsageError(
+                f"{path}: {values['step']} steps are done, so --steps cannot be {settings.steps}: "
+                f"--steps {values['step']} ends the run here"
+            )
+        _same(path, _fixed(_settings(file)), _fixed(json.loads(json.dumps(asdict(settings)))))
+        pools = {name: _pool(file[f"pools/{k}"]) for k, name in enumerate(values.pop("pools"))}
+        candidates = [
+            Candidate(step, np.array(file[f"candidates/{step}"]), (hits, energy))
+            for step, hits, energy in values.pop("candidates", ())
+        ]
+        seconds = values.pop("seconds")
+        return Checkpoint(_progress(file, settings, pools, values), seconds, tuple(candidates))
+
+
+def continued(path: Path, settings: TrainSettings) -> TrainSettings:
+    """The settings with the schedule of the checkpoint where they name none: more steps do not stretch it.
+
+    Raises InputError for a file that is no use.
+    """
+    with _opened(path) as file:
+        there = _settings(file)
+    stretched = there["decay_steps"] or there["steps"]
+    if settings.decay_steps not in (0, stretched):
+        return settings  # `load` refuses it
+    return replace(settings, decay_steps=there["decay_steps"] if settings.steps == there["steps"] else stretched)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
     content = _checked(path)
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            usual, there = asdict(TrainSettings()), json.loads(str(file.attrs["settings"]))
-            there = usual | there | {"network": usual["network"] | there["network"]}  # of before there was a setting
-            _same(path, *(json.loads(json.dumps(of_run)) for of_run in (there, asdict(settings))))
-            values = json.loads(str(file.attrs["progress"]))
-            pools = {name: _pool(file[f"pools/{k}"]) for k, name in enumerate(values.pop("pools"))}
-            return Checkpoint(seconds=values.pop("seconds"), progress=_progress(file, settings, pools, values))
+            yield file
     except (OSError, KeyError, TypeError, ValueError, RuntimeError) as problem:
         raise InputError(f"{path}: incomplete or of other versions ({problem}): {_CURE}") from None
+
+
+def _settings(file: h5py.File) -> dict[str, Any]:
+    """Those of the run; usual ones where there was no such setting yet."""
+    usual, there = json.loads(json.dumps(asdict(TrainSettings()))), json.loads(str(file.attrs["settings"]))
+    return usual | there | {"network": usual["network"] | there["network"]}
+
+
+def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Those that a run keeps to its end."""
+    schedule = settings["decay_steps"] or settings["steps"]
+    return {name: value for name, value in settings.items() if name not in _FREE} | {"decay_steps": schedule}
 
 
 def _checked(path: Path) -> bytes:
@@ -98,7 +146,7 @@ def _checked(path: Path) -> bytes:
         kind = version = sha256 = None
     if kind != _KIND:
         raise InputError(f"{path}: damaged, or no training checkpoint: {_CURE}")
-    if version != FORMAT:
+    if version not in _READ:
         raise InputError(f"{path}: format {version} is not known, only {FORMAT}: use the clusteropt that wrote it")
     if sha256 != hashlib.sha256(content[_HEAD:]).hexdigest():
         raise InputError(f"{path}: damaged, the checksum does not match: {_CURE}")

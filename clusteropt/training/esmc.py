@@ -26,7 +26,7 @@ _OUTER: dict[str, Callable[[Any], optax.GradientTransformation]] = {
 
 def esmc(settings: TrainSettings) -> Strategy:
     """The strategy; its state holds theta and what the outer optimizer remembers."""
-    outer = _OUTER[settings.outer](optax.linear_schedule(settings.rate, settings.rate / 10, settings.steps))
+    outer = _OUTER[settings.outer](optax.linear_schedule(settings.rate, settings.rate / 10, settings.schedule))
 
     def init(theta: np.ndarray) -> State:
         return State(theta, outer.init(jnp.asarray(theta)))
@@ -50,8 +50,8 @@ def esmc(settings: TrainSettings) -> Strategy:
 
 
 def sigma_at(settings: TrainSettings, step: int) -> float:
-    """The spread of the perturbations: falls in a straight line to `sigma_end` of `sigma`."""
-    return settings.sigma * (1 - (1 - settings.sigma_end) * step / settings.steps)
+    """The spread of the perturbations: falls in a straight line to `sigma_end` of `sigma`, and stays there."""
+    return settings.sigma * (1 - (1 - settings.sigma_end) * min(step, settings.schedule) / settings.schedule)
 
 
 def estimate(losses: np.ndarray, eps: np.ndarray, sigma: float) -> np.ndarray:

@@ -8,15 +8,20 @@ from typing import Any
 from clusteropt.errors import ClusterOptError
 from clusteropt.files import write_atomically
 
-Record = dict[str, Any]  # step, and task, loss, seconds or hits, trajectories
+# step, and: task, loss, seconds; or hits, energies, trajectories of a report; or validated, energies, trajectories, shipped
+Record = dict[str, Any]
 
 
 class Log:
     """Records in memory, and in a file where a path is given. What is in the file stays, whatever becomes of the process."""
 
     def __init__(self, path: Path | None, last_step: int = 0) -> None:
-        """Goes on behind the records to `last_step` that the file has; what else is in it is dropped."""
-        self.records = [] if path is None else [r for r in _read(path) if r["step"] <= last_step]
+        """Goes on behind the records to `last_step` that the file has; what else is in it is dropped.
+
+        Dropped as well is the validation at the end of a run: one that goes on has another.
+        """
+        there = [] if path is None else _read(path)
+        self.records = [r for r in there if r["step"] <= last_step and "validated" not in r]
         self._path = path
         if path is not None:
             write_atomically(path, "".join(map(_line, self.records)))
@@ -35,7 +40,7 @@ class Log:
 
     @property
     def hits(self) -> dict[str, float]:
-        """The last that were measured."""
+        """Those of the last report."""
         return next((record["hits"] for record in reversed(self.records) if "hits" in record), {})
 
 
@@ -78,9 +83,13 @@ def picture(records: list[Record], path: Path) -> None:
     measured = [record for record in records if "hits" in record]
     for name in dict.fromkeys(name for record in measured for name in record["hits"]):
         hits.plot([r["step"] for r in measured], [100 * r["hits"][name] for r in measured], "o-", label=name)
+    for record in (record for record in records if record.get("shipped")):
+        for share in record["validated"].values():
+            hits.plot(record["step"], 100 * share, "k*", label="shipped, on fresh starts")
     for axes in (losses, hits):
         if axes.lines:
-            axes.legend()
+            named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+            axes.legend(named.values(), named.keys())
     hits.set_ylim(-2, 102)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)

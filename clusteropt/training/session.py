@@ -18,17 +18,18 @@ from clusteropt import __version__, runtime, weights
 from clusteropt.errors import ClusterOptError, Interrupted, Stopped, UsageError, suggest
 from clusteropt.files import check_writable
 from clusteropt.training import checkpoint, loop
+from clusteropt.training.candidates import Candidate, best, kept, validate
 from clusteropt.training.checkpoint import Checkpoint
-from clusteropt.training.hits import hit_rates
 from clusteropt.training.job import Job
 from clusteropt.training.log import Log, picture
 from clusteropt.training.loop import Progress
 from clusteropt.training.settings import DEFAULTS, TrainSettings
 from clusteropt.training.tasks import HOP
+from clusteropt.training.trials import Trial, reported, validated
 
 _REPORTS = 10  # in the course of a run
-_TRIED, _TRIED_LAST = 64, 256  # trajectories for a hit rate
-_SAVE_EVERY = 20.0  # seconds
+_REPORTED, _VALIDATED = 64, 256  # trajectories of a theta in a report, and in the validation at the end
+_SAVE_EVERY = 20.0  # seconds, at most
 
 
 def train_es(
@@ -79,49 +80,95 @@ def check(job: Job) -> None:
 
 
 def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
-    """Trains to the end, or until the job stops it.
+    """Trains to the end, or until the job stops it. The best theta of a finished run is its result, the last of a stopped one.
 
     Raises Stopped or Interrupted where it did, after everything is written; UsageError, InputError and ClusterOptError for what
     cannot be.
     """
-    start, before = _together(settings, job)
-    since = time.monotonic() - before
-    log = Log(job.beside(".log.jsonl") if job.writes else None, start.step)
+    settings, now = _together(settings, job)
+    first, since = now.progress.step, time.monotonic() - now.seconds
+    log = Log(job.beside(".log.jsonl") if job.writes else None, first)
     saved = warm = time.monotonic()
-    every, progress = max(1, settings.steps // _REPORTS), start
-    with _bar(settings, start, job.quiet or not job.writes) as show:
-        for progress in loop.train(settings, start):
-            seconds, done = time.monotonic() - since, loop.finished(settings, progress)
-            loss = progress.loss if math.isfinite(progress.loss) else None
-            log.append(step=progress.step, task=progress.task, loss=loss, seconds=round(seconds, 3))
-            due = done or progress.step % every == 0
-            if due and job.writes:
-                count = _TRIED_LAST if done else _TRIED
-                log.append(step=progress.step, hits=hit_rates(progress.theta, settings, count), trajectories=count)
+    pause = 0.0  # until the next checkpoint: few seconds at first, so that a kill costs no more than has been done
+    with _bar(settings, now.progress, job.quiet or not job.writes) as show:
+        for progress in loop.train(settings, now.progress):
+            now, done = _looked_at(settings, log, progress, now, since), loop.finished(settings, progress)
             show(progress.step)
-            if progress.step == start.step + 1:
+            if progress.step == first + 1:
                 warm = time.monotonic()  # the first step has made the programs
-            if due or progress.step == start.step + 1:
-                speed = (progress.step - start.step - 1) / max(time.monotonic() - warm, 1e-9)
-                job.say(_line(settings, progress, log.hits if due else {}, speed))
+            if done or _due(settings, progress.step) or progress.step == first + 1:
+                speed = (progress.step - first - 1) / max(time.monotonic() - warm, 1e-9)
+                hits = log.hits if _due(settings, progress.step) else {}
+                job.say(_line(settings, progress, hits, speed))
             stopped = bool(runtime.gathered(np.array([job.stops])).any()) and not done
-            if done or stopped or time.monotonic() - saved > _SAVE_EVERY:
-                _save(settings, job, Checkpoint(progress, time.monotonic() - since))
-                saved = time.monotonic()
+            if done or stopped or time.monotonic() - saved > pause:
+                _save(settings, job, now)
+                saved, pause = time.monotonic(), min(_SAVE_EVERY, 2 * pause or 1.0)
             if stopped:
                 break
-    card = card_of(settings, time.monotonic() - since, progress.step, log.hits, progress.earlier)
-    optimizer = weights.LearnedOptimizer(progress.theta, settings.network, card)
+    optimizer = _result(settings, job, log, now)
     _finish(job, optimizer, log)
-    _tell_the_end(settings, job, progress)
+    _tell_the_end(settings, job, now.progress)
     return optimizer
 
 
-def _together(settings: TrainSettings, job: Job) -> Checkpoint:
-    """The beginning, the same in all processes of the run. Raises ClusterOptError where one cannot begin, or elsewhere."""
+def _due(settings: TrainSettings, step: int) -> bool:
+    """Whether a report belongs to the step; more steps than were planned do not change when."""
+    return step % max(1, settings.schedule // _REPORTS) == 0
+
+
+def _looked_at(settings: TrainSettings, log: Log, progress: Progress, before: Checkpoint, since: float) -> Checkpoint:
+    """The run after a step, noted in the log; where a report is due its theta becomes a candidate."""
+    loss = progress.loss if math.isfinite(progress.loss) else None
+    seconds = round(time.monotonic() - since, 3)
+    log.append(step=progress.step, task=progress.task, loss=loss, seconds=seconds)
+    candidates = before.candidates
+    if _due(settings, progress.step):
+        trial = reported(progress.theta, settings, _REPORTED)
+        if trial.energies:
+            log.append(step=progress.step, hits=trial.hit_rates, **_tried(trial, _REPORTED))
+            candidates = kept([*candidates, Candidate(progress.step, progress.theta, trial.rank)])
+    return Checkpoint(progress, time.monotonic() - since, candidates)
+
+
+def _tried(trial: Trial, count: int) -> dict[str, Any]:
+    energies = {name: round(float(energy.mean()), 6) for name, energy in trial.energies.items()}
+    return {"energies": energies, "trajectories": count}
+
+
+def _result(settings: TrainSettings, job: Job, log: Log, end: Checkpoint) -> weights.LearnedOptimizer:
+    """The best theta of a finished run by a validation, the last theta of one that was stopped."""
+    progress = end.progress
+    card = card_of(settings, end.seconds, progress.step, progress.earlier)
+    if not loop.finished(settings, progress) or all(name.startswith(HOP) for name in settings.tasks):
+        return weights.LearnedOptimizer(progress.theta, settings.network, card | {"hits": log.hits})
+    tried = validate(
+        end.candidates, progress.step, progress.theta, lambda theta: validated(theta, settings, _VALIDATED)
+    )
+    chosen = best(tried)
+    for one in tried:
+        rates = one.trial.hit_rates
+        log.append(step=one.step, validated=rates, **_tried(one.trial, _VALIDATED), shipped=one is chosen)
+        last = " (the last)" if one is tried[-1] else ""
+        job.say(f"{_VALIDATED} fresh trajectories: step {one.step}{last}{_shares(rates) or ', no best-known minimum'}")
+    found = {
+        "step": chosen.step,
+        "hits": chosen.trial.hit_rates,
+        "last_hits": tried[-1].trial.hit_rates,
+        "trajectories": _VALIDATED,
+    }
+    return weights.LearnedOptimizer(chosen.theta, settings.network, card | found)
+
+
+def _together(settings: TrainSettings, job: Job) -> tuple[TrainSettings, Checkpoint]:
+    """The settings and the beginning, the same in all processes of the run.
+
+    Raises ClusterOptError where one of them cannot begin.
+    """
     try:
         check(job)
-        start, problem = _begin(settings, job), None
+        settings, start = _begin(settings, job)
+        problem = None
     except ClusterOptError as reason:
         start, problem = None, reason
     same = json.dumps([asdict(settings), __version__]).encode()
@@ -140,20 +187,23 @@ def _together(settings: TrainSettings, job: Job) -> Checkpoint:
         raise ClusterOptError(
             "the processes of this run see different checkpoints or weights: --out must be on a file system they share"
         )
-    return start
+    return settings, start
 
 
-def _begin(settings: TrainSettings, job: Job) -> Checkpoint:
+def _begin(settings: TrainSettings, job: Job) -> tuple[TrainSettings, Checkpoint]:
     stored = job.beside(".checkpoint.h5")
     if job.resume and stored is not None:
         if stored.exists():
+            settings = checkpoint.continued(stored, settings)
             found = checkpoint.load(stored, settings)
             job.say(f"{stored}: going on after step {found.progress.step} of {settings.steps}")
-            return found
+            if settings.strategy == "es" and settings.schedule != settings.steps:
+                job.say(f"sigma and rate fall over {settings.schedule} steps, as planned before, not {settings.steps}")
+            return settings, found
         job.say(f"{stored}: not there: beginning with step 1")
     fresh = Checkpoint(loop.begin(settings), 0.0)
     _save(settings, job, fresh)
-    return fresh
+    return settings, fresh
 
 
 def _save(settings: TrainSettings, job: Job, now: Checkpoint) -> None:
@@ -168,7 +218,8 @@ def _finish(job: Job, optimizer: weights.LearnedOptimizer, log: Log) -> None:
         image = job.beside(".png")
         if job.with_picture and image is not None:
             picture(log.records, image)
-        job.say(f"{optimizer.theta.size} numbers written to {job.out}")
+        which = f"theta of step {optimizer.card['step']}" if "step" in optimizer.card else "the last theta"
+        job.say(f"{job.out}: {which}, {optimizer.theta.size} numbers")
 
 
 def _tell_the_end(settings: TrainSettings, job: Job, progress: Progress) -> None:
@@ -182,23 +233,25 @@ def _tell_the_end(settings: TrainSettings, job: Job, progress: Progress) -> None
     raise Stopped(f"stopped {where}")
 
 
-def card_of(
-    settings: TrainSettings, seconds: float, steps: int, hits: dict[str, float], earlier: Sequence[str] = ()
-) -> dict[str, Any]:
-    """What a weights file says about itself; `earlier` are the tasks that the weights it began with were trained on."""
+def card_of(settings: TrainSettings, seconds: float, steps: int, earlier: Sequence[str] = ()) -> dict[str, Any]:
+    """What a weights file says about its training; `earlier` are the tasks that the weights it began with were trained on."""
     return {
         "tasks": sorted({*earlier, *(name.removeprefix(HOP) for name in settings.tasks)}),
         "training": asdict(settings),
         "seconds": round(seconds, 1),
         "steps": steps,
-        "hits": hits,
     }
 
 
 def _line(settings: TrainSettings, progress: Progress, hits: dict[str, float], speed: float) -> str:
-    shares = "".join(f", hits {name} {100 * share:.0f} %" for name, share in hits.items())
     pace = f", {speed:.3g} steps/s, {(settings.steps - progress.step) / speed:.0f} s left" if speed else ""
-    return f"step {progress.step} of {settings.steps}: {progress.task} loss {progress.loss:.4f} energy scales{shares}{pace}"
+    loss = f"{progress.task} loss {progress.loss:.4f} energy scales"
+    return f"step {progress.step} of {settings.steps}: {loss}{_shares(hits)}{pace}"
+
+
+def _shares(hits: dict[str, float]) -> str:
+    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in hits.items())
+    return f", hits {shares}" if shares else ""
 
 
 @contextmanager

@@ -26,6 +26,8 @@ class TrainSettings:
     sigma: float = 0.15  # spread of the perturbations of theta
     sigma_end: float = 1.0  # what is left of it at the end, a fraction
     rate: float = 0.04  # first step length of the outer optimizer; it falls to a tenth in a straight line
+    # outer steps over which sigma and rate fall, and of which a tenth lies between two reports; 0: all steps
+    decay_steps: int = 0
     outer: str = "adam"
     loss: str = "final"  # energy at the end of a trajectory, its mean over all steps, or a soft minimum over the batch
     temperature: float = 2.0  # of the soft minimum, in energy scales
@@ -44,7 +46,7 @@ class TrainSettings:
             raise UsageError(f"warm_start must be text, a name or a path, got {self.warm_start!r}")
         if not self.tasks or isinstance(self.tasks, str):
             raise UsageError("tasks must be a list that names at least one formula, as X13")
-        for name in ("steps", "trajectory", "hop_steps", "clusters", "pairs", "patience", "seed"):
+        for name in ("steps", "trajectory", "hop_steps", "clusters", "pairs", "decay_steps", "patience", "seed"):
             if not isinstance(getattr(self, name), int):
                 raise UsageError(f"{name} must be a whole number, got {getattr(self, name)!r}")
         for name in ("steps", "trajectory", "hop_steps", "clusters", "pairs"):
@@ -58,8 +60,14 @@ class TrainSettings:
                 raise UsageError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed must be between 0 and {2**32 - 1}, got {self.seed}")
-        if self.patience < 0:
-            raise UsageError(f"patience must not be negative, got {self.patience}")
+        for name in ("patience", "decay_steps"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} must not be negative, got {getattr(self, name)}")
+
+    @property
+    def schedule(self) -> int:
+        """The outer steps over which sigma and rate fall; they stay afterwards."""
+        return self.decay_steps or self.steps
 
 
 DEFAULTS = {"es": TrainSettings(), "ga": TrainSettings("ga", sigma=0.3)}  # certain of LJ13 within a minute

@@ -1,0 +1,90 @@
+"""How good a theta is: where its trajectories from random starts end."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clusteropt import chains, runtime
+from clusteropt.best_known import best_known
+from clusteropt.chains import Search
+from clusteropt.starts import random_starts
+from clusteropt.structures import to_structure
+from clusteropt.training import tasks
+from clusteropt.training.settings import TrainSettings
+from clusteropt.training.tasks import Task
+from clusteropt.weights import LearnedOptimizer
+
+_CLOSE = 0.03  # energy scales above the best-known minimum: the quench of chains ends about 0.01 above a minimum
+_REPORT, _VALIDATION = 2**32, 2**33  # added to the seed of the starts; those of training have seeds below both
+_CHANCE = 2.0  # standard errors that a difference must exceed to count
+
+
+class Trial(NamedTuple):
+    """The ends of a theta's trajectories, quenched, by task."""
+
+    energies: dict[str, np.ndarray]  # (n_trajectories,) per atom, in energy scales; 0 for a cluster that fell apart
+    hits: dict[str, np.ndarray]  # (n_trajectories,) bool, of the tasks whose best-known minimum is in the table
+
+    @property
+    def hit_rates(self) -> dict[str, float]:
+        return {name: float(hit.mean()) for name, hit in self.hits.items()}
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Larger is better: the hit rate, then the negative energy, both averaged over the tasks."""
+        hits, energies = (sum(float(one.mean()) for one in by_task.values()) for by_task in (self.hits, self.energies))
+        return hits / max(len(self.hits), 1), -energies / max(len(self.energies), 1)
+
+
+def reported(theta: np.ndarray, settings: TrainSettings, count: int) -> Trial:
+    """`count` trajectories for each task, from the same starts at every report of a run."""
+    return _tried(theta, settings, count, _REPORT)
+
+
+def validated(theta: np.ndarray, settings: TrainSettings, count: int) -> Trial:
+    """The same from fresh starts: neither training nor a report has used them."""
+    return _tried(theta, settings, count, _VALIDATION)
+
+
+def better(one: Trial, other: Trial) -> bool:
+    """Whether `one` has distinctly more hits than `other`, or as many and distinctly lower energies; from the same starts.
+
+    A difference is distinct when it exceeds two standard errors, those of paired differences without a trend (for hits
+    that is McNemar's test, Psychometrika 12, 153 (1947)).
+    """
+    more_hits = _significance(one.hits, other.hits)
+    if abs(more_hits) > _CHANCE:
+        return more_hits > 0
+    return _significance(other.energies, one.energies) > _CHANCE
+
+
+def _significance(some: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> float:
+    differences = np.concatenate([np.zeros(1), *(some[name].astype(float) - others[name] for name in some)])
+    spread = float(np.sqrt((differences**2).sum()))
+    return float(differences.sum()) / spread if spread else 0.0
+
+
+def _tried(theta: np.ndarray, settings: TrainSettings, count: int, stream: int) -> Trial:
+    energies, hits = {}, {}
+    for task in map(tasks.task_named, dict.fromkeys(settings.tasks)):
+        if task.hops:
+            continue
+        found, symbols = _ends(task, theta, settings, count, stream + settings.seed)
+        sound = np.where(np.isfinite(found), np.minimum(found, 0), 0)
+        energies[task.name] = sound / (task.potential.energy * len(symbols))
+        lowest = best_known(task.potential, symbols)
+        if lowest is not None:
+            hits[task.name] = found < lowest + _CLOSE * task.potential.energy
+    return Trial(energies, hits)
+
+
+def _ends(
+    task: Task, theta: np.ndarray, settings: TrainSettings, count: int, seed: int
+) -> tuple[np.ndarray, list[str]]:
+    """The energies (count,) of the quenched ends, in the potential's unit, and the atoms' symbols."""
+    search = Search(LearnedOptimizer(theta, settings.network, {}), settings.trajectory)
+    starts = random_starts(task.formula, count, seed, settings.density)
+    structures = [to_structure(atoms, task.potential) for atoms in starts]
+    with runtime.double_precision():
+        found = chains.begin(structures, np.arange(count, dtype=np.uint64), task.potential, search)
+    return found.energy, starts[0].get_chemical_symbols()
