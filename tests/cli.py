@@ -63,7 +63,7 @@ def run(folder: Path, *arguments: str | Path, stdin: bytes = b"") -> Outcome:
         stack.enter_context(contextlib.chdir(folder))
         stack.enter_context(patch.object(sys, "argv", ["clusteropt", *map(str, arguments)]))
         stack.enter_context(patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))))
-        stack.enter_context(patch.object(runtime, "prepare", lambda threads=1: None))  # the test process is prepared
+        stack.enter_context(patch.object(runtime, "prepare", lambda *_, **__: None))  # the test process is prepared
         stack.enter_context(patch.dict(os.environ))
         for name in _COLOURS:
             os.environ.pop(name, None)
