@@ -67,6 +67,14 @@ class MinimizeSettings:
             raise UsageError(f"seed must be between 0 and {2**32 - 1}, got {self.seed}")
 
 
+@dataclass(frozen=True)
+class ReadingSettings:
+    """How structure files are to be understood, beside what they say."""
+
+    elements: str | None = None  # what labels of atoms stand for, as '1=Cu,2=Zr'
+    box: bool = True  # False: cells are dropped
+
+
 def _allowed(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise UsageError(f"{name} cannot be '{value}'; {suggest(str(value), allowed)}")
@@ -100,7 +108,7 @@ def _changed(settings: T, values: dict[str, Any]) -> T:
 
 def _from_file(kind: type, path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise InputError(f"{path}: not a TOML file: {problem}") from problem
     except OSError as problem:

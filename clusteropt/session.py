@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusteropt import runtime
-from clusteropt.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.config import OPTIMIZERS, MinimizeSettings, ReadingSettings
 from clusteropt.console import complain, emit, say
 from clusteropt.errors import ClusterOptError, ExitCode, Interrupted, UsageError
 from clusteropt.files import check_writable, stem_of
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 STDOUT = Path("-")
 Track = list[tuple[int, int, "np.ndarray"]]  # frame, evaluations, positions
 _NAMED = 4  # output files that are told by name
-_ODD_DISTANCE = (0.4, 2.5)  # median nearest-neighbour distance, in the potential's lengths, that is worth a word
 
 
 @dataclass(frozen=True)
@@ -69,26 +68,36 @@ def minimize_files(
     settings: MinimizeSettings,
     plan: Plan,
     *,
+    reading: ReadingSettings,
     threads: int | None,
     json: bool,
     wide: bool,
     quiet: bool,
 ) -> ExitCode:
     """`clusteropt minimize`: returns the exit code, after everything is written and shown."""
-    return _process(files, settings, plan, threads, json, wide, quiet, move=True)
+    return _process(files, settings, plan, reading, threads, json, wide, quiet, move=True)
 
 
 def evaluate_files(
-    files: list[str], potential: str | None, plan: Plan, *, threads: int | None, json: bool, wide: bool, quiet: bool
+    files: list[str],
+    potential: str | None,
+    plan: Plan,
+    *,
+    reading: ReadingSettings,
+    threads: int | None,
+    json: bool,
+    wide: bool,
+    quiet: bool,
 ) -> ExitCode:
     """`clusteropt energy`."""
-    return _process(files, MinimizeSettings(potential), plan, threads, json, wide, quiet, move=False)
+    return _process(files, MinimizeSettings(potential), plan, reading, threads, json, wide, quiet, move=False)
 
 
 def _process(
     files: list[str],
     settings: MinimizeSettings,
     plan: Plan,
+    reading: ReadingSettings,
     threads: int | None,
     json: bool,
     wide: bool,
@@ -100,7 +109,7 @@ def _process(
     with remembered(signal.SIGINT) as ctrl_c:
         runtime.prepare(threads or runtime.n_cores())
         _warn_of(settings.potential, quiet)
-        frames, unreadable = _read_all(files)
+        frames, unreadable = _read_all(files, reading, settings.potential, quiet)
         track: Track = []
         results = _compute(frames, settings, quiet, move, track if plan.trajectories else None, ctrl_c)
         ctrl_c.patient = True  # what is finished is written first
@@ -150,18 +159,25 @@ def _show(rows: list[tuple[str, "Result"]], json: bool, wide: bool, move: bool) 
         show(results_table(rows, moved=move), wide)
 
 
-def _read_all(files: list[str]) -> tuple[list["Frame"], int]:
-    """The frames of all files that can be read, and how many cannot."""
-    from clusteropt.reading import Unreadable, frames
+def _read_all(
+    files: list[str], reading: ReadingSettings, potential: str | None, quiet: bool
+) -> tuple[list["Frame"], int]:
+    """The frames of all files that can be read, and how many cannot; says once for each file how it was understood."""
+    from clusteropt.reading import Unreadable, frames, wishes_of
 
+    wishes = wishes_of(reading, potential)
     found: list[Frame] = []
+    noted: set[tuple[str, str]] = set()
     unreadable = 0
-    for one in (frame for name in files for frame in frames(name)):
+    for one in (frame for name in files for frame in frames(name, wishes)):
         if isinstance(one, Unreadable):
             unreadable += 1
             complain(f"{one.label}: {one.problem}")
-        else:
-            found.append(one)
+            continue
+        found.append(one)
+        if one.note and not quiet and (one.source, one.note) not in noted:
+            noted.add((one.source, one.note))
+            say(f"{one.source}: {one.note}")
     return found, unreadable
 
 
@@ -205,19 +221,21 @@ def _announce(
             from clusteropt.minima import criterion_for
 
             criterion = criterion_for(settings, potential)
-            say(
-                f"converged at {criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}, by {settings.optimizer}"
-            )
-    if frame.source not in announced and not result.problem:
-        announced.add(frame.source)
-        from clusteropt.structures import typical_distance
+            by = "" if frame.atoms.pbc.all() and settings.optimizer not in OPTIMIZERS else f", by {settings.optimizer}"
+            say(f"converged at {criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}{by}")
+    if result.problem:
+        return
+    from clusteropt import doubts
 
-        distance = typical_distance(frame.atoms.positions) / potential.length
-        if not _ODD_DISTANCE[0] < distance < _ODD_DISTANCE[1] and len(frame.atoms) > 1:
-            say(
-                f"warning: {frame.label}: neighbours are typically {distance * potential.length:.3g} {potential.length_unit} "
-                f"apart, and {potential.name} has a length of {potential.length:.3g}: are the units right?"
-            )
+    box = doubts.of_box(frame.atoms, potential) if move and settings.optimizer not in OPTIMIZERS else ""
+    if box and box not in announced:
+        announced.add(box)
+        say(f"{frame.label}: {box}")
+    if frame.source not in announced:
+        announced.add(frame.source)
+        doubt = doubts.of_units(frame.atoms, potential)
+        if doubt:
+            say(f"warning: {frame.label}: {doubt}")
 
 
 def _doubt(rows: list[tuple[str, "Result"]], settings: MinimizeSettings, move: bool) -> None:

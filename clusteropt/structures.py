@@ -47,15 +47,6 @@ def _check_cell(cell: np.ndarray, potential: Potential) -> None:
         )
 
 
-def typical_distance(positions: np.ndarray) -> float:
-    """The median distance to the nearest neighbour; zero for one atom or for coordinates that are no numbers."""
-    from scipy.spatial import KDTree
-
-    if len(positions) < 2 or not np.isfinite(positions).all():
-        return 0.0
-    return float(np.median(KDTree(positions).query(positions, 2)[0][:, 1]))
-
-
 def _with_cutoff(elements: tuple[str, ...]) -> str:
     """Which shipped sets serve these elements in a box."""
     covering = [chosen for chosen in map(sets.load, sets.names()) if chosen.covers(elements)]

@@ -37,7 +37,7 @@ UNREADABLE = {
     "packed.xyz.gz": (JUNK, "cannot be read", "export"),
     "word.xyz": (GOOD.replace("4\n", "four\n", 1).encode(), "cannot be read", "export"),
     "commas.xyz": (xyz("X 0,0 0,0 0,0", "X 1,1 0,0 0,0"), "cannot be read", "mend"),
-    "unknown.xyz": (xyz("Qq 0 0 0", "Qq 1 0 0"), "Qq", "mend"),
+    "unknown.xyz": (xyz("Qq 0 0 0", "Qq 1 0 0"), "Qq", "--elements Qq=Au"),
     "missing.xyz": (None, "no such file", "check"),
     "folder": (None, "folder", "*.xyz"),
     "frames.xyz@1": (None, "has 1 frame", "index"),

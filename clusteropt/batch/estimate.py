@@ -18,6 +18,7 @@ from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode, UsageError
 from clusteropt.lanes import QUEUE
 from clusteropt.potentials import sets
+from clusteropt.reading import wishes_of
 from clusteropt.structures import elements_of
 from clusteropt.tables import Column, show
 from clusteropt.words import counted
@@ -47,12 +48,13 @@ def dry_run(job: Job) -> ExitCode:
     """`clusteropt batch --dry-run`: says what there is to do; reads the inputs and computes and writes nothing."""
     common = made_of(job.settings)
     files, _ = files_of(job.names, job.out)
+    wishes = wishes_of(job.reading, job.settings.potential)
     buckets: dict[str, Bucket | None] = {}
 
     def look(given: Given) -> None:
         buckets[given.item.key] = _bucket(given, job.settings)
 
-    items = share(Inputs(files, fingerprint(common)).survey(look), job.shard)
+    items = share(Inputs(files, fingerprint(common), wishes).survey(look), job.shard)
     folder = Folder(job.out)
     done = set()
     if folder.begun and not job.restart:

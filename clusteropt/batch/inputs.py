@@ -3,26 +3,34 @@
 import glob
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from clusteropt.batch.identity import content_key, unreadable_key
 from clusteropt.batch.items import Given, Item
-from clusteropt.errors import UsageError
-from clusteropt.reading import Frame, Unreadable, frames
+from clusteropt.errors import InputError, UsageError
+from clusteropt.reading import Frame, Unreadable, Wishes, file_of, frames, sources
+from clusteropt.reading.formats import ENDINGS
+from clusteropt.reading.labels import AS_WRITTEN
 
-_FRAME_BY_FRAME = (".xyz", ".extxyz")
-_OTHERS = (".cif", ".vasp", ".traj", ".pdb", ".gen", ".xsf", ".mol", ".sdf", ".cfg", ".gz", ".poscar", ".contcar")
 _MAGIC = set("*?[")
 _KEPT = 2_000_000  # atoms that are kept in memory between the first look and the work
+NO_ENDING = "without the ending of a structure file"
+NO_FILE = "pipes and devices, which are read where they are named"
 
 
 class Inputs:
-    """The structures of some files, in their order. They are kept in memory if they are few, else read again."""
+    """The structures of some files, in their order. They are kept in memory if they are few, else read again.
 
-    def __init__(self, files: list[str], fingerprint: str) -> None:
-        self._files, self._fingerprint = files, fingerprint
+    What can be read only once is kept in a temporary folder.
+    """
+
+    def __init__(self, files: list[str], fingerprint: str, wishes: Wishes = AS_WRITTEN) -> None:
+        self._files, self._fingerprint, self._wishes = files, fingerprint, wishes
         self._kept: list[Given] | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="clusteropt-")
+        self._copies: dict[str, Path | InputError] = {}
 
     def survey(self, look: Callable[[Given], None] = lambda given: None) -> list[Item]:
         """All items; `look` sees each as it is read."""
@@ -45,26 +53,50 @@ class Inputs:
 
     def _read(self) -> Iterator[Given]:
         for name in self._files:
-            yield from (_given(frame, self._fingerprint) for frame in frames(name))
+            yield from (_given(frame, self._fingerprint) for frame in self._frames(name))
+
+    def _frames(self, name: str) -> Iterator[Frame | Unreadable]:
+        try:
+            file = file_of(name)
+        except InputError:
+            file = ""  # `frames` says what is wrong
+        if file and sources.is_read_once(file):
+            copy = self._copy(file)
+            if isinstance(copy, InputError):
+                return iter([Unreadable(name, 0, name, str(copy))])
+            return frames(name, self._wishes, copy)
+        return frames(name, self._wishes)
+
+    def _copy(self, file: str) -> "Path | InputError":
+        """Where the contents of a pipe are, or what was wrong with it."""
+        if file not in self._copies:
+            folder = Path(self._folder.name) / str(len(self._copies))
+            folder.mkdir()
+            try:
+                self._copies[file] = sources.kept(file, folder)
+            except InputError as problem:
+                self._copies[file] = problem
+        return self._copies[file]
 
 
-def files_of(names: Iterable[str], out: Path) -> tuple[list[str], list[str]]:
-    """The files behind names, folders, patterns, and behind '-' a list on standard input; and those of folders left out.
+def files_of(names: Iterable[str], out: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """The files behind names, folders, patterns, and behind '-' a list on standard input; and those left out, by the reason.
 
     Each once. What is below `out` is no input. Raises UsageError for a pattern or folder without files, or no name at all.
     """
     found: list[str] = []
-    left: list[str] = []
+    left: dict[str, list[str]] = {NO_ENDING: [], NO_FILE: []}
     for name in _listed(names):
         if os.path.isdir(name):
-            inside = _inside(Path(name), out)
+            inside = _sorted_out(_inside(Path(name), out), left)
             known = [file for file in inside if _known(file)]
-            left += [file for file in inside if not _known(file)]
+            left[NO_ENDING] += [file for file in inside if not _known(file)]
             if not known:
                 raise UsageError(f"{name}: no structure file in this folder: name files, or a folder that has some")
             found += known
         elif _MAGIC & set(name) and not os.path.exists(name) and not os.path.exists(name.rpartition("@")[0]):
-            matching = sorted(file for file in glob.glob(name, recursive=True) if os.path.isfile(file))
+            matching = [file for file in sorted(glob.glob(name, recursive=True)) if not os.path.isdir(file)]
+            matching = [file for file in _sorted_out(matching, left) if os.path.exists(file)]
             if not matching:
                 frames = ", which takes no @ for frames" if "@" in name else ""
                 raise UsageError(f"{name}: no file matches this pattern{frames}: check it, and quote it in the shell")
@@ -72,6 +104,12 @@ def files_of(names: Iterable[str], out: Path) -> tuple[list[str], list[str]]:
         else:
             found.append(name)
     return list({os.path.abspath(name): name for name in reversed(found)}.values())[::-1], left
+
+
+def _sorted_out(files: list[str], left: dict[str, list[str]]) -> list[str]:
+    """Without pipes and the like, which would have to be opened to see whether something comes."""
+    left[NO_FILE] += [file for file in files if sources.is_read_once(file)]
+    return [file for file in files if not sources.is_read_once(file)]
 
 
 def _listed(names: Iterable[str]) -> Iterator[str]:
@@ -107,9 +145,9 @@ def _refuse(problem: OSError) -> None:
 
 
 def _known(file: str) -> bool:
-    return file.lower().endswith((*_FRAME_BY_FRAME, *_OTHERS)) or os.path.basename(file).startswith(
-        ("POSCAR", "CONTCAR")
-    )
+    inner = sources.inner_name(file)
+    packed = inner != os.path.basename(file).lower()
+    return packed or inner.endswith(ENDINGS) or os.path.basename(file).startswith(("POSCAR", "CONTCAR"))
 
 
 def _given(frame: Frame | Unreadable, fingerprint: str) -> Given:
@@ -117,4 +155,5 @@ def _given(frame: Frame | Unreadable, fingerprint: str) -> Given:
         key = unreadable_key(frame.source, frame.index, frame.problem, fingerprint)
         return Given(Item(frame.label, frame.source, frame.index, 0, key), None, frame.problem)
     key = content_key(frame.atoms, fingerprint)
-    return Given(Item(frame.label, frame.source, frame.index, len(frame.atoms), key), frame.atoms)
+    item = Item(frame.label, frame.source, frame.index, len(frame.atoms), key)
+    return Given(item, frame.atoms, note=frame.note)

@@ -24,6 +24,7 @@ class Given(NamedTuple):
     item: Item
     atoms: "Atoms | None"
     problem: str = ""
+    note: str = ""  # on how it was understood
 
 
 class Line(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from clusteropt.config import MinimizeSettings
+from clusteropt.config import MinimizeSettings, ReadingSettings
 from clusteropt.errors import ExitCode, UsageError, suggest
 from clusteropt.signals import Signals
 
@@ -48,6 +48,7 @@ class Job:
     retry: str | None = None  # 'failed' or a status
     restart: bool = False
     tolerated: float | None = None  # share of failures below which the exit code is 0
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
     scheduler: str | None = None  # address of a Dask scheduler
     scheduler_file: Path | None = None  # that it has written
     json: bool = False

@@ -12,11 +12,13 @@ from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given, Item
 from clusteropt.batch.job import Job, exit_code
 from clusteropt.batch.progress import Progress
+from clusteropt.batch.remarks import Remarks
 from clusteropt.batch.shards import share
 from clusteropt.batch.writer import Writer
 from clusteropt.console import emit, say
 from clusteropt.errors import ClusterOptError, ExitCode, Stopped
 from clusteropt.potentials import sets
+from clusteropt.reading import wishes_of
 from clusteropt.report import batch_table
 from clusteropt.signals import stopped
 from clusteropt.tables import show
@@ -37,15 +39,19 @@ def batch(job: Job) -> ExitCode:
     if doubt and not job.quiet:
         say(f"warning: {doubt}")
     files, left_out = files_of(job.names, job.out)
-    if left_out and not job.quiet:
-        more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
-        say(f"left out, without the ending of a structure file: {', '.join(left_out[:_NAMED])}{more}")
+    for why, names in left_out.items():
+        if names and not job.quiet:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            say(f"left out, {why}: {', '.join(names[:_NAMED])}{more}")
     folder = Folder(job.out)
     folder.open(common, job.restart, job.may_differ)
-    inputs = Inputs(files, fingerprint(common))
+    inputs = Inputs(files, fingerprint(common), wishes_of(job.reading, job.settings.potential))
+    remarks = Remarks(job.settings)
     progress = Progress(job, folder)
     try:
-        items = inputs.survey()
+        items = inputs.survey(remarks.look)
+        for message in [] if job.quiet else remarks.messages:
+            say(message)
         before = folder.write_inputs(items)
         if before is not None and job.shard.total > 1 and not job.quiet:
             say(f"warning: {len(items)} structures, and {before} in the run before: do all shards see the same inputs?")

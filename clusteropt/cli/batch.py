@@ -25,6 +25,8 @@ def batch(
         Path, typer.Option("--out", "-o", help="Folder for the results; the same command again goes on in it.")
     ],
     potential: options.PotentialName = None,
+    elements: options.Elements = None,
+    no_box: options.NoBox = False,
     optimizer: options.Optimizer = None,
     opt: options.Level = None,
     fmax: options.Fmax = None,
@@ -83,7 +85,7 @@ def batch(
     [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
     """
     from clusteropt.batch.job import Job, retry_of, shard_of, tolerated_of
-    from clusteropt.config import MinimizeSettings, merged
+    from clusteropt.config import MinimizeSettings, ReadingSettings, merged
     from clusteropt.errors import UsageError
     from clusteropt.signals import STOPPING, remembered, stopped
 
@@ -97,6 +99,7 @@ def batch(
     if restart and shard is not None:
         raise UsageError("--restart with --shard would set aside what the other shards do: name another --out")
     job = Job(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
+    job.reading = ReadingSettings(elements, not no_box)
     job.scheduler, job.scheduler_file, job.json, job.quiet = scheduler, scheduler_file, json, quiet
     with remembered(*STOPPING, seconds=options.seconds_left(time_limit)) as signals:
         job.signals = signals

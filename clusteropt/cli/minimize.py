@@ -11,6 +11,8 @@ from clusteropt.cli.options import Files, Force, Json, Out, PotentialName, Quiet
 def minimize(
     files: Files,
     potential: PotentialName = None,
+    elements: options.Elements = None,
+    no_box: options.NoBox = False,
     optimizer: options.Optimizer = None,
     opt: options.Level = None,
     fmax: options.Fmax = None,
@@ -49,7 +51,7 @@ def minimize(
     Examples: [bold]clusteropt minimize cluster.xyz[/bold], and for the local minimum alone
     [bold]clusteropt minimize cluster.xyz --optimizer lbfgs --opt tight[/bold]
     """
-    from clusteropt.config import MinimizeSettings, merged
+    from clusteropt.config import MinimizeSettings, ReadingSettings, merged
 
     given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
     given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
@@ -60,4 +62,9 @@ def minimize(
     from clusteropt import session
 
     plan = session.plan_outputs(files, out, force, trajectories=save_trajectory, minima=all_minima)
-    raise typer.Exit(session.minimize_files(files, settings, plan, threads=threads, json=json, wide=wide, quiet=quiet))
+    reading = ReadingSettings(elements, not no_box)
+    raise typer.Exit(
+        session.minimize_files(
+            files, settings, plan, reading=reading, threads=threads, json=json, wide=wide, quiet=quiet
+        )
+    )

@@ -29,6 +29,16 @@ PotentialName = Annotated[
         show_default=False,
     ),
 ]
+Elements = Annotated[
+    str | None,
+    typer.Option(
+        help="What labels of atoms in the files stand for, as SI=X, or 1=Cu,2=Zr for the types of LAMMPS.",
+        show_default=False,
+    ),
+]
+NoBox = Annotated[
+    bool, typer.Option("--no-box", help="Leave periodic cells out: a cluster in a box of vacuum is searched then.")
+]
 Threads = Annotated[
     int | None,
     typer.Option(help="Number of cores to use. Default: all that the process may use.", min=1, show_default=False),

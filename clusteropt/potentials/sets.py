@@ -155,7 +155,7 @@ def read(path: Path | Traversable) -> ParameterSet:
     """A parameter file, checked. Raises InputError naming the file, the problem and the cure."""
     name = path.name.removesuffix(".toml")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         return _checked(name, data)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise InputError(f"{path}: not a TOML file: {problem}") from problem

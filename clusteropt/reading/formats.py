@@ -1,73 +1,210 @@
 """What is in a structure file of any format: its frames, as ASE's atoms."""
 
+import io
+import re
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from ase import Atoms
-from ase.io import read as ase_read
+from ase.io import iread
 from ase.io.extxyz import XYZError
-from ase.io.formats import UnknownFileTypeError
+from ase.io.formats import UnknownFileTypeError, extension2format, ioformats, match_magic
+from ase.io.trajectory import TrajectoryReader
 
 from clusteropt import extxyz
 from clusteropt.errors import InputError
-from clusteropt.reading.sources import STDIN
+from clusteropt.extxyz import UnknownSymbol
+from clusteropt.reading import sources
+from clusteropt.reading.labels import Reader, Symbols, renamed
+from clusteropt.reading.records import SPLITTERS, Record
+from clusteropt.reading.relabelling import relabelled
 
-_XYZ = (".xyz", ".extxyz")
+XYZ = (".xyz", ".extxyz")
+_FORMATS = {  # by ending, which decides before the beginning of a name such as POSCAR
+    ".cif": "cif",
+    ".vasp": "vasp",
+    ".poscar": "vasp",
+    ".contcar": "vasp",
+    ".traj": "traj",
+    ".pdb": "proteindatabank",
+    ".gen": "gen",
+    ".xsf": "xsf",
+    ".mol": "mol",
+    ".sdf": "sdf",
+    ".cfg": "cfg",
+}
+ENDINGS = (*XYZ, *_FORMATS)
+_PEEK = 50_000  # bytes that ASE looks at to find the format
+_FORTRAN = re.compile(r"(?<![\w.])([+-]?(?:\d+\.\d*|\.\d+))[dD]([+-]?\d+)(?![\w.])")  # 1.0D+00
+_TRAJECTORY = b"- of UlmASE-Trajectory"
+_SINGLE_AS_WELL = ("xtd",)  # formats that ASE takes for several structures, and reads the first only
 
 
-def contents(path: Path, name: str) -> Iterator[Atoms | str]:
-    """The frames of the file at `path`, which the user calls `name`, or what is wrong with one.
+def readers(path: Path, name: str) -> Iterator[Reader | str]:
+    """Of each record of the file at `path`, which the user calls `name`, something that reads it, or what is wrong with it.
 
     Raises InputError where nothing more can be read.
     """
-    return _xyz(path) if name.lower().endswith(_XYZ) else iter(_others(path, name))
-
-
-def _xyz(path: Path) -> Iterator[Atoms | str]:
     count = 0
     try:
-        with path.open(encoding="utf-8") as file:
-            for block in extxyz.blocks(file):
-                yield _frame(block)
-                count += 1
+        for reader in _readers(path, name):
+            yield reader
+            count += 1
     except XYZError as reason:
-        raise InputError(_from_here_on(count, str(reason), "mend the file or export it again")) from None
-    except UnicodeDecodeError:
-        raise InputError(_from_here_on(count, "not text in UTF-8", "convert it, or export it again")) from None
-    except OSError as reason:
-        raise InputError(_from_here_on(count, str(reason.strerror), "look at its disk")) from None
+        raise InputError(f"{_cannot(count)} ({reason}): mend the file or export it again") from None
+    except sources.DAMAGED as damage:
+        raise InputError(f"{_cannot(count)}: {sources.why(damage)}") from None
 
 
-def _frame(block: extxyz.Block) -> Atoms | str:
+def _cannot(count: int) -> str:
+    return "cannot be read from here on" if count else "cannot be read"
+
+
+def _readers(path: Path, name: str) -> Iterator[Reader | str]:
+    if sources.inner_name(name).endswith(XYZ):
+        yield from _xyz(path)
+        return
+    kind = _format_of(path, name)
+    if kind in ("extxyz", "xyz"):
+        yield from _xyz(path)
+    elif kind in SPLITTERS:
+        yield from _records(path, kind)
+    else:
+        with sources.unpacked(path) as file:
+            yield from _trajectories(file) if kind == "traj" else _others(file, kind)
+
+
+def _format_of(path: Path, name: str) -> str:
+    """ASE's name of the format. Raises InputError where there is none."""
+    inner = sources.inner_name(name)
+    for ending, kind in _FORMATS.items():
+        if inner.endswith(ending):
+            return kind
+    base = path.name.removesuffix(".gz").removesuffix(".bz2").removesuffix(".xz")
+    for kind in ioformats.values():
+        if kind.match_name(base):
+            return kind.name
+    with sources.opened(path) as file:
+        head = file.read(_PEEK).removeprefix(b"\xef\xbb\xbf")
     try:
-        return extxyz.atoms_of(block)
-    except Exception as damage:  # noqa: BLE001  damaged frames raise about ten kinds of exceptions
-        return f"cannot be read ({one_line(damage)}): mend the frame or export it again"
-
-
-def _from_here_on(count: int, reason: str, cure: str) -> str:
-    return f"cannot be read{' from here on' * (count > 0)} ({reason}): {cure}"
-
-
-def _others(path: Path, name: str) -> list[Atoms]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = ase_read(path, index=":", do_not_split_by_at_sign=True)
+        return match_magic(head).name
     except UnknownFileTypeError:
-        cure = "pipe extended XYZ, or name the file itself" if name == STDIN else "give it a known ending, such as .xyz"
-        raise InputError(f"not a structure file that ASE knows: {cure}") from None
-    except UnicodeDecodeError:
-        raise InputError("cannot be read (not text in UTF-8): convert it, or export it again") from None
-    except Exception as problem:  # noqa: BLE001  readers of damaged files raise about ten kinds of exceptions
-        raise InputError(f"cannot be read ({one_line(problem)}): mend the file or export it again") from None
-    return [atoms for atoms in found if isinstance(atoms, Atoms)]
+        return _by_ending(inner, head, name)
+
+
+def _by_ending(inner: str, head: bytes, name: str) -> str:
+    ending = inner.rpartition(".")[2] if "." in inner else ""
+    if ending in extension2format:
+        return extension2format[ending].name
+    if ending in ioformats:
+        return ending
+    if head.split()[:1] and head.split(maxsplit=1)[0].isdigit() and len(head.lstrip().split(b"\n")[0].split()) == 1:
+        return "extxyz"
+    cure = "give it a known ending, such as .xyz"
+    cure = "pipe extended XYZ, or name the file itself" if name == sources.STDIN else cure
+    raise InputError(f"not a structure file that ASE knows: {cure}")
+
+
+def _xyz(path: Path) -> Iterator[Reader]:
+    with sources.opened(path) as contents, io.TextIOWrapper(contents, encoding="utf-8-sig") as file:
+        for block in extxyz.blocks(file):
+            yield partial(_of_block, block)
+
+
+def _of_block(block: extxyz.Block, symbols: Symbols | None) -> list[Atoms]:
+    return [extxyz.atoms_of(block, symbols)]
+
+
+def _records(path: Path, kind: str) -> Iterator[Reader | str]:
+    with sources.opened(path) as contents:
+        text = contents.read().decode("utf-8-sig")
+    lines = _FORTRAN.sub(r"\1e\2", text).splitlines()
+    for record in SPLITTERS[kind](lines):
+        yield record.problem or partial(_of_record, record, kind, str(path))
+
+
+def _of_record(record: Record, kind: str, name: str, symbols: Symbols | None) -> list[Atoms]:
+    """The frames of a record. Raises UnknownSymbol, and InputError with the line where it is not what it says."""
+    file = io.StringIO("\n".join([*relabelled(kind, record.lines, symbols), ""]))
+    file.name = name  # type: ignore[attr-defined]  ASE's reader of VASP's files looks beside it for POTCAR
+    found = [renamed(atoms, symbols) if kind == "cif" else atoms for atoms in _by_ase(file, kind)]
+    if record.n_atoms is not None and any(len(atoms) != record.n_atoms for atoms in found):
+        raise _incomplete(record, f"{len(found[0])} of {record.n_atoms} atoms")
+    if len(found) != record.n_frames:
+        raise _incomplete(record, f"{len(found)} of {record.n_frames} structures")
+    return found
+
+
+def _incomplete(record: Record, what: str) -> InputError:
+    return InputError(f"cannot be read (from line {record.first}: {what}): mend the file or export it again")
+
+
+def _trajectories(path: Path) -> Iterator[Reader | str]:
+    """ASE's own files, frame by frame; those that were joined are taken apart, for ASE reads the first only."""
+    data = path.read_bytes()
+    starts = [match.start() for match in re.finditer(re.escape(_TRAJECTORY), data)] or [0]
+    for begin, end in zip(starts, [*starts[1:], len(data)], strict=True):
+        trajectory = _opened_trajectory(io.BytesIO(data[begin:end]))
+        for k in range(len(trajectory)):
+            yield partial(_of_trajectory, trajectory, k)
+
+
+def _opened_trajectory(file: io.BytesIO) -> TrajectoryReader:
+    try:
+        return TrajectoryReader(file)
+    except Exception as damage:  # noqa: BLE001  damaged files raise about ten kinds of exceptions
+        raise InputError(f"cannot be read ({one_line(damage)}): mend the file or export it again") from None
+
+
+def _of_trajectory(trajectory: TrajectoryReader, k: int, symbols: Symbols | None) -> list[Atoms]:
+    atoms = trajectory[k]
+    assert isinstance(atoms, Atoms)
+    return [renamed(atoms, symbols)]
+
+
+def _others(path: Path, kind: str) -> Iterator[Reader]:
+    if (ioformats[kind].single or kind in _SINGLE_AS_WELL) and not ioformats[kind].isbinary:
+        _check_single(path, kind)
+    frames = _by_ase(path, kind)
+    while True:
+        try:
+            atoms = next(frames, None)
+        except Exception as damage:  # noqa: BLE001
+            raise InputError(f"cannot be read ({one_line(damage)}): mend the file or export it again") from None
+        if atoms is None:
+            return
+        yield partial(_renamed, atoms)
+
+
+def _renamed(atoms: Atoms, symbols: Symbols | None) -> list[Atoms]:
+    return [renamed(atoms, symbols)]
+
+
+def _by_ase(file: Path | TextIO, kind: str) -> Iterator[Atoms]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for atoms in iread(file, index=":", format=kind, do_not_split_by_at_sign=True):
+            if isinstance(atoms, Atoms):
+                yield atoms
+
+
+def _check_single(path: Path, kind: str) -> None:
+    """Raises InputError where a file of one structure has its first lines with words twice: ASE would read one of two."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    worded = [line for line in lines if re.search("[A-Za-z]", line)]
+    again = next((line for line in worded[:3] if worded.count(line) > 1), None)
+    if again is not None:
+        raise InputError(f"{again[:40]!r} stands in it twice, and files of format {kind} have one structure: split it")
 
 
 def one_line(problem: Exception) -> str:
     """What an exception of a reader says, short."""
     text = " ".join(str(problem).split())
+    if isinstance(problem, (InputError, UnknownSymbol)):
+        return text
     if isinstance(problem, KeyError):
         return f"{text} is no element or column that is known"
     return f"{type(problem).__name__}: {text[:160]}" if text else "does its ending match its contents?"

@@ -10,8 +10,10 @@ from ase import Atoms
 
 from clusteropt.errors import InputError
 from clusteropt.reading import formats, sources
+from clusteropt.reading.labels import AS_WRITTEN, Reader, Wishes, understood
 
-Found = tuple[int, Atoms | str]  # index, and the frame or what is wrong with it
+Noted = tuple[Atoms, str]  # a frame, and what is to be said of how it was understood
+Found = tuple[int, Noted | str]  # index, and the frame or what is wrong with it
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Frame:
     index: int  # of the frame in the file; among those read where the user counted from its end
     label: str  # what messages and tables call it
     atoms: Atoms
+    note: str = ""  # on how it was understood, to be said once for each file
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,14 @@ class Unreadable:
     problem: str  # and its cure
 
 
-def frames(spec: str, at: Path | None = None) -> Iterator[Frame | Unreadable]:
+def frames(spec: str, wishes: Wishes = AS_WRITTEN, at: Path | None = None) -> Iterator[Frame | Unreadable]:
     """All frames of a file, or those that `file@index` names, or of standard input for '-'; as they are read.
 
     A frame that cannot be read costs no other. What ends the reading, such as a file that does not exist, comes last, as one
     more that is unreadable; so there is one at least. `at` is a file with the contents, where they have been kept because they
     can be read only once.
     """
-    found = _found(spec, at)
+    found = _found(spec, wishes, at)
     before = next(found)
     single = True
     for after in found:
@@ -55,7 +58,7 @@ def _frame(spec: str, found: Found, single: bool) -> Frame | Unreadable:
     label = (spec or "''") if single else _label(spec, index)
     if isinstance(content, str):
         return Unreadable(spec, index, label, content)
-    return Frame(spec, index, label, content)
+    return Frame(spec, index, label, *content)
 
 
 def _label(spec: str, index: int) -> str:
@@ -63,17 +66,33 @@ def _label(spec: str, index: int) -> str:
     return f"{name}@{index}" if name != spec and _is_counted(wanted) else f"{spec}:{index}"
 
 
-def _found(spec: str, at: Path | None) -> Iterator[Found]:
+def _found(spec: str, wishes: Wishes, at: Path | None) -> Iterator[Found]:
     """The frames that the user named; what ends the reading comes last."""
     index = 0
     try:
         name, wanted = _split(spec)
         with sources.at_hand(name) if at is None else nullcontext(at) as path:
-            for index, content in _selected(formats.contents(path, name), wanted):
+            for index, content in _selected(_contents(path, name, wishes), wanted):
                 yield index, content
                 index += 1
     except InputError as problem:
         yield index, str(problem)
+
+
+def _contents(path: Path, name: str, wishes: Wishes) -> Iterator[Noted | str]:
+    """All frames, or what is wrong with one. Raises InputError where nothing more can be read."""
+    for reader in formats.readers(path, name):
+        yield from [reader] if isinstance(reader, str) else _of_record(reader, wishes)
+
+
+def _of_record(reader: Reader, wishes: Wishes) -> list[Noted | str]:
+    try:
+        found, note = understood(reader, wishes)
+    except InputError as problem:
+        return [str(problem)]
+    except Exception as damage:  # noqa: BLE001  damaged frames raise about ten kinds of exceptions
+        return [f"cannot be read ({formats.one_line(damage)}): mend the frame or export it again"]
+    return [(atoms, note) for atoms in found]
 
 
 def _split(spec: str) -> tuple[str, slice]:
@@ -95,12 +114,17 @@ def _split(spec: str) -> tuple[str, slice]:
     return name, slice(*numbers)
 
 
+def file_of(spec: str) -> str:
+    """The file that `file@index` names. Raises InputError where the index is none."""
+    return _split(spec)[0]
+
+
 def _is_counted(wanted: slice) -> bool:
     """Whether the place of the first frame does not depend on how many there are."""
     return (wanted.start or 0) >= 0 and (wanted.step or 1) > 0
 
 
-def _selected(contents: Iterator[Atoms | str], wanted: slice) -> Iterator[Found]:
+def _selected(contents: Iterator[Noted | str], wanted: slice) -> Iterator[Found]:
     """Those that are wanted, with their index. Raises InputError where there are none."""
     start, step = wanted.start or 0, wanted.step or 1
     if not _is_counted(wanted) or (wanted.stop or 0) < 0:

@@ -1,0 +1,67 @@
+"""What is to be said of the inputs of a batch before the work: how labels were understood, doubts about units, and boxes."""
+
+from functools import cache
+
+from clusteropt import doubts
+from clusteropt.batch.items import Given
+from clusteropt.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.errors import UsageError
+from clusteropt.potentials import sets
+from clusteropt.potentials.base import Potential
+from clusteropt.structures import elements_of
+from clusteropt.words import counted
+
+_WARNING = "warning: "
+
+
+class Remarks:
+    """Collects them while the inputs are being read; of units and labels once for each file."""
+
+    def __init__(self, settings: MinimizeSettings) -> None:
+        self._settings = settings
+        self._files: dict[str, list[str]] = {}  # remark -> files
+        self._doubted: set[str] = set()  # files that were looked at
+
+    def look(self, given: Given) -> None:
+        """Sees one structure."""
+        if given.note:
+            self._add(given.note, given.item.source)
+        if given.atoms is None or len(given.atoms) < 2:
+            return
+        first = given.item.source not in self._doubted
+        search = self._settings.optimizer not in OPTIMIZERS and given.atoms.pbc.all()
+        potential = _potential(elements_of(given.atoms), self._settings.potential) if first or search else None
+        if potential is None:
+            return
+        if search:
+            self._add(doubts.of_box(given.atoms, potential), given.item.source)
+        if first:
+            self._doubted.add(given.item.source)
+            doubt = doubts.of_units(given.atoms, potential)
+            if doubt:
+                self._add(_WARNING + doubt, given.item.source)
+
+    def _add(self, remark: str, file: str) -> None:
+        files = self._files.setdefault(remark, [])
+        if files[-1:] != [file]:
+            files.append(file)
+
+    @property
+    def messages(self) -> list[str]:
+        """A line for each remark, with the first file that it is about."""
+        return [_line(remark, files) for remark, files in self._files.items()]
+
+
+def _line(remark: str, files: list[str]) -> str:
+    more = f" and {counted(len(files) - 1, 'file')} more" if len(files) > 1 else ""
+    text = remark.removeprefix(_WARNING)
+    return f"{_WARNING if text != remark else ''}{files[0]}{more}: {text}"
+
+
+@cache
+def _potential(elements: tuple[str, ...], name: str | None) -> Potential | None:
+    """The one for structures of these elements; reading the parameter files takes long."""
+    try:
+        return (sets.default(elements) if name is None else sets.load(name)).potential(elements)
+    except UsageError:
+        return None

@@ -1,0 +1,55 @@
+"""What may be other than the user means: units, and boxes."""
+
+import numpy as np
+from ase import Atoms
+
+from clusteropt.boxes import vacuum
+from clusteropt.potentials.base import Potential
+
+_FAR = (
+    0.33,
+    3.0,
+)  # typical distance to the nearest neighbour, in the potential's lengths, beyond which it is worth a word
+_ORDERED_FAR = (
+    0.57,
+    1.75,
+)  # the same where all atoms have theirs at about one distance, as in a cluster that was relaxed
+_SPREAD = 1.2  # quotient of a large and a small nearest-neighbour distance below which that is so
+_FEWEST = 5  # atoms of such a cluster
+
+
+def of_units(atoms: Atoms, potential: Potential) -> str:
+    """What is said where the distances of the atoms are not those of the potential: about half, about twice, or further off.
+
+    Random starts have neighbours at any distance, and half the usual one at high density; so they get more leeway.
+    """
+    distances = _nearest(np.array(atoms.positions))
+    if not len(distances):
+        return ""
+    low, typical, high = np.quantile(distances, [0.1, 0.5, 0.9])
+    ordered = len(atoms) >= _FEWEST and high < _SPREAD * low
+    least, most = (limit * potential.length for limit in (_ORDERED_FAR if ordered else _FAR))
+    if least < typical < most:
+        return ""
+    return (
+        f"neighbours are typically {typical:.3g} {potential.length_unit} apart, and {potential.name} has a length of "
+        f"{potential.length:.3g}: are the units right?"
+    )
+
+
+def of_box(atoms: Atoms, potential: Potential) -> str:
+    """What is said of a structure in a periodic box that was to be searched; empty without one."""
+    if not atoms.pbc.all():
+        return ""
+    wide = vacuum(np.array(atoms.positions), np.array(atoms.cell)) > (potential.cutoff or potential.reach)
+    cure = "; the vacuum in it is wider than the interaction: --no-box searches the cluster" if wide else ""
+    return f"periodic box: local minimization only{cure}"
+
+
+def _nearest(positions: np.ndarray) -> np.ndarray:
+    """(n_atoms,) distances to the nearest neighbour; none for one atom or for coordinates that are no numbers."""
+    from scipy.spatial import KDTree
+
+    if len(positions) < 2 or not np.isfinite(positions).all():
+        return np.zeros(0)
+    return KDTree(positions).query(positions, 2)[0][:, 1]
