@@ -5,27 +5,33 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from clusteropt.citations import METHOD, PROGRAM
 from clusteropt.cli import app
 from clusteropt.potentials import sets
 from clusteropt.relax import Status
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-USED = [ROOT / "README.md", ROOT / "docs" / "usage.md"]
+INSTALLATION = "python3 -m venv venv && . venv/bin/activate && pip install . && "
 
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
+def copied(folder: Path, *, checkout: bool) -> Path:
+    """A copy of the checkout as a clone has it, or of the examples alone."""
+    own = shutil.ignore_patterns(".*", "__pycache__", "venv", "dist", "build", "*.min.xyz", "tests")
+    return Path(shutil.copytree(ROOT if checkout else ROOT / "docs" / "examples", folder / "here", ignore=own))
+
+
 def run_all(lines: list[str], folder: Path) -> subprocess.CompletedProcess:
-    """The lines as one shell script, in a folder with the examples."""
-    for example in (ROOT / "docs" / "examples").iterdir():
-        shutil.copy(example, folder)
+    """The lines as one shell script, in a folder."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     script = "set -eu\n" + "\n".join(lines)
     environment = {**os.environ, "PATH": path}
@@ -34,26 +40,29 @@ def run_all(lines: list[str], folder: Path) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("page", USED, ids=lambda page: page.name)
-def test_every_command_shown_works_in_the_order_shown(page, tmp_path):
-    commands = [line[2:] for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
-    assert commands
-    done = run_all(commands, tmp_path)
+def commands(page: Path) -> list[str]:
+    return [line[2:] for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
+
+
+def test_every_command_of_the_guide_works_in_the_order_shown_where_the_examples_are(tmp_path):
+    done = run_all(commands(ROOT / "docs" / "usage.md"), copied(tmp_path, checkout=False))
     assert done.returncode == 0, done.stderr
 
 
-def test_the_python_in_the_readme_runs(tmp_path):
+def test_everything_in_the_readme_works_in_the_order_shown_from_the_root_of_a_checkout(tmp_path):
+    """Only the installation is another: the environment of the tests takes the place of the new one."""
+    first, tests = blocks(ROOT / "README.md", "sh")
+    assert first.startswith(INSTALLATION)
+    assert tests == "pip install '.[test]' && python -m pytest -n 2\n"
     (code,) = blocks(ROOT / "README.md", "python")
-    done = run_all([f"python - <<'END'\n{code}\nEND"], tmp_path)
+    lines = [first.removeprefix(INSTALLATION), *commands(ROOT / "README.md"), f"python - <<'END'\n{code}\nEND"]
+    done = run_all(lines, copied(tmp_path, checkout=True))
     assert done.returncode == 0, done.stderr
-    assert re.match(r"converged -1[89]\d\.\d+ eV\n", done.stdout)
-
-
-def test_the_table_in_the_readme_is_what_comes_out(tmp_path):
-    (shown,) = blocks(ROOT / "README.md", "text")
-    done = run_all(["clusteropt minimize lj38.xyz --quiet"], tmp_path)
+    assert re.search(r"^converged -1[89]\d\.\d+ eV\n", done.stdout, re.MULTILINE)
     number = r"-?\d+(\.\d+)?(e-\d+)?\b"  # which minimum a random start leads to is a matter of the last digits
-    words = [re.sub(number, "0", text).split() for text in (done.stdout, shown.replace("docs/examples/", ""))]
+    (shown,) = blocks(ROOT / "README.md", "text")
+    two = ["\n".join(text.splitlines()[:2]) for text in (done.stdout, shown)]
+    words = [re.sub(number, "0", text).split() for text in two]
     assert words[0] == words[1]
 
 
@@ -61,6 +70,7 @@ def test_the_settings_and_the_parameter_file_shown_are_accepted(tmp_path):
     (tmp_path / "settings.toml").write_text(blocks(ROOT / "docs" / "usage.md", "toml")[0], encoding="utf-8")
     (tmp_path / "mine.toml").write_text(blocks(ROOT / "docs" / "potentials.md", "toml")[0], encoding="utf-8")
     lines = ["clusteropt minimize lj38.xyz --config settings.toml", "clusteropt potentials check mine.toml"]
+    shutil.copy(ROOT / "docs" / "examples" / "lj38.xyz", tmp_path)
     done = run_all(lines, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "by fire" in done.stderr
@@ -89,3 +99,34 @@ def test_every_command_is_explained():
 def test_links_between_pages_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert all((page.parent / link).exists() for link in links if "://" not in link)
+
+
+def test_the_readme_is_read_on_a_package_index_too_where_relative_links_lead_nowhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not re.findall(r"\]\((?!https://)", text)
+    paths = re.findall(r"`(docs/[^`]*)`", text)
+    assert "docs/usage.md" in paths
+    assert all((ROOT / path).exists() for path in paths)
+
+
+def test_the_metadata_say_who_made_it_and_for_whom():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["authors"] == [{"name": "The clusteropt developers"}]
+    assert {"Intended Audience :: Science/Research", "Topic :: Scientific/Engineering :: Chemistry"} < set(
+        project["classifiers"]
+    )
+    assert not any(word.startswith("License ::") for word in project["classifiers"]), "the key license says it"
+
+
+def test_the_citation_file_says_what_the_command_says():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"version: {project['version']}\n" in text
+    assert f'title: "{PROGRAM.fields["title"]}"' in text
+    assert all(f"family-names: {name.split(',')[0]}\n" in text for name in METHOD.fields["author"].split(" and "))
+    for name in ("booktitle", "volume", "year", "url"):
+        assert f": {METHOD.fields[name]}\n" in text
+    assert f'"{METHOD.fields["title"].replace("{", "").replace("}", "")}"' in text
+    start, end = METHOD.fields["pages"].split("--")
+    assert f"start: {start}\n" in text
+    assert f"end: {end}\n" in text

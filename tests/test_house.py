@@ -21,7 +21,7 @@ LEVELS = (
     ("queues",),
     ("lanes",),
     ("minima", "chains"),
-    ("structures", "reading", "doubts", "checkup", "trajectories", "cards"),
+    ("structures", "reading", "doubts", "checkup", "trajectories", "cards", "citations"),
     ("api", "calculator", "training", "evaluation"),
     ("report",),
     ("session", "batch"),

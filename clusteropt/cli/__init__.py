@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from clusteropt.cli import batch, doctor, energy, evaluate, minimize, optimizers, potentials, random, train
+from clusteropt.cli import batch, cite, doctor, energy, evaluate, minimize, optimizers, potentials, random, train
 from clusteropt.console import complain, drop, hold_standard_streams
 from clusteropt.errors import ClusterOptError, ExitCode
 
@@ -32,6 +32,7 @@ app.command("status")(batch.status)
 app.command("merge")(batch.merge)
 app.command("random")(random.random)
 app.command("doctor")(doctor.doctor)
+app.command("cite")(cite.cite)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(optimizers.app, name="optimizers")
 app.add_typer(potentials.app, name="potentials")
