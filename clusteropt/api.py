@@ -18,10 +18,11 @@ from clusteropt.lanes import Watch, renumbered
 from clusteropt.minima import Minimum, evaluated, invalid, minimized
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
+from clusteropt.progress import SILENT, Progress, Renumbered
 from clusteropt.relax import Status
 from clusteropt.structures import elements_of, result_atoms, result_text, to_structure
 from clusteropt.trajectories import explored
-from clusteropt.weights import LearnedOptimizer, named
+from clusteropt.weights import named
 
 
 @dataclass(frozen=True)
@@ -180,11 +181,18 @@ def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = None) 
 
 
 def run(
-    structures: Sequence[Atoms], settings: MinimizeSettings, *, move: bool = True, watch: Watch | None = None
+    structures: Sequence[Atoms],
+    settings: MinimizeSettings,
+    *,
+    move: bool = True,
+    watch: Watch | None = None,
+    progress: Progress = SILENT,
+    unfinished: bool = False,
 ) -> Iterator[dict[int, Result]]:
     """Yields the results by the structures' indices, a portion at a time as they are done; `move=False` only evaluates.
 
-    `watch(index, n_evaluations, positions)` sees the structures on their way.
+    `watch(index, n_evaluations, positions)` sees the structures on their way, `progress` hears how far it is. `unfinished`: a
+    search that KeyboardInterrupt stops yields the lowest minima found so far, with status 'interrupted', before it raises that.
     """
     for structure in structures:
         if not isinstance(structure, Atoms):
@@ -199,27 +207,19 @@ def run(
         potential = members[0][1]
         indices, inputs = [i for i, _, _ in members], [structure for _, _, structure in members]
         show = None if watch is None else renumbered(watch, indices)
-        portions = _portions(inputs, potential, settings, learned, move, show)
+        progress.begins(potential, indices)
+        hear = Renumbered(progress, indices)
+        if not move:
+            portions = evaluated(inputs, potential)
+        elif learned is None:
+            portions = minimized(inputs, potential, settings, show, hear)
+        else:
+            portions = explored(inputs, potential, settings, learned, hear, unfinished)
         for minima in _in_double(portions):
             yield {
                 indices[k]: Result(structures[indices[k]], minimum, potential, optimizer)
                 for k, minimum in minima.items()
             }
-
-
-def _portions(
-    inputs: list[Structure],
-    potential: Potential,
-    settings: MinimizeSettings,
-    learned: LearnedOptimizer | None,
-    move: bool,
-    watch: Watch | None,
-) -> Iterator[dict[int, Minimum]]:
-    if not move:
-        return evaluated(inputs, potential)
-    if learned is not None:
-        return explored(inputs, potential, settings, learned)
-    return minimized(inputs, potential, settings, watch)
 
 
 def _warn_of(potential: str | None) -> None:

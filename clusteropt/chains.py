@@ -85,12 +85,17 @@ class Chains(NamedTuple):
     n_evaluations: np.ndarray  # (n_chains,) int64, of the gradient
 
 
-def foresee(structures: list[Structure], potential: Potential, search: Search) -> None:
-    """Has the programs built in the background that chains from such starts, all of one size, will want."""
+def foresee(structures: list[Structure], potential: Potential, search: Search) -> bool:
+    """Has the programs built in the background that chains from such starts, all of one size, will want.
+
+    Whether one has to be compiled for that.
+    """
     sample, n = pack(structures[:1], padded_size(len(structures[0].positions)), np.float64), len(structures)
-    lanes.foresee(sample, n, _quench(potential))
+    tasks = [_quench(potential)]
     if search.optimizer is not None:
-        lanes.foresee(sample, n, _trajectory(potential, search.optimizer, search.steps, (0, search.end)))
+        tasks.append(_trajectory(potential, search.optimizer, search.steps, (0, search.end)))
+    new = [lanes.foresee(sample, n, task) for task in tasks]  # all of them
+    return any(new)
 
 
 def begin(

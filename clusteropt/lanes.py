@@ -84,8 +84,11 @@ def renumbered(watch: Watch, indices: list[int]) -> Watch:
     return lambda k, n, positions: watch(indices[k], n, positions)
 
 
-def foresee(sample: Clusters, n_clusters: int, task: Task) -> None:
-    """Has the task's program built in the background: it will be wanted for so many clusters like the sample."""
+def foresee(sample: Clusters, n_clusters: int, task: Task) -> bool:
+    """Has the task's program built in the background: it will be wanted for so many clusters like the sample.
+
+    Whether it has to be compiled for that.
+    """
     size = sample.mask.shape[0]
     mesh = _mesh_for(n_clusters, size)
     nobody = np.full(_queue_length(size) * mesh.size, -1)
@@ -93,7 +96,9 @@ def foresee(sample: Clusters, n_clusters: int, task: Task) -> None:
         task.potential, task.rule, take(sample, nobody, task.dtype), nobody.astype(np.int32), mesh.size
     )
     scalars, static = _how(task, size, None)
-    programs.request(queues.advance, (task.potential, task.rule), queue, *scalars, mesh=mesh, in_place=True, **static)
+    return programs.request(
+        queues.advance, (task.potential, task.rule), queue, *scalars, mesh=mesh, in_place=True, **static
+    )
 
 
 def evaluate_batch(clusters: Clusters, potential: Potential, near: float, reach: float) -> Evaluation:

@@ -16,6 +16,7 @@ from clusteropt.config import LEVELS, OPTIMIZERS, MinimizeSettings
 from clusteropt.lanes import Evaluation, Relaxed, Watch
 from clusteropt.optimizers.table import Rule
 from clusteropt.potentials.base import CORE, Potential
+from clusteropt.progress import SILENT, Progress
 from clusteropt.relax import Criterion, Status
 
 _MOST = 2**31 - 1  # evaluations that a counter can hold
@@ -51,17 +52,23 @@ def criterion_for(settings: MinimizeSettings, potential: Potential) -> Criterion
 
 
 def minimized(
-    structures: list[Structure], potential: Potential, settings: MinimizeSettings, watch: Watch | None = None
+    structures: list[Structure],
+    potential: Potential,
+    settings: MinimizeSettings,
+    watch: Watch | None = None,
+    progress: Progress = SILENT,
 ) -> Iterator[dict[int, Minimum]]:
     """The local minima below the given structures by their index, a portion at a time.
 
-    `watch(index, n_evaluations, positions)` sees every structure now and then. Periodic cells are taken as they are:
-    `structures.to_structure` has looked at them.
+    `watch(index, n_evaluations, positions)` sees every structure now and then, `progress` hears of compilations. Periodic cells
+    are taken as they are: `structures.to_structure` has looked at them.
     """
     few = settings.optimizer in OPTIMIZERS  # a search goes on with the programs of each size
     for (size, _), members in by_size(structures, few).items():
-        for task in _tasks(potential, settings):
-            lanes.foresee(pack([structures[members[0]]], size, np.float64), len(members), task)
+        sample = pack([structures[members[0]]], size, np.float64)
+        new = [lanes.foresee(sample, len(members), task) for task in _tasks(potential, settings)]
+        if any(new):
+            progress.compiles([size])
     for size, members in lanes.portions(structures, few):
         own = [structures[i] for i in members]
         batch = pack(own, size, np.float64)

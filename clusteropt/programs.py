@@ -54,9 +54,19 @@ def run(
 
 def request(
     function: Callable, common: object, batch: object, *scalars: object, mesh: Mesh, in_place: bool, **static: Any
-) -> None:
-    """Starts to build the program for such arguments, and does not wait."""
-    _built(_identify(function, common, batch, scalars, mesh, in_place, static)[1])
+) -> bool:
+    """Starts to build the program for such arguments, and does not wait. Whether it has to be compiled for that."""
+    program = _identify(function, common, batch, scalars, mesh, in_place, static)[1]
+    return not _built(program).done() and not _is_kept(program)
+
+
+def _is_kept(program: Program) -> bool:
+    """Whether an earlier process has left it in the cache."""
+    folder = runtime.cache_in_use()
+    if folder is None:
+        return False
+    name = _name(program)
+    return (folder / f"{name}.stablehlo").exists() and any(folder.glob(f"jit_{name}-*-cache"))
 
 
 def _identify(
@@ -122,9 +132,7 @@ def _flat(program: Program) -> Callable:
 
 def _kept_trace(program: Program, shardings: list, arguments: list, folder: Path) -> Callable:
     """The program as a function of its StableHLO, which is read from the folder, or made and kept there."""
-    parts = [program.function.__qualname__, program.mesh.size, program.static, program.in_place, program.tree]
-    key = hashlib.sha256(json.dumps([*map(str, parts), program.shapes, _sources()]).encode()).hexdigest()
-    name = f"{program.function.__name__}_{key[:40]}"
+    name = _name(program)
     path = folder / f"{name}.stablehlo"
     kept = _read(path)
     if kept is None:
@@ -139,6 +147,14 @@ def _kept_trace(program: Program, shardings: list, arguments: list, folder: Path
 
     call.__name__ = name  # jax's cache names its files by it
     return call
+
+
+@cache
+def _name(program: Program) -> str:
+    """The program's in the cache, by all that it depends on."""
+    parts = [program.function.__qualname__, program.mesh.size, program.static, program.in_place, program.tree]
+    key = hashlib.sha256(json.dumps([*map(str, parts), program.shapes, _sources()]).encode()).hexdigest()
+    return f"{program.function.__name__}_{key[:40]}"
 
 
 def _drop_torn(entries: Iterable[Path]) -> None:

@@ -6,16 +6,20 @@ is the answer (the fallback), so that the answer is never above it, unless it is
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
 from clusteropt import chains
-from clusteropt.chains import Search
+from clusteropt.chains import Chains, Search
 from clusteropt.clusters import Structure, by_size
 from clusteropt.config import MinimizeSettings
 from clusteropt.minima import Minimum, minimized
+from clusteropt.pace import Pace
 from clusteropt.potentials.base import Potential
+from clusteropt.progress import SILENT, Progress, Renumbered, Step
 from clusteropt.relax import Status
 from clusteropt.starts import start_positions
 from clusteropt.weights import LearnedOptimizer
@@ -26,31 +30,64 @@ _AT_A_TIME = 512  # chains, which bounds the memory and what an interruption cos
 
 
 def explored(
-    structures: list[Structure], potential: Potential, settings: MinimizeSettings, optimizer: LearnedOptimizer
+    structures: list[Structure],
+    potential: Potential,
+    settings: MinimizeSettings,
+    optimizer: LearnedOptimizer,
+    progress: Progress = SILENT,
+    unfinished: bool = False,
 ) -> Iterator[dict[int, Minimum]]:
-    """The lowest minima found for the structures, by their index, a portion at a time."""
-    in_the_open = [s for s in structures if _worth(s) and len(s.positions) > 2]
-    for members in by_size(in_the_open).values():
-        alike = [in_the_open[i] for i in members for _ in range(settings.trajectories)]
-        chains.foresee(alike, potential, Search(optimizer, 1))
-    for portion in minimized(structures, potential, settings):
+    """The lowest minima found for the structures, by their index, a portion at a time; `progress` hears how far it is.
+
+    `unfinished`: KeyboardInterrupt ends the search, and is raised when the lowest minima found so far have been yielded; their
+    status is 'interrupted', because a search that is not stopped may find others.
+    """
+    _foresee([s for s in structures if _worth(s) and len(s.positions) > 2], potential, settings, optimizer, progress)
+    for portion in minimized(structures, potential, settings, progress=progress):
         # what is not for a learned optimizer has the plain result, which says so
         open_ones = [i for i, m in portion.items() if _worth(structures[i]) and not _settled(m)]
         done = {
             i: m if m.status == Status.INVALID_STRUCTURE else m._replace(won="fallback") for i, m in portion.items()
         }
         yield {i: m for i, m in done.items() if i not in open_ones}
-        several = max(1, _AT_A_TIME // settings.trajectories)
-        n_atoms = {i: len(structures[i].positions) for i in open_ones}
-        for _, group in groupby(sorted(open_ones, key=n_atoms.__getitem__), n_atoms.__getitem__):
-            members = list(group)
-            for first in range(0, len(members), several):
-                part = members[first : first + several]
-                found = _found([structures[i] for i in part], potential, settings, optimizer)
-                yield {
-                    i: _answer(portion[i], *of_it, _SAME * potential.energy)
-                    for i, of_it in zip(part, found, strict=True)
-                }
+        parts = _parts(open_ones, structures, settings.trajectories)
+        for k, part in enumerate(parts):
+            plain = [portion[i] for i in part]
+            hear = Renumbered(progress, part)
+            found = _found([structures[i] for i in part], plain, potential, settings, optimizer, hear, unfinished)
+            answers = map(partial(_answer, same=_SAME * potential.energy), plain, found.minima, found.n_evaluations)
+            yield {i: m if found.whole else _stopped(m) for i, m in zip(part, answers, strict=True)}
+            if not found.whole:
+                yield {i: _stopped(done[i]) for later in parts[k + 1 :] for i in later}
+                raise KeyboardInterrupt
+
+
+def _foresee(
+    structures: list[Structure],
+    potential: Potential,
+    settings: MinimizeSettings,
+    optimizer: LearnedOptimizer,
+    progress: Progress,
+) -> None:
+    """Has the programs of the search built in the background."""
+    for (size, _), members in by_size(structures).items():
+        alike = [structures[i] for i in members for _ in range(settings.trajectories)]
+        if chains.foresee(alike, potential, Search(optimizer, 1)):
+            progress.compiles([size])
+
+
+def _parts(indices: list[int], structures: list[Structure], trajectories: int) -> list[list[int]]:
+    """Those of one size, as many as are searched side by side; the small ones first."""
+    several = max(1, _AT_A_TIME // trajectories)
+    n_atoms = {i: len(structures[i].positions) for i in indices}
+    groups = [list(group) for _, group in groupby(sorted(indices, key=n_atoms.__getitem__), n_atoms.__getitem__)]
+    return [members[first : first + several] for members in groups for first in range(0, len(members), several)]
+
+
+def _stopped(minimum: Minimum) -> Minimum:
+    """What was found by a search that was not to end."""
+    ended = minimum.status in (Status.CONVERGED, Status.NOT_CONVERGED)
+    return minimum._replace(status=Status.INTERRUPTED) if ended else minimum
 
 
 def _worth(structure: Structure) -> bool:
@@ -63,29 +100,73 @@ def _settled(plain: Minimum) -> bool:
     return plain.status == Status.INVALID_STRUCTURE or (plain.status == Status.CONVERGED and len(plain.positions) == 2)
 
 
+class _Found(NamedTuple):
+    """What a search has found, an entry for each structure."""
+
+    minima: list[list[Minimum]]  # of the ends of its chains
+    n_evaluations: list[int]
+    whole: bool  # nobody has stopped it
+
+
 def _found(
-    structures: list[Structure], potential: Potential, settings: MinimizeSettings, optimizer: LearnedOptimizer
-) -> list[tuple[list[Minimum], int]]:
-    """For each of the structures, all of one size, the lowest minima of its chains and the evaluations they took."""
+    structures: list[Structure],
+    plain: list[Minimum],
+    potential: Potential,
+    settings: MinimizeSettings,
+    optimizer: LearnedOptimizer,
+    progress: Progress,
+    unfinished: bool,
+) -> _Found:
+    """The lowest minima of the chains of structures of one size; of a search that was stopped, the lowest of each."""
     n_each, n_atoms = settings.trajectories, len(structures[0].positions)
     starts = [_start(s, k, potential, settings) for s in structures for k in range(n_each)]
     keys = np.array([_rng(s, k, settings).integers(2**64, dtype=np.uint64) for s in structures for k in range(n_each)])
     search = chains.search_for(optimizer, n_atoms, potential, settings.steps, settings.hops)
-    alive = chains.begin(starts, keys, potential, search, rivals=np.arange(len(starts)) // n_each)
-    while (busy := np.flatnonzero(~chains.ended(alive, search))).size:
-        alive = chains.at_columns(alive, busy, chains.hop(chains.columns_of(alive, busy), potential, search))
-    ends = [
-        start._replace(positions=np.where(start.free[:, None], end + start.positions.mean(0), start.positions))
-        for start, end in zip(starts, alive.lowest[:, :n_atoms].transpose(2, 1, 0), strict=True)
-    ]
+    lowest = min(m.energy for m in plain)
+    progress.searches(Step(range(len(structures)), len(starts), 0, lowest, 0.0))
+    alive, minima, whole = None, {}, True
+    try:
+        alive = chains.begin(starts, keys, potential, search, rivals=np.arange(len(starts)) // n_each)
+        pace = Pace(alive, search)
+        while (busy := np.flatnonzero(~chains.ended(alive, search))).size:
+            _tell(progress, alive, search, pace.share(alive), lowest, len(structures))
+            alive = chains.at_columns(alive, busy, chains.hop(chains.columns_of(alive, busy), potential, search))
+            pace.hopped(busy.size)
+        minima = _polished(starts, alive, list(range(len(starts))), potential, settings)
+    except KeyboardInterrupt:
+        if not unfinished:
+            raise
+        whole = False
+    if not whole and alive is not None:
+        each = alive.lowest_energy.reshape(-1, n_each)
+        best = (each.argmin(1) + n_each * np.arange(len(each)))[np.isfinite(each.min(1))]
+        minima = _polished(starts, alive, best.tolist(), potential, settings)
+    of_each = [range(first, first + n_each) for first in range(0, len(starts), n_each)]
+    used = np.zeros(len(starts), np.int64) if alive is None else alive.n_evaluations
+    return _Found(
+        [[minima[k] for k in own if k in minima] for own in of_each],
+        [int(used[list(own)].sum()) + sum(minima[k].n_evaluations for k in own if k in minima) for own in of_each],
+        whole,
+    )
+
+
+def _polished(
+    starts: list[Structure], alive: Chains, columns: list[int], potential: Potential, settings: MinimizeSettings
+) -> dict[int, Minimum]:
+    """The lowest minima of some of the chains, by their column."""
+    ends = []
+    for k in columns:
+        start, end = starts[k], alive.lowest[:, : len(starts[k].positions), k].T
+        moved = np.where(start.free[:, None], end + start.positions.mean(0), start.positions)
+        ends.append(start._replace(positions=moved))
     quench = replace(settings, perturb=0.0)  # their ends have been moved enough
-    polished = {i: m for part in minimized(ends, potential, quench) for i, m in part.items()}
-    found = []
-    for first in range(0, len(ends), n_each):
-        own = range(first, first + n_each)
-        used = sum(int(alive.n_evaluations[k]) + polished[k].n_evaluations for k in own)
-        found.append(([polished[k] for k in own], used))
-    return found
+    return {columns[i]: m for part in minimized(ends, potential, quench) for i, m in part.items()}
+
+
+def _tell(progress: Progress, alive: Chains, search: Search, share: float, lowest: float, n_structures: int) -> None:
+    n_chains = len(alive.keys)
+    n_ended, lowest = int(chains.ended(alive, search).sum()), min(lowest, float(alive.lowest_energy.min()))
+    progress.searches(Step(range(n_structures), n_chains, n_ended, lowest, share))
 
 
 def _answer(plain: Minimum, minima: list[Minimum], n_evaluations: int, same: float) -> Minimum:

@@ -12,6 +12,11 @@ from cli import call, clusters, finish, frames_of, names, run, save, spawn
 ENDLESS = ["--fmax", "1e-300", "--max-steps", "2000000000", "--threads", "1"]
 
 
+AT_ONCE = (
+    "from clusteropt import outputs; outputs._EVERY = outputs._RARELY = 0"  # files are written after every portion
+)
+
+
 @pytest.fixture
 def folder(tmp_path):
     save(tmp_path / "atom.xyz", Atoms("Ar"))  # alone: converged at once
@@ -30,10 +35,17 @@ def until(process, word, seconds):
     return said.decode()
 
 
+def there(path, seconds):
+    """Waits for a file."""
+    end = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_half_written(folder):
-    with spawn(folder, "minimize", "atom.xyz", "endless.xyz", *ENDLESS) as process:
+    with spawn(folder, "minimize", "atom.xyz", "endless.xyz", *ENDLESS, before=AT_ONCE) as process:
         before = until(process, "converged at", 60)
-        time.sleep(1)
+        there(folder / "atom.min.xyz", 60)
         process.send_signal(signal.SIGINT)
         done = finish(process)
     assert "noble-gases" in before
@@ -47,8 +59,8 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_half_written(folder):
 
 def test_ctrl_c_keeps_finished_structures_of_the_potential_that_is_still_at_work(folder):
     save(folder / "mixed.xyz", [Atoms("X"), Atoms("X"), *clusters(3)])
-    with spawn(folder, "minimize", "mixed.xyz", *ENDLESS) as process:
-        until(process, "converged at", 60)
+    with spawn(folder, "minimize", "mixed.xyz", *ENDLESS, before=AT_ONCE) as process:
+        there(folder / "mixed.min.xyz", 60)
         process.send_signal(signal.SIGINT)
         done = finish(process)
     assert done.code == 130
@@ -127,12 +139,13 @@ def test_ctrl_c_while_waiting_for_standard_input_leaves_no_temporary_file(folder
     assert names(folder / "tmp") == set()
 
 
-def test_kill_leaves_nothing_but_the_input(folder):
-    with spawn(folder, "minimize", "atom.xyz", "endless.xyz", *ENDLESS) as process:
-        until(process, "converged at", 60)
+def test_kill_leaves_nothing_but_the_input_and_what_was_kept(folder):
+    with spawn(folder, "minimize", "atom.xyz", "endless.xyz", *ENDLESS, before=AT_ONCE) as process:
+        there(folder / "atom.min.xyz", 60)
         process.send_signal(signal.SIGKILL)
         assert finish(process).code == -signal.SIGKILL
-    assert names(folder) == {"atom.xyz", "endless.xyz"}
+    assert names(folder) == {"atom.xyz", "endless.xyz", "atom.min.xyz"}
+    assert len(frames_of(folder / "atom.min.xyz")) == 1
 
 
 def test_kill_in_the_middle_of_writing_leaves_the_old_result_whole(folder):

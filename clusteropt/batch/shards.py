@@ -5,13 +5,7 @@ from collections.abc import Sequence
 
 from clusteropt.batch.items import Item
 from clusteropt.batch.job import Shard
-
-_FEW = 20  # atoms, below which overheads count as much as the pairs
-
-
-def cost(n_atoms: int) -> float:
-    """About how long a structure takes, without a unit: pairs, times steps that grow with the size."""
-    return float((n_atoms + _FEW) ** 3)
+from clusteropt.progress import cost
 
 
 def share(items: Sequence[Item], shard: Shard) -> list[Item]:

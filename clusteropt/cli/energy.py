@@ -22,13 +22,10 @@ def energy(
 
     Example: [bold]clusteropt energy cluster.xyz --json[/bold]
     """
-    from clusteropt import session
-    from clusteropt.config import ReadingSettings
+    from clusteropt import plans, session
+    from clusteropt.config import MinimizeSettings, ReadingSettings
 
-    plan = session.plan_outputs(files, out, force) if out is not None else session.NO_OUTPUT
-    reading = ReadingSettings(elements, not no_box)
-    raise typer.Exit(
-        session.evaluate_files(
-            files, potential, plan, reading=reading, threads=threads, json=json, wide=wide, quiet=quiet
-        )
-    )
+    plan = plans.plan_outputs(files, out, force) if out is not None else plans.NO_OUTPUT
+    settings, reading = MinimizeSettings(potential), ReadingSettings(elements, not no_box)
+    job = session.Job(files, settings, plan, reading, move=False, threads=threads, json=json, wide=wide, quiet=quiet)
+    raise typer.Exit(session.run(job))

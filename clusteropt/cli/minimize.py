@@ -1,5 +1,6 @@
 """`clusteropt minimize`."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -38,6 +39,7 @@ def minimize(
             "--all-minima", help="Write <stem>.minima.xyz: all distinct minima that the learned optimizer has found."
         ),
     ] = False,
+    time_limit: options.TimeLimit = None,
     threads: Threads = None,
     config: options.Config = None,
     force: Force = False,
@@ -59,12 +61,9 @@ def minimize(
     settings = merged(MinimizeSettings, config, given)
     options.refuse_idle(settings, given | {"all-minima": all_minima or None})
 
-    from clusteropt import session
+    from clusteropt import plans, session
 
-    plan = session.plan_outputs(files, out, force, trajectories=save_trajectory, minima=all_minima)
+    plan = plans.plan_outputs(files, out, force, trajectories=save_trajectory, minima=all_minima)
     reading = ReadingSettings(elements, not no_box)
-    raise typer.Exit(
-        session.minimize_files(
-            files, settings, plan, reading=reading, threads=threads, json=json, wide=wide, quiet=quiet
-        )
-    )
+    job = session.Job(files, settings, plan, reading, threads=threads, json=json, wide=wide, quiet=quiet)
+    raise typer.Exit(session.run(replace(job, seconds=options.seconds_left(time_limit))))

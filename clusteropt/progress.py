@@ -1,0 +1,66 @@
+"""How far a computation has got: what it tells an observer, on the host, between two programs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from clusteropt.potentials.base import Potential
+
+_FEW = 20  # atoms, below which overheads count as much as the pairs
+
+
+class Step(NamedTuple):
+    """How far a search from some structures is, which go side by side."""
+
+    indices: Sequence[int]  # of the structures
+    n_chains: int
+    n_ended: int  # chains that are through
+    lowest: float  # energy of the lowest minimum of all of them so far, in the potential's unit
+    share: float  # of the work that is done, about: 0 to 1
+
+
+class Progress(Protocol):
+    """An observer. What it does leaves no trace in the results."""
+
+    def begins(self, potential: "Potential", indices: Sequence[int]) -> None:
+        """These structures, which share a potential, come next."""
+
+    def compiles(self, n_atoms: Sequence[int]) -> None:
+        """Programs are being compiled for clusters of up to so many atoms, which no earlier process has left behind."""
+
+    def searches(self, step: Step) -> None:
+        """A search has begun or got further."""
+
+
+class Silent:
+    """The observer who does not look."""
+
+    def begins(self, potential: "Potential", indices: Sequence[int]) -> None: ...
+
+    def compiles(self, n_atoms: Sequence[int]) -> None: ...
+
+    def searches(self, step: Step) -> None: ...
+
+
+SILENT = Silent()
+
+
+class Renumbered:
+    """The observer of a larger list of structures, in which these are at `indices`."""
+
+    def __init__(self, progress: Progress, indices: Sequence[int]) -> None:
+        self._progress, self._indices = progress, indices
+
+    def begins(self, potential: "Potential", indices: Sequence[int]) -> None:
+        self._progress.begins(potential, [self._indices[i] for i in indices])
+
+    def compiles(self, n_atoms: Sequence[int]) -> None:
+        self._progress.compiles(n_atoms)
+
+    def searches(self, step: Step) -> None:
+        self._progress.searches(step._replace(indices=[self._indices[i] for i in step.indices]))
+
+
+def cost(n_atoms: int) -> float:
+    """About how long a structure takes, without a unit: pairs, times steps that grow with the size."""
+    return float((n_atoms + _FEW) ** 3)
