@@ -27,7 +27,8 @@ def doubt(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potent
         return f"the learned optimizer has not been trained on {'-'.join(sorted(set(symbols)))}"
     if not sizes[0] <= len(own) <= sizes[-1]:
         range_of = f"{sizes[0]} to {sizes[-1]}" if sizes[0] < sizes[-1] else str(sizes[0])
-        return f"the learned optimizer has been trained on {range_of} atoms of {'-'.join(sorted(set(own)))}, not {len(own)}"
+        atoms = "Lennard-Jones atoms" if own != list(symbols) else f"atoms of {'-'.join(sorted(set(own)))}"
+        return f"the learned optimizer has been trained on {range_of} {atoms}, not {len(own)}"
     return ""
 
 

@@ -62,9 +62,10 @@ def test_a_refusal_says_what_is_missing_and_what_comes_nearest(elements, why):
 def test_a_doubtful_set_is_marked_wherever_it_is_suggested(tmp_path):
     with pytest.raises(UsageError, match=r"did you mean 'sw-ge'\?.*\(doubtful: gupta-pb-3468, sw-ge\)"):
         sets.load("swge")
+    text = sets.text_of("lj").replace("X", "Ge").replace('"epsilon"', '"eV"').replace('"sigma"', '"angstrom"')
+    (tmp_path / "mine.toml").write_text(text.replace('default_for = ["Ge"]', ""), encoding="utf-8")
     boxed = Atoms("Ge2", [[0, 0, 0], [2.4, 0, 0]], cell=[20] * 3, pbc=True)
-    result = clusteropt.evaluate(boxed.copy(), "lj-noble-gases")
-    assert "has no parameters for Ge" in result.problem
+    assert "(sw-ge (doubtful: " in clusteropt.evaluate(boxed, str(tmp_path / "mine.toml")).problem
 
 
 @pytest.mark.parametrize("command", ["minimize", "energy", "batch"])

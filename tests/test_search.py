@@ -215,10 +215,17 @@ def test_a_lennard_jones_cluster_counts_as_one_of_x_in_either_direction(element)
     assert cards.seen(FRESH, *kind(*[element] * 7)) == "trained"
     assert cards.seen(FRESH, *kind(*[element] * 8)) == "size unseen"
     assert not cards.doubt(FRESH, *kind(*[element] * 8))
+    assert "on 7 to 9 Lennard-Jones atoms, not 30" in cards.doubt(FRESH, *kind(*[element] * 30))
     on_element = FRESH._replace(card={"tasks": [f"{element}7", f"hop:{element}9"]})
     assert cards.seen(on_element, *kind(*["X"] * 7)) == "trained"
     assert not cards.doubt(on_element, *kind(*["X"] * 8))
     assert cards.seen(FRESH, *kind("Ar", *["Kr"] * 6)) == "element unseen"
+
+
+def test_argon_is_no_test_of_what_was_trained_on_x(folder):
+    done = run(folder, "evaluate", "mine.h5", "--tasks", "Ar7,Ar8", "--test")
+    assert done.code == 2
+    assert "Ar7: in the training of mine.h5, so no test" in done.err
 
 
 def test_doubts_about_many_clusters_are_one_sentence():
