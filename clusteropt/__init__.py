@@ -2,12 +2,12 @@
 
 `minimize(atoms)` searches from ASE atoms, `evaluate([atoms])` leaves them where they are, `ClusterCalculator(name)` is an ASE
 calculator, `load_potential(name)` reads a parameter set, `load_optimizer(name)` a learned optimizer; `train_es` and `train_ga`
-train one.
+train one, `step` takes one step of it.
 """
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusteropt import fast_loops
 
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
     from clusteropt.calculator import ClusterCalculator
     from clusteropt.errors import ClusterOptError
     from clusteropt.potentials.sets import load as load_potential
+    from clusteropt.stepping import step
     from clusteropt.training.session import train_es, train_ga
+    from clusteropt.weights import LearnedOptimizer
     from clusteropt.weights import named as load_optimizer
 
 __all__ = [
     "ClusterCalculator",
     "ClusterOptError",
+    "LearnedOptimizer",
     "Result",
     "evaluate",
     "load_optimizer",
     "load_potential",
     "minimize",
+    "step",
     "train_es",
     "train_ga",
 ]
@@ -44,19 +48,23 @@ _HOMES = {
     "minimize": ("clusteropt.api", "minimize"),
     "ClusterCalculator": ("clusteropt.calculator", "ClusterCalculator"),
     "ClusterOptError": ("clusteropt.errors", "ClusterOptError"),
+    "LearnedOptimizer": ("clusteropt.weights", "LearnedOptimizer"),
     "load_optimizer": ("clusteropt.weights", "named"),
     "load_potential": ("clusteropt.potentials.sets", "load"),
+    "step": ("clusteropt.stepping", "step"),
     "train_es": ("clusteropt.training.session", "train_es"),
     "train_ga": ("clusteropt.training.session", "train_ga"),
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Public names, imported on first use: `import clusteropt` alone costs nothing."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'clusteropt' has no attribute '{name}'")
-    module, attribute = _HOMES[name]
-    return getattr(import_module(module), attribute)
+if not TYPE_CHECKING:  # which would take any name for a public one
+
+    def __getattr__(name: str) -> object:
+        """Public names, imported on first use: `import clusteropt` alone costs nothing."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'clusteropt' has no attribute '{name}'")
+        module, attribute = _HOMES[name]
+        return getattr(import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from ase import Atoms
@@ -22,7 +22,9 @@ from clusteropt.progress import SILENT, Progress, Renumbered
 from clusteropt.relax import Status
 from clusteropt.structures import elements_of, result_atoms, result_text, to_structure
 from clusteropt.trajectories import explored
-from clusteropt.weights import named
+from clusteropt.weights import LearnedOptimizer, named
+
+IN_MEMORY = "in-memory"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,14 @@ class Result:
     given: Atoms
     minimum: Minimum
     potential: Potential | None  # None where the elements have none
-    optimizer: str
+    optimizer: str  # by name; IN_MEMORY for one that was passed as an object
+
+    def __repr__(self) -> str:
+        formula = self.given.get_chemical_formula()
+        if self.potential is None or self.problem:
+            return f"Result({formula}: {self.status}, {self.problem})"
+        energy = f"{self.energy:.6f} {self.potential.energy_unit}"
+        return f"Result({formula}: {self.status}, energy {energy}, potential {self.potential.name})"
 
     @cached_property
     def atoms(self) -> Atoms:
@@ -109,7 +118,7 @@ def minimize(
     structures: Atoms,
     potential: str | None = ...,
     *,
-    optimizer: str = ...,
+    optimizer: str | LearnedOptimizer = ...,
     opt: str | None = ...,
     fmax: float | None = ...,
     rms: float | None = ...,
@@ -126,7 +135,7 @@ def minimize(
     structures: Sequence[Atoms],
     potential: str | None = ...,
     *,
-    optimizer: str = ...,
+    optimizer: str | LearnedOptimizer = ...,
     opt: str | None = ...,
     fmax: float | None = ...,
     rms: float | None = ...,
@@ -138,11 +147,28 @@ def minimize(
     hops: int | None = ...,
     start: str = ...,
 ) -> list[Result]: ...
+@overload
+def minimize(
+    structures: Atoms | Sequence[Atoms],  # as `ase.io.read` is declared
+    potential: str | None = ...,
+    *,
+    optimizer: str | LearnedOptimizer = ...,
+    opt: str | None = ...,
+    fmax: float | None = ...,
+    rms: float | None = ...,
+    max_steps: int = ...,
+    perturb: float = ...,
+    seed: int = ...,
+    trajectories: int = ...,
+    steps: int | None = ...,
+    hops: int | None = ...,
+    start: str = ...,
+) -> Any: ...
 def minimize(
     structures: Atoms | Sequence[Atoms],
     potential: str | None = None,
     *,
-    optimizer: str = MinimizeSettings.optimizer,
+    optimizer: str | LearnedOptimizer = MinimizeSettings.optimizer,
     opt: str | None = None,
     fmax: float | None = None,
     rms: float | None = None,
@@ -156,15 +182,18 @@ def minimize(
 ) -> Result | list[Result]:
     """The lowest minima found from the given structures: one Result for one Atoms object, a list for a sequence.
 
-    The arguments are those of the command line, see `MinimizeSettings`. A structure that cannot be used has a Result with
+    The arguments are those of the command line, see `MinimizeSettings`; `optimizer` may also be what `train_es`, `train_ga` or
+    `load_optimizer` has returned. A structure that cannot be used has a Result with
     status 'invalid-structure' or 'no-potential'. Raises UsageError for an argument that cannot be.
     """
+    learned = optimizer if isinstance(optimizer, LearnedOptimizer) else None
+    name = MinimizeSettings.optimizer if isinstance(optimizer, LearnedOptimizer) else optimizer
     settings = MinimizeSettings(
-        potential, optimizer, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, hops, start
+        potential, name, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, hops, start
     )
     _warn_of(potential)
     several = [_own(atoms) for atoms in ([structures] if isinstance(structures, Atoms) else structures)]
-    results = _all(run(several, settings))
+    results = _all(run(several, settings, learned=learned))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
 
@@ -172,6 +201,8 @@ def minimize(
 def evaluate(structures: Atoms, potential: str | None = ...) -> Result: ...
 @overload
 def evaluate(structures: Sequence[Atoms], potential: str | None = ...) -> list[Result]: ...
+@overload
+def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = ...) -> Any: ...
 def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = None) -> Result | list[Result]:
     """Energies and forces of the structures as they are: one Result for one Atoms object, a list for a sequence."""
     _warn_of(potential)
@@ -188,19 +219,22 @@ def run(
     watch: Watch | None = None,
     progress: Progress = SILENT,
     unfinished: bool = False,
+    learned: LearnedOptimizer | None = None,
 ) -> Iterator[dict[int, Result]]:
     """Yields the results by the structures' indices, a portion at a time as they are done; `move=False` only evaluates.
 
     `watch(index, n_evaluations, positions)` sees the structures on their way, `progress` hears how far it is. `unfinished`: a
     search that KeyboardInterrupt stops yields the lowest minima found so far, with status 'interrupted', before it raises that.
+    A `learned` optimizer takes the place of the one that the settings name.
     """
     for structure in structures:
         if not isinstance(structure, Atoms):
             raise UsageError(
                 f"structures must be ASE Atoms, got {type(structure).__name__}: read files with ase.io.read"
             )
-    optimizer = settings.optimizer if move else "none"
-    learned = named(settings.optimizer) if move and settings.optimizer not in OPTIMIZERS else None
+    optimizer = (settings.optimizer if learned is None else IN_MEMORY) if move else "none"
+    if learned is None and move and settings.optimizer not in OPTIMIZERS:
+        learned = named(settings.optimizer)
     groups, failures = _by_potential(structures, settings.potential, optimizer)
     yield failures
     for members in groups.values():

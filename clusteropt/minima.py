@@ -42,6 +42,9 @@ class Minimum(NamedTuple):
     gain: float = 0.0  # by which it lies below plain local minimization of the input
     minima: tuple["Minimum", ...] = ()  # all distinct ones that the search has found, the lowest first
 
+    def __repr__(self) -> str:
+        return f"Minimum({len(self.positions)} atoms: {self.status.label}, energy {self.energy:.6f})"
+
 
 def criterion_for(settings: MinimizeSettings, potential: Potential) -> Criterion:
     """When to stop, in the potential's units."""

@@ -33,6 +33,16 @@ class LearnedOptimizer(NamedTuple):
     settings: LearnedSettings
     card: dict[str, Any]  # what it was trained on, and how
 
+    def __repr__(self) -> str:
+        tasks = ", ".join(map(str, self.card.get("tasks", ()))) or "nothing"
+        return f"LearnedOptimizer({self.theta.size} numbers, trained on {tasks})"
+
+    def save(self, path: Path | str) -> None:
+        """Writes it to a .h5 file, in the place of one that is there. Raises UsageError, ClusterOptError where that fails."""
+        if not str(path).endswith(".h5"):
+            raise UsageError(f"{path}: end the name in .h5, by which `load_optimizer` and `minimize` know such files")
+        save(Path(path), self)
+
 
 def save(path: Path, optimizer: LearnedOptimizer) -> None:
     """Writes the optimizer as HDF5. Raises ClusterOptError where that fails."""
@@ -50,8 +60,9 @@ def names() -> list[str]:
     return resources.names("pretrained", ".h5")
 
 
-def named(name: str) -> LearnedOptimizer:
+def named(name: str | Path) -> LearnedOptimizer:
     """A shipped optimizer, as 'learned', or the one in a .h5 file. Raises UsageError where there is none, see also `load`."""
+    name = str(name)
     if not name.endswith(".h5") and name not in names():
         raise UsageError(f"no optimizer named '{name}'; {suggest(name, (*names(), 'or the path of a .h5 file'))}")
     return load(Path(name) if name.endswith(".h5") else resources.shipped("pretrained") / f"{name}.h5")

@@ -23,7 +23,7 @@ LEVELS = (
     ("minima", "chains"),
     ("pace",),
     ("structures", "reading", "doubts", "checkup", "trajectories", "cards", "citations"),
-    ("api", "calculator", "training", "evaluation"),
+    ("api", "calculator", "stepping", "training", "evaluation"),
     ("report", "display", "outputs", "announcements"),
     ("session", "batch"),
     ("cli",),

@@ -1,0 +1,133 @@
+"""The Python interface as others' programs use it: what type checkers and notebooks see, and learned optimizers as objects."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.constraints import FixAtoms
+from cli import cluster
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import clusteropt
+from clusteropt import chains, lanes, runtime
+from clusteropt.clusters import pack, padded_size
+from clusteropt.structures import to_structure
+
+README = Path(__file__).parents[1] / "README.md"
+FEW = {"trajectories": 1, "steps": 3, "hops": 0}
+WRONG = """
+clusteropt.minimise(atoms)  # no such name
+clusteropt.minimize(atoms).enrgy  # no such attribute
+clusteropt.minimize([atoms]).energy  # a list has none
+clusteropt.minimize("au55.xyz")  # not atoms
+clusteropt.minimize(atoms, optimizer=3)  # no optimizer
+clusteropt.load_optimizer("learned").sav("x.h5")  # no such method
+"""
+RIGHT = """
+clusteropt.minimize(atoms).energy.hex()
+clusteropt.minimize([atoms])[0].atoms.positions
+clusteropt.minimize((atoms, atoms), optimizer=clusteropt.load_optimizer("learned"))[0].fmax
+clusteropt.evaluate(read("au55.xyz")).energy
+trained = clusteropt.train_es(tasks=("X5",))
+trained.save("x.h5")
+positions, memory = clusteropt.step(atoms, trained)
+positions, memory = clusteropt.step(atoms, trained, memory)
+"""
+
+
+def python_of(readme: str) -> str:
+    """The example of the README."""
+    return readme.partition("```python\n")[2].partition("```")[0]
+
+
+def test_type_checkers_accept_the_examples_and_find_every_mistake(tmp_path):
+    start = "from ase import Atoms\nfrom ase.io import read\nimport clusteropt\natoms = Atoms('X2')\n"
+    snippets = {"readme": python_of(README.read_text(encoding="utf-8")), "right": start + RIGHT, "wrong": start + WRONG}
+    for name, code in snippets.items():
+        (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    wrong = {one["range"]["start"]["line"] - start.count("\n") for one in found if one["file"].endswith("wrong.py")}
+    assert [one for one in found if not one["file"].endswith("wrong.py")] == []
+    assert wrong == set(range(1, len(WRONG.splitlines())))
+
+
+def test_names_that_do_not_exist_are_no_attributes():
+    assert {*clusteropt.__all__} <= {*dir(clusteropt)}
+    for name in clusteropt.__all__:
+        getattr(clusteropt, name)
+    with pytest.raises(AttributeError, match="minimise"):
+        clusteropt.minimise  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "atoms", [cluster(), cluster("Au"), Atoms("Fe2", [[0, 0, 0], [2, 0, 0]]), Atoms("X2"), Atoms()]
+)
+def test_a_result_is_shown_in_one_short_line(atoms):
+    for result in (clusteropt.evaluate(atoms), clusteropt.minimize(atoms, optimizer="lbfgs")):
+        for shown in (repr(result), repr(result.minimum)):
+            assert len(shown.splitlines()) == 1
+            assert len(shown) < 600
+            assert result.status in shown
+    assert len(repr(clusteropt.load_optimizer("learned"))) < 200
+
+
+@pytest.fixture(scope="module")
+def trained() -> clusteropt.LearnedOptimizer:
+    """Another one than those that are shipped."""
+    shipped = clusteropt.load_optimizer("learned")
+    return shipped._replace(theta=shipped.theta * np.float32(0.9), card={"tasks": ["X5"]})
+
+
+def test_what_is_saved_is_loaded_and_either_minimizes_alike(trained, tmp_path):
+    trained.save(tmp_path / "mine.h5")
+    loaded = clusteropt.load_optimizer(tmp_path / "mine.h5")
+    assert (loaded.theta.tobytes(), loaded.settings, loaded.card) == (
+        trained.theta.tobytes(),
+        trained.settings,
+        trained.card,
+    )
+    assert loaded.theta.tobytes() == clusteropt.load_optimizer(str(tmp_path / "mine.h5")).theta.tobytes()
+    results = [
+        clusteropt.minimize(cluster(), optimizer=optimizer, **FEW)
+        for optimizer in (trained, loaded, str(tmp_path / "mine.h5"))
+    ]
+    assert len({(r.energy, r.n_evaluations, r.atoms.positions.tobytes()) for r in results}) == 1
+    assert [r.optimizer for r in results] == ["in-memory", "in-memory", str(tmp_path / "mine.h5")]
+
+
+def test_a_name_that_minimize_would_not_know_is_refused(trained, tmp_path):
+    with pytest.raises(clusteropt.ClusterOptError, match=r"\.h5"):
+        trained.save(tmp_path / "mine.weights")
+    assert not list(tmp_path.iterdir())
+
+
+@settings(max_examples=5)
+@given(seed=st.integers(0, 1000), count=st.integers(1, 30), fixed=st.booleans())
+def test_steps_by_hand_are_those_of_a_search_to_the_last_bit(trained, seed, count, fixed):
+    atoms = cluster("X", seed)
+    atoms.set_constraint(FixAtoms([1]) if fixed else None)
+    potential = clusteropt.load_potential("lj").potential(("X",))
+    structure = to_structure(atoms, potential)
+    centre = structure.positions.mean(0)
+    search = chains.search_for(trained, 4, potential)
+    task = chains._trajectory(potential, trained, search.steps, (0, search.end))
+    batch = pack([structure._replace(positions=structure.positions - centre)], padded_size(4), np.float64)
+    with runtime.double_precision():
+        there = lanes.relax_batch(batch, np.array([count + 1]), task).positions[:, :4, 0].T + centre
+    moved, memory = atoms.copy(), None
+    for _ in range(count):
+        moved.positions, memory = clusteropt.step(moved, trained, memory)
+    np.testing.assert_array_equal(moved.positions, np.where(structure.free[:, None], there, atoms.positions))
+    assert (moved.positions[1] == atoms.positions[1]).all() == fixed
+
+
+def test_atoms_that_have_no_potential_take_no_step(trained):
+    with pytest.raises(clusteropt.ClusterOptError, match="Fe"):
+        clusteropt.step(Atoms("Fe2", [[0, 0, 0], [2, 0, 0]]), trained)
