@@ -47,6 +47,7 @@ def _of_units(frames: Sequence[Frame], potential: Potential) -> list[str]:
 def after(rows: Sequence[Row], settings: MinimizeSettings, move: bool, written: bool) -> list[str]:
     """When all is computed: what to doubt, and what is missing from the files where results are `written` to some."""
     said = [_of_training(rows, settings)] if move and settings.optimizer not in OPTIMIZERS else []
+    said += _of_saddles(rows)
     apart = sum(result.status == "fragmented" for _, result in rows)
     if apart:
         said.append(
@@ -56,6 +57,19 @@ def after(rows: Sequence[Row], settings: MinimizeSettings, move: bool, written: 
     if unusable and written:
         said.append(f"{unusable} of {counted(len(rows), 'structure')} could not be used and are in no file of results")
     return [message for message in said if message]
+
+
+def _of_saddles(rows: Sequence[Row]) -> list[str]:
+    """A word where structures have converged in a plane or on a line."""
+    flat = [(label, result.flat) for label, result in rows if result.flat]
+    if not flat:
+        return []
+    named = ", ".join(label for label, _ in flat[:_NAMED])
+    more = f" and {len(flat) - _NAMED} more" if len(flat) > _NAMED else ""
+    kinds = " or ".join(sorted({kind for _, kind in flat}))
+    one = len(flat) == 1
+    verb, what = ("is", "a saddle point") if one else ("are", "saddle points")
+    return [f"{named}{more} {verb} {kinds} and may be {what}: --perturb 0.05 leaves {'it' if one else 'them'}"]
 
 
 def _of_training(rows: Sequence[Row], settings: MinimizeSettings) -> str:

@@ -13,6 +13,7 @@ from clusteropt import runtime
 from clusteropt.best_known import best_known
 from clusteropt.clusters import Structure
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.doubts import of_shape
 from clusteropt.errors import InputError, UsageError
 from clusteropt.lanes import Watch, renumbered
 from clusteropt.minima import Minimum, evaluated, invalid, minimized
@@ -103,6 +104,13 @@ class Result:
     def gain(self) -> float:
         """By which the energy lies below that of plain local minimization of the input."""
         return self.minimum.gain
+
+    @cached_property
+    def flat(self) -> str:
+        """'planar' or 'linear' where the atoms have converged so, which may be a saddle point; empty elsewhere."""
+        if self.potential is None or not self.converged or self.given.pbc.any():
+            return ""
+        return of_shape(self.minimum.positions, self.potential.length)
 
     @property
     def gap(self) -> float | None:

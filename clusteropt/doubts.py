@@ -15,6 +15,7 @@ _ORDERED_FAR = (
     1.75,
 )  # the same where all atoms have theirs at about one distance, as in a cluster that was relaxed
 _SPREAD = 1.2  # quotient of a large and a small nearest-neighbour distance below which that is so
+_FLAT = 1e-3  # root mean square distance of atoms from a line or plane, in lengths, below which they lie in it
 _FEWEST = 5  # atoms of such a cluster
 
 
@@ -44,6 +45,18 @@ def of_box(atoms: Atoms, potential: Potential) -> str:
     wide = vacuum(np.array(atoms.positions), np.array(atoms.cell)) > (potential.cutoff or potential.reach)
     cure = "; the vacuum in it is wider than the interaction: --no-box searches the cluster" if wide else ""
     return f"periodic box: local minimization only{cure}"
+
+
+def of_shape(positions: np.ndarray, length: float) -> str:
+    """'linear' for three or more atoms on a line, 'planar' for four or more in a plane, else empty; `length` between neighbours.
+
+    Local minimization does not leave a line or a plane in which it starts, and what it finds there is mostly a saddle point.
+    """
+    if len(positions) < 3 or not np.isfinite(positions).all():
+        return ""
+    extent = np.linalg.svd(positions - positions.mean(0), compute_uv=False) / np.sqrt(len(positions))
+    dimensions = int((extent > _FLAT * length).sum())
+    return "linear" if dimensions < 2 else "planar" if dimensions == 2 and len(positions) > 3 else ""
 
 
 def _nearest(positions: np.ndarray) -> np.ndarray:

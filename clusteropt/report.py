@@ -84,6 +84,7 @@ def record(r: Result) -> dict[str, object]:
         "won_by": r.won or None,
         "gain": _number(r.gain) if r.won else None,
         "above_best_known": _number(r.gap),
+        "flat": r.flat or None,
         "problem": r.problem or None,
     }
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from clusteropt.cli.options import Force, Out, PotentialName
+from clusteropt.cli.options import Force, Out, PotentialName, Quiet
 from clusteropt.console import emit, say
 
 
@@ -28,6 +28,7 @@ def random(
     potential: PotentialName = None,
     out: Out = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Random starting structures: atoms uniform in a sphere, to standard output or a file.
 
@@ -43,6 +44,7 @@ def random(
     text = text_of(random_starts(formula, count, seed, density, potential))
     if out is not None and to_file:
         write_atomically(out, text)
-        say(f"{count} structures of {formula} written to {out}")
+        if not quiet:
+            say(f"{count} structures of {formula} written to {out}")
     else:
         emit(text.rstrip("\n"))
