@@ -96,12 +96,9 @@ def result_text(atoms: Atoms, minimum: Minimum, potential: Potential | None, opt
 
 
 def _info(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> dict[str, Any]:
-    """The frame's own info, as a line of a file can hold it, and what became of it."""
-    own = {
-        str(key): value.replace("\n", " ").replace("\r", " ") if isinstance(value, str) else value
-        for key, value in atoms.info.items()
-        if key not in all_properties  # energies of another program; those of the minimum have the same names
-    }
+    """The frame's own info and what became of it."""
+    another = {*all_properties}  # energies of another program; those of the minimum have the same names
+    own = {key: value for key, value in atoms.info.items() if key not in another}
     return own | {
         "status": minimum.status.label,
         "potential": "none" if potential is None else potential.name,

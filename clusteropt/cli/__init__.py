@@ -2,6 +2,7 @@
 
 import io
 import sys
+import warnings
 
 import typer
 
@@ -54,8 +55,13 @@ def _root(
     pass
 
 
+def _warn(message: Warning | str, *about: object) -> None:
+    complain(" ".join(str(message).split()))
+
+
 def main() -> None:
-    """Runs the command; the one place where errors become messages and exit codes."""
+    """Runs the command; the one place where errors and warnings become messages, and errors exit codes."""
+    warnings.showwarning = _warn
     hold_standard_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name that its encoding does not know is shown with escapes
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -1,0 +1,118 @@
+"""What extended XYZ holds for each atom: arrays as columns that ASE reads back, with all digits."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import all_properties
+from ase.constraints import FixAtoms, FixCartesian
+
+DIGITS = "%24.17g"  # reads back to the same bits
+_TAKEN = frozenset(
+    {"species", "symbols", "pos", "positions", "numbers", "Z", "charge", "move_mask", "", *all_properties}
+)
+_INTEGERS = np.iinfo(np.int32)  # those of ASE's reader
+
+
+class Column(NamedTuple):
+    """Some columns with one name."""
+
+    name: str
+    kind: str  # R, I, L or S
+    width: int
+    rows: list[list[Any]]  # (n_atoms, width)
+
+    @property
+    def fields(self) -> set[str]:
+        """What ASE's reader calls them; no two may have the same."""
+        return {self.name} if self.width == 1 else {f"{self.name}{k}" for k in range(self.width)}
+
+    @property
+    def format(self) -> str:
+        return {"R": DIGITS, "I": "%8d", "L": "%s", "S": "%-2s"}[self.kind]
+
+
+class Table(NamedTuple):
+    """The columns of a frame, and what goes elsewhere."""
+
+    columns: list[Column]
+    shapes: dict[str, list[int]]  # of an array's part for one atom, where it is not plain from the columns
+    rest: dict[Any, np.ndarray]  # arrays
+
+
+def table_of(atoms: Atoms, results: dict[str, np.ndarray]) -> Table:
+    """Symbols, positions, fixed atoms, arrays, and results by their names in extended XYZ."""
+    columns = [
+        Column("species", "S", 1, [[symbol] for symbol in atoms.symbols]),
+        Column("pos", "R", 3, atoms.positions.tolist()),
+        *_mask(atoms),
+    ]
+    last = [_column(name, values) for name, values in results.items()]
+    taken = {field for column in [*columns, *filter(None, last)] for field in column.fields} | {"move_mask"}
+    shapes, rest = {}, {}
+    for name, values in atoms.arrays.items():
+        if name in ("numbers", "positions"):
+            continue
+        column = None if name in _TAKEN else _column(name, values)
+        if column is None or taken & column.fields or (name == "initial_charges" and values.ndim > 1):
+            rest[name] = values
+            continue
+        taken |= column.fields
+        columns.append(column)
+        if values.shape[1:] != (() if column.width == 1 else (column.width,)):
+            shapes[name] = list(values.shape[1:])
+    return Table([*columns, *filter(None, last)], shapes, rest)
+
+
+def _mask(atoms: Atoms) -> list[Column]:
+    """Which atoms, or coordinates of atoms, may move, where some may not."""
+    free = np.ones((len(atoms), 3), bool)
+    for constraint in atoms.constraints:
+        if isinstance(constraint, FixAtoms):
+            free[constraint.index] = False
+        elif isinstance(constraint, FixCartesian):
+            free[constraint.index] &= ~np.asarray(constraint.mask)
+    if free.all():
+        return []
+    by_coordinate = any(isinstance(constraint, FixCartesian) for constraint in atoms.constraints)
+    mask = free if by_coordinate else free[:, :1]
+    return [Column("move_mask", "L", mask.shape[1], _letters(mask))]
+
+
+def _column(name: Any, values: np.ndarray) -> Column | None:
+    """An array as columns; None where ASE would not read the same from them."""
+    if not isinstance(name, str) or not name.isprintable() or ":" in name or 0 in values.shape[1:]:
+        return None
+    width = math.prod(values.shape[1:])
+    flat = values.reshape(len(values), width)
+    if values.dtype.kind == "f":
+        return Column(name, "R", width, flat.tolist())
+    if values.dtype.kind in "iu" and (
+        not values.size or _INTEGERS.min <= values.min() <= values.max() <= _INTEGERS.max
+    ):
+        return Column(name, "I", width, flat.tolist())
+    if values.dtype.kind == "b":
+        return Column(name, "L", width, _letters(flat))
+    if values.dtype.kind in "UO" and all(map(_is_word, flat.ravel())):
+        return Column(name, "S", width, flat.tolist())
+    return None
+
+
+def _letters(values: np.ndarray) -> list[list[str]]:
+    return np.where(values, "T", "F").tolist()
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and value.split() == [value]
+
+
+def lines_of(columns: list[Column], n_atoms: int) -> str:
+    """A line for each atom."""
+    row = " ".join(column.format for column in columns for _ in range(column.width)) + "\n"
+    return "".join(row % tuple(value for column in columns for value in column.rows[k]) for k in range(n_atoms))
+
+
+def properties_of(columns: list[Column]) -> str:
+    """The columns, as the comment names them."""
+    return ":".join(f"{column.name}:{column.kind}:{column.width}" for column in columns)
