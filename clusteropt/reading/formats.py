@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
 
@@ -40,6 +41,8 @@ ENDINGS = (*XYZ, *_FORMATS)
 _PEEK = 50_000  # bytes that ASE looks at to find the format
 _FORTRAN = re.compile(r"(?<![\w.])([+-]?(?:\d+\.\d*|\.\d+))[dD]([+-]?\d+)(?![\w.])")  # 1.0D+00
 _TRAJECTORY = b"- of UlmASE-Trajectory"
+_KEEP_BYTES = "surrogateescape"  # so that what is no text costs its own frame only
+_NO_TEXT = "cannot be read: not text in UTF-8: convert it, or export it again"
 _SINGLE_AS_WELL = ("xtd",)  # formats that ASE takes for several structures, and reads the first only
 
 
@@ -108,10 +111,14 @@ def _by_ending(inner: str, head: bytes, name: str) -> str:
     raise InputError(f"not a structure file that ASE knows: {cure}")
 
 
-def _xyz(path: Path) -> Iterator[Reader]:
-    with sources.opened(path) as contents, io.TextIOWrapper(contents, encoding="utf-8-sig") as file:
+def _xyz(path: Path) -> Iterator[Reader | str]:
+    with sources.opened(path) as contents, io.TextIOWrapper(contents, "utf-8-sig", _KEEP_BYTES) as file:
         for block in extxyz.blocks(file):
-            yield partial(_of_block, block)
+            yield partial(_of_block, block) if all(map(_is_text, block.lines)) else _NO_TEXT
+
+
+def _is_text(line: str) -> bool:
+    return line.isascii() or line.encode(errors="replace").decode() == line
 
 
 def _of_block(block: extxyz.Block, symbols: Symbols | None) -> list[Atoms]:
@@ -120,7 +127,7 @@ def _of_block(block: extxyz.Block, symbols: Symbols | None) -> list[Atoms]:
 
 def _records(path: Path, kind: str) -> Iterator[Reader | str]:
     with sources.opened(path) as contents:
-        text = contents.read().decode("utf-8-sig")
+        text = contents.read().decode("utf-8-sig", "replace")  # in titles; a number or a label is told of
     lines = _FORTRAN.sub(r"\1e\2", text).splitlines()
     for record in SPLITTERS[kind](lines):
         yield record.problem or partial(_of_record, record, kind, str(path))
@@ -145,18 +152,15 @@ def _incomplete(record: Record, what: str) -> InputError:
 def _trajectories(path: Path) -> Iterator[Reader | str]:
     """ASE's own files, frame by frame; those that were joined are taken apart, for ASE reads the first only."""
     data = path.read_bytes()
-    starts = [match.start() for match in re.finditer(re.escape(_TRAJECTORY), data)] or [0]
-    for begin, end in zip(starts, [*starts[1:], len(data)], strict=True):
-        trajectory = _opened_trajectory(io.BytesIO(data[begin:end]))
+    starts = {0, *(match.start() for match in re.finditer(re.escape(_TRAJECTORY), data))}
+    for begin, end in pairwise([*sorted(starts), len(data)]):
+        try:
+            trajectory = TrajectoryReader(io.BytesIO(data[begin:end]))
+        except Exception as damage:  # noqa: BLE001  damaged files raise about ten kinds of exceptions
+            yield f"cannot be read ({one_line(damage)}): mend the file or export it again"
+            continue
         for k in range(len(trajectory)):
             yield partial(_of_trajectory, trajectory, k)
-
-
-def _opened_trajectory(file: io.BytesIO) -> TrajectoryReader:
-    try:
-        return TrajectoryReader(file)
-    except Exception as damage:  # noqa: BLE001  damaged files raise about ten kinds of exceptions
-        raise InputError(f"cannot be read ({one_line(damage)}): mend the file or export it again") from None
 
 
 def _of_trajectory(trajectory: TrajectoryReader, k: int, symbols: Symbols | None) -> list[Atoms]:
@@ -193,7 +197,7 @@ def _by_ase(file: Path | TextIO, kind: str) -> Iterator[Atoms]:
 
 def _check_single(path: Path, kind: str) -> None:
     """Raises InputError where a file of one structure has its first lines with words twice: ASE would read one of two."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    lines = [line.strip() for line in path.read_text("utf-8-sig", "replace").splitlines()]
     worded = [line for line in lines if re.search("[A-Za-z]", line)]
     again = next((line for line in worded[:3] if worded.count(line) > 1), None)
     if again is not None:

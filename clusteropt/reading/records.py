@@ -41,6 +41,8 @@ def _sdf_record(lines: list[str], begin: int) -> Record:
     counts = lines[3] if len(lines) > 3 else ""
     if "V3000" in counts:
         return _damaged(begin + 4, "a molfile of version V3000, which ASE does not read: export V2000")
+    if sum(line.rstrip().endswith("V2000") for line in lines) > 1:
+        return _damaged(begin + 1, "two molecules without an M  END between them: mend the file or export it again")
     if not re.fullmatch(r"\s*\d+\s*", counts[:3]):
         return _damaged(begin + 4, f"{counts.strip()[:20]!r} is no number of atoms: mend the file or export it again")
     return Record(lines, begin + 1, int(counts[:3]))
@@ -70,17 +72,15 @@ def _vasp(lines: list[str]) -> Iterator[Record]:
     while begin < len(lines) and any(line.strip() for line in lines[begin:]):
         n_atoms, end = _vasp_body(lines, begin)
         following = end
-        while following < len(lines) and not _is_poscar(lines, following):
-            if not _is_of_poscar(lines[following]):
-                raise InputError(
-                    f"cannot be read from line {following + 1} on ({lines[following].strip()[:40]!r} is neither of this "
-                    "structure nor the begin of another): mend the file or export it again"
-                )
+        while following < len(lines) and not _is_poscar(lines, following) and _is_of_poscar(lines[following]):
             following += 1
-        if not any(line.strip() for line in lines[following:]):
-            following = len(lines)
         yield Record(lines[begin:following], begin + 1, n_atoms)
         begin = following
+        if begin < len(lines) and not _is_poscar(lines, begin):
+            raise InputError(
+                f"cannot be read from line {begin + 1} on ({lines[begin].strip()[:40]!r} is neither of this structure nor the "
+                "begin of another): mend the file"
+            )
 
 
 def _vasp_body(lines: list[str], begin: int) -> tuple[int | None, int]:
@@ -98,17 +98,13 @@ def _vasp_body(lines: list[str], begin: int) -> tuple[int | None, int]:
 
 def _is_poscar(lines: list[str], at: int) -> bool:
     """Whether another structure begins at this line: scale, three vectors, and numbers of atoms follow."""
-    scale, *vectors = (_numbers(line) for line in lines[at + 1 : at + 5])
+    head = [_numbers(line) or [] for line in lines[at + 1 : at + 5]]
     counts = [line.partition("!")[0].split() for line in lines[at + 5 : at + 7]]
     return (
-        (
-            len(scale or []) in (1, 3)
-            and len(vectors) == 3
-            and all(vector and len(vector) == 3 for vector in vectors)
-            and any(words and all(map(_INTEGER.match, words)) for words in counts)
-        )
-        if len(lines) > at + 5
-        else False
+        len(head) == 4
+        and len(head[0]) in (1, 3)
+        and all(len(vector) == 3 for vector in head[1:])
+        and any(words and all(map(_INTEGER.match, words)) for words in counts)
     )
 
 
@@ -190,8 +186,10 @@ def _cif(lines: list[str]) -> Iterator[Record]:
     starts = [k for k, line in enumerate(lines) if line.lower().startswith("data_")]
     for begin, end in zip([0, *starts[1:]], [*starts[1:], len(lines)], strict=True):
         here = lines[begin:end]
-        if len(starts) < 2 or any("_atom_site" in line.lower() for line in here):
+        if any(line.strip().lower().startswith("_atom_site") for line in here):
             yield Record(here, begin + 1)
+        elif any(line.strip().lower().startswith("_cell_length") for line in here):
+            yield _damaged(begin + 1, "a structure without atoms: mend the file or export it again")
 
 
 def _dump(lines: list[str]) -> Iterator[Record]:
@@ -203,15 +201,24 @@ def _dump(lines: list[str]) -> Iterator[Record]:
         if at >= len(here) or not here[at].strip().isdigit():
             yield _damaged(begin + at, "no number of atoms: mend the file or export it again")
         else:
-            yield Record(here, begin + 1, int(here[at]))
+            yield from _dump_frame(here, begin, int(here[at]))
+
+
+def _dump_frame(lines: list[str], begin: int, n_atoms: int) -> Iterator[Record]:
+    """A frame; what follows it is damaged, but for the units and the time of the next frame."""
+    head = next((k for k, line in enumerate(lines) if line.startswith("ITEM: ATOMS")), len(lines))
+    end = head + 1 + n_atoms
+    yield Record(lines[:end], begin + 1, n_atoms)
+    rest = [line for line in lines[end:] if line.strip()]
+    if len(rest) % 2 or not all(name.startswith(("ITEM: UNITS", "ITEM: TIME")) for name in rest[::2]):
+        yield _damaged(begin + end + 1, "more lines than the atoms of the frame need: mend the file or export it again")
 
 
 def _count(text: str, line: int) -> int:
     """A number of atoms. Raises InputError with the line where it is none."""
-    if not re.fullmatch(r"\s*\d+\s*", text):
+    if not re.fullmatch(r"\d+", text):
         raise InputError(
-            f"cannot be read from line {line} on (expected a number of atoms, got {text.strip()[:40]!r}): mend the file or "
-            "export it again"
+            f"cannot be read from line {line} on (expected a number of atoms, got {text[:40]!r}): mend the file"
         )
     return int(text)
 

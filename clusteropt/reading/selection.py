@@ -100,7 +100,7 @@ def _split(spec: str) -> tuple[str, slice]:
     if not spec:
         raise InputError("names no file: check the script's variables")
     name, at, text = spec.rpartition("@")
-    if not at or "/" in text or os.path.exists(spec) or not os.path.exists(name):
+    if not at or "/" in text or os.path.exists(spec) or not os.path.exists(name) or os.path.isdir(name):
         return spec, slice(None)
     parts = text.split(":")
     try:
