@@ -2,7 +2,7 @@
 
 `minimize(atoms)` searches from ASE atoms, `evaluate([atoms])` leaves them where they are, `ClusterCalculator(name)` is an ASE
 calculator, `load_potential(name)` reads a parameter set, `load_optimizer(name)` a learned optimizer; `train_es` and `train_ga`
-train one, `step` takes one step of it.
+train one, `step` takes one step of it, `benchmark` measures what it finds.
 """
 
 from importlib import import_module
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clusteropt.api import Result, evaluate, minimize
     from clusteropt.calculator import ClusterCalculator
     from clusteropt.errors import ClusterOptError
+    from clusteropt.evaluation.benchmark import benchmark
     from clusteropt.potentials.sets import load as load_potential
     from clusteropt.stepping import step
     from clusteropt.training.session import train_es, train_ga
@@ -26,6 +27,7 @@ __all__ = [
     "ClusterOptError",
     "LearnedOptimizer",
     "Result",
+    "benchmark",
     "evaluate",
     "load_optimizer",
     "load_potential",
@@ -44,6 +46,7 @@ fast_loops.ask()  # jax reads the environment once, when it begins to compute
 
 _HOMES = {
     "Result": ("clusteropt.api", "Result"),
+    "benchmark": ("clusteropt.evaluation.benchmark", "benchmark"),
     "evaluate": ("clusteropt.api", "evaluate"),
     "minimize": ("clusteropt.api", "minimize"),
     "ClusterCalculator": ("clusteropt.calculator", "ClusterCalculator"),

@@ -12,7 +12,7 @@ from ase.symbols import Symbols
 from rich.text import Text
 
 from clusteropt.api import Result
-from clusteropt.evaluation import Score
+from clusteropt.evaluation.score import Score
 from clusteropt.files import write_atomically
 from clusteropt.tables import Column
 
@@ -112,7 +112,7 @@ def scores_table(scores: Sequence[Score]) -> list[Column]:
     return [
         Column("task", [s.formula for s in scores]),
         Column("in training", [s.seen for s in scores], rank=1),
-        Column("method", [s.method for s in scores]),
+        Column("method", [s.name for s in scores]),
         Column("hits", [str(s.n_hits) for s in scores], rank=2, right=True),
         Column("chains", [str(s.n_chains) for s in scores], rank=3, right=True),
         Column("cut off", [str(s.n_cut) for s in scores], rank=8, right=True),
@@ -120,6 +120,7 @@ def scores_table(scores: Sequence[Score]) -> list[Column]:
         Column("95 % interval", [interval for _, interval in rates], rank=6, right=True),
         Column("evaluations/hit", [_per_hit(s.evaluations_per_hit, ",.0f") for s in scores], right=True),
         Column("seconds/hit", [_per_hit(s.seconds_per_hit, ".2g") for s in scores], rank=5, right=True),
+        Column("ended by", [s.ended_by for s in scores], rank=9),
         Column("median gap", [_energy(s.median_gap) for s in scores], rank=7, right=True),
     ]
 
@@ -142,9 +143,11 @@ def score_record(s: Score) -> dict[str, object]:
     return {
         "formula": s.formula,
         "method": s.method,
+        "optimizer": s.optimizer or None,
         "seen": s.seen or None,
         "chains": s.n_chains,
         "chains_cut_off": s.n_cut,
+        "ended_by": s.ended_by,
         "hits": s.n_hits,
         "hit_rate": s.hit_rate,
         "hit_rate_interval": [low, high],
@@ -163,8 +166,8 @@ def scores_picture(scores: Sequence[Score], path: Path) -> None:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     formulas = list(dict.fromkeys(s.formula for s in scores))
-    for method in dict.fromkeys(s.method for s in scores):
-        own = [s for s in scores if s.method == method and s.n_hits]
+    for method in dict.fromkeys(s.name for s in scores):
+        own = [s for s in scores if s.name == method and s.n_hits]
         axes.semilogy([formulas.index(s.formula) for s in own], [s.evaluations_per_hit for s in own], "o", label=method)
     axes.set_xticks(range(len(formulas)), formulas, rotation=60)
     axes.set_ylabel("evaluations per hit")

@@ -10,11 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clusteropt
-from clusteropt import cards, chains, evaluation, runtime, weights
+from clusteropt import cards, chains, runtime, weights
 from clusteropt.chains import Search
 from clusteropt.clusters import Structure
 from clusteropt.errors import UsageError
-from clusteropt.evaluation import EvaluationSettings, Score
+from clusteropt.evaluation import measure as measuring
+from clusteropt.evaluation.measure import measure
+from clusteropt.evaluation.problem import BASIN_HOPPING, baselines, problem
+from clusteropt.evaluation.score import Score
+from clusteropt.evaluation.settings import EvaluationSettings
 from clusteropt.optimizers.learned import network
 from clusteropt.optimizers.learned.rule import sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
@@ -155,8 +159,8 @@ def test_moves_over_the_surface_move_few_atoms_to_where_they_touch(seed):
 
 
 def test_basin_hopping_and_multistart_find_the_minimum_of_seven_atoms():
-    for method, search in evaluation.methods(None, evaluation.problem(f"X{N}")).items():
-        score = evaluation.measure(evaluation.problem("X7"), method, search, EvaluationSettings(hits=8, chains=16))
+    for method, search in baselines().items():
+        score = measure(problem(f"X{N}"), method, search, EvaluationSettings(hits=8, chains=16))
         assert score.n_hits >= 8
         assert score.evaluations_per_hit == score.n_evaluations / score.n_hits
         assert score.hit_rate <= 1
@@ -164,11 +168,40 @@ def test_basin_hopping_and_multistart_find_the_minimum_of_seven_atoms():
 
 
 def test_what_cannot_be_hit_costs_the_budget_and_no_more():
-    given_ = evaluation.problem("X7")._replace(best_known=-100.0)
-    score = evaluation.measure(given_, "multistart", Search(), EvaluationSettings(evaluations=2000, chains=16))
-    assert (score.n_hits, score.evaluations_per_hit) == (0, float("inf"))
+    given_ = problem("X7")._replace(best_known=-100.0)
+    score = measure(given_, "multistart", Search(), EvaluationSettings(evaluations=2000, chains=16))
+    assert (score.n_hits, score.evaluations_per_hit, score.ended_by) == (0, float("inf"), "evaluations")
     assert 2000 <= score.n_evaluations < 2000 + 16 * 200
     assert score.median_gap == pytest.approx(100 - 16.505384, abs=1.0)
+
+
+def test_few_hits_cost_as_much_each_as_many():
+    def score(hits: int, seed: int) -> Score:
+        settings = EvaluationSettings(hits=hits, chains=32, seed=seed)
+        return measure(problem("X7"), BASIN_HOPPING, baselines()[BASIN_HOPPING], settings)
+
+    few = [score(4, seed) for seed in range(8)]
+    assert all((s.n_cut, s.ended_by) == (0, "hits") and s.n_chains == s.n_hits >= 32 for s in few)
+    many = score(600, 8)
+    # a tenth of scatter; chains that are cut off at the fourth hit would more than double it
+    pooled = sum(s.n_evaluations for s in few) / sum(s.n_hits for s in few)
+    assert pooled == pytest.approx(many.evaluations_per_hit, rel=0.2)
+    again = score(4, 0)
+    assert again[:7] == few[0][:7], "all but seconds follows from the seed"
+
+
+def test_rivals_begin_together(monkeypatch):
+    def watched(structures, keys, potential, search, rivals):
+        begun.append(np.unique(rivals, return_counts=True)[1].tolist())
+        return begin(structures, keys, potential, search, rivals)
+
+    begin, begun = chains.begin, []
+    monkeypatch.setattr(chains, "begin", watched)
+    search = Search(hopping=0.5, hops=3)
+    score = measure(problem("X7"), "m", search, EvaluationSettings(hits=40, chains=64))
+    assert len(begun) > 2
+    assert {size for sizes in begun for size in sizes} == {16}
+    assert score.n_chains == 16 * sum(map(len, begun[1:])), "the first are for compilation"
 
 
 def test_the_interval_of_a_hit_rate_is_wilsons():
@@ -190,7 +223,7 @@ def test_impossible_evaluations_are_refused():
         ("X4001", "no best-known"),
     ):
         with pytest.raises(UsageError, match=word):
-            evaluation.problem(formula)
+            problem(formula)
 
 
 def kind(*symbols: str) -> tuple[list[str], Potential]:
@@ -268,7 +301,7 @@ def test_evaluate_at_the_shell(folder):
 
 
 def test_ctrl_c_keeps_the_scores_that_are_there(folder, monkeypatch):
-    measure, seen = evaluation.measure, []
+    measure, seen = measuring.measure, []
 
     def once(*arguments):
         if seen:
@@ -276,10 +309,40 @@ def test_ctrl_c_keeps_the_scores_that_are_there(folder, monkeypatch):
         seen.append(arguments)
         return measure(*arguments)
 
-    monkeypatch.setattr(evaluation, "measure", once)
+    monkeypatch.setattr(measuring, "measure", once)
     options = ["--hits", "3", "--chains", "8", "--hops", "2", "--steps", "10", "--evaluations", "3e4"]
     done = run(folder, "evaluate", "mine.h5", "--tasks", "X7,X8", *options, "--json")
     assert (done.code, [r["method"] for r in done.records]) == (130, ["learned"])
+
+
+def test_several_optimizers_share_the_baselines_at_the_shell_and_from_python(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    weights.save(folder / "other.h5", FRESH._replace(theta=FRESH.theta * 0.5))
+    options = ["--hits", "3", "--chains", "8", "--hops", "2", "--steps", "10", "--evaluations", "3e4"]
+    done = run(folder, "evaluate", "mine.h5", "other.h5", "--tasks", "X7,X8", *options, "--json")
+    assert done.code == 0
+    names = ["mine.h5", "other.h5", None, None]
+    assert [r["optimizer"] for r in done.records] == names * 2
+    scores = clusteropt.benchmark(
+        ["mine.h5", "other.h5"], ["X7", "X8"], hits=3, chains=8, hops=2, steps=10, evaluations=3e4
+    )
+    assert [s.n_evaluations for s in scores] == [r["evaluations"] for r in done.records]
+    (alone,) = clusteropt.benchmark(FRESH, ["X7"], hits=3, chains=8, hops=2, steps=10, evaluations=3e4, alone=True)
+    assert alone.n_evaluations == scores[0].n_evaluations
+    table = run(folder, "evaluate", "mine.h5", "other.h5", "--tasks", "X7", *options, "--save-scores")
+    assert all(name in table.out for name in ("mine.h5", "other.h5", "basin hopping"))
+    kept = [weights.load(folder / name).card["scores"][0]["optimizer"] for name in names[:2]]
+    assert kept == names[:2]
+
+
+def test_what_ended_a_measurement_is_said(folder):
+    options = ["--tasks", "X8", "--hits", "100000", "--chains", "8", "--hops", "2", "--steps", "10", "--alone"]
+    done = run(folder, "evaluate", "mine.h5", *options, "--evaluations", "2000", "--json")
+    assert done.records[0]["ended_by"] == "evaluations"
+    assert "all that were allowed (--evaluations)" in done.err
+    done = run(folder, "evaluate", "mine.h5", *options, "--seconds", "0.01", "--json")
+    assert done.records[0]["ended_by"] == "seconds"
+    assert "(--seconds): another run may end elsewhere" in done.err
 
 
 def test_scores_are_kept_in_the_file(folder):

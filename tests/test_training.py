@@ -300,7 +300,7 @@ def test_signals_end_a_run_after_the_step_in_progress(folder, number, code):
     assert weights.load(folder / "o.h5").card["steps"] == len(steps) == steps[-1]
 
 
-def trained(path: Path, strategy: str, resume: bool = False, **changes) -> tuple[loop.Progress, weights.LearnedOptimizer]:
+def trained(path: Path, strategy: str, resume: bool = False, **changes):
     """The last progress of a run with files, and what it ships."""
     made = dataclasses.replace(SMALL, strategy=strategy, **changes)
     found = session.run(made, Job(path, resume=resume, with_picture=False, quiet=True))

@@ -1,16 +1,25 @@
 """`clusteropt evaluate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clusteropt.cli.options import Force, Json, Quiet, Threads, Wide
 
+if TYPE_CHECKING:
+    from clusteropt.evaluation.benchmark import Plan
+    from clusteropt.evaluation.score import Score
+
 
 def evaluate(
-    optimizer: Annotated[
-        str, typer.Argument(help="learned (the shipped one), or the .h5 file of one of your own.", show_default=False)
+    optimizers: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="OPTIMIZER...",
+            help="learned (the shipped one), or .h5 files of your own; several are compared.",
+            show_default=False,
+        ),
     ],
     tasks: Annotated[
         str, typer.Option(help="Formulas with a best-known minimum, separated by commas: X17,X22,Cu13.")
@@ -19,16 +28,23 @@ def evaluate(
         int | None, typer.Option(help="Steps of a trajectory. Default: 7.5 for each atom.", min=0, show_default=False)
     ] = None,
     hops: Annotated[
-        int | None, typer.Option(help="Hops after it, at most. Default: 200.", min=0, show_default=False)
+        int | None,
+        typer.Option(help="Hops after a trajectory, at most. Default: 200.", min=0, show_default=False),
     ] = None,
     hop_steps: Annotated[
         int | None,
         typer.Option(help="Learned steps in a hop. Default: 40; none for silicon.", min=0, show_default=False),
     ] = None,
-    hits: Annotated[int, typer.Option(help="Hits that are enough.", min=1)] = 20,
-    evaluations: Annotated[float, typer.Option(help="Evaluations allowed for each task and method.")] = 3e6,
-    seconds: Annotated[float, typer.Option(help="Seconds allowed, likewise.")] = 300.0,
-    chains: Annotated[int, typer.Option(help="Chains at a time.", min=1)] = 256,
+    hits: Annotated[
+        int, typer.Option(help="Hits after which no chain begins; those under way go on to their ends.", min=1)
+    ] = 20,
+    evaluations: Annotated[
+        float, typer.Option(help="Evaluations allowed for each task and method, after which all chains are cut off.")
+    ] = 3e6,
+    seconds: Annotated[
+        float, typer.Option(help="Seconds allowed, likewise; a score that they end is not repeatable.")
+    ] = 300.0,
+    chains: Annotated[int, typer.Option(help="Chains at a time.", min=1)] = 64,
     seed: Annotated[int, typer.Option(help="Of starts and hops; no unit.", min=0)] = 0,
     alone: Annotated[bool, typer.Option("--alone", help="Without multistart and basin hopping beside it.")] = False,
     test: Annotated[
@@ -38,7 +54,7 @@ def evaluate(
         Path | None, typer.Option(help="PNG file for a picture of evaluations per hit.", show_default=False)
     ] = None,
     save_scores: Annotated[
-        bool, typer.Option("--save-scores", help="Keep the optimizer's scores in its .h5 file, for `optimizers show`.")
+        bool, typer.Option("--save-scores", help="Keep the scores in the .h5 files, for `optimizers show`.")
     ] = False,
     threads: Threads = None,
     force: Force = False,
@@ -46,10 +62,10 @@ def evaluate(
     wide: Wide = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how often OPTIMIZER finds best-known minima, and at what cost.
+    """Measure how often optimizers find best-known minima from random starts, and what a hit costs.
 
-    Multistart by L-BFGS and basin hopping, both on the same kernels, are measured beside it. What was in the optimizer's
-    training is marked, and is no test. Example: [bold]clusteropt evaluate learned --tasks X17,X22[/bold]
+    Multistart by L-BFGS and basin hopping, both on the same kernels, are measured beside them. What was in an optimizer's
+    training is marked, and is no test. Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]
     """
     from clusteropt import runtime
     from clusteropt.errors import Interrupted, UsageError
@@ -59,47 +75,63 @@ def evaluate(
         if plot.suffix != ".png":
             raise UsageError(f"{plot}: pictures are PNG files: end the name in .png")
         check_writable(plot, force, "--plot")
-    if save_scores and not optimizer.endswith(".h5"):
-        raise UsageError("--save-scores writes into a .h5 file of your own: name one as OPTIMIZER")
+    if save_scores and not all(name.endswith(".h5") for name in optimizers):
+        raise UsageError("--save-scores writes into .h5 files of your own: name no others as OPTIMIZER")
     runtime.prepare(threads or runtime.n_cores())
-    from clusteropt import cards, evaluation, weights
-    from clusteropt.console import emit, say
-    from clusteropt.report import score_record, scores_json, scores_picture, scores_table
+    from clusteropt.console import emit
+    from clusteropt.evaluation import benchmark
+    from clusteropt.evaluation.settings import EvaluationSettings
+    from clusteropt.report import scores_json, scores_picture, scores_table
     from clusteropt.tables import show
 
-    settings = evaluation.EvaluationSettings(hits, evaluations, seconds, chains, seed)
-    chosen = weights.named(optimizer)
-    problems = [evaluation.problem(task.strip()) for task in tasks.split(",") if task.strip()]
-    if not problems:
-        raise UsageError("tasks must name at least one formula, as X17")
-    seen = {p.formula: cards.seen(chosen, p.symbols, p.potential) for p in problems}
-    trained = [formula for formula, word in seen.items() if word == "trained"]
-    if test and trained:
-        raise UsageError(f"{', '.join(trained)}: in the training of {optimizer}, so no test: leave out, or drop --test")
-    scores: list[evaluation.Score] = []
-    interrupted = False
-    try:
-        for given in problems:
-            methods = evaluation.methods(chosen, given, steps=steps, hops=hops, hop_steps=hop_steps)
-            for method, search in methods.items():
-                if alone and method != evaluation.LEARNED:
-                    continue
-                word = seen[given.formula] if method == evaluation.LEARNED else ""
-                scores.append(evaluation.measure(given, method, search, settings, word))
-                if not quiet:
-                    say(
-                        f"{given.formula}, {method}: {scores[-1].n_hits} hits in {scores[-1].n_evaluations} evaluations"
-                    )
-    except KeyboardInterrupt:  # what has been measured is shown
-        interrupted = True
+    settings = EvaluationSettings(hits, evaluations, seconds, chains, seed)
+    changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
+    formulas = [task.strip() for task in tasks.split(",") if task.strip()]
+    plan = benchmark.planned(optimizers, formulas, settings, changes, alone)
+    for name, known in benchmark.trained(plan).items() if test else ():
+        raise UsageError(f"{', '.join(known)}: in the training of {name}, so no test: leave out, or drop --test")
+    scores, interrupted = _measured(plan, quiet)
     if plot is not None and scores:
         scores_picture(scores, plot)
     if save_scores:
-        own = [score_record(score) for score in scores if score.method == evaluation.LEARNED]
-        weights.save(Path(optimizer), cards.with_scores(chosen, own))
+        _keep(plan, scores)
     if json:
         emit(scores_json(scores))
     else:
         show(scores_table(scores), wide)
     if interrupted:
         raise Interrupted(f"interrupted: {len(scores)} measurements are finished")
+
+
+def _measured(plan: "Plan", quiet: bool) -> tuple[list["Score"], bool]:
+    """The scores, and whether Ctrl-C ended them early: what has been measured is shown."""
+    from clusteropt.console import say
+    from clusteropt.evaluation import benchmark
+
+    scores: list[Score] = []
+    try:
+        for score in benchmark.scores(plan):
+            scores.append(score)
+            if not quiet:
+                say(_line(score))
+    except KeyboardInterrupt:
+        return scores, True
+    return scores, False
+
+
+def _line(score: "Score") -> str:
+    ends = {
+        "evaluations": ", all that were allowed (--evaluations)",
+        "seconds": ", all that the time allowed (--seconds): another run may end elsewhere",
+    }
+    count = f"{score.n_hits} hits in {score.n_evaluations} evaluations"
+    return f"{score.formula}, {score.name}: {count}{ends.get(score.ended_by, '')}"
+
+
+def _keep(plan: "Plan", scores: list["Score"]) -> None:
+    from clusteropt import cards, weights
+    from clusteropt.report import score_record
+
+    for name, optimizer in plan.optimizers.items():
+        own = [score_record(score) for score in scores if score.optimizer == name]
+        weights.save(Path(name), cards.with_scores(optimizer, own))

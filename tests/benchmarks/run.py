@@ -236,29 +236,29 @@ def c_search(program: str, n: int, energy: float, runs: int, hops: int) -> tuple
 
 def search(program: str | None, tasks: str, scores: str | None, optimizer: str, changes: dict, **amount: float) -> None:
     """Evaluations and seconds per hit of the learned search and of basin hopping, here and in C."""
-    from clusteropt import cards, evaluation, weights
+    from clusteropt import cards, weights
+    from clusteropt.evaluation.measure import measure
+    from clusteropt.evaluation.problem import BASIN_HOPPING, LEARNED, baselines, learned, problem
+    from clusteropt.evaluation.settings import EvaluationSettings
     from clusteropt.report import score_record
 
     chosen, records = weights.named(optimizer), []
     print("| | in training | learned: hits | evaluations/hit | s/hit | basin hopping here | s/hit | basin hopping in C | s/hit |")
     print("|---|---|---|---|---|---|---|---|---|")
     for task in tasks.split(","):
-        given = evaluation.problem(task)
+        given = problem(task)
         seen, n = cards.seen(chosen, given.symbols, given.potential), len(given.symbols)
-        settings = evaluation.EvaluationSettings(**amount)  # type: ignore[arg-type]
-        methods = evaluation.methods(chosen, given, **changes)
-        learned, hopping = (
-            evaluation.measure(given, name, methods[name], settings, seen if name == evaluation.LEARNED else "")
-            for name in (evaluation.LEARNED, evaluation.BASIN_HOPPING)
-        )
+        settings = EvaluationSettings(**amount)  # type: ignore[arg-type]
+        own = measure(given, LEARNED, learned(chosen, given, **changes), settings, seen)
+        hopping = measure(given, BASIN_HOPPING, baselines()[BASIN_HOPPING], settings)
         c = ("-", "-", "-")
         if program and set(given.symbols) == {"X"}:
             c = c_search(program, n, given.best_known, 1 if n == 75 else 20, 100_000)
-        cells = [task, seen, f"{learned.n_hits} of {learned.n_chains}", f"{learned.evaluations_per_hit:,.0f}"]
-        cells += [f"{learned.seconds_per_hit:.2g}", f"{hopping.evaluations_per_hit:,.0f} ({hopping.n_hits})"]
+        cells = [task, seen, f"{own.n_hits} of {own.n_chains}", f"{own.evaluations_per_hit:,.0f}"]
+        cells += [f"{own.seconds_per_hit:.2g}", f"{hopping.evaluations_per_hit:,.0f} ({hopping.n_hits})"]
         cells += [f"{hopping.seconds_per_hit:.2g}", f"{c[1]} ({c[0]})", c[2]]
         print("| " + " | ".join(cells) + " |", flush=True)
-        records.append(score_record(learned))
+        records.append(score_record(own))
         if scores:
             Path(scores).write_text(json.dumps(records, indent=1), encoding="utf-8")
 

@@ -1,0 +1,1 @@
+"""How good a search is: hits of best-known minima, and what one costs in evaluations and seconds."""

@@ -1,0 +1,88 @@
+"""Learned optimizers beside multistart and basin hopping, on the same clusters and by the same kernels."""
+
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from typing import NamedTuple
+
+from clusteropt import cards, weights
+from clusteropt.errors import UsageError
+from clusteropt.evaluation import measure as measuring
+from clusteropt.evaluation.problem import LEARNED, Problem, baselines, learned, problem
+from clusteropt.evaluation.score import Score
+from clusteropt.evaluation.settings import EvaluationSettings
+from clusteropt.weights import LearnedOptimizer
+
+TASKS = ("X17", "X22", "X34")
+
+
+class Plan(NamedTuple):
+    """What is to be measured."""
+
+    optimizers: dict[str, LearnedOptimizer]  # by name
+    problems: list[Problem]
+    settings: EvaluationSettings
+    changes: dict[str, int | None]  # of the learned searches: steps, hops, hop_steps; None for what is usual
+    alone: bool  # without the baselines
+
+
+def benchmark(
+    optimizers: str | PathLike[str] | LearnedOptimizer | Sequence[str | PathLike[str] | LearnedOptimizer] = "learned",
+    tasks: Sequence[str] = TASKS,
+    *,
+    hits: int = EvaluationSettings.hits,
+    evaluations: float = EvaluationSettings.evaluations,
+    seconds: float = EvaluationSettings.seconds,
+    chains: int = EvaluationSettings.chains,
+    seed: int = EvaluationSettings.seed,
+    steps: int | None = None,
+    hops: int | None = None,
+    hop_steps: int | None = None,
+    alone: bool = False,
+) -> list[Score]:
+    """How often learned optimizers find best-known minima and what a hit costs: a Score per task and method.
+
+    An optimizer is the name of a shipped one, the path of a .h5 file, or an object. The tasks are formulas. The other arguments
+    are the options of `clusteropt evaluate`. Raises UsageError for what cannot be, InputError for a file that is no use.
+    """
+    several = [optimizers] if isinstance(optimizers, str | PathLike | LearnedOptimizer) else optimizers
+    settings = EvaluationSettings(hits, evaluations, seconds, chains, seed)
+    changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
+    return list(scores(planned(several, tasks, settings, changes, alone)))
+
+
+def planned(
+    optimizers: Sequence[str | PathLike[str] | LearnedOptimizer],
+    tasks: Sequence[str],
+    settings: EvaluationSettings,
+    changes: dict[str, int | None],
+    alone: bool = False,
+) -> Plan:
+    """The plan, checked before anything is measured. Raises UsageError for what cannot be."""
+    problems = [problem(task) for task in dict.fromkeys(tasks)]
+    if not problems:
+        raise UsageError("tasks must name at least one formula, as X17")
+    found = {}
+    for number, given in enumerate(optimizers, 1):
+        one = isinstance(given, LearnedOptimizer)
+        found |= {f"optimizer {number}": given} if one else {str(given): weights.named(str(given))}
+    return Plan(found, problems, settings, changes, alone)
+
+
+def trained(plan: Plan) -> dict[str, list[str]]:
+    """The formulas that were in the training of the optimizers, by their names; of those that have seen any."""
+    seen = {
+        name: [p.formula for p in plan.problems if cards.seen(one, p.symbols, p.potential) == "trained"]
+        for name, one in plan.optimizers.items()
+    }
+    return {name: formulas for name, formulas in seen.items() if formulas}
+
+
+def scores(plan: Plan) -> Iterator[Score]:
+    """Measures task by task: the optimizers, then the baselines, once for all of them."""
+    for given in plan.problems:
+        for name, optimizer in plan.optimizers.items():
+            seen = cards.seen(optimizer, given.symbols, given.potential)
+            search = learned(optimizer, given, **plan.changes)
+            yield measuring.measure(given, LEARNED, search, plan.settings, seen)._replace(optimizer=name)
+        for method, search in {} if plan.alone else baselines().items():
+            yield measuring.measure(given, method, search, plan.settings)

@@ -1,0 +1,44 @@
+"""Clusters whose best-known minimum is to be found, and the searches that are compared on them."""
+
+from typing import NamedTuple
+
+from clusteropt import chains
+from clusteropt.best_known import best_known
+from clusteropt.chains import Search
+from clusteropt.errors import UsageError
+from clusteropt.potentials import sets
+from clusteropt.potentials.base import Potential
+from clusteropt.starts import symbols_of
+from clusteropt.weights import LearnedOptimizer
+
+LEARNED, MULTISTART, BASIN_HOPPING = "learned", "multistart", "basin hopping"
+_ENDLESS = 10_000  # hops of basin hopping from one start
+
+
+class Problem(NamedTuple):
+    """A cluster whose best-known minimum is to be found."""
+
+    formula: str
+    potential: Potential
+    symbols: list[str]
+    best_known: float
+
+
+def problem(formula: str) -> Problem:
+    """Raises UsageError for a formula that is none, has no potential, or no best-known minimum."""
+    symbols = symbols_of(formula)
+    potential = sets.default(tuple(sorted(set(symbols)))).potential(tuple(sorted(set(symbols))))
+    energy = best_known(potential, symbols)
+    if energy is None:
+        raise UsageError(f"{formula}: no best-known minimum of {potential.name} is in the table: choose another")
+    return Problem(formula, potential, symbols, energy)
+
+
+def learned(optimizer: LearnedOptimizer, given: Problem, **changes: int | None) -> Search:
+    """The search that `minimize` makes, but for the `changes`: steps, hops, hop_steps."""
+    return chains.search_for(optimizer, len(given.symbols), given.potential, **changes)
+
+
+def baselines() -> dict[str, Search]:
+    """The conventional searches, by name."""
+    return {MULTISTART: Search(), BASIN_HOPPING: Search(hops=_ENDLESS)}
