@@ -18,12 +18,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax import export
+from jax.experimental import serialize_executable
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from clusteropt import runtime
 from clusteropt.errors import ClusterOptError
 from clusteropt.files import write_atomically
 
+_COUNT = 4  # bytes, of the number of a program's results
 _DIGEST = 32  # bytes, of SHA-256
 _ZLIB = b"\x78"  # how jax's cache entries begin, unless zstandard is installed
 
@@ -108,13 +110,44 @@ def _build(program: Program) -> jax.stages.Compiled:
         for k, (shape, _) in enumerate(program.shapes)
     ]
     arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in program.shapes]
+    donated = tuple(sorted(split)) if program.in_place else ()
     with runtime.double_precision():  # a setting of the thread
         folder = runtime.cache_in_use()
         function = _flat(program) if folder is None else _kept_trace(program, shardings, arguments, folder)
-        donated = tuple(sorted(split)) if program.in_place else ()
         options = runtime.compiler_options()
         jitted = jax.jit(function, in_shardings=shardings, donate_argnums=donated, compiler_options=options)
-        return jitted.lower(*arguments).compile()
+        own = runtime.own_cache() if folder is None else None
+        if own is None:
+            return jitted.lower(*arguments).compile()
+        path = own / f"{_name(program)}-{jax.__version__}.program"
+        compiled = _loaded(path, program)
+        if compiled is None:
+            compiled = jitted.lower(*arguments).compile()
+            _keep(path, compiled)
+        return compiled
+
+
+def _loaded(path: Path, program: Program) -> jax.stages.Compiled | None:
+    """The compiled program of a host program's earlier process, if it is whole."""
+    content = _whole(path)
+    if content is None:
+        return None
+    n_out, data = int.from_bytes(content[:_COUNT], "little"), content[_COUNT:]
+    ins, out = (jax.tree.structure(tree) for tree in (((0,) * len(program.shapes), {}), [0] * n_out))
+    try:
+        with runtime.quiet_compiler():
+            devices = list(program.mesh.devices.flat)
+            return serialize_executable.deserialize_and_load(data, ins, out, execution_devices=devices)
+    except Exception:  # noqa: BLE001  whatever is wrong with it: it is built anew
+        return None
+
+
+def _keep(path: Path, compiled: jax.stages.Compiled) -> None:
+    try:
+        data, _, out = serialize_executable.serialize(compiled)
+    except (ValueError, NotImplementedError):  # a device that cannot
+        return
+    _write(path, out.num_leaves.to_bytes(_COUNT, "little") + data)
 
 
 def lanes_last(n_axes: int) -> PartitionSpec:
@@ -137,9 +170,7 @@ def _kept_trace(program: Program, shardings: list, arguments: list, folder: Path
     kept = _read(path)
     if kept is None:
         kept = export.export(jax.jit(_flat(program), in_shardings=shardings))(*arguments)
-        data = bytes(kept.serialize())
-        with suppress(ClusterOptError):  # a full disk costs the next process a second, not this one its results
-            write_atomically(path, hashlib.sha256(data).digest() + data)
+        _write(path, bytes(kept.serialize()))
     _drop_torn(folder.glob(f"jit_{name}-*-cache"))
 
     def call(*leaves: jax.Array) -> Any:
@@ -170,13 +201,24 @@ def _drop_torn(entries: Iterable[Path]) -> None:
 
 
 def _read(path: Path) -> export.Exported | None:
-    """What `path` holds, if it is whole."""
+    """The StableHLO that `path` holds, if it is whole."""
+    data = _whole(path)
+    return None if data is None else export.deserialize(bytearray(data))
+
+
+def _whole(path: Path) -> bytes | None:
+    """What `path` holds below its checksum, if that is right."""
     try:
         content = path.read_bytes()
     except OSError:
         return None
     digest, data = content[:_DIGEST], content[_DIGEST:]
-    return export.deserialize(bytearray(data)) if hashlib.sha256(data).digest() == digest else None
+    return data if hashlib.sha256(data).digest() == digest else None
+
+
+def _write(path: Path, data: bytes) -> None:
+    with suppress(ClusterOptError):  # a full disk costs the next process a second, not this one its results
+        write_atomically(path, hashlib.sha256(data).digest() + data)
 
 
 @cache

@@ -267,6 +267,30 @@ def cache_in_use() -> Path | None:
     return folder if folder is not None and in_use == str(folder) else None
 
 
+def own_cache() -> Path | None:
+    """The folder for the programs of a host program; None where those would not be the command line's, to the last bit."""
+    import jax
+
+    plain = os.environ.get("XLA_FLAGS", "") == fast_loops.FLAG and fast_loops.IN_TIME
+    return cache_folder() if plain and jax.default_backend() == "cpu" else None
+
+
+@contextmanager
+def quiet_compiler() -> Iterator[None]:
+    """Without what XLA says of a program that it loads: that vector instructions which it avoids are not the processor's."""
+    try:
+        from jaxlib import utils  # type: ignore[attr-defined]
+    except ImportError:  # this jaxlib has it elsewhere, and talks
+        yield
+        return
+    with _one_at_a_time:
+        utils.absl_set_min_log_level(3)
+        try:
+            yield
+        finally:
+            utils.absl_set_min_log_level(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1")))
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()

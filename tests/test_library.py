@@ -1,6 +1,7 @@
 """The Python interface as others' programs use it: what type checkers and notebooks see, and learned optimizers as objects."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -131,3 +132,32 @@ def test_steps_by_hand_are_those_of_a_search_to_the_last_bit(trained, seed, coun
 def test_atoms_that_have_no_potential_take_no_step(trained):
     with pytest.raises(clusteropt.ClusterOptError, match="Fe"):
         clusteropt.step(Atoms("Fe2", [[0, 0, 0], [2, 0, 0]]), trained)
+
+
+def test_a_second_process_finds_its_programs_and_computes_the_same_bits(tmp_path):
+    code = """
+import clusteropt, jax
+from ase.build import molecule
+atoms = molecule("CH4"); atoms.symbols = "X5"
+result = clusteropt.evaluate(atoms)
+print(repr(result.energy), result.forces.tobytes().hex(), jax.config.jax_compilation_cache_dir, jax.config.jax_enable_x64)
+"""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX", "XLA", "CLUSTEROPT"))}
+
+    def process(**more: str) -> tuple[str, str]:
+        environment = kept | {"XDG_CACHE_HOME": str(tmp_path)} | more
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout, done.stderr
+
+    without = process(CLUSTEROPT_CACHE="off")
+    assert not list(tmp_path.iterdir())
+    assert without[0].endswith(" None False\n")
+    assert process() == (without[0], "")
+    (program,) = tmp_path.rglob("*.program")
+    made = program.stat().st_mtime_ns
+    assert process() == (without[0], "")
+    assert program.stat().st_mtime_ns == made
+    program.write_bytes(program.read_bytes()[:-20])
+    assert process() == (without[0], "")
+    assert program.stat().st_mtime_ns > made
