@@ -76,8 +76,10 @@ def test_a_doubtful_set_warns_once_when_it_is_used(tmp_path, command):
     done = run(tmp_path, command, "ge.xyz", "--potential", "sw-ge", *more)
     assert done.code == 0
     assert done.err.count("warning: potential sw-ge is doubtful: the numbers could not be compared with the paper") == 1
-    quiet = run(tmp_path, "energy", "ge.xyz", "--potential", "sw-ge", "--quiet")
-    assert (quiet.code, quiet.err) == (0, "")
+    for job in (["energy", "ge.xyz"], ["random", "Ge5"]):
+        assert run(tmp_path, *job, "--potential", "sw-ge").err.count("sw-ge is doubtful") == 1
+        quiet = run(tmp_path, *job, "--potential", "sw-ge", "--quiet")
+        assert (quiet.code, quiet.err) == (0, "")
 
 
 def test_a_doubtful_set_warns_in_python_and_a_sound_one_does_not():

@@ -36,11 +36,15 @@ def random(
     """
     from clusteropt.extxyz import text_of
     from clusteropt.files import check_writable, write_atomically
+    from clusteropt.potentials import sets
     from clusteropt.starts import random_starts
 
     to_file = out is not None and str(out) != "-"
     if out is not None and to_file:
         check_writable(out, force)
+    doubt = sets.doubt(potential)
+    if doubt and not quiet:
+        say(f"warning: {doubt}")
     text = text_of(random_starts(formula, count, seed, density, potential))
     if out is not None and to_file:
         write_atomically(out, text)
