@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.io import read, write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusteropt.extxyz import UnknownSymbol, XYZError, atoms_of, blocks, text_of
@@ -117,8 +117,13 @@ def test_cell_vectors_behind_the_atoms_belong_to_the_frame():
 blanks = st.lists(st.sampled_from(["\n", " \n", "\t\n", "\ufeff", "\ufeff\n"]), max_size=3).map("".join)
 
 
-@given(st.lists(st.tuples(frames(), blanks), min_size=1, max_size=4), blanks, st.sampled_from(["\n", "\r\n"]))
-def test_k_frames_with_blank_lines_and_byte_order_marks_between_them_are_k_frames(given_frames, end, newline):
+@pytest.mark.parametrize("n", [50, pytest.param(2000, marks=pytest.mark.slow)])
+def test_k_frames_with_blank_lines_and_byte_order_marks_between_them_are_k_frames(n):
+    parts = st.lists(st.tuples(frames(), blanks), min_size=1, max_size=4)
+    settings(max_examples=n)(given(parts, blanks, st.sampled_from(["\n", "\r\n"]))(k_in_k_out))()
+
+
+def k_in_k_out(given_frames: list[tuple[Atoms, str]], end: str, newline: str) -> None:
     text = "".join(between + text_of([atoms]) for atoms, between in given_frames) + end
     found = of_file(text.replace("\n", newline))
     assert len(found) == len(given_frames)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.calculator import all_properties
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.io import read
@@ -15,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from clusteropt.api import failed
 from clusteropt.extxyz import atoms_of, blocks, text_of
 from clusteropt.extxyz.comments import MORE, comment_of
+from clusteropt.relax import Status
 
 often = pytest.mark.parametrize("n", [50, pytest.param(2000, marks=pytest.mark.slow)])
 
@@ -194,6 +197,17 @@ def law_of_ase(given_frames: list[Atoms]) -> None:
             assert equal(before.calc.results, atoms.calc.results)
 
 
+def law_of_results(atoms: Atoms) -> None:
+    """What a structure came with stands in its result, and is read again, but for energies of another program."""
+    result = failed(atoms, Status.UNREADABLE, "a problem")
+    own = {key: value for key, value in atoms.info.items() if key not in all_properties}
+    for text in (result.text, text_of([result.atoms])):
+        (found,) = ours(text)
+        assert found.info.pop("status") == "unreadable"
+        assert equal(own, {key: found.info[key] for key in own})
+        assert all(same_shape(atoms.arrays[name], found.arrays[name]) for name in atoms.arrays)
+
+
 inside = st.text(st.sampled_from("ab 15.-TF,=:_/µ"), min_size=1, max_size=6)
 quoted = st.one_of(
     st.tuples(inside, st.sampled_from(['""', "''", "{}", "[]"])).map(lambda given: given[0].join(given[1])),
@@ -303,6 +317,11 @@ def test_what_another_program_has_changed_stays_readable():
 @often
 def test_info_and_arrays_survive_a_file(n):
     holds(law_of_round_trips, n, st.lists(frames(), min_size=1, max_size=3))
+
+
+@often
+def test_info_and_arrays_survive_a_result(n):
+    holds(law_of_results, n, frames())
 
 
 @often
