@@ -1,7 +1,15 @@
 """Words that messages share."""
 
+from collections.abc import Sequence
+
 
 def counted(count: int, noun: str) -> str:
     """A number with its noun: `1 structure`, `2,000 structures`, `0 batches`."""
     ending = "" if count == 1 else "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
     return f"{count:,} {noun}{ending}"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from clusteropt.batch.identity import content_key
 from clusteropt.batch.items import Given, Item, Parcel
 from clusteropt.batch.job import Shard, shard_of
 from clusteropt.batch.merge import VOCABULARY, outputs_of
-from clusteropt.batch.shards import cost, share
+from clusteropt.batch.shards import cost, difference_of, share
 from clusteropt.errors import UsageError
 from clusteropt.relax import Status
 from clusteropt.starts import random_starts
@@ -397,7 +398,54 @@ def test_without_dask_the_command_to_type_is_told(folder, monkeypatch):
 def test_restart_is_not_for_shards_and_shards_with_other_inputs_are_told_of(folder):
     assert batch(folder, "a.xyz", "--restart", "--shard", "1/2").code == 2
     batch(folder, *ALL, "--shard", "1/2")
-    assert "warning: 5 structures, and 10 in the run before" in batch(folder, "a.xyz", "--shard", "2/2").err
+    other = "warning: not the inputs of the run before ({}): do all shards see the same inputs?"
+    assert other.format("5 structures, 10 before") in batch(folder, "a.xyz", "--shard", "2/2").err
+    save(folder / "a.xyz", [*clusters(2), cluster(number=99), *clusters(5)[3:]])
+    warned = batch(folder, "a.xyz", "--shard", "1/2").err
+    assert other.format("other contents in 1 of 5 structures; the first difference is a.xyz:2") in warned
+    save(folder / "a.xyz", [*clusters(2), *clusters(5)[3:], cluster(number=99)])
+    warned = batch(folder, "a.xyz", "--shard", "1/2").err
+    assert other.format("another order; the first difference is a.xyz:2") in warned
+    os.rename(folder / "a.xyz", folder / "renamed.xyz")
+    assert "warning" not in batch(folder, "renamed.xyz", "--shard", "2/2").err, "the structures are the same"
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=6), st.lists(st.sampled_from("abcd"), max_size=6))
+def test_two_lists_differ_where_their_keys_do(before, now):
+    found = difference_of(before, now)
+    assert (found is None) == (before == now)
+    if found is not None:
+        first, words = found
+        assert before[:first] == now[:first]
+        assert before[first : first + 1] != now[first : first + 1]
+        assert ("another order" in words) == (sorted(before) == sorted(now))
+
+
+def test_the_last_words_of_a_shard_name_its_failures_and_only_what_exists(folder):
+    for name in CORRUPT:
+        (folder / f"{name}.xyz").write_bytes(CORRUPT[name])
+    bad = [f"{name}.xyz" for name in CORRUPT]
+    done = batch(folder, *bad, "--shard", "1/1")
+    assert (folder / "out/results.jsonl").exists()
+    assert "see out/results.jsonl" in done.err
+    ends = [batch(folder, *bad, "--shard", f"{k}/2", out="two") for k in (1, 2)]
+    assert not (folder / "two/results.jsonl").exists()
+    for done in ends:
+        last = done.err.splitlines()[-1]
+        assert re.match(r"[67] structures not converged or unusable: \w+(-\w+)?.xyz \([a-z-]+\), .* and [12] more: ", last)
+        assert last.endswith("see `clusteropt status two`, and --retry failed")
+        assert "results.jsonl" not in done.err
+    told = run(folder, "status", "two")
+    assert "13 structures not converged or unusable: empty.xyz (unreadable), " in told.err
+    failures = json.loads(run(folder, "status", "two", "--json").out)["failures"]
+    assert failures == {f"{name}.xyz": EXPECTED.get(name, "unreadable") for name in CORRUPT}
+
+
+def test_one_structure_is_no_structures(folder):
+    save(folder / "a.xyz", cluster())
+    words = batch(folder, "a.xyz", "--dry-run").err + batch(folder, "a.xyz").err + batch(folder, "a.xyz").err
+    assert "1 of 1 structure done already" in words
+    assert not re.search(r"\b1 (of 1 )?(different )?(structures|buckets|programs)", words)
 
 
 def test_a_folder_with_something_else_is_refused(folder):

@@ -21,10 +21,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from clusteropt.batch import process
 from clusteropt.batch.items import Item, Line
 from clusteropt.batch.job import Shard
 from clusteropt.console import complain
-from clusteropt.errors import InputError, UsageError
+from clusteropt.errors import ClusterOptError, InputError, UsageError
 from clusteropt.files import write_atomically
 
 SCHEMA = 1
@@ -126,17 +127,16 @@ class Folder:
     def _file(self, name: str) -> Path:
         return self.path / name
 
-    def write_inputs(self, items: list[Item]) -> int | None:
-        """Keeps the list, unless it is there already; where another one was, returns how many structures that had."""
-        head = json.dumps({"schema": SCHEMA, "count": len(items)})
-        text = "\n".join([head, *map(json.dumps, items)]) + "\n"
-        path = self._file(_INPUTS)
-        before = None
-        with suppress(OSError, UnicodeDecodeError):
-            before = path.read_text(encoding="utf-8")
-        if before != text:
-            write_atomically(path, text)
-        return None if before in (None, text) else before.count("\n") - 1
+    def write_inputs(self, items: list[Item]) -> list[Item] | None:
+        """Keeps the list, unless it is there already; returns the one that was there, None where there was none."""
+        try:
+            before = self.inputs()
+        except ClusterOptError:
+            before = None
+        if before != items:
+            head = json.dumps({"schema": SCHEMA, "count": len(items)})
+            write_atomically(self._file(_INPUTS), "\n".join([head, *map(json.dumps, items)]) + "\n")
+        return before
 
     def inputs(self) -> list[Item]:
         """The structures of the last run. Raises InputError where the list is damaged, UsageError where there is none."""
@@ -188,9 +188,17 @@ class Folder:
 
     def write_run(self, shard: Shard, state: dict[str, Any]) -> None:
         """How a shard is getting on."""
-        about = {"schema": SCHEMA, "shard": str(shard), "host": socket.gethostname(), "process": os.getpid()}
-        name = f"{shard.number}-of-{shard.total}.json"
-        write_atomically(self._file(_RUNS) / name, json.dumps(about | state | {"updated": time.time()}) + "\n")
+        own = process.this()
+        about = {"schema": SCHEMA, "shard": str(shard), "host": socket.gethostname()}
+        about |= {"process": own.number, "place": own.place, "started": own.started}
+        text = json.dumps(about | state | {"updated": time.time()}) + "\n"
+        write_atomically(self._file(_RUNS) / _name_of(shard), text)
+
+    def run_of(self, shard: Shard) -> dict[str, Any]:
+        """What the last run of a shard has said of itself; nothing where there was none."""
+        with suppress(OSError, ValueError):
+            return json.loads((self._file(_RUNS) / _name_of(shard)).read_text(encoding="utf-8"))
+        return {}
 
     def runs(self) -> list[dict[str, Any]]:
         """How the shards are getting on, those that can be read."""
@@ -219,6 +227,16 @@ class Folder:
         finally:
             for file in opened.values():
                 file.close()
+
+
+def failures_of(items: Iterable[Item], places: dict[str, Place]) -> dict[str, str]:
+    """Label to status of what has ended and not converged."""
+    ended = ((item.label, places[item.key].status) for item in items if item.key in places)
+    return {label: status for label, status in ended if status != "converged"}
+
+
+def _name_of(shard: Shard) -> str:
+    return f"{shard.number}-of-{shard.total}.json"
 
 
 def counts_of(statuses: Iterable[str], total: int) -> Counter[str]:

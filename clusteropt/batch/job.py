@@ -2,6 +2,8 @@
 
 import os
 import re
+import signal
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clusteropt.config import MinimizeSettings, ReadingSettings
-from clusteropt.errors import ExitCode, UsageError, suggest
-from clusteropt.signals import Signals
+from clusteropt.errors import ExitCode, Interrupted, Stopped, UsageError, suggest
+from clusteropt.signals import Signals, stopped
 
 RETRY_MAY_CHANGE = ("max_steps",)
+_NEAR = 300.0  # seconds before the end of a job, in which a scheduler sends its signals
 _UNUSABLE = ("unreadable", "no-potential", "invalid-structure", "out-of-memory")
 _UNFINISHED = ("not-converged", "fragmented", "non-finite")
 VOCABULARY = (
@@ -131,3 +134,23 @@ def tolerated_of(text: str | None) -> float | None:
     if not 0 <= share <= 1:
         raise UsageError(f"--fail-if-more-than cannot be '{text}': write a share as 5% or 0.05")
     return share
+
+
+def far_from_end() -> bool:
+    """Whether this is a Slurm job that has minutes left, so that it was stopped for another reason than its time."""
+    end = os.environ.get("SLURM_JOB_END_TIME", "")
+    return end.isdigit() and float(end) - time.time() > _NEAR
+
+
+def too_short(signals: Signals, message: str) -> UsageError:
+    """The error of a batch that would be stopped at the same place again, with a code for which job scripts do not requeue."""
+    cause = str(stopped(signals, message))
+    return UsageError(
+        f"{cause}: allow more time (--time-limit, or --time of the job), or less work (--trajectories, --hops)"
+    )
+
+
+def unbegun(signals: Signals) -> UsageError | Stopped | Interrupted:
+    """The error of a batch that a signal has ended while the libraries were being loaded or the inputs looked for."""
+    at_its_time = signals.heard in (signal.SIGALRM, signal.SIGUSR1) and not far_from_end()
+    return (too_short if at_its_time else stopped)(signals, "nothing was begun")

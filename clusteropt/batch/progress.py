@@ -1,15 +1,17 @@
 """What of a batch is done: in memory, in the folder and in words."""
 
+import signal
 import time
 from collections import Counter
 
-from clusteropt.batch.folder import Folder, Place
+from clusteropt.batch.folder import RESULTS, Folder, Place
 from clusteropt.batch.items import Item, Line
-from clusteropt.batch.job import Job
+from clusteropt.batch.job import Job, far_from_end
 from clusteropt.console import complain, say
 from clusteropt.words import counted
 
 _REPORT = 10.0  # seconds between two words on how far it has got
+_FRUITLESS = 3  # runs in a row that were stopped before they had finished a structure
 _COMPLAINTS = 20  # that are shown; all are in the results
 
 
@@ -21,6 +23,7 @@ class Progress:
         self._began = self._said = time.monotonic()
         self._complaints = 0
         self._new = 0
+        self._fruitless = folder.run_of(job.shard).get("fruitless", 0)
         self._statuses: dict[str, str] = {}  # by key
         self._of: dict[str, Item] = {}
         self.todo: dict[str, int] = {}  # key to number of the attempt
@@ -66,7 +69,8 @@ class Progress:
         if self._complaints <= _COMPLAINTS:
             complain(message)
         elif self._complaints == _COMPLAINTS + 1:
-            complain(f"more of this kind is not shown, but in {self._job.out / 'results.jsonl'}")
+            whose = "at the end" if self._job.shard.total == 1 else f"after `clusteropt merge {self._job.out}`"
+            complain(f"more of this kind is not shown, but in {self._job.out / RESULTS} {whose}")
 
     def _pace(self) -> str:
         seconds = time.monotonic() - self._began
@@ -78,8 +82,18 @@ class Progress:
     def words(self) -> str:
         return f"{len(self._statuses):,} of {counted(len(self._of), 'different structure')} done and kept"
 
+    def stop(self) -> bool:
+        """Tells the folder that a signal has ended the run; whether it is one of too many in a row that have finished nothing.
+
+        A scheduler would start them for ever. Ctrl-C, and a signal long before the end of the job, say nothing of the time.
+        """
+        if not self._new and self._job.signals.heard not in (0, signal.SIGINT) and not far_from_end():
+            self._fruitless += 1
+        self.write("stopped")
+        return self._fruitless >= _FRUITLESS
+
     def write(self, state: str) -> None:
-        """Tells the folder: running, stopped or finished."""
+        """Tells the folder: running, stopped, finished or failed."""
         seconds = time.monotonic() - self._began
         counts = Counter(self._statuses.values())
         about = {
@@ -87,6 +101,7 @@ class Progress:
             "total": len(self._of),
             "counts": counts,
             "new": self._new,
+            "fruitless": 0 if self._new or state == "finished" else self._fruitless,
             "seconds": round(seconds, 3),
         }
         self._folder.write_run(self._job.shard, about)

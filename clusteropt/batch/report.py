@@ -3,18 +3,27 @@
 import json
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from clusteropt.batch import merge
-from clusteropt.batch.folder import Folder, counts_of
+from clusteropt.batch.folder import Folder, counts_of, failures_of
 from clusteropt.batch.job import exit_code
+from clusteropt.batch.process import Process, lives
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode
 from clusteropt.report import batch_table
 from clusteropt.tables import show
+from clusteropt.words import counted, listed
 
 _SILENT = 120.0  # seconds without a word after which a run counts as gone
+
+
+def in_words(failures: Mapping[str, str]) -> str:
+    """The first structures that have not converged, each with its status, and how many more there are."""
+    named = [f"{label} ({status})" for label, status in failures.items()]
+    return f"{counted(len(named), 'structure')} not converged or unusable: {listed(named)}"
 
 
 def merge_folder(path: Path, as_json: bool) -> ExitCode:
@@ -39,20 +48,27 @@ def status(path: Path, as_json: bool) -> None:
     rate = sum(run["rate"] for run in runs if run["state"] == "running")
     waiting = counts.pop("interrupted", 0)
     left = waiting / rate if rate and waiting else None
+    failed = failures_of(items, places)
     if as_json:
         about: dict[str, Any] = merge.summary_of(counts, len(items)) | {"waiting": waiting}
-        emit(json.dumps(about | {"runs": runs, "rate": rate, "seconds_left": left}, indent=1))
+        about |= {"runs": runs, "rate": rate, "seconds_left": left, "failures": failed}
+        emit(json.dumps(about, indent=1))
         return
     show(batch_table(counts | Counter({"waiting": waiting} if waiting else {})))
     for run in runs:
         pace = f"{run['new']} new at {run['rate']:.3g}/s"
         say(f"shard {run['shard']}: {run['state']} on {run['host']}, {pace}, last word {run['age']:.0f} s ago")
+    if failed:
+        say(in_words(failed))
     if left is not None:
         say(f"{rate:.3g} structures/s, about {left:.0f} s left")
 
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
     age = max(0.0, time.time() - run["updated"])  # never below zero, should a clock have been set back
-    state = "silent" if run["state"] == "running" and age > _SILENT else run["state"]
+    state = run["state"]
+    if state == "running":
+        dead = lives(Process(run["process"], run.get("place", ""), run.get("started", ""))) is False
+        state = "killed" if dead else "silent" if age > _SILENT else state
     rate = run["new"] / run["seconds"] if run["seconds"] else 0.0
     return run | {"state": state, "age": age, "rate": rate}

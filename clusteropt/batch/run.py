@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from clusteropt import programs
 from clusteropt.batch import chunk, merge
-from clusteropt.batch.folder import RESULTS, Folder, counts_of
+from clusteropt.batch.folder import RESULTS, Folder, counts_of, failures_of
 from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given, Item
-from clusteropt.batch.job import Job, exit_code
+from clusteropt.batch.job import Job, exit_code, too_short
 from clusteropt.batch.progress import Progress
 from clusteropt.batch.remarks import Remarks
-from clusteropt.batch.shards import share
+from clusteropt.batch.report import in_words
+from clusteropt.batch.shards import difference_of, share
 from clusteropt.batch.writer import Writer
 from clusteropt.console import emit, say
 from clusteropt.errors import ClusterOptError, ExitCode, Stopped
@@ -22,11 +24,10 @@ from clusteropt.reading import wishes_of
 from clusteropt.report import batch_table
 from clusteropt.signals import stopped
 from clusteropt.tables import show
-from clusteropt.words import counted
+from clusteropt.words import counted, listed
 
 _CHUNK = 8192  # structures at most, that are read and then computed
 _CHUNK_ATOMS = 400_000
-_NAMED = 5  # files that are left out
 
 
 def batch(job: Job) -> ExitCode:
@@ -41,8 +42,7 @@ def batch(job: Job) -> ExitCode:
     files, left_out = files_of(job.names, job.out)
     for why, names in left_out.items():
         if names and not job.quiet:
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            say(f"left out, {why}: {', '.join(names[:_NAMED])}{more}")
+            say(f"left out, {why}: {listed(names)}")
     folder = Folder(job.out)
     folder.open(common, job.restart, job.may_differ)
     inputs = Inputs(files, fingerprint(common), wishes_of(job.reading, job.settings.potential))
@@ -54,23 +54,37 @@ def batch(job: Job) -> ExitCode:
             say(message)
         before = folder.write_inputs(items)
         if before is not None and job.shard.total > 1 and not job.quiet:
-            say(f"warning: {len(items)} structures, and {before} in the run before: do all shards see the same inputs?")
+            _warn_of_other_inputs(before, items)
         own = share(items, job.shard)
         progress.begin(own, folder.results())
         _work(_chunks(inputs, progress.todo), progress, job)
     except KeyboardInterrupt:
         job.signals.patient = True
         programs.drop_waiting()
-        progress.write("stopped")
+        if progress.stop():
+            raise too_short(job.signals, f"{progress.words}, none of them by this run or the ones before it") from None
         raise stopped(job.signals, f"{progress.words}: the same command goes on") from None
+    except Exception:
+        with suppress(ClusterOptError):  # the disk may be full
+            progress.write("failed")
+        raise
     if progress.failed:
-        progress.write("stopped")
+        progress.write("failed")
         without = counted(len(progress.failed), "structure")
         raise ClusterOptError(
             f"{without} without a result, of an unexpected error; {progress.words}: the same command tries again"
         )
     progress.write("finished")
     return _finish(job, folder, items, own)
+
+
+def _warn_of_other_inputs(before: list[Item], items: list[Item]) -> None:
+    """A word where shards do not share out one list; names of files may differ."""
+    difference = difference_of([item.key for item in before], [item.key for item in items])
+    if difference:
+        first, what = difference
+        where = f"; the first difference is {items[first].label}" if first < len(items) else ""
+        say(f"warning: not the inputs of the run before ({what}{where}): do all shards see the same inputs?")
 
 
 def _work(chunks: Iterator[list[Given]], progress: Progress, job: Job) -> None:
@@ -136,7 +150,8 @@ def _finish(job: Job, folder: Folder, items: list[Item], own: list[Item]) -> Exi
         emit(json.dumps(summary, indent=1))
     else:
         show(batch_table(counts))
-    bad = counts.total() - counts["converged"]
-    if bad and not job.quiet:
-        say(f"{bad} have not converged or could not be used: see {job.out / RESULTS}, and --retry failed")
+    failed = failures_of(own, places)
+    if failed and not job.quiet:
+        where = f"see {job.out / RESULTS}" if job.shard.total == 1 else f"see `clusteropt status {job.out}`"
+        say(f"{in_words(failed)}: {where}, and --retry failed")
     return exit_code(counts, job.tolerated)

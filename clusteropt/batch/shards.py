@@ -1,11 +1,13 @@
 """A batch dealt out to shards: the same way whoever does it, and about as much work for each."""
 
 import heapq
+from collections import Counter
 from collections.abc import Sequence
 
 from clusteropt.batch.items import Item
 from clusteropt.batch.job import Shard
 from clusteropt.progress import cost
+from clusteropt.words import counted
 
 
 def share(items: Sequence[Item], shard: Shard) -> list[Item]:
@@ -23,3 +25,15 @@ def share(items: Sequence[Item], shard: Shard) -> list[Item]:
             heapq.heapreplace(loads, (load + cost(item.n_atoms), number))
             of[item.key] = number
     return [item for item in items if of[item.key] == shard.number]
+
+
+def difference_of(before: Sequence[str], now: Sequence[str]) -> tuple[int, str] | None:
+    """Where two lists of keys first differ, and how; None where they are the same."""
+    if before == now:
+        return None
+    places = (k for k, (old, new) in enumerate(zip(before, now, strict=False)) if old != new)
+    first = next(places, min(len(before), len(now)))
+    if len(before) != len(now):
+        return first, f"{counted(len(now), 'structure')}, {len(before):,} before"
+    other = (Counter(now) - Counter(before)).total()
+    return first, f"other contents in {other:,} of {counted(len(now), 'structure')}" if other else "another order"

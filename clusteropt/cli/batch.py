@@ -87,7 +87,7 @@ def batch(
     from clusteropt.batch.job import Job, retry_of, shard_of, tolerated_of
     from clusteropt.config import MinimizeSettings, ReadingSettings, merged
     from clusteropt.errors import UsageError
-    from clusteropt.signals import STOPPING, remembered, stopped
+    from clusteropt.signals import STOPPING, remembered
 
     given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
     given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
@@ -112,7 +112,9 @@ def batch(
             raise typer.Exit(estimate.dry_run(job) if dry_run else run.batch(job))
         except KeyboardInterrupt:
             signals.patient = True
-            raise stopped(signals, "nothing was begun") from None
+            from clusteropt.batch.job import unbegun
+
+            raise unbegun(signals) from None
 
 
 def merge(folder: _Folder, json: Json = False) -> None:
