@@ -432,7 +432,9 @@ def test_the_last_words_of_a_shard_name_its_failures_and_only_what_exists(folder
     assert not (folder / "two/results.jsonl").exists()
     for done in ends:
         last = done.err.splitlines()[-1]
-        assert re.match(r"[67] structures not converged or unusable: \w+(-\w+)?.xyz \([a-z-]+\), .* and [12] more: ", last)
+        assert re.match(
+            r"[67] structures not converged or unusable: \w+(-\w+)?.xyz \([a-z-]+\), .* and [12] more: ", last
+        )
         assert last.endswith("see `clusteropt status two`, and --retry failed")
         assert "results.jsonl" not in done.err
     told = run(folder, "status", "two")

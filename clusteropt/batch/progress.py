@@ -74,9 +74,9 @@ class Progress:
 
     def _pace(self) -> str:
         seconds = time.monotonic() - self._began
-        left = len(self.todo) - self._new
-        rate = self._new / seconds
-        return f"{len(self._statuses)} of {len(self._of)} done, {rate:.3g}/s, {left / rate:.0f} s left"
+        tried = self._new + len(self.failed)
+        rate, left = tried / seconds, len(self.todo) - tried
+        return f"{len(self._statuses):,} of {len(self._of):,} done, {rate:.3g}/s, {left / rate:.0f} s left"
 
     @property
     def words(self) -> str:
