@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ from cli import clusters, finish, save, spawn
 from test_batch import lines
 
 from clusteropt import weights
+from clusteropt.starts import random_starts
 
 SCRIPTS = Path(__file__).parents[1] / "docs" / "hpc"
 # as many processes as --ntasks says, with the variables of a job step
@@ -33,6 +35,27 @@ for pid in "${pids[@]}"; do
 done
 exit $code
 """
+# as one core would run it: tasks one after the other, and what depends on them if it still may
+SBATCH = """#!/bin/bash
+while [[ $1 == -* ]]; do
+    case $1 in
+        --dependency=afterok:*) for code in $(cat codes); do if [ $code -ne 0 ]; then exit 0; fi; done ;;
+        --dependency=afterany:*|--parsable) ;;
+        *) exit 9 ;;
+    esac
+    shift
+done
+if grep -q -- --array "$1"; then
+    for k in 1 2; do
+        SLURM_ARRAY_JOB_ID=4711 SLURM_ARRAY_TASK_ID=$k SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=2 "$1" >> log 2>&1
+        echo $? >> codes
+    done
+else
+    "$1" >> log 2>&1
+    echo $? >> codes
+fi
+echo 4711
+"""
 SCONTROL = '#!/bin/bash\necho "$@" >> scontrol.log\n'
 TRAINING = {"steps": 4, "trajectory": 40, "clusters": 8}
 
@@ -43,17 +66,20 @@ def folder(tmp_path):
     for k, element in enumerate(("X", "Au", "Si")):
         save(tmp_path / f"starts/{k}.xyz", clusters(4, element))
     (tmp_path / "bin").mkdir()
-    for name, text in {"srun": SRUN, "scontrol": SCONTROL}.items():
+    for name, text in {"srun": SRUN, "scontrol": SCONTROL, "sbatch": SBATCH}.items():
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
     return tmp_path
 
 
+def environment_of(folder: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "JAX", "XLA"))}
+    return kept | {"PATH": os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), kept["PATH"]])}
+
+
 def submitted(folder: Path, script: str, **variables: str) -> subprocess.Popen:
     """The script as Slurm would start it."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "JAX", "XLA"))}
-    path = os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), kept["PATH"]])
-    environment = kept | {"PATH": path, "SLURM_JOB_ID": "4711"} | variables
+    environment = environment_of(folder) | {"SLURM_JOB_ID": "4711"} | variables
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen([str(SCRIPTS / script)], cwd=folder, env=environment, **pipes)
 
@@ -72,29 +98,44 @@ def test_one_node(folder):
 
 @pytest.mark.parametrize("how", ["USR1", "end of the job"])
 def test_one_node_is_requeued_when_its_time_is_over_and_then_goes_on(folder, how):
-    soon = {"SLURM_JOB_END_TIME": str(int(time.time()) + 60)} if how != "USR1" else {}
+    save(folder / "starts/large.xyz", random_starts("X3000", 6, 0, 0.7))  # takes minutes
+    soon = {"SLURM_JOB_END_TIME": str(int(time.time()) + 80)} if how != "USR1" else {}
     job = submitted(folder, "single-node.sh", **soon)
     if how == "USR1":
-        time.sleep(1.5)
+        end = time.monotonic() + 90
+        while not list(folder.glob("results/parts/*.jsonl")) and time.monotonic() < end:
+            time.sleep(0.1)
         job.send_signal(signal.SIGUSR1)
     code, out = ended(job)
     assert code == 75, out
     assert (folder / "scontrol.log").read_text() == "requeue 4711\n"
+    (folder / "starts/large.xyz").unlink()
     code, out = ended(submitted(folder, "single-node.sh"))
     assert code == 0, out
     assert len(lines(folder, "results")) == 12
 
 
-def test_an_array(folder):
-    for task in ("3", "1", "2"):
-        ids = {"SLURM_ARRAY_JOB_ID": "4711", "SLURM_ARRAY_TASK_ID": task}
-        ids |= {"SLURM_ARRAY_TASK_MIN": "1", "SLURM_ARRAY_TASK_MAX": "3", "SLURM_ARRAY_TASK_STEP": "1"}
-        code, out = ended(submitted(folder, "array.sh", **ids))
-        assert code == 0, out
-        assert "when all are, `clusteropt merge results` joins them" in out
-    with spawn(folder, "merge", "results") as merge:
-        assert finish(merge).code == 0
-    assert len(lines(folder, "results")) == 12
+def test_a_job_that_is_too_short_says_so_and_is_not_requeued(folder):
+    code, out = ended(submitted(folder, "single-node.sh", SLURM_JOB_END_TIME=str(int(time.time()) + 60)))
+    assert code == 2, out
+    assert "the last minute is kept for writing: nothing can be computed: ask for more time" in out
+    assert not (folder / "scontrol.log").exists()
+
+
+def test_the_commands_for_an_array_join_all_shares_although_a_structure_fails(folder):
+    (folder / "starts/bad.xyz").write_text("junk")
+    page = (SCRIPTS / "README.md").read_text()
+    (commands,) = (block for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "array.sh" in block)
+    for script in re.findall(r"docs/hpc/(\S+\.sh)\b", commands):
+        commands = commands.replace(f"docs/hpc/{script}", str(SCRIPTS / script))
+    done = subprocess.run(
+        ["bash", "-c", commands], cwd=folder, env=environment_of(folder), capture_output=True, text=True
+    )
+    out = (folder / "log").read_text()
+    assert done.returncode == 0, out
+    assert sorted((folder / "codes").read_text().split()) == ["0", "3", "3"], out  # shares, then the joining
+    assert "when all are, `clusteropt merge results` joins them" in out
+    assert len(lines(folder, "results")) == 13
 
 
 def test_dask(folder):

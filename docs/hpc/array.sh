@@ -7,8 +7,8 @@
 #SBATCH --signal=B:USR1@120
 #SBATCH --open-mode=append
 
-# The structures below starts/ in sixteen shares, each on its own, all into one folder. When all are done:
-#     clusteropt merge results
+# The structures below starts/ in sixteen shares, each on its own, all into one folder. When all have ended, merge.sh joins them:
+#     job=$(sbatch --parsable array.sh); sbatch --dependency=afterany:$job merge.sh
 
 clusteropt batch starts --out results --optimizer lbfgs --shard auto &
 batch=$!
