@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clusteropt import runtime
+from clusteropt import cachedir, runtime
 from clusteropt.clusters import Structure
 from clusteropt.minima import evaluate_one
 from clusteropt.potentials import sets
@@ -12,7 +12,7 @@ from clusteropt.potentials import sets
 
 def findings() -> dict[str, str]:
     """Names and values for people and bug reports; 'self-test' is 'passed' or says what is wrong."""
-    folder = runtime.cache_folder()
+    folder = cachedir.folder()
     return runtime.versions() | {
         "cores": str(runtime.n_cores()),
         "devices": runtime.describe_devices(),

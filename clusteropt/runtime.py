@@ -4,9 +4,7 @@
 host program, `double_precision` wraps our computations and leaves the program's own settings alone.
 """
 
-import hashlib
 import os
-import stat
 import sys
 import threading
 import warnings
@@ -17,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusteropt import fast_loops
+from clusteropt import cachedir, fast_loops
 from clusteropt.errors import ClusterOptError, Deserted, UsageError
 from clusteropt.machine import free_memory as free_memory
 from clusteropt.machine import n_cores as n_cores
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from jax.sharding import Mesh
 
 _WIDE_VECTORS = {"xla_cpu_prefer_vector_width": 512}  # only a preference: processors without them use what they have
-CACHE_SWITCH = "CLUSTEROPT_CACHE"
 # of the variables that begin with JAX_, those that choose what to compute on and that join processes
 _HEARD = (
     "JAX_PLATFORMS",
@@ -60,7 +57,7 @@ def prepare(threads: int = 1, *, alone: bool = True) -> None:
 
         jax.config.update("jax_enable_x64", True)
         jax.config.update("jax_num_cpu_devices", threads)
-        folder = cache_folder()
+        folder = cachedir.folder()
         if folder is not None:
             jax.config.update("jax_compilation_cache_dir", str(folder))
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
@@ -236,33 +233,11 @@ def gathered(array: "np.ndarray") -> "np.ndarray":
         ) from None
 
 
-def cache_folder() -> Path | None:
-    """A private folder for compiled programs, made if need be; None where switched off or not private.
-
-    Named by versions and processor, because the keys of the cache do not tell processors apart.
-    """
-    if os.environ.get(CACHE_SWITCH, "").lower() in ("off", "0", "no"):
-        return None
-    import jaxlib.version
-
-    flags = _processor()
-    tag = f"{jaxlib.version.__version__}-{hashlib.sha256(flags.encode()).hexdigest()[:12]}"
-    try:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clusteropt"
-        folder = base / f"jax-{tag}"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
-    except (OSError, RuntimeError):  # no home, or no room in it
-        return None
-    private = status.st_uid == os.getuid() and not stat.S_IMODE(status.st_mode) & 0o077
-    return folder if private and os.access(folder, os.W_OK) else None
-
-
 def cache_in_use() -> Path | None:
     """The folder, where `prepare` has told jax to keep compiled programs there; None in a host program."""
     import jax
 
-    folder = cache_folder()
+    folder = cachedir.folder()
     in_use: str | None = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     return folder if folder is not None and in_use == str(folder) else None
 
@@ -272,7 +247,7 @@ def own_cache() -> Path | None:
     import jax
 
     plain = os.environ.get("XLA_FLAGS", "") == fast_loops.FLAG and fast_loops.IN_TIME
-    return cache_folder() if plain and jax.default_backend() == "cpu" else None
+    return cachedir.folder() if plain and jax.default_backend() == "cpu" else None
 
 
 @contextmanager
@@ -289,17 +264,6 @@ def quiet_compiler() -> Iterator[None]:
             yield
         finally:
             utils.absl_set_min_log_level(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1")))
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        import platform
-
-        return platform.processor()
-    wanted = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))
 
 
 def versions() -> dict[str, str]:
@@ -330,11 +294,3 @@ def describe_devices() -> str:
 
     devices = jax.devices()
     return f"{len(devices)} x {devices[0].platform} ({devices[0].device_kind})"
-
-
-def clear_cache() -> None:
-    """Deletes the compiled programs of this machine and these versions."""
-    folder = cache_folder()
-    for file in folder.iterdir() if folder is not None else ():
-        if file.is_file():
-            file.unlink(missing_ok=True)

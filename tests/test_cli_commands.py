@@ -14,7 +14,7 @@ import pytest
 from ase import Atoms
 from cli import call, cluster, clusters, frames_of, names, run, save
 
-from clusteropt import runtime
+from clusteropt import cachedir, runtime
 
 COMMANDS = [[], ["minimize"], ["energy"], ["random"], ["doctor"], ["potentials"], ["potentials", "show"]]
 OWN = """
@@ -166,10 +166,10 @@ def test_doctor_finds_a_jax_that_computes_wrong_numbers(tmp_path, monkeypatch):
 
 def test_doctor_empties_the_cache_of_compiled_programs(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv(runtime.CACHE_SWITCH, "on")
-    (runtime.cache_folder() / "old").write_text("x", encoding="utf-8")
+    monkeypatch.setenv(cachedir.SWITCH, "on")
+    (cachedir.folder() / "old").write_text("x", encoding="utf-8")
     assert run(tmp_path, "doctor", "--clear-cache").code == 0
-    assert not (runtime.cache_folder() / "old").exists()
+    assert not (cachedir.folder() / "old").exists()
 
 
 def test_potentials_list_names_every_set_with_units_and_source(tmp_path):

@@ -12,7 +12,7 @@ import clusteropt
 PACKAGE = Path(clusteropt.__file__).parent
 # a module imports from lower levels and from its own package only (docs/design.md)
 LEVELS = (
-    ("errors", "resources", "words", "fast_loops", "machine"),
+    ("errors", "resources", "words", "cachedir", "fast_loops", "machine"),
     ("__init__", "config", "console", "files", "progress", "runtime", "signals"),
     ("clusters", "boxes", "programs", "best_known", "extxyz", "plans", "tables"),
     ("potentials", "symmetry"),

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from clusteropt import programs, runtime
+from clusteropt import cachedir, programs, runtime
 
 SCRIPT = """
 from clusteropt import runtime
@@ -85,10 +85,10 @@ def test_a_torn_probe_of_the_compiler_says_nothing_even_where_a_machine_is_so_sl
 
 def test_a_folder_that_others_could_write_to_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = runtime.cache_folder()
+    folder = cachedir.folder()
     assert folder is not None
     folder.chmod(0o777)
-    assert runtime.cache_folder() is None
+    assert cachedir.folder() is None
 
 
 def add(common, batch, number, *, mesh):

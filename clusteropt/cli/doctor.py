@@ -17,10 +17,10 @@ def doctor(
     ] = False,
 ) -> None:
     """Versions, devices, cores, compilation cache, and a self-test that catches a jax that computes wrong numbers."""
-    from clusteropt import runtime
+    from clusteropt import cachedir, runtime
 
     if clear_cache:
-        runtime.clear_cache()
+        cachedir.clear()
     runtime.prepare(threads or runtime.n_cores())
     from clusteropt import checkup
 
