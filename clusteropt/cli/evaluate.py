@@ -16,7 +16,7 @@ def evaluate(
     optimizers: Annotated[
         list[str],
         typer.Argument(
-            metavar="OPTIMIZER...",
+            metavar="OPTIMIZER",
             help="learned (the shipped one), or .h5 files of your own; several are compared.",
             show_default=False,
         ),

@@ -227,6 +227,7 @@ def _tell_the_end(settings: TrainSettings, job: Job, progress: Progress) -> None
         if progress.step < settings.steps:
             job.say(f"no task has had a lower loss for {settings.patience} steps: ended with step {progress.step}")
         return
+    job.say(f"to end here, and ship the best theta so far: --resume --steps {progress.step}")
     where = f"after step {progress.step} of {settings.steps}: go on with --resume"
     if job.signals.heard == signal.SIGINT:
         raise Interrupted(f"interrupted {where}")
