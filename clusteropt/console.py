@@ -35,38 +35,38 @@ def hold_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)  # None where it was closed
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 class Messages:
     """Standard error as a file that never fails: where nobody reads it any more, the work goes on in silence."""
 
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream  # None where the caller has closed it
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
 
     @property
     def encoding(self) -> str:
-        return getattr(self._stream, "encoding", None) or "utf-8"
+        return self._stream.encoding or "utf-8"
 
     def isatty(self) -> bool:
-        return self._stream is not None and self._stream.isatty()
+        return self._stream.isatty()
 
     def fileno(self) -> int:
-        return 2 if self._stream is None else self._stream.fileno()
+        return self._stream.fileno()
 
     def write(self, text: str) -> int:
-        if self._stream is not None:
-            try:
-                self._stream.write(text)
-            except OSError:
-                drop(self._stream)
+        try:
+            self._stream.write(text)
+        except OSError:
+            drop(self._stream)
         return len(text)
 
     def flush(self) -> None:
-        if self._stream is not None:
-            try:
-                self._stream.flush()
-            except OSError:
-                drop(self._stream)
+        try:
+            self._stream.flush()
+        except OSError:
+            drop(self._stream)
 
 
 def say(message: str) -> None:

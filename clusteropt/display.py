@@ -55,7 +55,7 @@ class Display:
         self._bar: Bar | None = None
 
     def __enter__(self) -> "Display":
-        if not self._quiet and self._costs and sys.stderr is not None and sys.stderr.isatty():
+        if not self._quiet and self._costs and sys.stderr.isatty():
             self._bar = _bar(self._pace)
             self._bar.start()
             self._bar.add_task("computing", total=1.0, words="")

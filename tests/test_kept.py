@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -75,11 +77,11 @@ def readable(pipe):
     return bool(select([pipe], [], [], 0)[0])
 
 
-def reported(outcome):
+def reported(outcome, total=COUNT):
     """How many structures the messages and the table call done."""
-    lines = [int(n) for n in re.findall(r"(\d+) of 60 structures are (?:done|finished) and kept", outcome.err)]
+    lines = [int(n) for n in re.findall(rf"(\d+) of {total} structures are (?:done|finished) and kept", outcome.err)]
     rows = sum(line.startswith("many.xyz:") and "interrupted" not in line for line in outcome.out.splitlines())
-    return max([*lines, rows, COUNT * ("written to" in outcome.err and outcome.code in (0, 4))])
+    return max([*lines, rows, total * ("written to" in outcome.err and outcome.code in (0, 4))])
 
 
 def check(folder, undisturbed, how, seconds):
@@ -120,7 +122,7 @@ def test_what_was_reported_is_kept_at_thirty_random_moments(undisturbed, tmp_pat
 
 
 def test_a_search_that_is_stopped_gives_its_lowest_minima_so_far_and_says_so(tmp_path):
-    save(tmp_path / "many.xyz", starts()[:2])
+    save(tmp_path / "many.xyz", [a for a in starts() if len(a) == 7][:2])
     before = """
 from clusteropt import chains
 whole = chains.hop
@@ -167,12 +169,13 @@ minima._minimize = faulty
 
 
 def test_the_time_limit_is_code_75_and_keeps_what_is_finished(tmp_path):
-    save(tmp_path / "many.xyz", [Atoms("Ar"), *starts()[:2]])
+    save(tmp_path / "many.xyz", [Atoms("Ar", info={"number": -1}), *starts()[:2]])
     endless = ["--optimizer", "lbfgs", "--fmax", "1e-300", "--max-steps", "2000000000", "--threads", "1"]
     done = call(tmp_path, "minimize", "many.xyz", *endless, "--time-limit", "8s", before=OFTEN)
     assert done.code == 75
-    assert done.complaints == ["clusteropt: stopped (time limit): 1 of 3 structures are finished and kept"]
-    assert len(frames_of(tmp_path / "many.min.xyz")) == 1
+    (line,) = done.complaints
+    assert line.startswith("clusteropt: stopped (time limit): ")
+    assert len(energies(tmp_path / "many.min.xyz")) == reported(done, 3)  # one, unless the machine is very busy
 
 
 def test_a_hangup_is_ignored_below_nohup(tmp_path):
@@ -192,11 +195,12 @@ api.run = hung_up
 @pytest.mark.parametrize("closed", ["1", "2"])
 def test_a_standard_stream_that_the_caller_has_closed_changes_nothing_else(tmp_path, closed):
     save(tmp_path / "many.xyz", starts()[:3])
-    done = call(tmp_path, "minimize", "many.xyz", *WAYS["lbfgs"], preexec_fn=lambda: os.close(int(closed)))
-    assert done.code == 0
-    assert "Traceback" not in done.err
+    shell = ["sh", "-c", f'exec "$@" {closed}>&-', "sh", sys.executable, "-m", "clusteropt"]
+    command = [*shell, "minimize", "many.xyz", *WAYS["lbfgs"]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
     assert len(frames_of(tmp_path / "many.min.xyz")) == 3
-    assert (tmp_path / "many.xyz").read_text(encoding="utf-8").count("Lattice") == 0
 
 
 def test_nobody_reads_beyond_the_first_line(tmp_path):
