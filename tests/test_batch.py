@@ -611,3 +611,18 @@ def test_the_key_of_a_structure_follows_from_all_that_it_is():
     others[5].set_array("tag", np.arange(4))
     keys = {content_key(atoms, "") for atoms in (first, first.copy(), *others)} | {content_key(first, "other settings")}
     assert len(keys) == 8
+
+
+def test_one_file_of_minima_has_the_frames_of_the_many_in_order_and_each_its_name(folder):
+    batch(folder, *ALL)
+    many = [atoms for name in ("a", "b", "one") for atoms in frames_of(folder / f"out/minima/{name}.min.xyz")]
+    for command in (lambda: batch(folder, *ALL, "--one-file"), lambda: run(folder, "merge", "out", "--one-file")):
+        assert command().code == 0
+        assert not (folder / "out/minima").exists()
+        one = frames_of(folder / "out/minima.xyz")
+        assert [atoms.info.pop("structure") for atoms in one] == [line["structure"] for line in lines(folder)]
+        assert one == many
+        assert [atoms.info for atoms in one] == [atoms.info for atoms in many]
+        assert run(folder, "merge", "out").code == 0
+        assert not (folder / "out/minima.xyz").exists()
+        assert len(list((folder / "out/minima").iterdir())) == 3

@@ -4,7 +4,7 @@
     inputs.jsonl        the structures of the last run: label, file, index, number of atoms, key
     parts/*.jsonl       results, a chunk each: a header with the keys, then a record with its frame per line
     runs/*.json         how each shard is getting on
-    results.jsonl, summary.json, minima/*.min.xyz       written by `merge`
+    results.jsonl, summary.json, minima/*.min.xyz or minima.xyz     written by `merge`
 
 Every file is written under another name and renamed, so no reader sees half of one, and there are no locks: parts have names of
 their own, the other files the same content whoever writes them. Results are found by key, so it does no harm to have one twice.
@@ -30,8 +30,8 @@ from clusteropt.files import write_atomically
 
 SCHEMA = 1
 _MANIFEST, _INPUTS, _PARTS, _RUNS, _SET_ASIDE = "batch.json", "inputs.jsonl", "parts", "runs", "set-aside"
-RESULTS, SUMMARY, MINIMA = "results.jsonl", "summary.json", "minima"
-_OURS = (_MANIFEST, _INPUTS, _PARTS, _RUNS, RESULTS, SUMMARY, MINIMA)
+RESULTS, SUMMARY, MINIMA, ONE_FILE = "results.jsonl", "summary.json", "minima", "minima.xyz"
+_OURS = (_MANIFEST, _INPUTS, _PARTS, _RUNS, RESULTS, SUMMARY, MINIMA, ONE_FILE)
 
 
 class Place(NamedTuple):

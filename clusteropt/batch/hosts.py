@@ -6,6 +6,7 @@ one, because Dask would repeat finished tasks whose worker died.
 """
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -88,6 +89,8 @@ def _client(job: Job) -> Any:
         from distributed import Client
     except ImportError:
         raise UsageError("Dask is not installed: pip install 'clusteropt[dask]'") from None
+    if not job.verbose:
+        _silence()
     address = job.scheduler if job.scheduler is not None else _address_in(job.scheduler_file)
     if address is None or not re.fullmatch(r"\w+://\S+:\d+", address):
         raise UsageError(f"{_name(job)}: names no scheduler: write tcp://host:port, or start one with `dask scheduler`")
@@ -95,6 +98,12 @@ def _client(job: Job) -> Any:
         return Client(address, timeout=_SECONDS, set_as_default=False)
     except (OSError, ValueError) as problem:
         raise Stopped(f"{_name(job)}: no scheduler answers within {_SECONDS} s ({problem}): is it running?") from None
+
+
+def _silence() -> None:
+    """Drops what Dask logs: what concerns the user is said in our words."""
+    for name in ("distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _address_in(file: Path | None) -> str | None:

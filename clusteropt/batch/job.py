@@ -56,6 +56,8 @@ class Job:
     scheduler_file: Path | None = None  # that it has written
     json: bool = False
     quiet: bool = False
+    verbose: bool = False  # with the log lines of Dask
+    one_file: bool = False  # of minima, in place of one for each input
     signals: Signals = field(default_factory=Signals)
 
     def repeats(self, status: str) -> bool:

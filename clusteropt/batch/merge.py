@@ -4,13 +4,15 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from ase.io.extxyz import key_val_dict_to_str
 
 from clusteropt import __version__
-from clusteropt.batch.folder import MINIMA, RESULTS, SCHEMA, SUMMARY, Folder, Place, counts_of
+from clusteropt.batch.folder import MINIMA, ONE_FILE, RESULTS, SCHEMA, SUMMARY, Folder, Place, counts_of
 from clusteropt.batch.items import Item
 from clusteropt.batch.job import VOCABULARY
 from clusteropt.errors import Stopped
@@ -18,8 +20,8 @@ from clusteropt.files import stem_of, write_atomically, writing
 from clusteropt.words import counted
 
 
-def merge(folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[str, Any]:
-    """Writes `results.jsonl`, `minima/` and `summary.json`, and returns what the last says.
+def merge(folder: Folder, items: list[Item], places: dict[str, Place], one_file: bool = False) -> dict[str, Any]:
+    """Writes `results.jsonl`, `minima/` or the one file `minima.xyz`, and `summary.json`, and returns what the last says.
 
     Raises Stopped where a structure has no result: then nothing is written. Raises InputError for a damaged part.
     """
@@ -30,19 +32,17 @@ def merge(folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[s
             f"{missing[0].label}: run the batch, or its shards, to the end"
         )
     outputs = outputs_of(list(dict.fromkeys(item.source for item in items)))
-    (folder.path / MINIMA).mkdir(exist_ok=True)
     evaluations, potentials = 0, Counter[str]()
     with_frames: set[Path] = set()
     with ExitStack() as stack:
         lines = stack.enter_context(writing(folder.path / RESULTS))
+        whole = stack.enter_context(writing(folder.path / ONE_FILE)) if one_file else None
         found = folder.lines((item, places[item.key]) for item in items)
         for source, group in groupby(found, key=lambda line: line[0].source):
-            used, some = _one_input(group, folder.path / MINIMA / outputs[source], lines, potentials)
+            used, some = _one_input(group, folder.path / MINIMA / outputs[source], lines, potentials, whole)
             evaluations += used
             with_frames |= {outputs[source]} if some else set()
-    for path in (folder.path / MINIMA).rglob("*.min.xyz"):  # of inputs that are none any more
-        if path.relative_to(folder.path / MINIMA) not in with_frames:
-            path.unlink()
+    _remove_old(folder.path, with_frames, one_file)
     counts = counts_of((places[item.key].status for item in items), len(items))
     different = len({item.key for item in items})
     more = {"potentials": dict(potentials), "evaluations": evaluations, "different": different}
@@ -52,21 +52,52 @@ def merge(folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[s
 
 
 def _one_input(
-    group: Iterator[tuple[Item, dict[str, Any], str]], path: Path, lines: Any, potentials: Counter[str]
+    group: Iterator[tuple[Item, dict[str, Any], str]],
+    path: Path,
+    lines: Any,
+    potentials: Counter[str],
+    whole: BinaryIO | None,
 ) -> tuple[int, bool]:
-    """The lines and frames of one input file; returns the evaluations, and whether there are frames. Counts potentials."""
+    """The lines and frames of one input file; returns the evaluations, and whether `path` has frames. Counts potentials.
+
+    Frames go to `whole` instead where that is given, each with the name of its structure.
+    """
     evaluations, minima = 0, None
-    path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         for item, record, frame in group:
             about = {"structure": item.label, "file": item.source, "frame": item.frame} | record
             lines.write((json.dumps(about) + "\n").encode())
             evaluations += record["evaluations"]
             potentials[record["potential"] or "none"] += 1
-            if frame:
+            if frame and whole is not None:
+                whole.write(_named(frame, item.label).encode())
+            elif frame:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 minima = minima or stack.enter_context(writing(path))
                 minima.write(frame.encode())
     return evaluations, minima is not None
+
+
+def _named(frame: str, label: str) -> str:
+    """The frame with the name of its structure in the comment."""
+    count, comment, rows = frame.split("\n", 2)
+    text = label.encode("ascii", "backslashreplace").decode() if not label.isprintable() else label
+    return f"{count}\n{comment} {key_val_dict_to_str({'structure': text})}\n{rows}"
+
+
+def _remove_old(folder: Path, with_frames: set[Path], one_file: bool) -> None:
+    """Minima of inputs that are none any more, and those of the other kind."""
+    for path in (folder / MINIMA).rglob("*.min.xyz"):
+        if path.relative_to(folder / MINIMA) not in with_frames:
+            path.unlink()
+    if one_file:
+        for path in sorted((p for p in (folder / MINIMA).rglob("*") if p.is_dir()), reverse=True):
+            with suppress(OSError):  # something else is in it
+                path.rmdir()
+        with suppress(OSError):
+            (folder / MINIMA).rmdir()
+    else:
+        (folder / ONE_FILE).unlink(missing_ok=True)
 
 
 def summary_of(counts: Counter[str], total: int) -> dict[str, Any]:

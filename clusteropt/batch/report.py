@@ -26,11 +26,11 @@ def in_words(failures: Mapping[str, str]) -> str:
     return f"{counted(len(named), 'structure')} not converged or unusable: {listed(named)}"
 
 
-def merge_folder(path: Path, as_json: bool) -> ExitCode:
+def merge_folder(path: Path, as_json: bool, one_file: bool) -> ExitCode:
     """`clusteropt merge`."""
     folder = Folder(path)
     folder.manifest()
-    summary = merge.merge(folder, folder.inputs(), folder.results())
+    summary = merge.merge(folder, folder.inputs(), folder.results(), one_file)
     if as_json:
         emit(json.dumps(summary, indent=1))
     else:

@@ -139,7 +139,7 @@ def _finish(job: Job, folder: Folder, items: list[Item], own: list[Item]) -> Exi
             f"{counted(counts['interrupted'], 'structure')} changed while being read: run the same command again"
         )
     if job.shard.total == 1:
-        summary = merge.merge(folder, items, places)
+        summary = merge.merge(folder, items, places, job.one_file)
         if not job.quiet:
             say("potentials: " + ", ".join(f"{name} {count:,}" for name, count in summary["potentials"].items()))
     else:

@@ -11,6 +11,9 @@ from clusteropt.cli.options import Json, Quiet, Threads
 _Folder = Annotated[
     Path, typer.Argument(help="The folder that --out of `clusteropt batch` has named.", show_default=False)
 ]
+_OneFile = Annotated[
+    bool, typer.Option("--one-file", help="All minima in one file, minima.xyz, instead of a file for each input.")
+]
 
 
 def batch(
@@ -75,9 +78,11 @@ def batch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what there is to do: structures, programs, memory, time.")
     ] = False,
+    one_file: _OneFile = False,
     threads: Threads = None,
     json: Json = False,
     quiet: Quiet = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log lines of Dask on standard error too.")] = False,
 ) -> None:
     """Minimize all structures of INPUTS, on all cores or many hosts, into the folder --out; the same command again goes on.
 
@@ -101,6 +106,7 @@ def batch(
     job = Job(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
     job.reading = ReadingSettings(elements, not no_box)
     job.scheduler, job.scheduler_file, job.json, job.quiet = scheduler, scheduler_file, json, quiet
+    job.one_file, job.verbose = one_file, verbose
     with remembered(*STOPPING, seconds=options.seconds_left(time_limit)) as signals:
         job.signals = signals
         try:
@@ -117,14 +123,14 @@ def batch(
             raise unbegun(signals) from None
 
 
-def merge(folder: _Folder, json: Json = False) -> None:
+def merge(folder: _Folder, one_file: _OneFile = False, json: Json = False) -> None:
     """Join the results of a batch: a line per structure in results.jsonl, and the minima of each input in minima/.
 
     Refuses where a structure has no result. Example: [bold]clusteropt merge results[/bold]
     """
     from clusteropt.batch import report
 
-    raise typer.Exit(report.merge_folder(folder, json))
+    raise typer.Exit(report.merge_folder(folder, json, one_file))
 
 
 def status(folder: _Folder, json: Json = False) -> None:
