@@ -32,20 +32,20 @@ def merge(folder: Folder, items: list[Item], places: dict[str, Place], one_file:
             f"{missing[0].label}: run the batch, or its shards, to the end"
         )
     outputs = outputs_of(list(dict.fromkeys(item.source for item in items)))
-    evaluations, potentials = 0, Counter[str]()
+    evaluations, potentials, flat = 0, Counter[str](), Counter[str]()
     with_frames: set[Path] = set()
     with ExitStack() as stack:
         lines = stack.enter_context(writing(folder.path / RESULTS))
         whole = stack.enter_context(writing(folder.path / ONE_FILE)) if one_file else None
         found = folder.lines((item, places[item.key]) for item in items)
         for source, group in groupby(found, key=lambda line: line[0].source):
-            used, some = _one_input(group, folder.path / MINIMA / outputs[source], lines, potentials, whole)
+            used, some = _one_input(group, folder.path / MINIMA / outputs[source], lines, potentials, flat, whole)
             evaluations += used
             with_frames |= {outputs[source]} if some else set()
     _remove_old(folder.path, with_frames, one_file)
     counts = counts_of((places[item.key].status for item in items), len(items))
     different = len({item.key for item in items})
-    more = {"potentials": dict(potentials), "evaluations": evaluations, "different": different}
+    more = {"potentials": dict(potentials), "evaluations": evaluations, "different": different, "flat": dict(flat)}
     summary = summary_of(counts, len(items)) | more
     write_atomically(folder.path / SUMMARY, json.dumps(summary, indent=1) + "\n")
     return summary
@@ -56,11 +56,12 @@ def _one_input(
     path: Path,
     lines: Any,
     potentials: Counter[str],
+    flat: Counter[str],
     whole: BinaryIO | None,
 ) -> tuple[int, bool]:
-    """The lines and frames of one input file; returns the evaluations, and whether `path` has frames. Counts potentials.
+    """The lines and frames of one input file; returns the evaluations, and whether `path` has frames.
 
-    Frames go to `whole` instead where that is given, each with the name of its structure.
+    Counts potentials and shapes. Frames go to `whole` instead where that is given, each with the name of its structure.
     """
     evaluations, minima = 0, None
     with ExitStack() as stack:
@@ -69,6 +70,7 @@ def _one_input(
             lines.write((json.dumps(about) + "\n").encode())
             evaluations += record["evaluations"]
             potentials[record["potential"] or "none"] += 1
+            flat.update(filter(None, [record.get("flat")]))
             if frame and whole is not None:
                 whole.write(_named(frame, item.label).encode())
             elif frame:

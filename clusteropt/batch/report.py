@@ -26,6 +26,17 @@ def in_words(failures: Mapping[str, str]) -> str:
     return f"{counted(len(named), 'structure')} not converged or unusable: {listed(named)}"
 
 
+def may_be_saddles(flat: Mapping[str, int]) -> str:
+    """A word on structures that have converged in a plane or on a line, as often as `flat` says; empty for none."""
+    total = sum(flat.values())
+    kinds = " or ".join(sorted(flat))
+    return (
+        f"{counted(total, 'structure')} ended {kinds}, which may be a saddle point: --perturb 0.05 leaves it"
+        if total
+        else ""
+    )
+
+
 def merge_folder(path: Path, as_json: bool, one_file: bool) -> ExitCode:
     """`clusteropt merge`."""
     folder = Folder(path)
@@ -35,6 +46,8 @@ def merge_folder(path: Path, as_json: bool, one_file: bool) -> ExitCode:
         emit(json.dumps(summary, indent=1))
     else:
         show(batch_table(+Counter(summary["counts"])))
+        if doubt := may_be_saddles(summary["flat"]):
+            say(doubt)
     return exit_code(Counter(summary["counts"]), None)
 
 

@@ -14,7 +14,7 @@ from clusteropt.batch.items import Given, Item
 from clusteropt.batch.job import Job, exit_code, too_short
 from clusteropt.batch.progress import Progress
 from clusteropt.batch.remarks import Remarks
-from clusteropt.batch.report import in_words
+from clusteropt.batch.report import in_words, may_be_saddles
 from clusteropt.batch.shards import difference_of, share
 from clusteropt.batch.writer import Writer
 from clusteropt.console import emit, say
@@ -142,6 +142,8 @@ def _finish(job: Job, folder: Folder, items: list[Item], own: list[Item]) -> Exi
         summary = merge.merge(folder, items, places, job.one_file)
         if not job.quiet:
             say("potentials: " + ", ".join(f"{name} {count:,}" for name, count in summary["potentials"].items()))
+            if doubt := may_be_saddles(summary["flat"]):
+                say(doubt)
     else:
         summary = merge.summary_of(counts, len(own)) | {"shard": str(job.shard)}
         if not job.quiet:
