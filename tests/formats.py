@@ -28,14 +28,22 @@ WRITTEN = {
 NAMES = (*WRITTEN, "a.dump", "end.pdb", "a.xyz.gz", "a.sdf.bz2", "a.vasp.xz")
 
 
+def is_boxed(name: str) -> bool:
+    """Whether the structures of a file of that name are in a box."""
+    return WRITTEN.get(_inner(name), ("", False))[1]
+
+
+def _inner(name: str) -> str:
+    return name.removesuffix(".gz").removesuffix(".bz2").removesuffix(".xz")
+
+
 def text_of(name: str, atoms: Atoms) -> bytes:
     """A structure in the format that the name is of, before it is packed."""
     if name == "a.dump":
         return _dump(atoms)
     if name == "end.pdb":  # as CP2K writes it
         return text_of("a.pdb", atoms).replace(b"ENDMDL", b"END").replace(b"MODEL     1\n", b"")
-    inner = name.removesuffix(".gz").removesuffix(".bz2").removesuffix(".xz")
-    kind, boxed = WRITTEN[inner]
+    kind, boxed = WRITTEN[_inner(name)]
     given = Atoms(atoms.numbers, atoms.positions, cell=[15, 16, 17] if boxed else None, pbc=boxed)
     file = io.BytesIO()
     if kind in ("traj", "cif"):

@@ -74,7 +74,7 @@ def verdict(folder: Path, given: Damaged) -> str:
     path = folder / given.name
     path.write_bytes(given.content)
     try:
-        with _limited(SECONDS):
+        with limited(SECONDS):
             found = list(frames(str(path)))
     except Hung:
         return "hang"
@@ -89,7 +89,9 @@ def verdict(folder: Path, given: Damaged) -> str:
 
 
 @contextlib.contextmanager
-def _limited(seconds: float) -> Iterator[None]:
+def limited(seconds: float) -> Iterator[None]:
+    """Raises Hung after that time."""
+
     def stop(*_: object) -> None:
         raise Hung
 

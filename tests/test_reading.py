@@ -13,7 +13,7 @@ import pytest
 from ase import Atoms
 from ase.io import write
 from cli import cluster, clusters, frames_of, names, run, save
-from formats import NAMES, text_of
+from formats import NAMES, is_boxed, text_of
 from formats import clusters as small
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,20 +53,25 @@ def k_in_k_out(folder: Path, name: str, seed: int, count: int) -> None:
     found = read(written(folder, name, [text_of(name, atoms) for atoms in meant]))
     assert len(found) == count
     assert all(map(same, found, meant))
+    box = [15, 16, 17] if is_boxed(name) else [0, 0, 0] if name != "a.dump" else [20, 20, 20]
+    assert all(np.allclose(atoms.cell.lengths(), box) for atoms in found)
+    assert all(atoms.pbc.all() if is_boxed(name) else not atoms.pbc.any() for atoms in found)
 
 
-cases = given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32 - 1), count=st.integers(1, 6))
+cases = given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 6))
 
 
+@pytest.mark.parametrize("name", NAMES)
 @cases
-@settings(max_examples=60)
+@settings(max_examples=5)
 def test_as_many_structures_are_read_as_were_joined(tmp_path_factory, name, seed, count):
     k_in_k_out(tmp_path_factory.getbasetemp(), name, seed, count)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
 @cases
-@settings(max_examples=2000)
+@settings(max_examples=100)
 def test_as_many_structures_are_read_as_were_joined_often(tmp_path_factory, name, seed, count):
     k_in_k_out(tmp_path_factory.getbasetemp(), name, seed, count)
 
@@ -95,6 +100,19 @@ def test_damaged_files_are_read_or_refused_in_a_line():
     found = fuzz.counts(300, 0, [])
     assert sum(found.values()) == 300
     assert found.keys() <= {"read", "refused", "refused in part"}
+
+
+@pytest.mark.parametrize("name", ["a.vasp", "a.gen", "a.cfg", "a.dump", "boxed.xsf", "plain.xyz"])
+def test_a_count_that_is_far_too_large_is_refused_at_once(tmp_path, name):
+    text = text_of(name, Atoms("Au3", cluster("Au").positions[:3] + 5))
+    for before in (b"= 3\n", b"ATOMS\n3\n", b"  3\n", b" 3 1\n", b"3  C", b"3\n"):
+        if before in text:
+            text = text.replace(before, before.replace(b"3", b"900000000"), 1)
+            break
+    assert b"900000000" in text
+    with fuzz.limited(fuzz.SECONDS):
+        (found,) = frames(written(tmp_path, name, [text]))
+    assert isinstance(found, Unreadable)
 
 
 @pytest.mark.slow

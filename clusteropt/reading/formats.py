@@ -4,6 +4,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +42,7 @@ ENDINGS = (*XYZ, *_FORMATS)
 _PEEK = 50_000  # bytes that ASE looks at to find the format
 _FORTRAN = re.compile(r"(?<![\w.])([+-]?(?:\d+\.\d*|\.\d+))[dD]([+-]?\d+)(?![\w.])")  # 1.0D+00
 _TRAJECTORY = b"- of UlmASE-Trajectory"
+_HEAD = b'"ase_version"'  # in the first frame of each
 _KEEP_BYTES = "surrogateescape"  # so that what is no text costs its own frame only
 _NO_TEXT = "cannot be read: not text in UTF-8: convert it, or export it again"
 _SINGLE_AS_WELL = ("xtd",)  # formats that ASE takes for several structures, and reads the first only
@@ -135,6 +137,8 @@ def _records(path: Path, kind: str) -> Iterator[Reader | str]:
 
 def _of_record(record: Record, kind: str, name: str, symbols: Symbols | None) -> list[Atoms]:
     """The frames of a record. Raises UnknownSymbol, and InputError with the line where it is not what it says."""
+    if record.n_atoms is not None and record.n_atoms > len(record.lines):  # before ASE makes room for them
+        raise _incomplete(record, f"{len(record.lines)} lines for {record.n_atoms} atoms")
     file = io.StringIO("\n".join([*relabelled(kind, record.lines, symbols), ""]))
     file.name = name  # type: ignore[attr-defined]  ASE's reader of VASP's files looks beside it for POTCAR
     found = [renamed(atoms, symbols) if kind == "cif" else atoms for atoms in _by_ase(file, kind)]
@@ -155,16 +159,20 @@ def _trajectories(path: Path) -> Iterator[Reader | str]:
     starts = {0, *(match.start() for match in re.finditer(re.escape(_TRAJECTORY), data))}
     for begin, end in pairwise([*sorted(starts), len(data)]):
         try:
-            trajectory = TrajectoryReader(io.BytesIO(data[begin:end]))
+            with _silent():
+                trajectory = TrajectoryReader(io.BytesIO(data[begin:end]))
         except Exception as damage:  # noqa: BLE001  damaged files raise about ten kinds of exceptions
             yield f"cannot be read ({one_line(damage)}): mend the file or export it again"
             continue
         for k in range(len(trajectory)):
             yield partial(_of_trajectory, trajectory, k)
+        if data.count(_HEAD, begin, end) > 1:
+            yield "cannot be read: another trajectory follows whose begin is damaged: export it again"
 
 
 def _of_trajectory(trajectory: TrajectoryReader, k: int, symbols: Symbols | None) -> list[Atoms]:
-    atoms = trajectory[k]
+    with _silent():
+        atoms = trajectory[k]
     assert isinstance(atoms, Atoms)
     return [renamed(atoms, symbols)]
 
@@ -188,11 +196,18 @@ def _renamed(atoms: Atoms, symbols: Symbols | None) -> list[Atoms]:
 
 
 def _by_ase(file: Path | TextIO, kind: str) -> Iterator[Atoms]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _silent():
         for atoms in iread(file, index=":", format=kind, do_not_split_by_at_sign=True):
             if isinstance(atoms, Atoms):
                 yield atoms
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without the warnings of libraries."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _check_single(path: Path, kind: str) -> None:

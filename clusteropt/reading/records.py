@@ -71,6 +71,10 @@ def _vasp(lines: list[str]) -> Iterator[Record]:
     begin = 0
     while begin < len(lines) and any(line.strip() for line in lines[begin:]):
         n_atoms, end = _vasp_body(lines, begin)
+        if n_atoms is None:
+            raise InputError(
+                f"cannot be read from line {begin + 1} on (no numbers of atoms): mend the file or export it again"
+            )
         following = end
         while following < len(lines) and not _is_poscar(lines, following) and _is_of_poscar(lines[following]):
             following += 1
@@ -117,7 +121,8 @@ def _cfg(lines: list[str]) -> Iterator[Record]:
     """Every structure has a line with its number of particles."""
     starts = [k for k, line in enumerate(lines) if line.strip().startswith("Number of particles")]
     for begin, end in zip([0, *starts[1:]], [*starts[1:], len(lines)], strict=True):
-        yield Record(lines[begin:end], begin + 1)
+        counts = re.findall(r"Number of particles\s*=\s*(\d+)", "\n".join(lines[begin:end]))
+        yield Record(lines[begin:end], begin + 1, int(counts[0]) if counts else None)
 
 
 def _xsf(lines: list[str]) -> Iterator[Record]:
