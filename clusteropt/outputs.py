@@ -30,7 +30,8 @@ class Keeper:
 
     def __init__(self, frames: Sequence[Frame], plan: Plan) -> None:
         self.results: dict[int, Result] = {}  # by frame
-        self.n_kept = 0  # results that the files hold
+        self.n_kept = 0  # finished structures that the files hold
+        self._n_written = 0  # results in the files, of searches that were stopped as well
         self._frames, self._plan = frames, plan
         self._texts: dict[int, str] = {}  # frames as the files have them
         self._at, self._took = time.monotonic(), 0.0  # when the files were written, and for how long
@@ -40,22 +41,27 @@ class Keeper:
         """Labels and results, in the order of the input."""
         return [(self._frames[i].label, self.results[i]) for i in sorted(self.results)]
 
+    @property
+    def n_finished(self) -> int:
+        """Structures with a result that nothing has cut short."""
+        return sum(result.status != "interrupted" for result in self.results.values())
+
     def add(self, portion: Mapping[int, Result]) -> None:
         self.results |= portion
 
     def keep(self) -> bool:
         """Writes what is new, where it is time to; whether it did. A disk that is full is spoken of at the end."""
         due = time.monotonic() - self._at > max(_EVERY, _RARELY * self._took)
-        if not due or self.n_kept == len(self.results) or not self._plan.outputs or self._plan.to_stdout:
+        if not due or self._n_written == len(self.results) or not self._plan.outputs or self._plan.to_stdout:
             return False
         began = time.monotonic()
         with suppress(ClusterOptError):
             for path, text in self._contents().items():
                 write_atomically(path, text)
-            self.n_kept = len(self.results)
+            self._n_written, self.n_kept = len(self.results), self.n_finished
         self._at = time.monotonic()
         self._took = self._at - began
-        return self.n_kept == len(self.results)
+        return self._n_written == len(self.results)
 
     def finish(self, more: Mapping[Path, str], quiet: bool) -> bool:
         """Writes all, and `more`; whether every file could be written. Those that could are there, and are named."""

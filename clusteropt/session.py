@@ -64,7 +64,7 @@ def run(job: Job) -> ExitCode:
         raise problem
     if signals.heard:
         _drop_programs()
-        raise stopped(signals, _how_far(list(keeper.results.values()), len(frames)))
+        raise stopped(signals, _how_far(keeper, len(frames)))
     return _exit_code([r.status for r in keeper.results.values()], unreadable) if whole else ExitCode.FAILURE
 
 
@@ -123,7 +123,7 @@ def _compute(
     except ClusterOptError as problem:
         return problem
     except Exception as problem:  # noqa: BLE001  what is finished is kept, whatever it is
-        return _unforeseen(problem, len(keeper.results), len(frames))
+        return _unforeseen(problem, keeper.n_finished, len(frames))
     return None
 
 
@@ -193,9 +193,9 @@ def _drop_programs() -> None:
     drop_waiting()
 
 
-def _how_far(results: Sequence["Result"], n_all: int) -> str:
-    begun = sum(result.status == "interrupted" for result in results)
-    words = f"{len(results) - begun} of {counted(n_all, 'structure')} are finished and kept"
+def _how_far(keeper: "Keeper", n_all: int) -> str:
+    begun = len(keeper.results) - keeper.n_finished
+    words = f"{keeper.n_finished} of {counted(n_all, 'structure')} are finished and kept"
     return f"{words}, and of {begun} more the lowest minima so far" if begun else words
 
 
