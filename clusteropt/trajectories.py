@@ -85,9 +85,8 @@ def _parts(indices: list[int], structures: list[Structure], trajectories: int) -
 
 
 def _stopped(minimum: Minimum) -> Minimum:
-    """What was found by a search that was not to end."""
-    ended = minimum.status in (Status.CONVERGED, Status.NOT_CONVERGED)
-    return minimum._replace(status=Status.INTERRUPTED) if ended else minimum
+    """What was found by a search that was not to end, in whatever state."""
+    return minimum._replace(status=Status.INTERRUPTED)
 
 
 def _worth(structure: Structure) -> bool:
