@@ -91,7 +91,9 @@ class Display:
         """So many results are in the files; a line says so now and then."""
         if self._bar is None and not self._quiet and time.monotonic() - self._said > _REPORT:
             self._said = time.monotonic()
-            say(f"{count} of {counted(len(self._costs), 'structure')} are done and kept")
+            say(
+                f"{count} of {counted(len(self._costs), 'structure')} {'is' if len(self._costs) == 1 else 'are'} done and kept"
+            )
 
     def _show(self, what: str) -> None:
         if self._bar is None:

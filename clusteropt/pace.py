@@ -7,7 +7,7 @@ from clusteropt.chains import Chains, Search, ended
 from clusteropt.clusters import n_lanes
 
 _A_HOP = 100.0  # evaluations, before one was made
-_MORE = 1.5  # times the hops that chains want if none finds a lower minimum, which many do
+_MORE = 2.0  # times the hops that chains want if none finds a lower minimum, which many do
 
 
 class Pace:

@@ -150,7 +150,7 @@ class _Observer:
 
 
 def _unforeseen(problem: Exception, n_done: int, n_all: int) -> ClusterOptError:
-    kept = f"{n_done} of {counted(n_all, 'structure')} are finished and kept"
+    kept = f"{n_done} of {counted(n_all, 'structure')} {'is' if n_all == 1 else 'are'} finished and kept"
     if isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem):
         return ClusterOptError(f"the memory does not suffice: {kept}: give the others to a machine with more")
     reason = " ".join(str(problem).split())[:160]
@@ -195,7 +195,7 @@ def _drop_programs() -> None:
 
 def _how_far(keeper: "Keeper", n_all: int) -> str:
     begun = len(keeper.results) - keeper.n_finished
-    words = f"{keeper.n_finished} of {counted(n_all, 'structure')} are finished and kept"
+    words = f"{keeper.n_finished} of {counted(n_all, 'structure')} {'is' if n_all == 1 else 'are'} finished and kept"
     return f"{words}, and of {begun} more the lowest minima so far" if begun else words
 
 

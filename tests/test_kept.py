@@ -91,7 +91,8 @@ def check(folder, undisturbed, how, seconds):
     kept = energies(folder / "many.min.xyz")
     assert len(kept) >= reported(outcome), outcome
     assert kept.items() <= whole.items()
-    assert "Traceback" not in outcome.err
+    unheard = how == "INT" and "potential" not in outcome.err  # Python itself says so while it imports the program
+    assert unheard or "Traceback" not in outcome.err
     assert names(folder) <= {"many.xyz", "many.min.xyz"} or how == "KILL"
     if how in ("stdout", "stderr"):
         assert outcome.code == usual
