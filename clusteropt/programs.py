@@ -128,7 +128,10 @@ def _build(program: Program) -> jax.stages.Compiled:
 
 
 def _loaded(path: Path, program: Program) -> jax.stages.Compiled | None:
-    """The compiled program of a host program's earlier process, if it is whole."""
+    """The compiled program of a host program's earlier process, if it is whole.
+
+    jax unpickles it: the folder is the user's own and closed to others, and the checksum has been compared.
+    """
     content = _whole(path)
     if content is None:
         return None
@@ -145,7 +148,7 @@ def _loaded(path: Path, program: Program) -> jax.stages.Compiled | None:
 def _keep(path: Path, compiled: jax.stages.Compiled) -> None:
     try:
         data, _, out = serialize_executable.serialize(compiled)
-    except (ValueError, NotImplementedError):  # a device that cannot
+    except Exception:  # noqa: BLE001  whatever jax raises: the next process builds it anew
         return
     _write(path, out.num_leaves.to_bytes(_COUNT, "little") + data)
 

@@ -130,7 +130,7 @@ def _compiler_options() -> dict[str, int]:
 
     if jax.default_backend() != "cpu":
         return {}
-    if not fast_loops.IN_TIME and not _loops_are_fast():
+    if not _loops_are_fast():
         warnings.warn(
             "jax had computed before clusteropt was imported: last bits differ from the command line's, which can lead a"
             " search elsewhere, and loops are slower. Import clusteropt before the first use of jax",
@@ -146,8 +146,11 @@ def _compiler_options() -> dict[str, int]:
     return _WIDE_VECTORS
 
 
+@cache
 def _loops_are_fast() -> bool:
-    """Whether this jax makes one function of a loop, as `fast_loops` has asked."""
+    """True where this jax makes one function of a loop, as `fast_loops` has asked."""
+    if fast_loops.IN_TIME:
+        return True
     import jax
 
     loop = jax.jit(lambda x: jax.lax.fori_loop(0, 3, lambda _, y: jax.numpy.sin(y) + 2 * y[::-1], x))
@@ -246,8 +249,8 @@ def own_cache() -> Path | None:
     """The folder for the programs of a host program; None where those would not be the command line's, to the last bit."""
     import jax
 
-    plain = os.environ.get("XLA_FLAGS", "") == fast_loops.FLAG and fast_loops.IN_TIME
-    return cachedir.folder() if plain and jax.default_backend() == "cpu" else None
+    plain = os.environ.get("XLA_FLAGS", "") == fast_loops.FLAG and jax.default_backend() == "cpu"
+    return cachedir.folder() if plain and _loops_are_fast() else None
 
 
 @contextmanager

@@ -124,3 +124,13 @@ def test_a_host_programs_settings_of_jax_stay_as_they_are():
     with runtime.double_precision():
         assert jax.numpy.zeros(1).dtype == np.float64
     assert jax.config.jax_enable_x64 == before
+
+
+@pytest.mark.parametrize("problem", [jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED"), NotImplementedError()])
+def test_a_program_that_cannot_be_kept_costs_no_result(monkeypatch, tmp_path, problem):
+    def refused(_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(programs.serialize_executable, "serialize", refused)
+    programs._keep(tmp_path / "some.program", jax.jit(lambda x: x).lower(1.0).compile())
+    assert not list(tmp_path.iterdir())

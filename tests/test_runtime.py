@@ -53,6 +53,13 @@ def test_imports_and_settings_of_the_host_change_no_bit(before, answer):
     assert (done.stdout, done.stderr) == (answer, "")
 
 
+@pytest.mark.parametrize(("before", "kept"), [(ORDERS["jax first"], 1), (ORDERS["the host's flags"], 0), (LATE, 0)])
+def test_programs_are_kept_where_they_are_those_of_the_command_line(before, kept, tmp_path):
+    done = python(before + "\n" + _ANSWER, XDG_CACHE_HOME=str(tmp_path), CLUSTEROPT_CACHE="on")
+    assert done.returncode == 0, done.stderr
+    assert len([*tmp_path.rglob("*.program")]) == kept
+
+
 def test_a_jax_that_has_computed_before_is_warned_of_once():
     done = python(LATE + _ANSWER + _ANSWER)
     assert done.returncode == 0
