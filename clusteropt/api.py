@@ -1,6 +1,5 @@
 """ASE atoms to results: what the command line and Python programs call."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from clusteropt import runtime
 from clusteropt.best_known import best_known
 from clusteropt.clusters import Structure
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
-from clusteropt.doubts import of_shape
+from clusteropt.doubts import of_shape, warn_caller
 from clusteropt.errors import InputError, UsageError
 from clusteropt.lanes import Watch, renumbered
 from clusteropt.minima import Minimum, evaluated, invalid, minimized
@@ -199,7 +198,7 @@ def minimize(
     settings = MinimizeSettings(
         potential, name, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, hops, start
     )
-    _warn_of(potential)
+    warn_caller(sets.doubt(potential))
     several = [_own(atoms) for atoms in ([structures] if isinstance(structures, Atoms) else structures)]
     results = _all(run(several, settings, learned=learned))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
@@ -213,7 +212,7 @@ def evaluate(structures: Sequence[Atoms], potential: str | None = ...) -> list[R
 def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = ...) -> Any: ...
 def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = None) -> Result | list[Result]:
     """Energies and forces of the structures as they are: one Result for one Atoms object, a list for a sequence."""
-    _warn_of(potential)
+    warn_caller(sets.doubt(potential))
     several = [_own(atoms) for atoms in ([structures] if isinstance(structures, Atoms) else structures)]
     results = _all(run(several, MinimizeSettings(potential), move=False))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
@@ -262,12 +261,6 @@ def run(
                 indices[k]: Result(structures[indices[k]], minimum, potential, optimizer)
                 for k, minimum in minima.items()
             }
-
-
-def _warn_of(potential: str | None) -> None:
-    doubt = sets.doubt(potential)
-    if doubt:
-        warnings.warn(doubt, stacklevel=3)
 
 
 def _own(atoms: Atoms) -> Atoms:
@@ -333,6 +326,6 @@ def _potential(elements: tuple[str, ...], chosen: sets.ParameterSet | None) -> P
     if not elements:
         return UsageError("a frame without atoms: remove it from the file")
     try:
-        return (chosen or sets.default(elements)).potential(elements)
+        return sets.potential_for(elements, chosen)
     except UsageError as problem:
         return problem

@@ -1,12 +1,12 @@
 """An ASE calculator for every potential: a door to ASE's optimizers, dynamics and databases, about a millisecond a step."""
 
-import warnings
 from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, Calculator, CalculatorSetupError, all_changes
 
 from clusteropt import runtime
+from clusteropt.doubts import warn_caller
 from clusteropt.errors import ClusterOptError
 from clusteropt.minima import evaluate_one
 from clusteropt.potentials import sets
@@ -23,8 +23,7 @@ class ClusterCalculator(Calculator):
     def __init__(self, potential: str | None = None) -> None:
         super().__init__(potential=potential)
         self._chosen = None if potential is None else sets.load(potential)
-        if doubt := sets.doubt(potential):
-            warnings.warn(doubt, stacklevel=2)
+        warn_caller(sets.doubt(potential))
         self._potentials: dict[tuple[str, ...], Potential] = {}  # by elements: reading a set takes longer than a step
 
     def calculate(
@@ -35,7 +34,7 @@ class ClusterCalculator(Calculator):
         elements = elements_of(current)
         try:
             if elements not in self._potentials:
-                self._potentials[elements] = (self._chosen or sets.default(elements)).potential(elements)
+                self._potentials[elements] = sets.potential_for(elements, self._chosen)
             potential = self._potentials[elements]
             structure = to_structure(_without_constraints(current), potential)
         except ClusterOptError as problem:

@@ -103,7 +103,7 @@ def _problems(optimizer: LearnedOptimizer) -> list[list[str]]:
 @cache
 def _is_plain_by_default(elements: tuple[str, ...]) -> bool:
     try:
-        return sets.default(elements).potential(elements).is_plain_lennard_jones
+        return sets.potential_for(elements).is_plain_lennard_jones
     except UsageError:  # a card of a version that had a potential for them
         return False
 

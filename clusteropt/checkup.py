@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clusteropt import cachedir, runtime
+from clusteropt import cachedir, machine, runtime
 from clusteropt.clusters import Structure
 from clusteropt.minima import evaluate_one
 from clusteropt.potentials import sets
@@ -14,7 +14,7 @@ def findings() -> dict[str, str]:
     """Names and values for people and bug reports; 'self-test' is 'passed' or says what is wrong."""
     folder = cachedir.folder()
     return runtime.versions() | {
-        "cores": str(runtime.n_cores()),
+        "cores": str(machine.n_cores()),
         "devices": runtime.describe_devices(),
         "compilation cache": "off" if folder is None else f"{folder} ({_size(folder)})",
         "self-test": "; ".join(self_test()) or "passed",

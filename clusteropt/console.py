@@ -74,6 +74,12 @@ def say(message: str) -> None:
     print(message, file=Messages(sys.stderr), flush=True)
 
 
+def warn(doubt: str, quiet: bool = False) -> None:
+    """A doubt about what was asked for, on stderr, if there is any."""
+    if doubt and not quiet:
+        say(f"warning: {doubt}")
+
+
 def complain(message: str) -> None:
     """An error or warning in one line, with the program's name, as other programs do it."""
     say(f"clusteropt: {message}")

@@ -1,5 +1,7 @@
 """What may be other than the user means: units, and boxes."""
 
+import warnings
+
 import numpy as np
 from ase import Atoms
 
@@ -17,6 +19,12 @@ _ORDERED_FAR = (
 _SPREAD = 1.2  # quotient of a large and a small nearest-neighbour distance below which that is so
 _FLAT = 1e-3  # root mean square distance of atoms from a line or plane, in lengths, below which they lie in it
 _FEWEST = 5  # atoms of such a cluster
+
+
+def warn_caller(doubt: str) -> None:
+    """A Python warning of it, if there is any, to whoever called the function that calls this."""
+    if doubt:
+        warnings.warn(doubt, stacklevel=3)
 
 
 def of_units(atoms: Atoms, potential: Potential) -> str:

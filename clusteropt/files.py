@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from clusteropt.errors import ClusterOptError, UsageError
 
+PACKED = (".gz", ".bz2", ".xz")
 _OTHER_FORMATS = {".traj", ".cif", ".json", ".db", ".pdb", ".vasp", ".gen", ".xsf", ".mol", ".gz", ".bz2"}
 _LONGEST_NAME = 255  # bytes, on all usual file systems
 
@@ -39,11 +40,16 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def without_packing(name: str) -> str:
+    """The name without the endings of packers."""
+    for ending in PACKED:
+        name = name.removesuffix(ending)
+    return name
+
+
 def stem_of(name: str) -> str:
     """The name without its ending; POSCAR in lower case, because ASE takes a name with those capitals for VASP's format."""
-    for ending in (".gz", ".bz2", ".xz"):
-        name = name.removesuffix(ending)
-    stem = Path(name).stem
+    stem = Path(without_packing(name)).stem
     return stem.lower() if "CAR" in stem else stem
 
 

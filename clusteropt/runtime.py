@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 
 from clusteropt import cachedir, fast_loops
 from clusteropt.errors import ClusterOptError, Deserted, UsageError
-from clusteropt.machine import free_memory as free_memory
-from clusteropt.machine import n_cores as n_cores
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clusteropt import runtime
+from clusteropt import machine, runtime
 from clusteropt.config import MinimizeSettings, ReadingSettings
-from clusteropt.console import complain, emit, say
+from clusteropt.console import complain, emit, say, warn
 from clusteropt.errors import ClusterOptError, ExitCode, UsageError
 from clusteropt.plans import Plan
 from clusteropt.signals import STOPPING, Signals, remembered, stopped
@@ -47,8 +47,10 @@ def run(job: Job) -> ExitCode:
         raise UsageError("--json and --out - both want standard output: give --out a file name")
     with remembered(*STOPPING, seconds=job.seconds) as signals:
         try:
-            runtime.prepare(job.threads or runtime.n_cores())
-            _warn_of(job.settings.potential, job.quiet)
+            runtime.prepare(job.threads or machine.n_cores())
+            from clusteropt.potentials import sets
+
+            warn(sets.doubt(job.settings.potential), job.quiet)
             frames, unreadable = _read_all(job)
             from clusteropt.outputs import Keeper
 
@@ -66,15 +68,6 @@ def run(job: Job) -> ExitCode:
         _drop_programs()
         raise stopped(signals, _how_far(keeper, len(frames)))
     return _exit_code([r.status for r in keeper.results.values()], unreadable) if whole else ExitCode.FAILURE
-
-
-def _warn_of(potential: str | None, quiet: bool) -> None:
-    """A word where the parameter set asked for is a doubtful one."""
-    from clusteropt.potentials import sets
-
-    doubt = sets.doubt(potential)
-    if doubt and not quiet:
-        say(f"warning: {doubt}")
 
 
 def _read_all(job: Job) -> tuple[list["Frame"], int]:

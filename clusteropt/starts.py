@@ -29,8 +29,7 @@ def random_starts(formula: str, count: int, seed: int, density: float, potential
         raise UsageError(f"density must be a positive number, got {density}")
     symbols = symbols_of(formula)
     elements = tuple(sorted(set(symbols)))
-    chosen = sets.default(elements) if potential is None else sets.load(potential)
-    length = chosen.potential(elements).length
+    length = sets.potential_for(elements, potential).length
     radius = length * (len(symbols) / density * 3 / (4 * math.pi)) ** (1 / 3)
     starts = []
     for k in range(count):

@@ -58,7 +58,7 @@ def step(
 
 def _begin(atoms: Atoms, optimizer: LearnedOptimizer, name: str | None, n_steps: int | None) -> Memory:
     elements = elements_of(atoms)
-    potential = (sets.default(elements) if name is None else sets.load(name)).potential(elements)
+    potential = sets.potential_for(elements, name)
     structure = to_structure(atoms, potential)
     search = chains.search_for(optimizer, len(atoms), potential, n_steps)
     rule = learned_rule(optimizer.theta, optimizer.settings, search.steps, (0, search.end))

@@ -313,7 +313,7 @@ def test_what_does_not_fit_into_the_memory_has_a_status(folder, monkeypatch):
 
 
 def test_what_would_not_fit_into_the_memory_is_not_tried(folder, monkeypatch):
-    monkeypatch.setattr("clusteropt.runtime.free_memory", lambda: 4.5 * 20_000)
+    monkeypatch.setattr("clusteropt.machine.free_memory", lambda: 4.5 * 20_000)
     save(folder / "large.xyz", Atoms("X5", positions=np.random.default_rng(0).uniform(0, 2, (5, 3))))
     assert batch(folder, "a.xyz", "large.xyz").code == 3
     assert counts(folder) == {"converged": 5, "out-of-memory": 1}

@@ -79,6 +79,13 @@ def test_a_result_is_shown_in_one_short_line(atoms):
     assert len(repr(clusteropt.load_optimizer("learned"))) < 200
 
 
+@pytest.mark.parametrize("ask", [clusteropt.evaluate, clusteropt.minimize, lambda _, name: clusteropt.ClusterCalculator(name)])
+def test_a_doubtful_set_is_warned_of_where_the_caller_stands(ask):
+    with pytest.warns(UserWarning, match="sw-ge is doubtful") as heard:
+        ask(Atoms(), "sw-ge")
+    assert [one.filename for one in heard] == [__file__]
+
+
 @pytest.fixture(scope="module")
 def trained() -> clusteropt.LearnedOptimizer:
     """Another one than those that are shipped."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ase import Atoms
 
-from clusteropt import runtime
+from clusteropt import machine
 from clusteropt.api import Result, failed, run
 from clusteropt.batch.folder import SCHEMA
 from clusteropt.batch.items import Given, Line
@@ -71,7 +71,7 @@ def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[di
     ClusterOptError for what concerns all.
     """
     left = dict(enumerate(structures))
-    most = runtime.free_memory() / _PER_ATOM
+    most = machine.free_memory() / _PER_ATOM
     for i in [i for i, atoms in left.items() if len(atoms) > most]:
         yield {i: _too_large(left.pop(i), settings)}
     indices = list(left)

@@ -108,7 +108,7 @@ def _bucket(given: Given, settings: MinimizeSettings) -> Bucket | None:
 def _alike(elements: tuple[str, ...], potential: str | None) -> Bucket | None:
     """The bucket of all structures of these elements, without a size; reading the parameter files takes long."""
     try:
-        chosen = sets.default(elements) if potential is None else sets.load(potential)
+        chosen = sets.serving(elements, potential)
         return Bucket(chosen.potential(elements).name, chosen.form, elements, 0)
     except UsageError:
         return None

@@ -62,6 +62,6 @@ def _line(remark: str, files: list[str]) -> str:
 def _potential(elements: tuple[str, ...], name: str | None) -> Potential | None:
     """The one for structures of these elements; reading the parameter files takes long."""
     try:
-        return (sets.default(elements) if name is None else sets.load(name)).potential(elements)
+        return sets.potential_for(elements, name)
     except UsageError:
         return None

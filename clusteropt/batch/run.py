@@ -17,7 +17,7 @@ from clusteropt.batch.remarks import Remarks
 from clusteropt.batch.report import in_words, may_be_saddles
 from clusteropt.batch.shards import difference_of, share
 from clusteropt.batch.writer import Writer
-from clusteropt.console import emit, say
+from clusteropt.console import emit, say, warn
 from clusteropt.errors import ClusterOptError, ExitCode, Stopped
 from clusteropt.potentials import sets
 from clusteropt.reading import wishes_of
@@ -36,9 +36,7 @@ def batch(job: Job) -> ExitCode:
     Raises UsageError and ClusterOptError for what cannot be.
     """
     common = made_of(job.settings)
-    doubt = sets.doubt(job.settings.potential)
-    if doubt and not job.quiet:
-        say(f"warning: {doubt}")
+    warn(sets.doubt(job.settings.potential), job.quiet)
     files, left_out = files_of(job.names, job.out)
     for why, names in left_out.items():
         if names and not job.quiet:

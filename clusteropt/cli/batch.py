@@ -110,9 +110,9 @@ def batch(
     with remembered(*STOPPING, seconds=options.seconds_left(time_limit)) as signals:
         job.signals = signals
         try:
-            from clusteropt import runtime
+            from clusteropt import machine, runtime
 
-            runtime.prepare(threads or runtime.n_cores())
+            runtime.prepare(threads or machine.n_cores())
             from clusteropt.batch import estimate, run
 
             raise typer.Exit(estimate.dry_run(job) if dry_run else run.batch(job))

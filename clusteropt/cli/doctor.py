@@ -17,11 +17,11 @@ def doctor(
     ] = False,
 ) -> None:
     """Versions, devices, cores, compilation cache, and a self-test that catches a jax that computes wrong numbers."""
-    from clusteropt import cachedir, runtime
+    from clusteropt import cachedir, machine, runtime
 
     if clear_cache:
         cachedir.clear()
-    runtime.prepare(threads or runtime.n_cores())
+    runtime.prepare(threads or machine.n_cores())
     from clusteropt import checkup
 
     findings = checkup.findings()

@@ -67,7 +67,7 @@ def evaluate(
     Multistart by L-BFGS and basin hopping, both on the same kernels, are measured beside them. What was in an optimizer's
     training is marked, and is no test. Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]
     """
-    from clusteropt import runtime
+    from clusteropt import machine, runtime
     from clusteropt.errors import Interrupted, UsageError
     from clusteropt.files import check_writable
 
@@ -77,7 +77,7 @@ def evaluate(
         check_writable(plot, force, "--plot")
     if save_scores and not all(name.endswith(".h5") for name in optimizers):
         raise UsageError("--save-scores writes into .h5 files of your own: name no others as OPTIMIZER")
-    runtime.prepare(threads or runtime.n_cores())
+    runtime.prepare(threads or machine.n_cores())
     from clusteropt.console import emit
     from clusteropt.evaluation import benchmark
     from clusteropt.evaluation.settings import EvaluationSettings

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from clusteropt.cli.options import Force, Out, PotentialName, Quiet
-from clusteropt.console import emit, say
+from clusteropt.console import emit, say, warn
 
 
 def random(
@@ -42,9 +42,7 @@ def random(
     to_file = out is not None and str(out) != "-"
     if out is not None and to_file:
         check_writable(out, force)
-    doubt = sets.doubt(potential)
-    if doubt and not quiet:
-        say(f"warning: {doubt}")
+    warn(sets.doubt(potential), quiet)
     text = text_of(random_starts(formula, count, seed, density, potential))
     if out is not None and to_file:
         write_atomically(out, text)

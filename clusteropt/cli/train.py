@@ -99,7 +99,7 @@ def _train(
 ) -> None:
     begin = time.monotonic()
 
-    from clusteropt import runtime
+    from clusteropt import machine, runtime
     from clusteropt.config import merged
     from clusteropt.signals import remembered
     from clusteropt.training.job import Job
@@ -115,7 +115,7 @@ def _train(
     with remembered(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, patient=True) as signals:
         job = Job(out, resume, force, picture, quiet, deadline, signals)
         joins = place is not None or runtime.several_processes()
-        runtime.prepare(threads or runtime.n_cores(), alone=not joins)
+        runtime.prepare(threads or machine.n_cores(), alone=not joins)
         if joins:
             from clusteropt.training.session import check
 

@@ -27,7 +27,7 @@ class Problem(NamedTuple):
 def problem(formula: str) -> Problem:
     """Raises UsageError for a formula that is none, has no potential, or no best-known minimum."""
     symbols = symbols_of(formula)
-    potential = sets.default(tuple(sorted(set(symbols)))).potential(tuple(sorted(set(symbols))))
+    potential = sets.potential_for(tuple(sorted(set(symbols))))
     energy = best_known(potential, symbols)
     if energy is None:
         raise UsageError(f"{formula}: no best-known minimum of {potential.name} is in the table: choose another")

@@ -151,6 +151,16 @@ def default(elements: tuple[str, ...]) -> ParameterSet:
     raise UsageError(f"no default potential for {'-'.join(elements)}; {scope.refusal(elements, sets)}")
 
 
+def serving(elements: tuple[str, ...], named: str | ParameterSet | None = None) -> ParameterSet:
+    """The set that is named, or at hand already; without one, the default for these elements. Raises as `load` and `default`."""
+    return load(named) if isinstance(named, str) else named or default(elements)
+
+
+def potential_for(elements: tuple[str, ...], named: str | ParameterSet | None = None) -> Potential:
+    """The potential for clusters of these elements, of the set that serves them."""
+    return serving(elements, named).potential(elements)
+
+
 def read(path: Path | Traversable) -> ParameterSet:
     """A parameter file, checked. Raises InputError naming the file, the problem and the cure."""
     name = path.name.removesuffix(".toml")

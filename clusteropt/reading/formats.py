@@ -19,6 +19,7 @@ from ase.io.trajectory import TrajectoryReader
 from clusteropt import extxyz
 from clusteropt.errors import InputError
 from clusteropt.extxyz import UnknownSymbol
+from clusteropt.files import without_packing
 from clusteropt.reading import sources
 from clusteropt.reading.labels import Reader, Symbols, renamed
 from clusteropt.reading.records import SPLITTERS, Record
@@ -88,7 +89,7 @@ def _format_of(path: Path, name: str) -> str:
     for ending, kind in _FORMATS.items():
         if inner.endswith(ending):
             return kind
-    base = path.name.removesuffix(".gz").removesuffix(".bz2").removesuffix(".xz")
+    base = without_packing(path.name)
     for kind in ioformats.values():
         if kind.match_name(base):
             return kind.name

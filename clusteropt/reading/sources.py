@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from clusteropt.errors import InputError
+from clusteropt.files import without_packing
 
 STDIN = "-"
-PACKED = (".gz", ".bz2", ".xz")
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError)  # what reading bytes may raise
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 _PATIENCE = 60.0  # seconds within which a program has to open the other end of a pipe
@@ -106,10 +106,7 @@ def _cure(name: str) -> str:
 
 def inner_name(name: str) -> str:
     """The name of a file, in lower case, without the endings of packers."""
-    found = os.path.basename(name).lower()
-    for ending in PACKED:
-        found = found.removesuffix(ending)
-    return found
+    return without_packing(os.path.basename(name).lower())
 
 
 def opened(path: Path) -> IO[bytes]:

@@ -38,7 +38,7 @@ def task_named(name: str) -> Task:
     if len(start) < 2:
         raise UsageError(f"task '{name}': one atom has nothing to learn: name a formula of two or more")
     elements = elements_of(start)
-    return Task(name, sets.default(elements).potential(elements), formula, name.startswith(HOP))
+    return Task(name, sets.potential_for(elements), formula, name.startswith(HOP))
 
 
 def trajectories(task: Task, settings: TrainSettings, step: int) -> Batch:

@@ -114,9 +114,9 @@ def mixed(count: int) -> None:
         files = [str(starts(f, count, folder / f"{f}.xyz")) for f in formulas]
         first = timed([*COMMAND, "batch", *files, "--out", str(folder / "cold"), *LOCAL])
         together = timed([*COMMAND, "batch", *files, "--out", str(folder / "together"), *LOCAL])
-        from clusteropt import runtime
+        from clusteropt import machine, runtime
 
-        runtime.prepare(runtime.n_cores())
+        runtime.prepare(machine.n_cores())
         from clusteropt.batch.job import Job
         from clusteropt.batch.run import batch
         from clusteropt.config import MinimizeSettings

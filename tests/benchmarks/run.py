@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from clusteropt import runtime
+from clusteropt import machine, runtime
 
 HERE = Path(__file__).parent
 SOLID = 0.72  # times the radius of the starts: the density of a solid cluster, which matters where there is a cutoff
@@ -280,7 +280,7 @@ def main() -> None:
     parser.add_argument("--hop-steps", type=int)
     options = parser.parse_args()
     if options.what == "search":
-        runtime.prepare(runtime.n_cores())
+        runtime.prepare(machine.n_cores())
         amount = {name: getattr(options, name) for name in ("hits", "evaluations", "seconds", "chains")}
         changes = {"hop_steps": options.hop_steps}
         search(options.c_program, options.tasks, options.scores, options.optimizer, changes, **amount)
