@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from formats import NAMES, clusters, text_of
 
-from clusteropt.reading import Unreadable, frames
+from clusteropt.reading import Unreadable, frames, sources
 
 SECONDS = 5.0  # within which a file has to be read
 EXAMPLES = Path(__file__).parents[1] / "docs/examples"
@@ -39,34 +39,48 @@ class Damaged(NamedTuple):
 
 
 def damaged(rng: np.random.Generator, seeds: dict[str, list[bytes]]) -> Damaged:
-    """A file of some whole structures, with bytes flipped, cut, or joined to itself or to more structures."""
+    """A file of some whole structures, with bytes flipped, cut, or joined to itself or to more structures.
+
+    Where the file is packed, the damage comes before the packing or after it, as often.
+    """
     name = str(rng.choice(sorted(seeds)))
     parts = [seeds[name][k] for k in rng.choice(len(seeds[name]), rng.integers(1, 5))]
-    way = rng.choice(["flip", "cut", "double", "join", "whole", "lose"])
+    way = str(rng.choice(["flip", "cut", "double", "join", "whole", "lose"]))
     if way in ("double", "join"):
         parts = parts * 2 if way == "double" else [*parts, *(seeds[name][k] for k in rng.permutation(len(seeds[name])))]
-    content = b"".join(parts)
-    ends = np.cumsum([len(part) for part in parts])
-    least = silent = len(parts)
+    pack = next((pack for ending, pack in PACK.items() if name.endswith(ending)), None)
+    if pack is not None and rng.random() < 0.5:  # what is told by a checksum need not be a frame
+        return Damaged(name, changed(rng, way, pack(b"".join(parts)))[0], 1, len(parts))
+    content, first = changed(rng, way, b"".join(parts))
+    least, silent = told(way, first, [len(part) for part in parts])
+    return Damaged(name, content if pack is None else pack(content), least, silent)
+
+
+def changed(rng: np.random.Generator, way: str, content: bytes) -> tuple[bytes, int]:
+    """The bytes with the damage, and where it begins."""
     if way == "flip":
         places = rng.integers(0, len(content), rng.integers(1, 5))
-        changed = bytearray(content)
+        flipped = bytearray(content)
         for place in places:
-            changed[place] = rng.choice([changed[place] ^ (1 << int(rng.integers(8))), *b"0 \nA9.-"])
-        content = bytes(changed)
-        least = max(
-            1, int(np.searchsorted(ends, places.min(), side="right"))
-        )  # the first that is damaged may be told of with it
-    if way in ("cut", "lose"):
-        first = int(rng.integers(1, len(content)))
-        last = len(content) if way == "cut" else min(len(content), first + int(rng.integers(1, 30)))
-        content = content[:first] + content[last:]
-        whole = int(np.searchsorted(ends, first, side="right"))
-        begun = first - (ends[whole - 1] if whole else 0) > len(parts[min(whole, len(parts) - 1)]) / 2
-        least = silent = whole + begun
-    for ending, pack in PACK.items():
-        content = pack(content) if name.endswith(ending) else content
-    return Damaged(name, content, least, silent)
+            flipped[place] = rng.choice([flipped[place] ^ (1 << int(rng.integers(8))), *b"0 \nA9.-"])
+        return bytes(flipped), int(places.min())
+    if way not in ("cut", "lose"):
+        return content, len(content)
+    first = int(rng.integers(1, len(content)))
+    last = len(content) if way == "cut" else min(len(content), first + int(rng.integers(1, 30)))
+    return content[:first] + content[last:], first
+
+
+def told(way: str, first: int, sizes: list[int]) -> tuple[int, int]:
+    """How many frames there have to be, with problems and without, in parts of these sizes with a damage at `first`."""
+    ends = np.cumsum(sizes)
+    whole = int(np.searchsorted(ends, first, side="right"))
+    if way == "flip":
+        return max(1, whole), len(sizes)  # the first that is damaged may be told of with the one before it
+    if way not in ("cut", "lose"):
+        return len(sizes), len(sizes)
+    begun = first - (ends[whole - 1] if whole else 0) > sizes[min(whole, len(sizes) - 1)] / 2
+    return whole + int(begun), whole + int(begun)
 
 
 def verdict(folder: Path, given: Damaged) -> str:
@@ -110,7 +124,8 @@ def seeds_of(rng: np.random.Generator, folders: list[Path]) -> dict[str, list[by
     for path in sorted(path for folder in folders for path in folder.iterdir() if path.is_file()):
         found = list(frames(str(path)))
         if len(found) == 1 and not isinstance(found[0], Unreadable) and path.name not in seeds:
-            seeds[path.name] = [path.read_bytes()]
+            with sources.opened(path) as contents:
+                seeds[path.name] = [contents.read()]
     return seeds
 
 
