@@ -8,7 +8,7 @@ from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.minima import criterion_for
 from clusteropt.potentials.base import Potential
 from clusteropt.reading import Frame
-from clusteropt.words import counted
+from clusteropt.words import counted, listed
 
 Row = tuple[str, Result]  # label and result
 _NAMED = 3  # structures that are told by name
@@ -64,12 +64,8 @@ def _of_saddles(rows: Sequence[Row]) -> list[str]:
     flat = [(label, result.flat) for label, result in rows if result.flat]
     if not flat:
         return []
-    named = ", ".join(label for label, _ in flat[:_NAMED])
-    more = f" and {len(flat) - _NAMED} more" if len(flat) > _NAMED else ""
-    kinds = " or ".join(sorted({kind for _, kind in flat}))
-    one = len(flat) == 1
-    verb, what = ("is", "a saddle point") if one else ("are", "saddle points")
-    return [f"{named}{more} {verb} {kinds} and may be {what}: --perturb 0.05 leaves {'it' if one else 'them'}"]
+    named = listed([label for label, _ in flat], _NAMED)
+    return [doubts.of_saddles(named, len(flat), {kind for _, kind in flat})]
 
 
 def _of_training(rows: Sequence[Row], settings: MinimizeSettings) -> str:

@@ -1,6 +1,7 @@
-"""What may be other than the user means: units, and boxes."""
+"""What may be other than the user means: units, boxes, and minima that are none."""
 
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 from ase import Atoms
@@ -25,6 +26,14 @@ def warn_caller(doubt: str) -> None:
     """A Python warning of it, if there is any, to whoever called the function that calls this."""
     if doubt:
         warnings.warn(doubt, stacklevel=3)
+
+
+def of_saddles(who: str, count: int, kinds: Iterable[str]) -> str:
+    """A word on so many structures that have converged in a plane or on a line; `kinds` are planar and linear."""
+    what = f"{' or '.join(sorted(kinds))} and may be"
+    if count == 1:
+        return f"{who} is {what} a saddle point: --perturb 0.05 leaves it"
+    return f"{who} are {what} saddle points: --perturb 0.05 leaves them"
 
 
 def of_units(atoms: Atoms, potential: Potential) -> str:

@@ -18,6 +18,7 @@ from clusteropt.extxyz import text_of
 from clusteropt.files import write_atomically
 from clusteropt.plans import STDOUT, Plan
 from clusteropt.reading import Frame
+from clusteropt.words import listed
 
 Track = list[tuple[int, int, np.ndarray]]  # frame, evaluations, positions
 _EVERY = 2.0  # seconds between two times that the files are written, at least
@@ -131,6 +132,5 @@ def _write_all(contents: Mapping[Path, str], quiet: bool) -> bool:
             complete = False
             complain(str(problem))
     if done and not quiet:
-        more = f" and {len(done) - _NAMED} more" if len(done) > _NAMED else ""
-        say(f"written to {', '.join(done[:_NAMED])}{more}")
+        say(f"written to {listed(done, _NAMED)}")
     return complete

@@ -630,7 +630,7 @@ def test_one_file_of_minima_has_the_frames_of_the_many_in_order_and_each_its_nam
 
 def test_structures_that_may_be_saddles_are_counted_at_the_end(folder):
     save(folder / "flat.xyz", [Atoms("X3", [[0, 0, 0], [1.1, 0, 0], [2.2 + k / 100, 0, 0]]) for k in range(2)])
-    said = "2 structures ended linear, which may be a saddle point: --perturb 0.05 leaves it"
+    said = "2 structures are linear and may be saddle points: --perturb 0.05 leaves them"
     assert said in batch(folder, "a.xyz", "flat.xyz").err
     assert [line["flat"] for line in lines(folder)] == [None] * 5 + ["linear"] * 2
     assert said in run(folder, "merge", "out").err

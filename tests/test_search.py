@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import clusteropt
 from clusteropt import cards, chains, runtime, weights
 from clusteropt.chains import Search
 from clusteropt.clusters import Structure
-from clusteropt.errors import UsageError
+from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.evaluation import measure as measuring
 from clusteropt.evaluation.measure import measure
 from clusteropt.evaluation.problem import BASIN_HOPPING, baselines, problem
@@ -300,19 +301,35 @@ def test_evaluate_at_the_shell(folder):
         assert (refused.code, word in refused.err) == (2, True)
 
 
-def test_ctrl_c_keeps_the_scores_that_are_there(folder, monkeypatch):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGHUP, 75)])
+def test_a_signal_keeps_the_scores_that_are_there(folder, monkeypatch, number, code):
     measure, seen = measuring.measure, []
 
     def once(*arguments):
         if seen:
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
         seen.append(arguments)
         return measure(*arguments)
 
     monkeypatch.setattr(measuring, "measure", once)
-    options = ["--hits", "3", "--chains", "8", "--hops", "2", "--steps", "10", "--evaluations", "3e4"]
-    done = run(folder, "evaluate", "mine.h5", "--tasks", "X7,X8", *options, "--json")
-    assert (done.code, [r["method"] for r in done.records]) == (130, ["learned"])
+    options = ["--hits", "3", "--chains", "8", "--hops", "2", "--steps", "10", "--evaluations", "3e4", "--alone"]
+    done = run(folder, "evaluate", "mine.h5", "--tasks", "X7,X8", *options, "--json", "--save-scores")
+    assert (done.code, [r["method"] for r in done.records]) == (code, ["learned"])
+    assert done.complaints[-1].endswith(": 1 measurement finished and shown")
+    assert len(weights.load(folder / "mine.h5").card["scores"]) == 1
+
+
+def test_a_picture_that_fails_costs_no_score(folder, monkeypatch):
+    from clusteropt import report
+
+    def fails(*_):
+        raise ClusterOptError("no picture")
+
+    monkeypatch.setattr(report, "scores_picture", fails)
+    options = ["--hits", "1", "--chains", "8", "--hops", "2", "--steps", "10", "--alone"]
+    done = run(folder, "evaluate", "mine.h5", "--tasks", "X7", *options, "--json", "--plot", "p.png", "--save-scores")
+    assert (done.code, len(done.records)) == (1, 1)
+    assert len(weights.load(folder / "mine.h5").card["scores"]) == 1
 
 
 def test_several_optimizers_share_the_baselines_at_the_shell_and_from_python(folder, monkeypatch):

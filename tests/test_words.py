@@ -2,7 +2,7 @@
 
 import pytest
 
-from clusteropt.words import counted
+from clusteropt.words import counted, listed, numbered
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,8 @@ from clusteropt.words import counted
 )
 def test_one_is_singular_and_all_else_plural(count, noun, text):
     assert counted(count, noun) == text
+    assert numbered(count, noun) == text.partition(" ")[2]
+
+
+def test_names_beyond_the_first_are_counted():
+    assert [listed(["a", "b", "c"], most) for most in (1, 2, 3)] == ["a and 2 more", "a, b and 1 more", "a, b, c"]

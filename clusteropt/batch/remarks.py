@@ -9,7 +9,7 @@ from clusteropt.errors import UsageError
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.structures import elements_of
-from clusteropt.words import counted
+from clusteropt.words import listed
 
 _WARNING = "warning: "
 
@@ -53,9 +53,8 @@ class Remarks:
 
 
 def _line(remark: str, files: list[str]) -> str:
-    more = f" and {counted(len(files) - 1, 'file')} more" if len(files) > 1 else ""
     text = remark.removeprefix(_WARNING)
-    return f"{_WARNING if text != remark else ''}{files[0]}{more}: {text}"
+    return f"{_WARNING if text != remark else ''}{listed(files, 1)}: {text}"
 
 
 @cache

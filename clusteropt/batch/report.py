@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clusteropt import doubts
 from clusteropt.batch import merge
 from clusteropt.batch.folder import Folder, counts_of, failures_of
 from clusteropt.batch.job import exit_code
@@ -29,12 +30,7 @@ def in_words(failures: Mapping[str, str]) -> str:
 def may_be_saddles(flat: Mapping[str, int]) -> str:
     """A word on structures that have converged in a plane or on a line, as often as `flat` says; empty for none."""
     total = sum(flat.values())
-    kinds = " or ".join(sorted(flat))
-    return (
-        f"{counted(total, 'structure')} ended {kinds}, which may be a saddle point: --perturb 0.05 leaves it"
-        if total
-        else ""
-    )
+    return doubts.of_saddles(counted(total, "structure"), total, flat) if total else ""
 
 
 def merge_folder(path: Path, as_json: bool, one_file: bool) -> ExitCode:

@@ -10,6 +10,7 @@ from clusteropt.cli.options import Force, Json, Quiet, Threads, Wide
 if TYPE_CHECKING:
     from clusteropt.evaluation.benchmark import Plan
     from clusteropt.evaluation.score import Score
+    from clusteropt.signals import Signals
 
 
 def evaluate(
@@ -68,7 +69,7 @@ def evaluate(
     training is marked, and is no test. Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]
     """
     from clusteropt import machine, runtime
-    from clusteropt.errors import Interrupted, UsageError
+    from clusteropt.errors import UsageError
     from clusteropt.files import check_writable
 
     if plot is not None:
@@ -82,7 +83,9 @@ def evaluate(
     from clusteropt.evaluation import benchmark
     from clusteropt.evaluation.settings import EvaluationSettings
     from clusteropt.report import scores_json, scores_picture, scores_table
+    from clusteropt.signals import STOPPING, remembered, stopped
     from clusteropt.tables import show
+    from clusteropt.words import counted
 
     settings = EvaluationSettings(hits, evaluations, seconds, chains, seed)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
@@ -90,21 +93,22 @@ def evaluate(
     plan = benchmark.planned(optimizers, formulas, settings, changes, alone)
     for name, known in benchmark.trained(plan).items() if test else ():
         raise UsageError(f"{', '.join(known)}: in the training of {name}, so no test: leave out, or drop --test")
-    scores, interrupted = _measured(plan, quiet)
-    if plot is not None and scores:
-        scores_picture(scores, plot)
-    if save_scores:
-        _keep(plan, scores)
-    if json:
-        emit(scores_json(scores))
-    else:
-        show(scores_table(scores), wide)
-    if interrupted:
-        raise Interrupted(f"interrupted: {len(scores)} measurements are finished")
+    with remembered(*STOPPING) as signals:
+        scores, whole = _measured(plan, quiet, signals)
+        if json:
+            emit(scores_json(scores))
+        else:
+            show(scores_table(scores), wide)
+        if save_scores:
+            _keep(plan, scores)
+        if plot is not None and scores:
+            scores_picture(scores, plot)
+    if not whole:
+        raise stopped(signals, f"{counted(len(scores), 'measurement')} finished and shown")
 
 
-def _measured(plan: "Plan", quiet: bool) -> tuple[list["Score"], bool]:
-    """The scores, and whether Ctrl-C ended them early: what has been measured is shown."""
+def _measured(plan: "Plan", quiet: bool, signals: "Signals") -> tuple[list["Score"], bool]:
+    """The scores, and whether no signal has ended them early. Afterwards signals are only noted."""
     from clusteropt.console import say
     from clusteropt.evaluation import benchmark
 
@@ -115,16 +119,20 @@ def _measured(plan: "Plan", quiet: bool) -> tuple[list["Score"], bool]:
             if not quiet:
                 say(_line(score))
     except KeyboardInterrupt:
-        return scores, True
-    return scores, False
+        signals.patient = True
+        return scores, False
+    signals.patient = True
+    return scores, True
 
 
 def _line(score: "Score") -> str:
+    from clusteropt.words import counted
+
     ends = {
         "evaluations": ", all that were allowed (--evaluations)",
         "seconds": ", all that the time allowed (--seconds): another run may end elsewhere",
     }
-    count = f"{score.n_hits} hits in {score.n_evaluations} evaluations"
+    count = f"{counted(score.n_hits, 'hit')} in {counted(score.n_evaluations, 'evaluation')}"
     return f"{score.formula}, {score.name}: {count}{ends.get(score.ended_by, '')}"
 
 

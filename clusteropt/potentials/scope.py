@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from clusteropt.words import numbered
+
 if TYPE_CHECKING:
     from clusteropt.potentials.sets import ParameterSet
 
@@ -38,7 +40,7 @@ def _without_pairs(elements: tuple[str, ...], sets: Sequence["ParameterSet"]) ->
     pairs = [(a, b) for k, a in enumerate(elements) for b in elements[k + 1 :]]
     nowhere = [pair for pair in pairs if not any(pair in chosen.pairs for chosen in sets)]
     if nowhere:
-        return f"no shipped set has the pair{'s' * (len(nowhere) > 1)} {_named(nowhere)}"
+        return f"no shipped set has the {numbered(len(nowhere), 'pair')} {_named(nowhere)}"
     nearest = min(sets, key=lambda chosen: _lacking(chosen, elements, pairs))
     missing = [pair for pair in pairs if pair not in nearest.pairs]
     return f"no shipped set has all their pairs, and sets cannot be mixed ({nearest.name} lacks {_named(missing)})"

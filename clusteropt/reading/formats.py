@@ -197,10 +197,15 @@ def _renamed(atoms: Atoms, symbols: Symbols | None) -> list[Atoms]:
 
 
 def _by_ase(file: Path | TextIO, kind: str) -> Iterator[Atoms]:
-    with _silent():
-        for atoms in iread(file, index=":", format=kind, do_not_split_by_at_sign=True):
-            if isinstance(atoms, Atoms):
-                yield atoms
+    frames = iter(iread(file, index=":", format=kind, do_not_split_by_at_sign=True))
+    while True:
+        try:
+            with _silent():  # while ASE is at work, not while the caller is
+                atoms = next(frames)
+        except StopIteration:
+            return
+        if isinstance(atoms, Atoms):
+            yield atoms
 
 
 @contextmanager

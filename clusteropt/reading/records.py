@@ -212,6 +212,9 @@ def _dump(lines: list[str]) -> Iterator[Record]:
 def _dump_frame(lines: list[str], begin: int, n_atoms: int) -> Iterator[Record]:
     """A frame; what follows it is damaged, but for the units and the time of the next frame."""
     head = next((k for k, line in enumerate(lines) if line.startswith("ITEM: ATOMS")), len(lines))
+    if sum(line.startswith("ITEM: NUMBER OF ATOMS") for line in lines[:head]) > 1:
+        yield _damaged(begin + 1, "two frames in one: mend the file or export it again")
+        return
     end = head + 1 + n_atoms
     yield Record(lines[:end], begin + 1, n_atoms)
     rest = [line for line in lines[end:] if line.strip()]

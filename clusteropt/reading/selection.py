@@ -11,6 +11,7 @@ from ase import Atoms
 from clusteropt.errors import InputError
 from clusteropt.reading import formats, sources
 from clusteropt.reading.labels import AS_WRITTEN, Reader, Wishes, understood
+from clusteropt.words import counted
 
 Noted = tuple[Atoms, str]  # a frame, and what is to be said of how it was understood
 Found = tuple[int, Noted | str]  # index, and the frame or what is wrong with it
@@ -130,8 +131,8 @@ def _selected(contents: Iterator[Noted | str], wanted: slice) -> Iterator[Found]
     if not _is_counted(wanted) or (wanted.stop or 0) < 0:
         everything = list(contents)
         chosen = everything[wanted]
-        counted = _is_counted(wanted)
-        yield from ((start + k * step if counted else k, one) for k, one in enumerate(chosen))
+        known = _is_counted(wanted)
+        yield from ((start + k * step if known else k, one) for k, one in enumerate(chosen))
         n_read, any_chosen = len(everything), bool(chosen)
     else:
         n_read, any_chosen = 0, False
@@ -145,5 +146,4 @@ def _selected(contents: Iterator[Noted | str], wanted: slice) -> Iterator[Found]
     if not n_read:
         raise InputError("no frames: check the file")
     if not any_chosen:
-        plural = "s" * (n_read > 1)
-        raise InputError(f"no frames at this index: the file has {n_read} frame{plural}, the first is @0")
+        raise InputError(f"no frames at this index: the file has {counted(n_read, 'frame')}, the first is @0")

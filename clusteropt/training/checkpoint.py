@@ -147,7 +147,8 @@ def _checked(path: Path) -> bytes:
     if kind != _KIND:
         raise InputError(f"{path}: damaged, or no training checkpoint: {_CURE}")
     if version not in _READ:
-        raise InputError(f"{path}: format {version} is not known, only {FORMAT}: use the clusteropt that wrote it")
+        known = " and ".join(map(str, _READ))
+        raise InputError(f"{path}: format {version} is not known, only {known}: use the clusteropt that wrote it")
     if sha256 != hashlib.sha256(content[_HEAD:]).hexdigest():
         raise InputError(f"{path}: damaged, the checksum does not match: {_CURE}")
     return content
