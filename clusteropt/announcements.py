@@ -55,7 +55,10 @@ def after(rows: Sequence[Row], settings: MinimizeSettings, move: bool, written: 
         )
     unusable = sum(bool(result.problem) for _, result in rows)
     if unusable and written:
-        said.append(f"{unusable} of {counted(len(rows), 'structure')} could not be used and are in no file of results")
+        verb = "is" if unusable == 1 else "are"
+        said.append(
+            f"{unusable} of {counted(len(rows), 'structure')} could not be used and {verb} in no file of results"
+        )
     return [message for message in said if message]
 
 
@@ -69,11 +72,11 @@ def _of_saddles(rows: Sequence[Row]) -> list[str]:
 
 
 def _of_training(rows: Sequence[Row], settings: MinimizeSettings) -> str:
-    """A word, once for all structures, where a learned optimizer was asked for what it was not trained on."""
+    """A word, once for all structures, where a learned optimizer took part in what it was not trained on."""
     known = [
         (label, r.given.get_chemical_symbols(), r.potential)
         for label, r in rows
-        if r.potential is not None and not r.problem and len(r.given) > 1
+        if r.potential is not None and not r.problem and len(r.given) > 1 and not r.given.pbc.any()
     ]
     doubt = cards.doubts(weights.named(settings.optimizer), known)
     return (

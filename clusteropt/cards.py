@@ -45,21 +45,24 @@ def doubts(optimizer: LearnedOptimizer, clusters: Iterable[tuple[str, Sequence[s
     if not doubtful:
         return ""
     label, why = doubtful[0]
-    others = f" ({len(doubtful) - 1} more are outside its training as well)" if len(doubtful) > 1 else ""
+    n_others = len(doubtful) - 1
+    verb = "is" if n_others == 1 else "are"
+    others = f" ({n_others} more {verb} outside its training as well)" if n_others else ""
     return f"{label}: {why}{others}"
 
 
 def trained_on(optimizer: LearnedOptimizer) -> str:
-    """The tasks in a line: elements, each with its sizes."""
-    sizes: dict[str, set[int]] = {}
+    """The tasks in a line, as formulas: those of the same elements together, the smallest first."""
+    alike: dict[frozenset[str], set[tuple[int, str]]] = {}
     for task in _tasks(optimizer):
-        sizes.setdefault("-".join(sorted(set(task))), set()).add(len(task))
-    return "; ".join(f"{name} {', '.join(map(str, sorted(own)))}" for name, own in sizes.items()) or "unknown"
+        alike.setdefault(frozenset(task), set()).add((len(task), formula_of(task)))
+    return "; ".join(", ".join(formula for _, formula in sorted(own)) for own in alike.values()) or "unknown"
 
 
 def sections(optimizer: LearnedOptimizer) -> list[tuple[str, dict]]:
     """The card's own words: how it was trained, and what it scored."""
-    training = {key: value for key, value in optimizer.card.get("training", {}).items() if key != "network"}
+    given = optimizer.card.get("training", {})
+    training = {key: value for key, value in given.items() if key != "network" and value not in ("", None)}
     if "seconds" in optimizer.card:
         training["seconds"] = optimizer.card["seconds"]
     if "steps" in optimizer.card and "steps" in training:

@@ -74,7 +74,8 @@ class Display:
         if new and not self._quiet:
             sizes = ", ".join(map(str, new))
             plural = "this size" if len(new) == 1 else "each size"
-            say(f"compiling for clusters of up to {sizes} atoms (once for {plural})")
+            atoms = "atom" if sizes == "1" else "atoms"
+            say(f"compiling for clusters of up to {sizes} {atoms} (once for {plural})")
             self._show("compiling")
 
     def searches(self, step: Step) -> None:

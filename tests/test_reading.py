@@ -326,6 +326,7 @@ def test_a_box_is_told_of_and_left_out_on_request(tmp_path):
     assert done.err.count("periodic box: local minimization only") == 1
     assert "--no-box" in done.err
     assert "by learned" not in done.err
+    assert "has not been trained" not in done.err  # the optimizer takes no part
     meant = run(tmp_path, "energy", "open.xyz", "--json").records[0]["energy"]
     for name in ("a.vasp", "corner.cif"):
         (record,) = run(tmp_path, "energy", name, "--no-box", "--json").records

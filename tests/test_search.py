@@ -240,7 +240,7 @@ def test_cards_tell_what_was_in_training():
     assert not cards.doubt(FRESH, *kind(*["X"] * 8))
     assert "7 to 9 atoms of X, not 30" in cards.doubt(FRESH, *kind(*["X"] * 30))
     assert "not been trained on Ag-Cu" in cards.doubt(FRESH, *kind("Cu", "Ag"))
-    assert cards.trained_on(FRESH) == "X 7, 9; Ag 13"
+    assert cards.trained_on(FRESH) == "X7, X9; Ag13"
     assert cards.trained_on(FRESH._replace(card={})) == "unknown"
 
 
@@ -267,6 +267,7 @@ def test_doubts_about_many_clusters_are_one_sentence():
         return cards.doubts(FRESH, [(f"a.xyz:{i}", *kind(*own)) for i, own in enumerate(symbols)])
 
     assert doubts() == doubts(["X"] * 7, ["Ar"] * 8) == ""
+    assert "(1 more is outside" in doubts(["Cu"] * 5, ["Cu"] * 6)
     assert doubts(["X"] * 7, ["Cu"] * 5) == "a.xyz:1: the learned optimizer has not been trained on Cu"
     assert "on Cu (2 more are outside" in doubts(["X"] * 7, ["Cu"] * 5, ["Cu"] * 6, ["X"] * 30)
 
@@ -377,10 +378,10 @@ def test_optimizers_are_listed_and_shown(folder):
     listed = run(folder, "optimizers", "list")
     assert listed.code == 0
     assert "bad.h5: not a readable HDF5 file" in listed.err
-    assert any(line.startswith("mine.h5") and "X 7, 9; Ag 13" in line for line in listed.out.splitlines())
+    assert any(line.startswith("mine.h5") and "X7, X9; Ag13" in line for line in listed.out.splitlines())
     assert any(line.startswith("learned") for line in listed.out.splitlines())
     shown = run(folder, "optimizers", "show", "learned")
-    assert "trained on: X 13, 19" in shown.out
+    assert "trained on: X13, X19" in shown.out
     record = json.loads(run(folder, "optimizers", "show", "mine.h5", "--json").out)
     assert record["network"]["widths"] == [8]
     assert run(folder, "optimizers", "show", "none.h5").code == 2
