@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from clusteropt import fast_loops
 
 if TYPE_CHECKING:
-    from clusteropt.api import Result, evaluate, minimize
+    from clusteropt.api import evaluate, minimize
     from clusteropt.calculator import ClusterCalculator
     from clusteropt.errors import ClusterOptError
     from clusteropt.evaluation.benchmark import benchmark
     from clusteropt.potentials.sets import load as load_potential
+    from clusteropt.result import Result
     from clusteropt.stepping import step
     from clusteropt.training.session import train_es, train_ga
     from clusteropt.weights import LearnedOptimizer
@@ -45,7 +46,7 @@ except PackageNotFoundError:  # a checkout that nobody installed
 fast_loops.ask()  # jax reads the environment once, when it begins to compute
 
 _HOMES = {
-    "Result": ("clusteropt.api", "Result"),
+    "Result": ("clusteropt.result", "Result"),
     "benchmark": ("clusteropt.evaluation.benchmark", "benchmark"),
     "evaluate": ("clusteropt.api", "evaluate"),
     "minimize": ("clusteropt.api", "minimize"),

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from clusteropt import cards, doubts, weights
-from clusteropt.api import Result
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.minima import criterion_for
 from clusteropt.potentials.base import Potential
 from clusteropt.reading import Frame
+from clusteropt.result import Result
 from clusteropt.words import counted, listed
 
 Row = tuple[str, Result]  # label and result

@@ -1,175 +1,63 @@
 """ASE atoms to results: what the command line and Python programs call."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
-import numpy as np
 from ase import Atoms
 
 from clusteropt import runtime
-from clusteropt.best_known import best_known
 from clusteropt.clusters import Structure
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
-from clusteropt.doubts import of_shape, warn_caller
+from clusteropt.doubts import warn_caller
 from clusteropt.errors import InputError, UsageError
 from clusteropt.lanes import Watch, renumbered
-from clusteropt.minima import Minimum, evaluated, invalid, minimized
+from clusteropt.minima import Minimum, evaluated, minimized
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.progress import SILENT, Progress, Renumbered
 from clusteropt.relax import Status
-from clusteropt.structures import elements_of, result_atoms, result_text, to_structure
+from clusteropt.result import Result, failed
+from clusteropt.structures import elements_of, to_structure
 from clusteropt.trajectories import explored
 from clusteropt.weights import LearnedOptimizer, named
+from clusteropt.words import counted
 
 IN_MEMORY = "in-memory"
 
 
-@dataclass(frozen=True)
-class Result:
-    """What became of one structure. Energies, forces and lengths in the units of the potential."""
+class _Changes(TypedDict, total=False):
+    """The keyword arguments of `minimize`, for its overloads."""
 
-    given: Atoms
-    minimum: Minimum
-    potential: Potential | None  # None where the elements have none
-    optimizer: str  # by name; IN_MEMORY for one that was passed as an object
-
-    def __repr__(self) -> str:
-        formula = self.given.get_chemical_formula()
-        if self.potential is None or self.problem:
-            return f"Result({formula}: {self.status}, {self.problem})"
-        energy = f"{self.energy:.6f} {self.potential.energy_unit}"
-        return f"Result({formula}: {self.status}, energy {energy}, potential {self.potential.name})"
-
-    @cached_property
-    def atoms(self) -> Atoms:
-        """At the minimum, with energy and forces attached; as given where there is a problem."""
-        return result_atoms(self.given, self.minimum, self.potential, self.optimizer)
-
-    @property
-    def text(self) -> str:
-        """The atoms as extended XYZ."""
-        return result_text(self.given, self.minimum, self.potential, self.optimizer)
-
-    @cached_property
-    def minima(self) -> tuple[Atoms, ...]:
-        """All distinct minima that a learned optimizer has found, the lowest first."""
-        return tuple(result_atoms(self.given, m, self.potential, self.optimizer) for m in self.minimum.minima)
-
-    @property
-    def status(self) -> str:
-        """A label of `relax.Status`: 'converged', 'not-converged', 'fragmented', ..."""
-        return self.minimum.status.label
-
-    @property
-    def converged(self) -> bool:
-        return self.minimum.status == Status.CONVERGED
-
-    @property
-    def energy_before(self) -> float:
-        return self.minimum.energy_before
-
-    @property
-    def energy(self) -> float:
-        return self.minimum.energy
-
-    @property
-    def forces(self) -> np.ndarray:
-        """(n_atoms, 3)."""
-        return self.minimum.forces
-
-    @property
-    def fmax(self) -> float:
-        """The longest force on a free atom."""
-        return self.minimum.fmax
-
-    @property
-    def n_evaluations(self) -> int:
-        return self.minimum.n_evaluations
-
-    @property
-    def problem(self) -> str:
-        """Why the structure could not be used."""
-        return self.minimum.problem
-
-    @property
-    def won(self) -> str:
-        """'learned' or 'fallback', where a learned optimizer took part."""
-        return self.minimum.won
-
-    @property
-    def gain(self) -> float:
-        """By which the energy lies below that of plain local minimization of the input."""
-        return self.minimum.gain
-
-    @cached_property
-    def flat(self) -> str:
-        """'planar' or 'linear' where the atoms have converged so, which may be a saddle point; empty elsewhere."""
-        if self.potential is None or not self.converged or self.given.pbc.any():
-            return ""
-        return of_shape(self.minimum.positions, self.potential.length)
-
-    @property
-    def gap(self) -> float | None:
-        """Energy above the best-known minimum; None where the table has none for this composition and potential."""
-        if self.problem or self.minimum.status == Status.FRAGMENTED or self.given.constraints:
-            return None  # nothing that the table speaks of
-        known = None if self.potential is None else best_known(self.potential, self.given.get_chemical_symbols())
-        return None if known is None or not np.isfinite(self.energy) else self.energy - known
+    optimizer: str | LearnedOptimizer
+    opt: str | None
+    fmax: float | None
+    rms: float | None
+    max_steps: int
+    perturb: float
+    seed: int
+    trajectories: int
+    steps: int | None
+    hops: int | None
+    start: str
 
 
 @overload
 def minimize(
     structures: Atoms,
     potential: str | None = ...,
-    *,
-    optimizer: str | LearnedOptimizer = ...,
-    opt: str | None = ...,
-    fmax: float | None = ...,
-    rms: float | None = ...,
-    max_steps: int = ...,
-    perturb: float = ...,
-    seed: int = ...,
-    trajectories: int = ...,
-    steps: int | None = ...,
-    hops: int | None = ...,
-    start: str = ...,
+    **changes: Unpack[_Changes],
 ) -> Result: ...
 @overload
 def minimize(
     structures: Sequence[Atoms],
     potential: str | None = ...,
-    *,
-    optimizer: str | LearnedOptimizer = ...,
-    opt: str | None = ...,
-    fmax: float | None = ...,
-    rms: float | None = ...,
-    max_steps: int = ...,
-    perturb: float = ...,
-    seed: int = ...,
-    trajectories: int = ...,
-    steps: int | None = ...,
-    hops: int | None = ...,
-    start: str = ...,
+    **changes: Unpack[_Changes],
 ) -> list[Result]: ...
 @overload
 def minimize(
     structures: Atoms | Sequence[Atoms],  # as `ase.io.read` is declared
     potential: str | None = ...,
-    *,
-    optimizer: str | LearnedOptimizer = ...,
-    opt: str | None = ...,
-    fmax: float | None = ...,
-    rms: float | None = ...,
-    max_steps: int = ...,
-    perturb: float = ...,
-    seed: int = ...,
-    trajectories: int = ...,
-    steps: int | None = ...,
-    hops: int | None = ...,
-    start: str = ...,
+    **changes: Unpack[_Changes],
 ) -> Any: ...
 def minimize(
     structures: Atoms | Sequence[Atoms],
@@ -201,6 +89,7 @@ def minimize(
     warn_caller(sets.doubt(potential))
     several = [_own(atoms) for atoms in ([structures] if isinstance(structures, Atoms) else structures)]
     results = _all(run(several, settings, learned=learned))
+    warn_caller(_of_boxes(list(results.values()), settings))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
 
@@ -239,10 +128,10 @@ def run(
             raise UsageError(
                 f"structures must be ASE Atoms, got {type(structure).__name__}: read files with ase.io.read"
             )
-    optimizer = (settings.optimizer if learned is None else IN_MEMORY) if move else "none"
+    asked = (settings.optimizer if learned is None else IN_MEMORY) if move else "none"
     if learned is None and move and settings.optimizer not in OPTIMIZERS:
         learned = named(settings.optimizer)
-    groups, failures = _by_potential(structures, settings.potential, optimizer)
+    groups, failures = _by_potential(structures, settings.potential, asked)
     yield failures
     for members in groups.values():
         potential = members[0][1]
@@ -256,11 +145,23 @@ def run(
             portions = minimized(inputs, potential, settings, show, hear)
         else:
             portions = explored(inputs, potential, settings, learned, hear, unfinished)
+        # a box is no cluster to search
+        by = [asked if learned is None or one.cell is None else settings.local_optimizer for one in inputs]
         for minima in _in_double(portions):
             yield {
-                indices[k]: Result(structures[indices[k]], minimum, potential, optimizer)
-                for k, minimum in minima.items()
+                indices[k]: Result(structures[indices[k]], minimum, potential, by[k]) for k, minimum in minima.items()
             }
+
+
+def _of_boxes(results: list[Result], settings: MinimizeSettings) -> str:
+    """A sentence about structures in periodic boxes where a search was asked for; empty without any."""
+    boxed = sum(result.won != "" and result.optimizer in OPTIMIZERS for result in results)
+    if not boxed:
+        return ""
+    return (
+        f"{boxed} of {counted(len(results), 'structure')} in a periodic box: local minimization only, by "
+        f"{settings.local_optimizer}; atoms.pbc = False has a cluster in vacuum searched"
+    )
 
 
 def _own(atoms: Atoms) -> Atoms:
@@ -312,14 +213,6 @@ def _by_potential(
         except InputError as problem:
             failures[i] = failed(atoms, Status.INVALID_STRUCTURE, str(problem), optimizer, potential)
     return groups, failures
-
-
-def failed(
-    atoms: Atoms, status: Status, problem: str, optimizer: str = "none", potential: Potential | None = None
-) -> Result:
-    """The result of a structure that cannot be computed."""
-    still = Structure(atoms.positions, np.zeros(len(atoms), np.int32), np.ones(len(atoms), bool))
-    return Result(atoms, invalid(still, problem, status), potential, optimizer)
 
 
 def _potential(elements: tuple[str, ...], chosen: sets.ParameterSet | None) -> Potential | UsageError:

@@ -37,6 +37,11 @@ class MinimizeSettings:
         "given"  # of the trajectories: the given positions, then near them and random in turn; or all of a kind
     )
 
+    @property
+    def local_optimizer(self) -> str:
+        """The update rule of local minimization, which takes part in every search."""
+        return self.optimizer if self.optimizer in OPTIMIZERS else OPTIMIZERS[0]
+
     def __post_init__(self) -> None:
         if not self.optimizer.endswith(".h5"):
             _allowed(

@@ -200,7 +200,7 @@ def _tasks(potential: Potential, settings: MinimizeSettings) -> tuple[lanes.Task
     coarse = _EXPLORE[wanted.measure] * potential.energy / potential.length
     first = Criterion(wanted.measure, max(wanted.tolerance, coarse))
     # the quench of a learned trajectory is the default's
-    rule = Rule(settings.optimizer if settings.optimizer in OPTIMIZERS else OPTIMIZERS[0])
+    rule = Rule(settings.local_optimizer)
     explore = lanes.Task(potential, rule, first, np.float32, CORE * potential.length)
     return explore, lanes.Task(potential, rule, wanted, np.float64)
 

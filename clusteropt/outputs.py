@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from clusteropt.api import Result, evaluate
+from clusteropt.api import evaluate
 from clusteropt.console import complain, emit, say
 from clusteropt.errors import ClusterOptError
 from clusteropt.extxyz import text_of
 from clusteropt.files import write_atomically
 from clusteropt.plans import STDOUT, Plan
 from clusteropt.reading import Frame
+from clusteropt.result import Result
 from clusteropt.words import listed
 
 Track = list[tuple[int, int, np.ndarray]]  # frame, evaluations, positions

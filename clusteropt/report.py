@@ -11,9 +11,9 @@ import numpy as np
 from ase.symbols import Symbols
 from rich.text import Text
 
-from clusteropt.api import Result
 from clusteropt.evaluation.score import Score
 from clusteropt.files import write_atomically
+from clusteropt.result import Result
 from clusteropt.tables import Column
 
 _STYLES = {"converged": "green", "evaluated": "green", "not-converged": "yellow"}
@@ -81,6 +81,7 @@ def record(r: Result) -> dict[str, object]:
         "fmax": _number(r.fmax),
         "status": r.status,
         "evaluations": r.n_evaluations,
+        "optimizer": r.optimizer,
         "won_by": r.won or None,
         "gain": _number(r.gain) if r.won else None,
         "above_best_known": _number(r.gap),

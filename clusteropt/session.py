@@ -13,12 +13,12 @@ from clusteropt.signals import STOPPING, Signals, remembered, stopped
 from clusteropt.words import counted
 
 if TYPE_CHECKING:
-    from clusteropt.api import Result
     from clusteropt.display import Display
     from clusteropt.outputs import Keeper, Track
     from clusteropt.potentials.base import Potential
     from clusteropt.progress import Step
     from clusteropt.reading import Frame
+    from clusteropt.result import Result
 
 
 @dataclass(frozen=True)

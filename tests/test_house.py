@@ -1,6 +1,7 @@
 """The plan of the code: who may import whom, and what the command line may not drag in."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ LEVELS = (
     ("minima", "chains"),
     ("pace",),
     ("structures", "reading", "doubts", "checkup", "trajectories", "cards", "citations"),
+    ("result",),
     ("api", "calculator", "stepping", "training", "evaluation"),
     ("report", "display", "outputs", "announcements"),
     ("session", "batch"),
@@ -54,6 +56,13 @@ def imported(path: Path) -> set[str]:
             if parts[0] == "clusteropt":
                 rooms |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
     return rooms - {"__version__"}
+
+
+def test_the_table_of_the_design_is_this_plan():
+    page = (Path(__file__).parents[1] / "docs/design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", page, re.MULTILINE)
+    told = {int(level): {*re.findall(r"`(\w+)/?`", modules)} for level, modules in rows}
+    assert told == {k: {*names} - {"__init__", "__main__"} for k, names in enumerate(LEVELS) if names != ("__main__",)}
 
 
 def test_every_room_has_a_level():

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.constraints import FixAtoms
-from cli import cluster
+from cli import cluster, run, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,8 @@ clusteropt.minimize([atoms]).energy  # a list has none
 clusteropt.minimize("au55.xyz")  # not atoms
 clusteropt.minimize(atoms, optimizer=3)  # no optimizer
 clusteropt.load_optimizer("learned").sav("x.h5")  # no such method
+clusteropt.minimize(atoms, trajectory=3)  # no such argument
+clusteropt.minimize([atoms], hops=0.5)  # no whole number
 """
 RIGHT = """
 clusteropt.minimize(atoms).energy.hex()
@@ -84,6 +87,20 @@ def test_a_doubtful_set_is_warned_of_where_the_caller_stands(ask):
     with pytest.warns(UserWarning, match="sw-ge is doubtful") as heard:
         ask(Atoms(), "sw-ge")
     assert [one.filename for one in heard] == [__file__]
+
+
+def test_a_structure_in_a_box_names_what_has_minimized_it_and_python_is_warned_once(tmp_path):
+    boxed = [bulk("Si", "diamond", a, cubic=True) for a in (7.6, 7.7)]  # eight atoms, and the cutoff fits twice
+    with pytest.warns(UserWarning, match="2 of 3 structures in a periodic box") as heard:
+        results = clusteropt.minimize([*boxed, cluster("Si")], **FEW)
+    assert [(len(heard), one.filename) for one in heard] == [(1, __file__)]
+    assert [r.optimizer for r in results] == [r.atoms.info["optimizer"] for r in results] == ["lbfgs", "lbfgs", "learned"]
+    plain = clusteropt.minimize(boxed, optimizer="lbfgs")
+    assert [r.energy for r in plain] == [r.energy for r in results[:2]]
+    save(tmp_path / "boxed.xyz", [*boxed, cluster("Si")])
+    few = ["--optimizer", "learned", "--trajectories", "1", "--steps", "3", "--hops", "0"]
+    done = run(tmp_path, "minimize", "boxed.xyz", *few, "--json", "--out", "out.xyz")
+    assert [r["optimizer"] for r in done.records] == ["lbfgs", "lbfgs", "learned"]
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,14 @@ from typing import NamedTuple
 from ase import Atoms
 
 from clusteropt import machine
-from clusteropt.api import Result, failed, run
+from clusteropt.api import run
 from clusteropt.batch.folder import SCHEMA
 from clusteropt.batch.items import Given, Line
 from clusteropt.config import MinimizeSettings
 from clusteropt.errors import ClusterOptError
 from clusteropt.relax import Status
 from clusteropt.report import record
+from clusteropt.result import Result, failed
 
 _PER_ATOM = 20_000  # bytes that a large structure takes for each atom (measured with 10,000, and rounded up)
 
@@ -59,7 +60,7 @@ def _line(given: Given, result: Result | Exception, seconds: float, settings: Mi
         frame = "" if result.problem else result.text  # what could not be used has no minimum
     except Exception as problem:  # noqa: BLE001  what is in info and arrays comes from anywhere
         return Line(given.item.key, {}, "", _unexpected(problem))
-    about = {"schema": SCHEMA, "hash": given.item.key} | record(result) | {"optimizer": settings.optimizer}
+    about = {"schema": SCHEMA, "hash": given.item.key} | record(result)
     about |= {"max_steps": settings.max_steps, "seed": settings.seed, "seconds": round(seconds, 6)}
     return Line(given.item.key, about, frame)
 

@@ -1,0 +1,116 @@
+"""The result for a structure, as Python programs see it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from ase import Atoms
+
+from clusteropt.best_known import best_known
+from clusteropt.clusters import Structure
+from clusteropt.doubts import of_shape
+from clusteropt.minima import Minimum, invalid
+from clusteropt.potentials.base import Potential
+from clusteropt.relax import Status
+from clusteropt.structures import result_atoms, result_text
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result for one structure. Energies, forces and lengths in the units of the potential."""
+
+    given: Atoms
+    minimum: Minimum
+    potential: Potential | None  # None where the elements have none
+    optimizer: str  # the one that was run, by name; 'in-memory' for one that was passed as an object, 'none' without any
+
+    def __repr__(self) -> str:
+        formula = self.given.get_chemical_formula()
+        if self.potential is None or self.problem:
+            return f"Result({formula}: {self.status}, {self.problem})"
+        energy = f"{self.energy:.6f} {self.potential.energy_unit}"
+        return f"Result({formula}: {self.status}, energy {energy}, potential {self.potential.name})"
+
+    @cached_property
+    def atoms(self) -> Atoms:
+        """At the minimum, with energy and forces attached; as given where there is a problem."""
+        return result_atoms(self.given, self.minimum, self.potential, self.optimizer)
+
+    @property
+    def text(self) -> str:
+        """The atoms as extended XYZ."""
+        return result_text(self.given, self.minimum, self.potential, self.optimizer)
+
+    @cached_property
+    def minima(self) -> tuple[Atoms, ...]:
+        """All distinct minima that a learned optimizer has found, the lowest first."""
+        return tuple(result_atoms(self.given, m, self.potential, self.optimizer) for m in self.minimum.minima)
+
+    @property
+    def status(self) -> str:
+        """A label of `relax.Status`: 'converged', 'not-converged', 'fragmented', ..."""
+        return self.minimum.status.label
+
+    @property
+    def converged(self) -> bool:
+        return self.minimum.status == Status.CONVERGED
+
+    @property
+    def energy_before(self) -> float:
+        return self.minimum.energy_before
+
+    @property
+    def energy(self) -> float:
+        return self.minimum.energy
+
+    @property
+    def forces(self) -> np.ndarray:
+        """(n_atoms, 3)."""
+        return self.minimum.forces
+
+    @property
+    def fmax(self) -> float:
+        """The longest force on a free atom."""
+        return self.minimum.fmax
+
+    @property
+    def n_evaluations(self) -> int:
+        return self.minimum.n_evaluations
+
+    @property
+    def problem(self) -> str:
+        """Why the structure could not be used."""
+        return self.minimum.problem
+
+    @property
+    def won(self) -> str:
+        """'learned' or 'fallback', where a learned optimizer took part."""
+        return self.minimum.won
+
+    @property
+    def gain(self) -> float:
+        """By which the energy lies below that of plain local minimization of the input."""
+        return self.minimum.gain
+
+    @cached_property
+    def flat(self) -> str:
+        """'planar' or 'linear' where the atoms have converged so, which may be a saddle point; empty elsewhere."""
+        if self.potential is None or not self.converged or self.given.pbc.any():
+            return ""
+        return of_shape(self.minimum.positions, self.potential.length)
+
+    @property
+    def gap(self) -> float | None:
+        """Energy above the best-known minimum; None where the table has none for this composition and potential."""
+        if self.problem or self.minimum.status == Status.FRAGMENTED or self.given.constraints:
+            return None  # nothing that the table speaks of
+        known = None if self.potential is None else best_known(self.potential, self.given.get_chemical_symbols())
+        return None if known is None or not np.isfinite(self.energy) else self.energy - known
+
+
+def failed(
+    atoms: Atoms, status: Status, problem: str, optimizer: str = "none", potential: Potential | None = None
+) -> Result:
+    """The result of a structure that cannot be computed."""
+    still = Structure(atoms.positions, np.zeros(len(atoms), np.int32), np.ones(len(atoms), bool))
+    return Result(atoms, invalid(still, problem, status), potential, optimizer)
