@@ -1,4 +1,4 @@
-"""What a command says of structures beside their results: how they are computed, and what to doubt."""
+"""The messages of a command about structures, beside their results: how they are computed, and what to doubt."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def before(potential: Potential, frames: Sequence[Frame], settings: MinimizeSett
 
 
 def _of_boxes(frames: Sequence[Frame], potential: Potential) -> list[str]:
-    """What becomes of boxes in a search: once for every kind, with the first structure of it."""
+    """Messages that boxes are not searched: one for every kind, with the first structure of it."""
     first: dict[str, Frame] = {}
     for frame in frames:
         first.setdefault(doubts.of_box(frame.atoms, potential), frame)

@@ -1,4 +1,4 @@
-"""What to cite: the program, the method of its learned optimizer, and where the numbers of a parameter set come from."""
+"""The works to cite: for the program, the method of its learned optimizer, and the numbers of a parameter set."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What may be other than the user means: units, boxes, and minima that are none."""
+"""Doubts whether the user means this: units, boxes, and minima that are none."""
 
 import warnings
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ def of_saddles(who: str, count: int, kinds: Iterable[str]) -> str:
 
 
 def of_units(atoms: Atoms, potential: Potential) -> str:
-    """What is said where the distances of the atoms are not those of the potential: about half, about twice, or further off.
+    """A doubt where the distances of the atoms are not those of the potential: about half, about twice, or further off.
 
     Random starts have neighbours at any distance, and half the usual one at high density; so they get more leeway.
     """
@@ -56,7 +56,7 @@ def of_units(atoms: Atoms, potential: Potential) -> str:
 
 
 def of_box(atoms: Atoms, potential: Potential) -> str:
-    """What is said of a structure in a periodic box that was to be searched; empty without one."""
+    """A remark on a structure in a periodic box that was to be searched; empty without a box."""
     if not atoms.pbc.all():
         return ""
     wide = vacuum(np.array(atoms.positions), np.array(atoms.cell)) > (potential.cutoff or potential.reach)

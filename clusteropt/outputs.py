@@ -75,7 +75,7 @@ class Keeper:
         return complete
 
     def _contents(self) -> dict[Path, str]:
-        """What the files hold: the lowest minima, and all where that was asked for; not what could not be used."""
+        """The structures for the files: the lowest minima, and all where that was asked for; none that could not be used."""
         parts: dict[Path, list[str]] = {}
         for i in sorted(self.results):
             source, result = self._frames[i].source, self.results[i]

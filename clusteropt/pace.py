@@ -1,4 +1,4 @@
-"""Which part of a search is done, about: by the evaluations it has taken and those that its chains still seem to want."""
+"""The part of a search that is done, about: by the evaluations it has taken and those that its chains still seem to want."""
 
 import numpy as np
 

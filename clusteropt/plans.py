@@ -21,7 +21,7 @@ class Plan:
 
     @property
     def to_stdout(self) -> bool:
-        """Whether standard output gets the structures, and not a table."""
+        """True where standard output gets the structures, and not a table."""
         return STDOUT in self.outputs.values()
 
 

@@ -63,7 +63,7 @@ def request(
 
 
 def _is_kept(program: Program) -> bool:
-    """Whether an earlier process has left it in the cache."""
+    """True where an earlier process has left it in the cache."""
     folder = runtime.cache_in_use()
     if folder is None:
         return False
@@ -210,7 +210,7 @@ def _read(path: Path) -> export.Exported | None:
 
 
 def _whole(path: Path) -> bytes | None:
-    """What `path` holds below its checksum, if that is right."""
+    """The content of `path` below its checksum, if that is right."""
     try:
         content = path.read_bytes()
     except OSError:

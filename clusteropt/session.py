@@ -1,4 +1,4 @@
-"""What the commands do with files: read them all, compute, keep what is finished, report, and choose the exit code."""
+"""The work of the commands with files: read all, compute, keep what is finished, report, and choose the exit code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """What a command is asked to do with files."""
+    """The work that a command is asked to do with files."""
 
     files: list[str]
     settings: MinimizeSettings

@@ -19,7 +19,7 @@ from clusteropt.weights import LearnedOptimizer
 
 
 class Memory(NamedTuple):
-    """What a trajectory remembers from step to step."""
+    """The memory of a trajectory from step to step."""
 
     run: relax.Run  # of one cluster in the first lane, in single precision
     centre: np.ndarray  # (3,), from which the run's positions count

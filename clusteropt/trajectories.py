@@ -85,7 +85,7 @@ def _parts(indices: list[int], structures: list[Structure], trajectories: int) -
 
 
 def _stopped(minimum: Minimum) -> Minimum:
-    """What was found by a search that was not to end, in whatever state."""
+    """The minimum, with the status of a search that was stopped."""
     return minimum._replace(status=Status.INTERRUPTED)
 
 
@@ -100,7 +100,7 @@ def _settled(plain: Minimum) -> bool:
 
 
 class _Found(NamedTuple):
-    """What a search has found, an entry for each structure."""
+    """The minima that a search has found, an entry for each structure."""
 
     minima: list[list[Minimum]]  # of the ends of its chains
     n_evaluations: list[int]

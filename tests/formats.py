@@ -29,7 +29,7 @@ NAMES = (*WRITTEN, "a.dump", "end.pdb", "a.xyz.gz", "a.sdf.bz2", "a.vasp.xz")
 
 
 def is_boxed(name: str) -> bool:
-    """Whether the structures of a file of that name are in a box."""
+    """True where the structures of a file of that name are in a box."""
     return WRITTEN.get(_inner(name), ("", False))[1]
 
 

@@ -84,7 +84,7 @@ def told(way: str, first: int, sizes: list[int]) -> tuple[int, int]:
 
 
 def verdict(folder: Path, given: Damaged) -> str:
-    """What comes of a file: read, refused, or a fault."""
+    """The outcome for a file: read, refused, or a fault."""
     path = folder / given.name
     path.write_bytes(given.content)
     try:

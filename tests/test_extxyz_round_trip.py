@@ -131,7 +131,7 @@ def frames(draw, cell: bool = True) -> Atoms:
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Whether b is a, but for what extended XYZ does not tell apart: lists, tuples and arrays, and the width of numbers."""
+    """True where b is a, but for what extended XYZ does not tell apart: lists, tuples and arrays, and the width of numbers."""
     if isinstance(a, str):
         return isinstance(b, str) and "".join(a) == b
     if isinstance(a, (np.ndarray, np.generic)):
@@ -198,7 +198,7 @@ def law_of_ase(given_frames: list[Atoms]) -> None:
 
 
 def law_of_results(atoms: Atoms) -> None:
-    """What a structure came with stands in its result, and is read again, but for energies of another program."""
+    """Info and arrays of a structure stand in its result, and are read again, but for energies of another program."""
     result = failed(atoms, Status.UNREADABLE, "a problem")
     own = {key: value for key, value in atoms.info.items() if key not in all_properties}
     for text in (result.text, text_of([result.atoms])):

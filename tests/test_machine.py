@@ -1,4 +1,4 @@
-"""What a process may use of its machine: never more than the least of what its affinity and its control groups allow."""
+"""The cores and memory that a process may use: never more than the least that its affinity and its control groups allow."""
 
 import math
 import os

@@ -228,7 +228,7 @@ def test_impossible_evaluations_are_refused():
 
 
 def kind(*symbols: str) -> tuple[list[str], Potential]:
-    """What cards are asked about: a cluster, with the potential of its elements."""
+    """A cluster with the potential of its elements, as cards are asked about it."""
     elements = tuple(sorted(set(symbols)))
     return list(symbols), sets.default(elements).potential(elements)
 

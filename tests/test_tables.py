@@ -75,7 +75,7 @@ def test_what_is_folded_comes_out_whole_when_its_lines_are_joined():
 
 
 def on_terminal(folder: Path, width: int, *arguments: str) -> str:
-    """What `clusteropt` writes to a terminal of that width, without colours."""
+    """The text that `clusteropt` writes to a terminal of that width, without colours."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
     outside = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")} | {"TERM": "xterm"}

@@ -78,7 +78,7 @@ def whole() -> loop.Progress:
 
 @pytest.fixture(scope="module")
 def shipped() -> weights.LearnedOptimizer:
-    """What that run ships."""
+    """The theta that the run ships."""
     return train_es(SMALL)
 
 

@@ -195,7 +195,7 @@ class Folder:
         write_atomically(self._file(_RUNS) / _name_of(shard), text)
 
     def run_of(self, shard: Shard) -> dict[str, Any]:
-        """What the last run of a shard has said of itself; nothing where there was none."""
+        """The last words of the last run of a shard about itself; nothing where there was none."""
         with suppress(OSError, ValueError):
             return json.loads((self._file(_RUNS) / _name_of(shard)).read_text(encoding="utf-8"))
         return {}

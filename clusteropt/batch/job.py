@@ -139,7 +139,7 @@ def tolerated_of(text: str | None) -> float | None:
 
 
 def far_from_end() -> bool:
-    """Whether this is a Slurm job that has minutes left, so that it was stopped for another reason than its time."""
+    """True in a Slurm job that has minutes left, so that it was stopped for another reason than its time."""
     end = os.environ.get("SLURM_JOB_END_TIME", "")
     return end.isdigit() and float(end) - time.time() > _NEAR
 

@@ -23,7 +23,7 @@ def this() -> Process:
 
 
 def lives(process: Process) -> bool | None:
-    """Whether it is there, and no zombie; None where that cannot be seen from here, as on another machine."""
+    """True where it is there, and no zombie; None where that cannot be seen from here, as on another machine."""
     if not process.place or not process.started or process.place != _place():
         return None
     started = _started(process.number)
@@ -48,7 +48,7 @@ def _started(number: int) -> str | None:
 
 
 def _hidden(number: int) -> bool:
-    """Whether it is somebody else's; some machines show everybody their own only."""
+    """True where it is somebody else's; some machines show everybody their own only."""
     try:
         os.kill(number, 0)
     except PermissionError:

@@ -1,4 +1,4 @@
-"""What is to be said of the inputs of a batch before the work: how labels were understood, doubts about units, and boxes."""
+"""Remarks on the inputs of a batch before the work: how labels were understood, doubts about units, and boxes."""
 
 from functools import cache
 

@@ -16,7 +16,7 @@ TASKS = ("X17", "X22", "X34")
 
 
 class Plan(NamedTuple):
-    """What is to be measured."""
+    """The measurement that is asked for."""
 
     optimizers: dict[str, LearnedOptimizer]  # by name
     problems: list[Problem]

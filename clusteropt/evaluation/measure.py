@@ -79,7 +79,7 @@ def _measured(given: Problem, method: str, search: Search, settings: EvaluationS
 
 
 def _ended_by(evaluations: int, seconds: float, through: bool, settings: EvaluationSettings) -> str:
-    """What there is enough of; '' while the measurement goes on."""
+    """The limit that is reached; '' while the measurement goes on."""
     if through:
         return "hits"
     if evaluations >= settings.evaluations:

@@ -1,11 +1,11 @@
-"""What came of a search on a problem."""
+"""The score of a search on a problem."""
 
 import math
 from typing import NamedTuple
 
 
 class Score(NamedTuple):
-    """What came of a method on a problem."""
+    """The score of a method on a problem."""
 
     formula: str
     method: str

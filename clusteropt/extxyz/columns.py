@@ -1,4 +1,4 @@
-"""What extended XYZ holds for each atom: arrays as columns that ASE reads back, with all digits."""
+"""The columns of extended XYZ: arrays with an entry for each atom, which ASE reads back, with all digits."""
 
 import math
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ class Column(NamedTuple):
 
     @property
     def fields(self) -> set[str]:
-        """What ASE's reader calls them; no two may have the same."""
+        """The names that ASE's reader gives them; no two may have the same."""
         return {self.name} if self.width == 1 else {f"{self.name}{k}" for k in range(self.width)}
 
     @property
@@ -66,7 +66,7 @@ def table_of(atoms: Atoms, results: dict[str, np.ndarray]) -> Table:
 
 
 def _mask(atoms: Atoms) -> list[Column]:
-    """Which atoms, or coordinates of atoms, may move, where some may not."""
+    """The atoms, or coordinates of atoms, that may move, where some may not."""
     free = np.ones((len(atoms), 3), bool)
     for constraint in atoms.constraints:
         if isinstance(constraint, FixAtoms):

@@ -23,7 +23,7 @@ _FORTRAN = re.compile(r"(?<=[\d.])[dD](?=[+-]?\d)")
 
 
 class Comment(NamedTuple):
-    """What a comment says."""
+    """The entries of a comment."""
 
     info: dict[str, Any]  # with the keys that mean something to ASE
     words: dict[str, Any]  # info under such keys that has no meaning: the word 'stress' in a sentence, Lattice=""

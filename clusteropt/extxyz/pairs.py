@@ -106,7 +106,7 @@ def word(text: str) -> str:
 
 
 def _read(pair: str) -> dict[str, Any]:
-    """What ASE reads from a pair within a comment."""
+    """The value that ASE reads from a pair within a comment."""
     try:
         found = key_val_str_to_dict(f"{pair} end=5")
     except _NO_JSON:
@@ -131,7 +131,7 @@ def simple(value: Any) -> Any:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two values are equal but for lists, tuples and arrays, which are one kind to extended XYZ."""
+    """True where two values are equal but for lists, tuples and arrays, which are one kind to extended XYZ."""
     return _same(a.symbol if isinstance(a, Spacegroup) else simple(a), simple(b))
 
 

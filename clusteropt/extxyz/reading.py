@@ -110,7 +110,7 @@ def _by_ase(block: Block, info: dict[str, Any], vectors: list[str], number_of: C
 
 
 def _put_back(atoms: Atoms) -> None:
-    """What stands under the key MORE to where it belongs; it stays there if another program has changed the frame."""
+    """Moves the entries under the key MORE to where they belong; they stay there if another program has changed the frame."""
     more = atoms.info[MORE]
     try:
         more = json.loads(json.dumps(more), object_hook=object_hook)

@@ -26,7 +26,7 @@ _PER_ATOM = {
 
 
 def is_plain(atoms: Atoms) -> bool:
-    """Whether symbols, positions and what `plain_text` writes is all that there is to the frame."""
+    """True where the frame has nothing but symbols, positions and what `plain_text` writes."""
     more = atoms.arrays.keys() - {"numbers", "positions"} or atoms.constraints or atoms.pbc.any()
     more = more or np.any(np.array(atoms.cell))
     results = {} if atoms.calc is None else atoms.calc.results
@@ -112,7 +112,7 @@ def _comment(
 
 
 def _kept(rest: dict[Any, Any], others: dict[Any, Any]) -> tuple[dict[str, Any], list[Any]]:
-    """What JSON can hold, by names that are text and not in use; and the keys of the others."""
+    """The entries that JSON can hold, by names that are text and not in use; and the keys of the others."""
     kept: dict[str, Any] = {}
     lost = []
     for key, value in rest.items():

@@ -1,4 +1,4 @@
-"""What is in a structure file of any format: its frames, as ASE's atoms."""
+"""The frames of a structure file of any format, as ASE's atoms."""
 
 import io
 import re
@@ -226,7 +226,7 @@ def _check_single(path: Path, kind: str) -> None:
 
 
 def one_line(problem: Exception) -> str:
-    """What an exception of a reader says, short."""
+    """The message of a reader's exception, short."""
     text = " ".join(str(problem).split())
     if isinstance(problem, (InputError, UnknownSymbol)):
         return text

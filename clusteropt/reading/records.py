@@ -101,7 +101,7 @@ def _vasp_body(lines: list[str], begin: int) -> tuple[int | None, int]:
 
 
 def _is_poscar(lines: list[str], at: int) -> bool:
-    """Whether another structure begins at this line: scale, three vectors, and numbers of atoms follow."""
+    """True where another structure begins at this line: scale, three vectors, and numbers of atoms follow."""
     head = [_numbers(line) or [] for line in lines[at + 1 : at + 5]]
     counts = [line.partition("!")[0].split() for line in lines[at + 5 : at + 7]]
     return (
@@ -113,7 +113,7 @@ def _is_poscar(lines: list[str], at: int) -> bool:
 
 
 def _is_of_poscar(line: str) -> bool:
-    """Whether a line behind the positions can be one of velocities, or a heading of them."""
+    """True where a line behind the positions can be one of velocities, or a heading of them."""
     return _numbers(line) is not None or line.strip().lower().startswith(("c", "k", "d", "lattice vel"))
 
 
@@ -165,7 +165,7 @@ def _model(lines: list[str], box: list[str], begin: int) -> Iterator[Record]:
 
 
 def _is_no_box(line: str) -> bool:
-    """Whether it is the box that stands for none: all lengths 1, or 0."""
+    """True for the box that stands for none: all lengths 1, or 0."""
     if not line.startswith("CRYST1"):
         return False
     lengths = {_number(line[k : k + 9]) for k in (6, 15, 24)}
@@ -173,14 +173,14 @@ def _is_no_box(line: str) -> bool:
 
 
 def _is_stray_atom(line: str) -> bool:
-    """Whether a line has coordinates, and is not called an atom."""
+    """True where a line has coordinates, and is not called an atom."""
     if line.startswith(("ATOM", "HETATM", *_PDB_NUMBERS)) or len(line) < 54:
         return False
     return all(_number(line[k : k + 8]) is not None and "." in line[k : k + 8] for k in (30, 38, 46))
 
 
 def _is_two_models(lines: list[str], atoms: list[str]) -> bool:
-    """Whether an end of a model seems to be missing: it begins twice, or the numbers of its atoms do."""
+    """True where an end of a model seems to be missing: it begins twice, or the numbers of its atoms do."""
     serials = [atom[6:11] for atom in atoms]
     again = len(set(serials)) > 1 and serials.count(serials[0]) > 1 and len(serials) < _SERIALS
     return again or sum(line.startswith("MODEL") for line in lines) > 1

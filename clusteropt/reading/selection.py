@@ -121,7 +121,7 @@ def file_of(spec: str) -> str:
 
 
 def _is_counted(wanted: slice) -> bool:
-    """Whether the place of the first frame does not depend on how many there are."""
+    """True where the place of the first frame does not depend on how many there are."""
     return (wanted.start or 0) >= 0 and (wanted.step or 1) > 0
 
 

@@ -40,7 +40,7 @@ def at_hand(name: str) -> Iterator[Path]:
 
 
 def is_read_once(name: str) -> bool:
-    """Whether it is standard input, a pipe, or another thing that is no file."""
+    """True for standard input, a pipe, or another thing that is no file."""
     return name == STDIN or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name))
 
 
@@ -131,7 +131,7 @@ def unpacked(path: Path) -> Iterator[Path]:
 
 
 def why(damage: Exception) -> str:
-    """What has ended the reading, and its cure."""
+    """The reason why the reading has ended, and its cure."""
     if isinstance(damage, UnicodeDecodeError):
         return "not text in UTF-8: convert it, or export it again"
     if isinstance(damage, OSError) and damage.strerror:

@@ -113,7 +113,7 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
 
 
 def _due(settings: TrainSettings, step: int) -> bool:
-    """Whether a report belongs to the step; more steps than were planned do not change when."""
+    """True where a report belongs to the step; more steps than were planned do not change when."""
     return step % max(1, settings.schedule // _REPORTS) == 0
 
 
@@ -235,7 +235,7 @@ def _tell_the_end(settings: TrainSettings, job: Job, progress: Progress) -> None
 
 
 def card_of(settings: TrainSettings, seconds: float, steps: int, earlier: Sequence[str] = ()) -> dict[str, Any]:
-    """What a weights file says about its training; `earlier` are the tasks that the weights it began with were trained on."""
+    """The record of a training for its weights file; `earlier` are the tasks that the weights it began with were trained on."""
     return {
         "tasks": sorted({*earlier, *(name.removeprefix(HOP) for name in settings.tasks)}),
         "training": asdict(settings),

@@ -47,7 +47,7 @@ def validated(theta: np.ndarray, settings: TrainSettings, count: int) -> Trial:
 
 
 def better(one: Trial, other: Trial) -> bool:
-    """Whether `one` has distinctly more hits than `other`, or as many and distinctly lower energies; from the same starts.
+    """True where `one` has distinctly more hits than `other`, or as many and distinctly lower energies; from the same starts.
 
     A difference is distinct when it exceeds two standard errors, those of paired differences without a trend (for hits
     that is McNemar's test, Psychometrika 12, 153 (1947)).
