@@ -30,7 +30,7 @@ AS_WRITTEN = Wishes()
 
 
 def wishes_of(reading: ReadingSettings, potential: str | None) -> Wishes:
-    """The options as the reader takes them, with the `potential` that was named. Raises UsageError and InputError for what cannot be."""
+    """The options as the reader takes them, with the named `potential`. Raises UsageError and InputError for what cannot be."""
     species = () if potential is None else sets.load(potential).elements
     return Wishes(elements_of_option(reading.elements), species[0] if len(species) == 1 else None, reading.box)
 
