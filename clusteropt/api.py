@@ -14,6 +14,7 @@ from clusteropt.lanes import Watch, renumbered
 from clusteropt.minima import Minimum, evaluated, minimized
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.parameters import ParameterSet
 from clusteropt.progress import SILENT, Progress, Renumbered
 from clusteropt.relax import Status
 from clusteropt.result import Result, failed
@@ -215,7 +216,7 @@ def _by_potential(
     return groups, failures
 
 
-def _potential(elements: tuple[str, ...], chosen: sets.ParameterSet | None) -> Potential | UsageError:
+def _potential(elements: tuple[str, ...], chosen: ParameterSet | None) -> Potential | UsageError:
     if not elements:
         return UsageError("a frame without atoms: remove it from the file")
     try:

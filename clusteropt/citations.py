@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from clusteropt import __version__
-from clusteropt.potentials.sets import ParameterSet
+from clusteropt.potentials.parameters import ParameterSet
 
 _SPECIAL = {"\\": r"\textbackslash{}", **{c: f"\\{c}" for c in "&%$#_{}"}}  # of LaTeX
 

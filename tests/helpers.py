@@ -13,7 +13,8 @@ from clusteropt import runtime
 from clusteropt.clusters import Clusters, Structure, pack
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential, energy_and_gradient
-from clusteropt.potentials.sets import ParameterSet
+from clusteropt.potentials.parameter_files import read
+from clusteropt.potentials.parameters import ParameterSet
 
 LARGE = {"size": 88, "lanes": 1}  # of the program for every cluster and ball of one metal
 SIZE, LANES = 8, 48  # of the program that most tests share: compiling is what takes time here
@@ -211,7 +212,7 @@ class _Text:
 
 def cases() -> dict[str, Case]:
     """Every form, with one and several species, with cutoffs and with periodic boundaries."""
-    switched = sets.read(_Text())  # type: ignore[arg-type]
+    switched = read(_Text())  # type: ignore[arg-type]
     gan, ag_cu = sets.load("sw-gan"), sets.load("gupta-ag-cu")
     return {
         "lj": Case(sets.load("lj"), ("X",)),

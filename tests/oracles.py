@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 
-from clusteropt.potentials.sets import ParameterSet
+from clusteropt.potentials.parameters import ParameterSet
 
 Neighbours = list[list[tuple[int, np.ndarray]]]  # of every atom: the other atom's index and the vector to it
 

@@ -7,7 +7,7 @@ import pytest
 from helpers import CASES, DIAMOND, crystal, structure, user_file, value
 
 from clusteropt.potentials import sets
-from clusteropt.potentials.sets import ParameterSet
+from clusteropt.potentials.parameters import ParameterSet
 
 pytestmark = pytest.mark.peer
 

@@ -58,11 +58,11 @@ def check(
 ) -> None:
     """Check a parameter file; `clusteropt minimize --potential FILE.toml` then uses it."""
     from clusteropt.errors import InputError
-    from clusteropt.potentials import sets
+    from clusteropt.potentials.parameter_files import read
 
     if not file.is_file():
         raise InputError(f"{file}: no such file: check the name")
-    chosen = sets.read(file)
+    chosen = read(file)
     emit(f"{file}: {chosen.form} for {chosen.describe_pairs()}, {' and '.join(chosen.units.values())}: all well")
     for element in chosen.elements:
         potential = chosen.potential((element,))

@@ -9,7 +9,7 @@ from clusteropt.potentials import gupta
 from clusteropt.potentials.base import Potential
 
 if TYPE_CHECKING:
-    from clusteropt.potentials.sets import ParameterSet
+    from clusteropt.potentials.parameters import ParameterSet
 
 
 def build(chosen: "ParameterSet", elements: tuple[str, ...]) -> Potential:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from clusteropt.words import numbered
 
 if TYPE_CHECKING:
-    from clusteropt.potentials.sets import ParameterSet
+    from clusteropt.potentials.parameters import ParameterSet
 
 _MOLECULAR = frozenset({"H", "B", "C", "O", "F", "P", "S", "Cl", "Se", "Br", "I"})
 _SCOPE = "there are rare gases, metals, some alloys and silicon"

@@ -1,0 +1,72 @@
+"""A parameter set: the numbers of a form for some elements, their units, and where they come from."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from clusteropt.errors import UsageError
+from clusteropt.potentials import forms
+from clusteropt.potentials.base import Potential
+from clusteropt.resources import names
+
+
+@dataclass(frozen=True)
+class ParameterSet:
+    """A parameter file, checked."""
+
+    name: str
+    form: str
+    elements: tuple[str, ...]
+    units: dict[str, str]
+    source: str
+    doi: str
+    pairs: dict[tuple[str, str], dict[str, float]]  # both orders of the elements
+    triples: dict[tuple[str, str, str], dict[str, float]]  # centre first, both orders of the others
+    default_for: tuple[str, ...]
+    doubtful: str
+    notes: str
+    onset: float | None  # Lennard-Jones only; the other forms carry theirs with the pairs
+    cutoff: float | None
+    own: bool = field(default=False, compare=False)  # the user's, not a shipped one
+
+    def covers(self, elements: tuple[str, ...]) -> bool:
+        return all((a, b) in self.pairs for a in elements for b in elements)
+
+    def potential(self, elements: tuple[str, ...]) -> Potential:
+        """Ready to compute for clusters of these elements (in the order of the set, whatever the order given)."""
+        chosen = tuple(e for e in self.elements if e in elements)
+        missing = [e for e in elements if e not in self.elements]
+        missing += [f"{a}-{b}" for a in chosen for b in chosen if (a, b) not in self.pairs and a <= b]
+        if missing:
+            raise UsageError(
+                f"potential '{self.name}' has no parameters for {', '.join(missing)}; it knows {self.describe_pairs()}; "
+                "see `clusteropt potentials list`"
+            )
+        return forms.build(self, chosen)
+
+    @property
+    def shown_name(self) -> str:
+        """Another than that of any shipped set, if it is the user's own."""
+        return f"{self.name} (own)" if self.own and self.name in names("potentials", ".toml") else self.name
+
+    def describe_pairs(self) -> str:
+        return ", ".join(sorted({"-".join(sorted(pair)) if pair[0] != pair[1] else pair[0] for pair in self.pairs}))
+
+    def record(self) -> dict[str, Any]:
+        """What a list of sets shows."""
+        return {
+            "name": self.name,
+            "form": self.form,
+            "elements": list(self.elements),
+            "default_for": list(self.default_for),
+            "units": self.units,
+            "source": self.source,
+            "doi": self.doi,
+            "doubtful": self.doubtful,
+            "notes": self.notes.strip(),
+        }
+
+    def table(self, key: str, elements: tuple[str, ...]) -> np.ndarray:
+        """(n_species, n_species) values of one pair parameter."""
+        return np.array([[self.pairs[a, b][key] for b in elements] for a in elements])
