@@ -9,16 +9,13 @@ from ase import Atoms
 from clusteropt.boxes import vacuum
 from clusteropt.potentials.base import Potential
 
-_FAR = (
-    0.33,
-    3.0,
-)  # typical distance to the nearest neighbour, in the potential's lengths, beyond which it is worth a word
-_ORDERED_FAR = (
-    0.57,
-    1.75,
-)  # the same where all atoms have theirs at about one distance, as in a cluster that was relaxed
+# typical distance to the nearest neighbour, in the potential's lengths, beyond which it is worth a word; and the same where all
+# atoms have theirs at about one distance, as in a cluster that was relaxed
+_FAR = (0.33, 3.0)
+_ORDERED_FAR = (0.57, 1.75)
 _SPREAD = 1.2  # quotient of a large and a small nearest-neighbour distance below which that is so
 _FLAT = 1e-3  # root mean square distance of atoms from a line or plane, in lengths, below which they lie in it
+_MOST_IN_A_BOX = 1000  # atoms of a box that is looked at, pair by pair
 _FEWEST = 5  # atoms of such a cluster
 
 
@@ -41,8 +38,8 @@ def of_units(atoms: Atoms, potential: Potential) -> str:
 
     Random starts have neighbours at any distance, and half the usual one at high density; so they get more leeway.
     """
-    distances = _nearest(np.array(atoms.positions))
-    if not len(distances):
+    distances = _nearest(atoms)
+    if not distances.any():
         return ""
     low, typical, high = np.quantile(distances, [0.1, 0.5, 0.9])
     ordered = len(atoms) >= _FEWEST and high < _SPREAD * low
@@ -76,10 +73,17 @@ def of_shape(positions: np.ndarray, length: float) -> str:
     return "linear" if dimensions < 2 else "planar" if dimensions == 2 and len(positions) > 3 else ""
 
 
-def _nearest(positions: np.ndarray) -> np.ndarray:
-    """(n_atoms,) distances to the nearest neighbour; none for one atom or for coordinates that are no numbers."""
+def _nearest(atoms: Atoms) -> np.ndarray:
+    """(n_atoms,) distances to the nearest neighbour; none for one atom, for coordinates that are no numbers, and in large boxes."""
     from scipy.spatial import KDTree
 
+    positions = np.array(atoms.positions)
     if len(positions) < 2 or not np.isfinite(positions).all():
         return np.zeros(0)
-    return KDTree(positions).query(positions, 2)[0][:, 1]
+    if not atoms.pbc.all():
+        return KDTree(positions).query(positions, 2)[0][:, 1]
+    if len(positions) > _MOST_IN_A_BOX or not abs(np.linalg.det(np.array(atoms.cell))) > 0:
+        return np.zeros(0)
+    distances = atoms.get_all_distances(mic=True)
+    np.fill_diagonal(distances, np.inf)
+    return distances.min(1)

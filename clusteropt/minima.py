@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clusteropt import lanes
+from clusteropt.boxes import vacuum
 from clusteropt.clusters import Clusters, Structure, at, by_size, pack, take
 from clusteropt.config import LEVELS, OPTIMIZERS, MinimizeSettings
 from clusteropt.lanes import Evaluation, Relaxed, Watch
@@ -83,7 +84,7 @@ def minimized(
             indices = [members[k] for k in sound]
             show = None if watch is None else lanes.renumbered(watch, indices)
             relaxed, after = _minimize(_perturbed(given, own, sound, settings), first, potential, settings, show)
-            found |= zip(indices, _minima(given, first, relaxed, after), strict=True)
+            found |= zip(indices, _minima(given, first, relaxed, after, potential), strict=True)
         yield found
 
 
@@ -95,7 +96,7 @@ def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dic
         values, problems = _look(batch, own, potential)
         still = Relaxed(np.asarray(batch.positions), np.full(n, Status.EVALUATED, np.int32), np.ones(n, np.int32))
         together = values._replace(connected=np.ones(n, bool))  # a molecule in pieces has an energy like any other
-        minima = _minima(batch, values, still, together)
+        minima = _minima(batch, values, still, together, potential)
         yield {i: invalid(s, p) if p else m for i, s, p, m in zip(members, own, problems, minima, strict=True)}
 
 
@@ -232,12 +233,14 @@ def _with_columns(whole: tuple, columns: np.ndarray, part: tuple) -> list[np.nda
     return out
 
 
-def _minima(given: Clusters, before: Evaluation, relaxed: Relaxed, after: Evaluation) -> list[Minimum]:
+def _minima(
+    given: Clusters, before: Evaluation, relaxed: Relaxed, after: Evaluation, potential: Potential
+) -> list[Minimum]:
     """A record per structure, with the last word on its status.
 
     What is not finite is nothing else, and a cluster in pieces is no minimum of a cluster.
     """
-    status = np.where(after.connected | (given.cell is not None), relaxed.status, Status.FRAGMENTED)
+    status = np.where(after.connected | _fills_its_box(given, potential.reach), relaxed.status, Status.FRAGMENTED)
     finite = np.isfinite(after.fmax) & np.isfinite(after.energy) & (relaxed.status != Status.NON_FINITE)
     words = [Status(s) for s in np.where(finite, status, Status.NON_FINITE).tolist()]
     positions = np.ascontiguousarray(relaxed.positions.transpose(2, 1, 0))
@@ -255,6 +258,15 @@ def _minima(given: Clusters, before: Evaluation, relaxed: Relaxed, after: Evalua
         strict=True,
     )
     return [Minimum(s, x[:n], e0, e, ea[:n], f[:n], fmax, count) for n, s, x, e0, e, ea, f, fmax, count in columns]
+
+
+def _fills_its_box(given: Clusters, reach: float) -> np.ndarray:
+    """(n_clusters,) True where a structure is no cluster: periodic, and without a layer of vacuum around it."""
+    if given.cell is None:
+        return np.zeros(given.mask.shape[-1], bool)
+    positions, masks, cells = (np.asarray(array) for array in (given.positions, given.mask, given.cell))
+    gaps = [vacuum(positions[:, masks[:, k], k].T, cells[..., k]) for k in range(masks.shape[-1])]
+    return np.array(gaps) <= reach
 
 
 def invalid(structure: Structure, problem: str, status: Status = Status.INVALID_STRUCTURE) -> Minimum:

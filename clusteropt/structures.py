@@ -9,6 +9,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 
 from clusteropt import __version__, extxyz
+from clusteropt.boxes import vacuum
 from clusteropt.clusters import Structure
 from clusteropt.errors import InputError
 from clusteropt.minima import Minimum
@@ -24,20 +25,22 @@ def to_structure(atoms: Atoms, potential: Potential) -> Structure:
     species = np.array([potential.elements.index(s) for s in atoms.get_chemical_symbols()], np.int32)
     cell = np.array(atoms.cell) if atoms.pbc.all() else None
     if cell is not None:
-        _check_cell(cell, potential)
+        _check_cell(np.array(atoms.positions), cell, potential)
     return Structure(np.array(atoms.positions), species, _free(atoms), cell)
 
 
-def _check_cell(cell: np.ndarray, potential: Potential) -> None:
+def _check_cell(positions: np.ndarray, cell: np.ndarray, potential: Potential) -> None:
     """Raises InputError unless the minimum-image convention is exact: cutoff at most half the smallest height."""
     volume = abs(np.linalg.det(cell))
     areas = [np.linalg.norm(np.cross(cell[(k + 1) % 3], cell[(k + 2) % 3])) for k in range(3)]
     if not volume > 1e-9:
         raise InputError("the periodic cell has no volume: give three independent cell vectors or pbc='F F F'")
     if potential.cutoff is None:
+        drop = "drop the box with --no-box"
+        isolated = vacuum(positions, cell) > potential.reach
+        cure = f"{drop}, the vacuum in it is wide" if isolated else f"{_with_cutoff(potential.elements)}, or {drop}"
         raise InputError(
-            f"periodic boundaries need a potential with a cutoff, and '{potential.name}' has none: "
-            f"{_with_cutoff(potential.elements)}, or remove the periodicity"
+            f"periodic boundaries need a potential with a cutoff, and '{potential.name}' has none: {cure}"
         )
     height = volume / max(areas)
     if potential.cutoff > height / 2:

@@ -181,3 +181,23 @@ def test_exponents_of_fortran_are_numbers(coordinates, comment):
     row = [written % value for value, written in coordinates]
     (atoms,) = ours(f"1\n{comment}\n{tag}X {' '.join(row)}\n")
     assert atoms.positions[0].tolist() == [float(f"{value:.16f}") for value, _ in coordinates]
+
+
+@pytest.mark.parametrize("last", ["0", "0.5", "-1.25", "1e0"])
+def test_a_frame_whose_last_coordinate_has_swallowed_the_next_count_is_not_given(last):
+    """Files without a line break at their end, joined: 0.5 and a count of 2 make 0.52, which nobody wrote."""
+    one = f"2\nx\nAu 0 0 0\nAu 2.7 0 {last}"
+    found = []
+    with pytest.raises(XYZError, match="line 4: .*join files"):
+        found.extend(blocks(io.StringIO(one + one)))
+    assert not found
+    with pytest.raises(XYZError, match="line 5: expected"):  # what is no frame costs none
+        found.extend(blocks(io.StringIO(f"{one}\nend of file\n")))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("row", ["Au 0,0 0 0", "Au ****** 0 0", "Au 1.0E+ 0 0", "1 Au 0 0 0", "Au 0 0"])
+def test_a_damaged_row_is_told_of_by_its_line(row):
+    (block,) = blocks(io.StringIO(f"\n3\nx\nAu 0 0 0\n{row}\nAu 0 0 3\n"))
+    with pytest.raises(XYZError, match="line 5: "):
+        atoms_of(block)

@@ -11,6 +11,7 @@ import fuzz
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.io import write
 from cli import cluster, clusters, frames_of, names, run, save
 from formats import NAMES, is_boxed, text_of
@@ -334,6 +335,38 @@ def test_a_box_is_told_of_and_left_out_on_request(tmp_path):
     done = run(tmp_path, "batch", "a.vasp", "--no-box", "--optimizer", "lbfgs", "--out", "out")
     assert done.code == 0
     assert not frames_of(tmp_path / "out/minima/a.min.xyz")[0].pbc.any()
+
+
+def test_a_cluster_that_comes_apart_is_no_minimum_in_a_vacuum_box_either(tmp_path):
+    """Two dimers too far apart to feel each other; a crystal, which fills its box, hangs together through its images."""
+    pairs = Atoms("Si4", [[0, 0, 0], [2.4, 0, 0], [9, 0, 0], [11.4, 0, 0]])
+    pairs.positions += 5
+    in_a_box = pairs.copy()
+    in_a_box.set_cell([40, 40, 40])
+    in_a_box.pbc = True
+    save(tmp_path / "a.xyz", [pairs, in_a_box])
+    save(tmp_path / "crystal.xyz", bulk("Si", cubic=True) * (2, 2, 2))
+    done = run(tmp_path, "minimize", "a.xyz", "crystal.xyz", "--json")
+    assert [record["status"] for record in done.records] == ["fragmented", "fragmented", "converged"]
+
+
+def test_a_box_without_a_potential_for_it_names_the_way_out(tmp_path):
+    atoms = Atoms("Au4", cluster("Au").positions + 20, cell=[40, 40, 40], pbc=True)
+    save(tmp_path / "a.xyz", atoms)
+    done = run(tmp_path, "energy", "a.xyz")
+    assert done.code == 3
+    assert "--no-box" in done.err
+    assert run(tmp_path, "energy", "a.xyz", "--no-box").code == 0
+
+
+def test_neighbours_beyond_the_edge_of_a_box_are_neighbours(tmp_path):
+    """2.35 angstrom apart through the boundary: no doubt about units. At one place: the error alone."""
+    save(tmp_path / "through.xyz", Atoms("Si2", [[0.1, 5, 5], [9.75, 5, 5]], cell=[12, 12, 12], pbc=True))
+    assert "units" not in run(tmp_path, "energy", "through.xyz").err
+    save(tmp_path / "same.xyz", Atoms("Si2", [[0, 0, 0], [0, 0, 0]]))
+    done = run(tmp_path, "energy", "same.xyz")
+    assert "units" not in done.err
+    assert "same place" in done.err
 
 
 def fed(path: Path, content: bytes) -> threading.Thread:

@@ -51,7 +51,7 @@ def blocks(file: TextIO) -> Iterator[Block]:
     line = file.readline()
     while line:
         count += 1
-        head = line.replace(_MARK, "").strip() if _MARK in line else line.strip()
+        head = _bare(line)
         if not head:
             line = file.readline()
             continue
@@ -65,7 +65,40 @@ def blocks(file: TextIO) -> Iterator[Block]:
             lines.append(line)
             count += 1
             line = file.readline()
+        if not _is_number(_bare(line) or "0"):
+            _check_join(count, file)
         yield Block(n_atoms, lines, first)
+
+
+def _bare(line: str) -> str:
+    """The line without white space around it and without byte order marks."""
+    return line.replace(_MARK, "").strip() if _MARK in line else line.strip()
+
+
+def _check_join(count: int, file: TextIO) -> None:
+    """Raises XYZError where a comment and a row of an atom follow a frame: the number of atoms before them is lost.
+
+    It stands at the end of the last coordinate where files were joined that do not end with a line break, and that coordinate
+    is wrong then. `count` is the number of the frame's last line; the comment has been read.
+    """
+    if _looks_like_an_atom(file.readline()):
+        raise XYZError(
+            f"line {count}: the next frame has no number of atoms, which may stand at the end of this line: join files "
+            "that end with a line break"
+        )
+
+
+def _looks_like_an_atom(row: str) -> bool:
+    label, *numbers = row.split()[:4] or [""]
+    return bool(label) and len(numbers) == 3 and all(map(_is_number, numbers))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(_FORTRAN.sub(r"\1e\2", word))
+    except ValueError:
+        return False
+    return True
 
 
 def _n_atoms(head: str, line: int) -> int:
@@ -104,9 +137,23 @@ def _by_ase(block: Block, info: dict[str, Any], vectors: list[str], number_of: C
     rows = _readable(block.lines[2 : block.n_atoms + 2], properties.split(":"), number_of)
     line = info["comment"] if vectors else "the comment has been read"
     text = "".join([f"{block.n_atoms}\n{line}\n", *rows, *vectors])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ase_read(io.StringIO(text), format="extxyz", properties_parser=lambda _: info)  # type: ignore[return-value]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ase_read(io.StringIO(text), format="extxyz", properties_parser=lambda _: info)  # type: ignore[return-value]
+    except ValueError:
+        _find_damage(block, _kinds(properties.split(":")))
+        raise
+
+
+def _find_damage(block: Block, kinds: list[str]) -> None:
+    """Raises XYZError with the number of the first row that has too few words, or another word where a number belongs."""
+    for number, row in enumerate(block.lines[2 : block.n_atoms + 2], block.first + 2):
+        words = row.split()
+        odd = [word for kind, word in zip(kinds, words, strict=False) if kind == "R" and not _is_number(word)]
+        if odd or len(words) < len(kinds):
+            what = f"{odd[0][:30]!r} is no number" if odd else f"{len(words)} columns in place of {len(kinds)}"
+            raise XYZError(f"line {number}: {what}") from None
 
 
 def _put_back(atoms: Atoms) -> None:
@@ -170,11 +217,7 @@ def _plain(block: Block, comment: Comment, number_of: Callable[[str], int]) -> A
 
 def _readable(rows: list[str], columns: list[str], number_of: Callable[[str], int]) -> Iterator[str]:
     """The rows with labels and numbers as ASE reads them; `columns` are names, types and widths in turn."""
-    kinds = [
-        "species" if name == "species" else kind
-        for name, kind, width in zip(columns[::3], columns[1::3], columns[2::3], strict=False)
-        for _ in range(int(width))
-    ]
+    kinds = _kinds(columns)
     for row in rows:
         words = row.split()
         for k, (kind, word) in enumerate(zip(kinds, words, strict=False)):
@@ -183,3 +226,12 @@ def _readable(rows: list[str], columns: list[str], number_of: Callable[[str], in
             elif kind == "R":
                 words[k] = _FORTRAN.sub(r"\1e\2", word)
         yield " ".join(words) + "\n"
+
+
+def _kinds(columns: list[str]) -> list[str]:
+    """The type of every column, S, R, I or L, or 'species'; `columns` are names, types and widths in turn."""
+    return [
+        "species" if name == "species" else kind
+        for name, kind, width in zip(columns[::3], columns[1::3], columns[2::3], strict=False)
+        for _ in range(int(width))
+    ]

@@ -42,6 +42,7 @@ _FORMATS = {  # by ending, which decides before the beginning of a name such as 
 ENDINGS = (*XYZ, *_FORMATS)
 _PEEK = 50_000  # bytes that ASE looks at to find the format
 _FORTRAN = re.compile(r"(?<![\w.])([+-]?(?:\d+\.\d*|\.\d+))[dD]([+-]?\d+)(?![\w.])")  # 1.0D+00
+_PDB = (b"ATOM  ", b"HETATM", b"CRYST1", b"MODEL ", b"HEADER")  # by which a pipe is known
 _TRAJECTORY = b"- of UlmASE-Trajectory"
 _HEAD = b'"ase_version"'  # in the first frame of each
 _KEEP_BYTES = "surrogateescape"  # so that what is no text costs its own frame only
@@ -102,6 +103,8 @@ def _format_of(path: Path, name: str) -> str:
 
 
 def _by_ending(inner: str, head: bytes, name: str) -> str:
+    if head.startswith(_PDB):
+        return "proteindatabank"
     ending = inner.rpartition(".")[2] if "." in inner else ""
     if ending in extension2format:
         return extension2format[ending].name
@@ -109,8 +112,8 @@ def _by_ending(inner: str, head: bytes, name: str) -> str:
         return ending
     if head.split()[:1] and head.split(maxsplit=1)[0].isdigit() and len(head.lstrip().split(b"\n")[0].split()) == 1:
         return "extxyz"
-    cure = "give it a known ending, such as .xyz"
-    cure = "pipe extended XYZ, or name the file itself" if name == sources.STDIN else cure
+    piped = sources.is_read_once(name)
+    cure = "pipe extended XYZ, or a file with a known ending" if piped else "give it a known ending, such as .xyz"
     raise InputError(f"not a structure file that ASE knows: {cure}")
 
 

@@ -16,12 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from clusteropt.console import say
 from clusteropt.errors import InputError
 from clusteropt.files import without_packing
 
 STDIN = "-"
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError)  # what reading bytes may raise
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_UNTOLD = 2.0  # seconds of waiting without a word
 _PATIENCE = 60.0  # seconds within which a program has to open the other end of a pipe
 
 
@@ -67,19 +69,22 @@ def _drain(name: str, file: BinaryIO) -> None:
             if not (stat.S_ISFIFO(mode) or pipe.isatty() or os.path.samefile(name, os.devnull)):
                 raise InputError("a device, not a file: name a file or a pipe")
             if stat.S_ISFIFO(mode):
-                _await_writer(pipe.fileno())
+                _await_writer(pipe.fileno(), name)
             os.set_blocking(pipe.fileno(), True)
             shutil.copyfileobj(pipe, file)
     except OSError as problem:
         raise InputError(f"cannot be read: {problem.strerror}") from None
 
 
-def _await_writer(pipe: int) -> None:
+def _await_writer(pipe: int, name: str) -> None:
     """Returns as soon as a program has opened the other end. Raises InputError where none does."""
-    end = time.monotonic() + _PATIENCE
+    end, told = time.monotonic() + _PATIENCE, time.monotonic() + _UNTOLD
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     while not poll.poll(100):
+        if time.monotonic() > told:
+            say(f"{name}: waiting for a program to write to this pipe")
+            told = end + _PATIENCE
         if time.monotonic() > end:
             raise InputError(f"a pipe that no program has written to for {_PATIENCE:.0f} s: start that first")
 
