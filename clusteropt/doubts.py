@@ -74,7 +74,7 @@ def of_shape(positions: np.ndarray, length: float) -> str:
 
 
 def _nearest(atoms: Atoms) -> np.ndarray:
-    """(n_atoms,) distances to the nearest neighbour; none for one atom, for coordinates that are no numbers, and in large boxes."""
+    """(n_atoms,) distances to the nearest neighbour; none for one atom, for no numbers, and in large boxes."""
     from scipy.spatial import KDTree
 
     positions = np.array(atoms.positions)

@@ -188,7 +188,7 @@ def test_a_frame_whose_last_coordinate_has_swallowed_the_next_count_is_not_given
     """Files without a line break at their end, joined: 0.5 and a count of 2 make 0.52, which nobody wrote."""
     one = f"2\nx\nAu 0 0 0\nAu 2.7 0 {last}"
     found = []
-    with pytest.raises(XYZError, match="line 4: .*join files"):
+    with pytest.raises(XYZError, match=r"line 4: .*join files"):
         found.extend(blocks(io.StringIO(one + one)))
     assert not found
     with pytest.raises(XYZError, match="line 5: expected"):  # what is no frame costs none

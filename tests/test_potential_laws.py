@@ -69,6 +69,21 @@ def test_a_cluster_may_be_where_padding_atoms_are_kept(name: str) -> None:
         assert same(*values(case.potential, [at, moved]), 1e-6)
 
 
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if c.cell is not None])
+def test_an_atom_of_a_box_may_be_at_the_origin_where_padding_atoms_are(name: str) -> None:
+    """In an odd padded size, whose last neighbour is added outside the loop, though it is no atom."""
+    case = CASES[name]
+    at = case.random(3)
+    moved = at._replace(positions=at.positions - at.positions[0])
+    size = len(at.positions) + 2 - len(at.positions) % 2 + 1
+    batch = jax.tree.map(jax.numpy.asarray, pack([moved], size, np.float64))
+    energies, gradient = energy_and_gradient(case.potential, batch)
+    alone = value(case.potential, at)
+    np.testing.assert_allclose(np.asarray(energies)[: len(at.positions), 0], alone.energies, rtol=1e-9)
+    found = np.asarray(gradient)[:, : len(at.positions), 0].T
+    np.testing.assert_allclose(found, alone.gradient, atol=1e-9 * np.abs(alone.gradient).max())
+
+
 @every_cluster
 @given(seed=seeds, turn=seeds)
 def test_a_turned_cluster_has_turned_forces(name: str, seed: int, turn: int) -> None:
