@@ -38,7 +38,8 @@ def _check_cell(positions: np.ndarray, cell: np.ndarray, potential: Potential) -
     if potential.cutoff is None:
         drop = "drop the box with --no-box"
         isolated = vacuum(positions, cell) > potential.reach
-        cure = f"{drop}, the vacuum in it is wide" if isolated else f"{_with_cutoff(potential.elements)}, or {drop}"
+        others = _with_cutoff(potential.elements)
+        cure = f"{drop}, because the vacuum in it is wide, or {others}" if isolated else f"{others}, or {drop}"
         raise InputError(
             f"periodic boundaries need a potential with a cutoff, and '{potential.name}' has none: {cure}"
         )
