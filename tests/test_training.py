@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusteropt import runtime, weights
-from clusteropt.errors import ClusterOptError, InputError, Stopped, UsageError
+from clusteropt.errors import ClusterOptError, InputError, Interrupted, Stopped, UsageError
 from clusteropt.optimizers.learned.settings import FEATURES, LearnedSettings
 from clusteropt.training import checkpoint, esmc, loop, session, tasks, trials
 from clusteropt.training.candidates import Candidate, Validated, best, kept
@@ -411,6 +411,34 @@ def test_the_best_theta_is_shipped_and_the_last_goes_on(tmp_path, monkeypatch):
     again, found_again = trained(tmp_path / "o.h5", "es", resume=True)
     np.testing.assert_array_equal(found_again.theta, found.theta)
     np.testing.assert_array_equal(again.theta, end.theta)
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGTERM, Stopped), (signal.SIGINT, Interrupted)])
+def test_a_validation_that_is_stopped_has_left_the_last_theta_and_is_done_by_resume(
+    tmp_path, monkeypatch, number, error
+):
+    job = Job(tmp_path / "o.h5", with_picture=False, quiet=True)
+    _, shipped = trained(tmp_path / "whole.h5", "es")
+    original = session.validated
+
+    def heard(*arguments):
+        job.signals.heard = number
+        return original(*arguments)
+
+    monkeypatch.setattr(session, "validated", heard)
+    with pytest.raises(error, match="in the validation after step 4: go on with --resume"):
+        session.run(SMALL, job)
+    kept = weights.load(tmp_path / "o.h5")
+    np.testing.assert_array_equal(kept.theta, list(loop.train(SMALL, loop.begin(SMALL)))[-1].theta)
+    assert "step" not in kept.card
+    monkeypatch.setattr(session, "validated", original)
+    _, found = trained(tmp_path / "o.h5", "es", resume=True)
+    np.testing.assert_array_equal(found.theta, shipped.theta)
+    assert found.card["step"] == shipped.card["step"]
+    monkeypatch.setattr(session, "validated", heard)
+    with pytest.raises(error):
+        session.run(SMALL, dataclasses.replace(job, resume=True))
+    assert weights.load(tmp_path / "o.h5").card["step"] == found.card["step"], "what was validated before stays"
 
 
 def test_a_validation_starts_where_neither_training_nor_a_report_has(monkeypatch):

@@ -1,6 +1,6 @@
 """Thetas that a run has come by and may ship: the best ones by its reports, and the last."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,10 +36,12 @@ def kept(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 def validate(
     candidates: Sequence[Candidate], step: int, theta: np.ndarray, trial_of: Callable[[np.ndarray], Trial]
-) -> list[Validated]:
-    """The candidates on fresh starts, and the theta of the last `step` behind them."""
-    earlier = [Validated(c.step, c.theta, trial_of(c.theta)) for c in candidates if c.step != step]
-    return [*earlier, Validated(step, theta, trial_of(theta))]
+) -> Iterator[Validated]:
+    """The candidates on fresh starts, one after the other, and the theta of the last `step` behind them."""
+    for c in candidates:
+        if c.step != step:
+            yield Validated(c.step, c.theta, trial_of(c.theta))
+    yield Validated(step, theta, trial_of(theta))
 
 
 def best(validated: Sequence[Validated]) -> Validated:

@@ -26,6 +26,7 @@ from clusteropt.training.loop import Progress
 from clusteropt.training.settings import DEFAULTS, TrainSettings
 from clusteropt.training.tasks import HOP
 from clusteropt.training.trials import Trial, reported, validated
+from clusteropt.words import counted
 
 _REPORTS = 10  # in the course of a run
 _REPORTED, _VALIDATED = 64, 256  # trajectories of a theta in a report, and in the validation at the end
@@ -100,16 +101,25 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
                 speed = (progress.step - first - 1) / max(time.monotonic() - warm, 1e-9)
                 hits = log.hits if _due(settings, progress.step) else {}
                 job.say(_line(settings, progress, hits, speed))
-            stopped = bool(runtime.gathered(np.array([job.stops])).any()) and not done
+            stopped = _stops(job) and not done
             if done or stopped or time.monotonic() - saved > pause:
                 _save(settings, job, now)
                 saved, pause = time.monotonic(), min(_SAVE_EVERY, 2 * pause or 1.0)
             if stopped:
                 break
-    optimizer = _result(settings, job, log, now)
+    optimizer = _last(settings, log, now)
+    if loop.finished(settings, now.progress) and not all(name.startswith(HOP) for name in settings.tasks):
+        if job.out is not None and job.writes and (now.progress.step > first or not job.out.exists()):
+            weights.save(job.out, optimizer)  # a kill does not lose it
+        optimizer = _chosen(settings, job, log, now, optimizer)
     _finish(job, optimizer, log)
     _tell_the_end(settings, job, now.progress)
     return optimizer
+
+
+def _stops(job: Job) -> bool:
+    """Whether this process or another one of the run has to stop."""
+    return bool(runtime.gathered(np.array([job.stops])).any())
 
 
 def _due(settings: TrainSettings, step: int) -> bool:
@@ -136,28 +146,37 @@ def _tried(trial: Trial, count: int) -> dict[str, Any]:
     return {"energies": energies, "trajectories": count}
 
 
-def _result(settings: TrainSettings, job: Job, log: Log, end: Checkpoint) -> weights.LearnedOptimizer:
-    """The best theta of a finished run by a validation, the last theta of one that was stopped."""
+def _last(settings: TrainSettings, log: Log, end: Checkpoint) -> weights.LearnedOptimizer:
     progress = end.progress
     card = card_of(settings, end.seconds, progress.step, progress.earlier)
-    if not loop.finished(settings, progress) or all(name.startswith(HOP) for name in settings.tasks):
-        return weights.LearnedOptimizer(progress.theta, settings.network, card | {"hits": log.hits})
-    tried = validate(
-        end.candidates, progress.step, progress.theta, lambda theta: validated(theta, settings, _VALIDATED)
-    )
+    return weights.LearnedOptimizer(progress.theta, settings.network, card | {"hits": log.hits})
+
+
+def _chosen(
+    settings: TrainSettings, job: Job, log: Log, end: Checkpoint, last_one: weights.LearnedOptimizer
+) -> weights.LearnedOptimizer:
+    """The best theta by a validation. Raises Stopped or Interrupted where the job stops it; it begins anew with --resume."""
+    step, theta = end.progress.step, end.progress.theta
+    n_thetas = len({step, *(candidate.step for candidate in end.candidates)})
+    job.say(f"validating {counted(n_thetas, 'theta')} by {_VALIDATED} fresh trajectories of each task")
+    found, tried = validate(end.candidates, step, theta, lambda theta: validated(theta, settings, _VALIDATED)), []
+    while len(tried) < n_thetas:
+        if _stops(job):
+            raise _ended(job, f"in the validation after step {step}: go on with --resume")
+        tried.append(next(found))
     chosen = best(tried)
     for one in tried:
         rates = one.trial.hit_rates
         log.append(step=one.step, validated=rates, **_tried(one.trial, _VALIDATED), shipped=one is chosen)
         last = " (the last)" if one is tried[-1] else ""
         job.say(f"{_VALIDATED} fresh trajectories: step {one.step}{last}{_shares(rates) or ', no best-known minimum'}")
-    found = {
+    about = {
         "step": chosen.step,
         "hits": chosen.trial.hit_rates,
         "last_hits": tried[-1].trial.hit_rates,
         "trajectories": _VALIDATED,
     }
-    return weights.LearnedOptimizer(chosen.theta, settings.network, card | found)
+    return last_one._replace(theta=chosen.theta, card=last_one.card | about)
 
 
 def _together(settings: TrainSettings, job: Job) -> tuple[TrainSettings, Checkpoint]:
@@ -228,10 +247,11 @@ def _tell_the_end(settings: TrainSettings, job: Job, progress: Progress) -> None
             job.say(f"no task has had a lower loss for {settings.patience} steps: ended with step {progress.step}")
         return
     job.say(f"to end here, and ship the best theta so far: --resume --steps {progress.step}")
-    where = f"after step {progress.step} of {settings.steps}: go on with --resume"
-    if job.signals.heard == signal.SIGINT:
-        raise Interrupted(f"interrupted {where}")
-    raise Stopped(f"stopped {where}")
+    raise _ended(job, f"after step {progress.step} of {settings.steps}: go on with --resume")
+
+
+def _ended(job: Job, where: str) -> Stopped | Interrupted:
+    return Interrupted(f"interrupted {where}") if job.signals.heard == signal.SIGINT else Stopped(f"stopped {where}")
 
 
 def card_of(settings: TrainSettings, seconds: float, steps: int, earlier: Sequence[str] = ()) -> dict[str, Any]:
