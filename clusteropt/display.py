@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _REPORT = 60.0  # seconds between two lines where there is no bar
 
 
-class Pace:
+class TimeLeft:
     """How long the rest will take, by what is done since the first word of it: compiling came before."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Display:
     def __init__(self, costs: Sequence[float], quiet: bool) -> None:
         self._costs, self._quiet = costs, quiet
         self._total = sum(costs) or 1.0
-        self._pace = Pace()
+        self._pace = TimeLeft()
         self._finished: set[int] = set()
         self._step: Step | None = None
         self._unit = ""
@@ -114,7 +114,7 @@ class Display:
         return " · ".join(words)
 
 
-def _bar(pace: Pace) -> "Bar":
+def _bar(pace: TimeLeft) -> "Bar":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
     from rich.text import Text

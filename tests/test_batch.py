@@ -1,5 +1,6 @@
 """A batch: every structure ends in exactly one line, whatever happens, and the same line whatever the way there."""
 
+import gzip
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from clusteropt.batch import chunk
 from clusteropt.batch.identity import content_key
+from clusteropt.batch.inputs import files_of
 from clusteropt.batch.items import Given, Item, Parcel
 from clusteropt.batch.job import Shard, shard_of
 from clusteropt.batch.merge import VOCABULARY, outputs_of
@@ -620,12 +622,44 @@ def test_one_file_of_minima_has_the_frames_of_the_many_in_order_and_each_its_nam
         assert command().code == 0
         assert not (folder / "out/minima").exists()
         one = frames_of(folder / "out/minima.xyz")
-        assert [atoms.info.pop("structure") for atoms in one] == [line["structure"] for line in lines(folder)]
+        assert [atoms.info.pop("clusteropt_structure") for atoms in one] == [
+            line["structure"] for line in lines(folder)
+        ]
         assert one == many
         assert [atoms.info for atoms in one] == [atoms.info for atoms in many]
         assert run(folder, "merge", "out").code == 0
+        assert (folder / "out/minima.xyz").exists()
+        assert run(folder, "merge", "out", "--many-files").code == 0
         assert not (folder / "out/minima.xyz").exists()
         assert len(list((folder / "out/minima").iterdir())) == 3
+
+
+def test_names_in_the_one_file_are_read_back_and_an_inputs_own_info_stays(folder):
+    names = ["5", "a\\b.xyz", "T", "1 2", "\u00e9.xyz", 'q"=.xyz']
+    for k, name in enumerate(names):
+        save(folder / name, cluster("X", k, structure="mine"))
+    for inputs in (names, ["before.xyz"]):
+        assert batch(folder, *inputs, "--one-file").code == 0
+        one = frames_of(folder / "out/minima.xyz")
+        assert [atoms.info["structure"] for atoms in one] == ["mine"] * len(names)
+        assert [atoms.info["clusteropt_structure"] for atoms in one] == [line["structure"] for line in lines(folder)]
+        (folder / "before.xyz").write_bytes((folder / "out/minima.xyz").read_bytes())
+    assert (folder / "before.xyz").read_text().count("clusteropt_structure=") == len(names)
+
+
+def test_what_joins_shards_says_one_file_as_well(folder):
+    assert "`clusteropt merge out --one-file`" in batch(folder, *ALL, "--one-file", "--shard", "1/2").err
+
+
+def test_of_packed_files_in_a_folder_those_of_structures_are_taken(folder):
+    (folder / "in").mkdir()
+    (folder / "in/a.xyz.gz").write_bytes(gzip.compress((folder / "a.xyz").read_bytes()))
+    (folder / "in/POSCAR.bz2").write_bytes(b"")
+    for name in ("results.tar.gz", "notes.txt.xz"):
+        (folder / "in" / name).write_bytes(b"")
+    files, left = files_of([str(folder / "in")], folder / "out")
+    assert [Path(file).name for file in files] == ["POSCAR.bz2", "a.xyz.gz"]
+    assert [len(names) for names in left.values()] == [2, 0]
 
 
 def test_structures_that_may_be_saddles_are_counted_at_the_end(folder):

@@ -17,7 +17,7 @@ from test_batch import lines
 from clusteropt.batch.folder import Folder
 from clusteropt.batch.items import Item, Line
 from clusteropt.batch.job import Job, unbegun
-from clusteropt.batch.progress import Progress
+from clusteropt.batch.tally import Tally
 from clusteropt.config import MinimizeSettings
 from clusteropt.errors import ExitCode
 from clusteropt.signals import Signals
@@ -242,11 +242,11 @@ def test_only_runs_in_a_row_that_lacked_time_and_finished_nothing_count(
     job.signals.heard = heard
 
     def stopped() -> bool:
-        progress = Progress(job, own)
-        progress.begin([Item(str(k), "f", k, 1, str(k)) for k in range(9)], own.results())
-        for key in list(progress.todo)[:finished]:
-            progress.keep([Line(key, {"status": "converged", "problem": None}, "")])
-        return progress.stop()
+        tally = Tally(job, own)
+        tally.begin([Item(str(k), "f", k, 1, str(k)) for k in range(9)], own.results())
+        for key in list(tally.todo)[:finished]:
+            tally.keep([Line(key, {"status": "converged", "problem": None}, "")])
+        return tally.stop()
 
     assert [stopped() for _ in ends] == ends
 

@@ -9,7 +9,7 @@ from cli import call, cluster, run, save
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusteropt.display import Pace, time_of
+from clusteropt.display import TimeLeft, time_of
 from clusteropt.doubts import of_shape
 
 PLANE = Atoms("X9", [[1.1 * i, 1.1 * j, 0] for i in range(3) for j in range(3)])
@@ -64,7 +64,7 @@ def test_what_is_being_done_is_said_before_it_is_done(tmp_path):
 
 @given(st.lists(st.floats(0.001, 0.2), min_size=3, max_size=40), st.floats(0.01, 10))
 def test_at_an_even_pace_the_time_left_falls_and_is_right(shares, seconds):
-    pace, done, lefts = Pace(), 0.0, []
+    pace, done, lefts = TimeLeft(), 0.0, []
     total = sum(shares)
     for share in shares:
         done += share / total
@@ -78,7 +78,7 @@ def test_at_an_even_pace_the_time_left_falls_and_is_right(shares, seconds):
 
 
 def test_the_time_left_falls_between_two_words_and_a_share_never_does():
-    pace = Pace()
+    pace = TimeLeft()
     pace.note(0.1, 10.0)
     pace.note(0.2, 11.0)
     assert pace.left(11.0) == pytest.approx(8)

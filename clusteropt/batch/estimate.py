@@ -54,7 +54,8 @@ def dry_run(job: Job) -> ExitCode:
     def look(given: Given) -> None:
         buckets[given.item.key] = _bucket(given, job.settings)
 
-    items = share(Inputs(files, fingerprint(common), wishes).survey(look), job.shard)
+    with Inputs(files, fingerprint(common), wishes) as inputs:
+        items = share(inputs.survey(look), job.shard)
     folder = Folder(job.out)
     done = set()
     if folder.begun and not job.restart:

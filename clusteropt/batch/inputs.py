@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from clusteropt.batch.identity import content_key, unreadable_key
@@ -23,14 +24,20 @@ NO_FILE = "pipes and devices, which are read where they are named"
 class Inputs:
     """The structures of some files, in their order. They are kept in memory if they are few, else read again.
 
-    What can be read only once is kept in a temporary folder.
+    What can be read only once is kept in a temporary folder, to the end of the context.
     """
 
     def __init__(self, files: list[str], fingerprint: str, wishes: Wishes = AS_WRITTEN) -> None:
         self._files, self._fingerprint, self._wishes = files, fingerprint, wishes
         self._kept: list[Given] | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="clusteropt-")
+        self._context = ExitStack()
         self._copies: dict[str, Path | InputError] = {}
+
+    def __enter__(self) -> "Inputs":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context.close()
 
     def survey(self, look: Callable[[Given], None] = lambda given: None) -> list[Item]:
         """All items; `look` sees each as it is read."""
@@ -70,8 +77,7 @@ class Inputs:
     def _copy(self, file: str) -> "Path | InputError":
         """Where the contents of a pipe are, or what was wrong with it."""
         if file not in self._copies:
-            folder = Path(self._folder.name) / str(len(self._copies))
-            folder.mkdir()
+            folder = Path(self._context.enter_context(tempfile.TemporaryDirectory(prefix="clusteropt-")))
             try:
                 self._copies[file] = sources.kept(file, folder)
             except InputError as problem:
@@ -145,9 +151,7 @@ def _refuse(problem: OSError) -> None:
 
 
 def _known(file: str) -> bool:
-    inner = sources.inner_name(file)
-    packed = inner != os.path.basename(file).lower()
-    return packed or inner.endswith(ENDINGS) or os.path.basename(file).startswith(("POSCAR", "CONTCAR"))
+    return sources.inner_name(file).endswith(ENDINGS) or os.path.basename(file).startswith(("POSCAR", "CONTCAR"))
 
 
 def _given(frame: Frame | Unreadable, fingerprint: str) -> Given:

@@ -57,7 +57,7 @@ class Job:
     json: bool = False
     quiet: bool = False
     verbose: bool = False  # with the log lines of Dask
-    one_file: bool = False  # of minima, in place of one for each input
+    one_file: bool | None = None  # of minima, in place of one for each input; None for as before
     signals: Signals = field(default_factory=Signals)
 
     def repeats(self, status: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -9,20 +10,23 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ase.io.extxyz import key_val_dict_to_str
-
 from clusteropt import __version__
 from clusteropt.batch.folder import MINIMA, ONE_FILE, RESULTS, SCHEMA, SUMMARY, Folder, Place, counts_of
 from clusteropt.batch.items import Item
 from clusteropt.batch.job import VOCABULARY
 from clusteropt.errors import Stopped
+from clusteropt.extxyz import pair_of
 from clusteropt.files import stem_of, write_atomically, writing
 from clusteropt.words import counted
 
+_NAME = "clusteropt_structure"  # the key in the comment; `structure` may be the input's own
+_NAMED = re.compile(rf""" {_NAME}=(?:"(?:[^"\\]|\\.)*"|[^"\s]+)(?= |$)""")
 
-def merge(folder: Folder, items: list[Item], places: dict[str, Place], one_file: bool = False) -> dict[str, Any]:
+
+def merge(folder: Folder, items: list[Item], places: dict[str, Place], one_file: bool | None = None) -> dict[str, Any]:
     """Writes `results.jsonl`, `minima/` or the one file `minima.xyz`, and `summary.json`, and returns what the last says.
 
+    Where nothing is said of `one_file`, it is as it was before.
     Raises Stopped where a structure has no result: then nothing is written. Raises InputError for a damaged part.
     """
     missing = [item for item in items if item.key not in places]
@@ -31,6 +35,7 @@ def merge(folder: Folder, items: list[Item], places: dict[str, Place], one_file:
             f"{folder.path}: {len(missing):,} of {counted(len(items), 'structure')} without a result, the first is "
             f"{missing[0].label}: run the batch, or its shards, to the end"
         )
+    one_file = (folder.path / ONE_FILE).exists() if one_file is None else one_file
     outputs = outputs_of(list(dict.fromkeys(item.source for item in items)))
     evaluations, potentials, flat = 0, Counter[str](), Counter[str]()
     with_frames: set[Path] = set()
@@ -81,10 +86,9 @@ def _one_input(
 
 
 def _named(frame: str, label: str) -> str:
-    """The frame with the name of its structure in the comment."""
+    """The frame with the name of its structure in the comment, instead of one that its input had from another batch."""
     count, comment, rows = frame.split("\n", 2)
-    text = label.encode("ascii", "backslashreplace").decode() if not label.isprintable() else label
-    return f"{count}\n{comment} {key_val_dict_to_str({'structure': text})}\n{rows}"
+    return f"{count}\n{_NAMED.sub('', comment)} {pair_of(_NAME, label)}\n{rows}"
 
 
 def _remove_old(folder: Path, with_frames: set[Path], one_file: bool) -> None:

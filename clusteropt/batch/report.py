@@ -33,7 +33,7 @@ def may_be_saddles(flat: Mapping[str, int]) -> str:
     return doubts.of_saddles(counted(total, "structure"), total, flat) if total else ""
 
 
-def merge_folder(path: Path, as_json: bool, one_file: bool) -> ExitCode:
+def merge_folder(path: Path, as_json: bool, one_file: bool | None) -> ExitCode:
     """`clusteropt merge`."""
     folder = Folder(path)
     folder.manifest()

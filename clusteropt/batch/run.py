@@ -12,10 +12,10 @@ from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given, Item
 from clusteropt.batch.job import Job, exit_code, too_short
-from clusteropt.batch.progress import Progress
 from clusteropt.batch.remarks import Remarks
 from clusteropt.batch.report import in_words, may_be_saddles
 from clusteropt.batch.shards import difference_of, share
+from clusteropt.batch.tally import Tally
 from clusteropt.batch.writer import Writer
 from clusteropt.console import emit, say, warn
 from clusteropt.errors import ClusterOptError, ExitCode, Stopped
@@ -45,34 +45,35 @@ def batch(job: Job) -> ExitCode:
     folder.open(common, job.restart, job.may_differ)
     inputs = Inputs(files, fingerprint(common), wishes_of(job.reading, job.settings.potential))
     remarks = Remarks(job.settings)
-    progress = Progress(job, folder)
+    tally = Tally(job, folder)
     try:
-        items = inputs.survey(remarks.look)
-        for message in [] if job.quiet else remarks.messages:
-            say(message)
-        before = folder.write_inputs(items)
-        if before is not None and job.shard.total > 1 and not job.quiet:
-            _warn_of_other_inputs(before, items)
-        own = share(items, job.shard)
-        progress.begin(own, folder.results())
-        _work(_chunks(inputs, progress.todo), progress, job)
+        with inputs:
+            items = inputs.survey(remarks.look)
+            for message in [] if job.quiet else remarks.messages:
+                say(message)
+            before = folder.write_inputs(items)
+            if before is not None and job.shard.total > 1 and not job.quiet:
+                _warn_of_other_inputs(before, items)
+            own = share(items, job.shard)
+            tally.begin(own, folder.results())
+            _work(_chunks(inputs, tally.todo), tally, job)
     except KeyboardInterrupt:
         job.signals.patient = True
         programs.drop_waiting()
-        if progress.stop():
-            raise too_short(job.signals, f"{progress.words}, none of them by this run or the ones before it") from None
-        raise stopped(job.signals, f"{progress.words}: the same command goes on") from None
+        if tally.stop():
+            raise too_short(job.signals, f"{tally.words}, none of them by the last {tally.fruitless} runs") from None
+        raise stopped(job.signals, f"{tally.words}: the same command goes on") from None
     except Exception:
         with suppress(ClusterOptError):  # the disk may be full
-            progress.write("failed")
+            tally.write("failed")
         raise
-    if progress.failed:
-        progress.write("failed")
-        without = counted(len(progress.failed), "structure")
+    if tally.failed:
+        tally.write("failed")
+        without = counted(len(tally.failed), "structure")
         raise ClusterOptError(
-            f"{without} without a result, of an unexpected error; {progress.words}: the same command tries again"
+            f"{without} without a result, of an unexpected error; {tally.words}: the same command tries again"
         )
-    progress.write("finished")
+    tally.write("finished")
     return _finish(job, folder, items, own)
 
 
@@ -85,16 +86,16 @@ def _warn_of_other_inputs(before: list[Item], items: list[Item]) -> None:
         say(f"warning: not the inputs of the run before ({what}{where}): do all shards see the same inputs?")
 
 
-def _work(chunks: Iterator[list[Given]], progress: Progress, job: Job) -> None:
+def _work(chunks: Iterator[list[Given]], tally: Tally, job: Job) -> None:
     """Computes, here or on other hosts, and writes meanwhile. Raises KeyboardInterrupt after what is done is written."""
     if job.scheduler is None and job.scheduler_file is None:
         portions: Iterator[Any] = (done for given in chunks for done in chunk.computed(given, job.settings))
-        keep = lambda done: progress.keep(chunk.lines_of(done, job.settings))  # noqa: E731
+        keep = lambda done: tally.keep(chunk.lines_of(done, job.settings))  # noqa: E731
     else:
         from clusteropt.batch import hosts
 
-        portions, keep = hosts.computed(chunks, job), progress.keep
-    writer = Writer[Any](keep, lambda: progress.write("running"))
+        portions, keep = hosts.computed(chunks, job), tally.keep
+    writer = Writer[Any](keep, lambda: tally.write("running"))
     try:
         for portion in portions:
             writer.put(portion)
@@ -145,7 +146,8 @@ def _finish(job: Job, folder: Folder, items: list[Item], own: list[Item]) -> Exi
     else:
         summary = merge.summary_of(counts, len(own)) | {"shard": str(job.shard)}
         if not job.quiet:
-            say(f"shard {job.shard} is done: when all are, `clusteropt merge {job.out}` joins them")
+            option = {None: "", True: " --one-file", False: " --many-files"}[job.one_file]
+            say(f"shard {job.shard} is done: when all are, `clusteropt merge {job.out}{option}` joins them")
     if job.json:
         emit(json.dumps(summary, indent=1))
     else:

@@ -12,7 +12,12 @@ _Folder = Annotated[
     Path, typer.Argument(help="The folder that --out of `clusteropt batch` has named.", show_default=False)
 ]
 _OneFile = Annotated[
-    bool, typer.Option("--one-file", help="All minima in one file, minima.xyz, instead of a file for each input.")
+    bool | None,
+    typer.Option(
+        "--one-file/--many-files",
+        help="All minima in one file, minima.xyz, or a file for each input. Default: as it was before, else many.",
+        show_default=False,
+    ),
 ]
 
 
@@ -78,7 +83,7 @@ def batch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what there is to do: structures, programs, memory, time.")
     ] = False,
-    one_file: _OneFile = False,
+    one_file: _OneFile = None,
     threads: Threads = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -123,7 +128,7 @@ def batch(
             raise unbegun(signals) from None
 
 
-def merge(folder: _Folder, one_file: _OneFile = False, json: Json = False) -> None:
+def merge(folder: _Folder, one_file: _OneFile = None, json: Json = False) -> None:
     """Join the results of a batch: a line per structure in results.jsonl, and the minima of each input in minima/.
 
     Refuses where a structure has no result. Example: [bold]clusteropt merge results[/bold]

@@ -10,6 +10,7 @@ key, `clusteropt_more`: ASE reads a dict there, and `atoms_of` puts everything w
 
 from ase.io.extxyz import XYZError
 
+from clusteropt.extxyz.pairs import pair_of
 from clusteropt.extxyz.reading import Block, UnknownSymbol, atomic_number, atoms_of, blocks
 from clusteropt.extxyz.writing import is_plain, plain_text, text_of
 
@@ -21,6 +22,7 @@ __all__ = [
     "atoms_of",
     "blocks",
     "is_plain",
+    "pair_of",
     "plain_text",
     "text_of",
 ]

@@ -15,15 +15,15 @@ _FRUITLESS = 3  # runs in a row that were stopped before they had finished a str
 _COMPLAINTS = 20  # that are shown; all are in the results
 
 
-class Progress:
+class Tally:
     """What is done, and what is to do."""
 
     def __init__(self, job: Job, folder: Folder) -> None:
         self._job, self._folder = job, folder
         self._began = self._said = time.monotonic()
-        self._complaints = 0
+        self._complaints: Counter[str] = Counter()  # by where else they are to be found
         self._new = 0
-        self._fruitless = folder.run_of(job.shard).get("fruitless", 0)
+        self.fruitless = folder.run_of(job.shard).get("fruitless", 0)
         self._statuses: dict[str, str] = {}  # by key
         self._of: dict[str, Item] = {}
         self.todo: dict[str, int] = {}  # key to number of the attempt
@@ -49,14 +49,14 @@ class Progress:
         for line in lines:
             if line.failure:
                 self.failed.add(line.key)
-                self._complain(f"{self._of[line.key].label}: {line.failure}")
+                self._complain(f"{self._of[line.key].label}: {line.failure}", "counted at the end")
         lines = [line for line in lines if not line.failure]
         for attempt, group in _by_attempt(lines, self.todo).items():
             self._folder.write_part(group, attempt)
         for line in lines:
             self._statuses[line.key] = line.record["status"]
             if line.record["problem"]:
-                self._complain(f"{self._of[line.key].label}: {line.record['problem']}")
+                self._complain(f"{self._of[line.key].label}: {line.record['problem']}", self._in_results)
         self._new += len(lines)
         if time.monotonic() - self._said > _REPORT:
             self._said = time.monotonic()
@@ -64,13 +64,18 @@ class Progress:
             if not self._job.quiet:
                 say(self._pace())
 
-    def _complain(self, message: str) -> None:
-        self._complaints += 1
-        if self._complaints <= _COMPLAINTS:
+    @property
+    def _in_results(self) -> str:
+        when = "at the end" if self._job.shard.total == 1 else f"after `clusteropt merge {self._job.out}`"
+        return f"in {self._job.out / RESULTS} {when}"
+
+    def _complain(self, message: str, found: str) -> None:
+        """Shows the first of each kind; all are `found` elsewhere."""
+        self._complaints[found] += 1
+        if self._complaints[found] <= _COMPLAINTS:
             complain(message)
-        elif self._complaints == _COMPLAINTS + 1:
-            whose = "at the end" if self._job.shard.total == 1 else f"after `clusteropt merge {self._job.out}`"
-            complain(f"more of this kind is not shown, but in {self._job.out / RESULTS} {whose}")
+        elif self._complaints[found] == _COMPLAINTS + 1:
+            complain(f"more of this kind is not shown, but {found}")
 
     def _pace(self) -> str:
         seconds = time.monotonic() - self._began
@@ -88,9 +93,9 @@ class Progress:
         A scheduler would start them for ever. Ctrl-C, and a signal long before the end of the job, say nothing of the time.
         """
         if not self._new and self._job.signals.heard not in (0, signal.SIGINT) and not far_from_end():
-            self._fruitless += 1
+            self.fruitless += 1
         self.write("stopped")
-        return self._fruitless >= _FRUITLESS
+        return self.fruitless >= _FRUITLESS
 
     def write(self, state: str) -> None:
         """Tells the folder: running, stopped, finished or failed."""
@@ -101,7 +106,7 @@ class Progress:
             "total": len(self._of),
             "counts": counts,
             "new": self._new,
-            "fruitless": 0 if self._new or state == "finished" else self._fruitless,
+            "fruitless": 0 if self._new or state == "finished" else self.fruitless,
             "seconds": round(seconds, 3),
         }
         self._folder.write_run(self._job.shard, about)
