@@ -1,6 +1,6 @@
 """ASE atoms to results: what the command line and Python programs call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypedDict, Unpack, overload
 
 from ase import Atoms
@@ -88,7 +88,7 @@ def minimize(
         potential, name, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, hops, start
     )
     warn_caller(sets.doubt(potential))
-    several = [_own(atoms) for atoms in ([structures] if isinstance(structures, Atoms) else structures)]
+    several = _several(structures)
     results = _all(run(several, settings, learned=learned))
     warn_caller(_of_boxes(list(results.values()), settings))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
@@ -103,7 +103,7 @@ def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = ...) -
 def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = None) -> Result | list[Result]:
     """Energies and forces of the structures as they are: one Result for one Atoms object, a list for a sequence."""
     warn_caller(sets.doubt(potential))
-    several = [_own(atoms) for atoms in ([structures] if isinstance(structures, Atoms) else structures)]
+    several = _several(structures)
     results = _all(run(several, MinimizeSettings(potential), move=False))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
@@ -126,9 +126,7 @@ def run(
     """
     for structure in structures:
         if not isinstance(structure, Atoms):
-            raise UsageError(
-                f"structures must be ASE Atoms, got {type(structure).__name__}: read files with ase.io.read"
-            )
+            raise _no_atoms(structure)
     asked = (settings.optimizer if learned is None else IN_MEMORY) if move else "none"
     if learned is None and move and settings.optimizer not in OPTIMIZERS:
         learned = named(settings.optimizer)
@@ -163,6 +161,19 @@ def _of_boxes(results: list[Result], settings: MinimizeSettings) -> str:
         f"{boxed} of {counted(len(results), 'structure')} in a periodic box: local minimization only, by "
         f"{settings.local_optimizer}; atoms.pbc = False has a cluster in vacuum searched"
     )
+
+
+def _several(structures: Atoms | Sequence[Atoms]) -> list[Atoms]:
+    """Copies of them. Raises UsageError for what is no sequence."""
+    if isinstance(structures, Atoms):
+        return [_own(structures)]
+    if not isinstance(structures, Iterable) or isinstance(structures, str):
+        raise _no_atoms(structures)
+    return [_own(atoms) for atoms in structures]
+
+
+def _no_atoms(given: object) -> UsageError:
+    return UsageError(f"structures must be ASE Atoms, got {type(given).__name__}: read files with ase.io.read")
 
 
 def _own(atoms: Atoms) -> Atoms:

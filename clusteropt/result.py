@@ -22,10 +22,12 @@ class Result:
     given: Atoms
     minimum: Minimum
     potential: Potential | None  # None where the elements have none
-    optimizer: str  # the one that was run, by name; 'in-memory' for one that was passed as an object, 'none' without any
+    optimizer: (
+        str  # the one that was run, by name; 'in-memory' for one that was passed as an object, 'none' without any
+    )
 
     def __repr__(self) -> str:
-        formula = self.given.get_chemical_formula()
+        formula = self.given.get_chemical_formula() or "no atoms"
         if self.potential is None or self.problem:
             return f"Result({formula}: {self.status}, {self.problem})"
         energy = f"{self.energy:.6f} {self.potential.energy_unit}"

@@ -85,8 +85,8 @@ def _said_in_a_line() -> Iterator[None]:
 def double_precision() -> Iterator[None]:
     """Double precision for the duration, in this thread, and jax as it is without settings.
 
-    A host program's own settings of jax stay as they are. Raises ClusterOptError in a process that was forked after the
-    first use, where jax would wait for ever.
+    A host program's own settings of jax stay as they are. Raises ClusterOptError where jax does not start, and in a process
+    that was forked after the first use, where jax would wait for ever.
     """
     if _first_user() != os.getpid():
         raise ClusterOptError(
@@ -94,6 +94,7 @@ def double_precision() -> Iterator[None]:
             " start the pool by multiprocessing.get_context('spawn'), or 'forkserver'"
         )
     fast_loops.ask()
+    start()
     import jax
 
     with ExitStack() as settings:
@@ -114,6 +115,15 @@ def double_precision() -> Iterator[None]:
 def _first_user() -> int:
     """The process that was the first to compute: this one, or one that it was forked from."""
     return os.getpid()
+
+
+@cache
+def start() -> None:
+    """Has jax find its devices. Raises ClusterOptError where it does not start."""
+    with _said_in_a_line():
+        import jax
+
+        jax.local_devices()
 
 
 def compiler_options() -> dict[str, int]:

@@ -1,5 +1,6 @@
 """A learned optimizer by hand: its trajectory a step at a time, from ASE atoms to their next positions."""
 
+from os import PathLike
 from typing import NamedTuple
 
 import jax
@@ -9,13 +10,15 @@ from jax import Array
 from jax.sharding import Mesh
 
 from clusteropt import chains, programs, relax, runtime
+from clusteropt.best_known import formula_of
 from clusteropt.clusters import Structure, n_lanes, pack, padded_size, take
+from clusteropt.errors import UsageError
 from clusteropt.optimizers.base import Scale
 from clusteropt.optimizers.table import Rule, learned_rule, make
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import CORE, Potential
 from clusteropt.structures import elements_of, to_structure
-from clusteropt.weights import LearnedOptimizer
+from clusteropt.weights import LearnedOptimizer, named
 
 
 class Memory(NamedTuple):
@@ -26,10 +29,19 @@ class Memory(NamedTuple):
     potential: Potential
     rule: Rule
 
+    def __repr__(self) -> str:
+        return f"Memory(of a trajectory of {formula_of(self.symbols)}, potential {self.potential.name})"
+
+    @property
+    def symbols(self) -> list[str]:
+        """The elements of the atoms that move on it, in their order."""
+        inside = np.asarray(self.run.clusters.mask)[:, 0]
+        return [self.potential.elements[k] for k in np.asarray(self.run.clusters.species)[inside, 0]]
+
 
 def step(
     atoms: Atoms,
-    optimizer: LearnedOptimizer,
+    optimizer: LearnedOptimizer | str | PathLike[str],
     memory: Memory | None = None,
     *,
     potential: str | None = None,
@@ -37,14 +49,21 @@ def step(
 ) -> tuple[np.ndarray, Memory]:
     """The positions (n_atoms, 3) after one step of the optimizer, and what the next step is to be given.
 
+    The optimizer is an object, the name of a shipped one, or the path of a .h5 file.
     A trajectory begins without a `memory`, as in a search: of `n_steps`, by default as many as there, with the first three
     quarters of the way that was trained, on a potential (by name or file; None: the elements' default) whose core is softened.
     The atoms are not changed; they may be moved between steps. Fixed atoms stay, and so does a cluster whose forces
-    overflow. Raises InputError and UsageError for atoms and potentials that cannot be used.
+    overflow. Raises InputError and UsageError for atoms and potentials that cannot be used, and for a memory of other atoms.
     """
+    if memory is not None and memory.symbols != atoms.get_chemical_symbols():
+        raise UsageError(
+            f"memory is of a trajectory of {formula_of(memory.symbols)}, and the atoms are "
+            f"{atoms.get_chemical_formula() or 'none'}, or in another order: begin theirs without a memory"
+        )
     with runtime.double_precision():
         if memory is None:
-            memory = _begin(atoms, optimizer, potential, n_steps)
+            learned = optimizer if isinstance(optimizer, LearnedOptimizer) else named(optimizer)
+            memory = _begin(atoms, learned, potential, n_steps)
         near = np.array(memory.run.clusters.positions)
         near[:, : len(atoms), 0] = (atoms.positions - memory.centre).T
         clusters = memory.run.clusters._replace(positions=near)  # type: ignore[arg-type]  numpy

@@ -9,6 +9,7 @@ import io
 import json
 from dataclasses import asdict, fields
 from importlib.resources.abc import Traversable
+from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,7 +61,7 @@ def names() -> list[str]:
     return resources.names("pretrained", ".h5")
 
 
-def named(name: str | Path) -> LearnedOptimizer:
+def named(name: str | PathLike[str]) -> LearnedOptimizer:
     """A shipped optimizer, as 'learned', or the one in a .h5 file. Raises UsageError where there is none, see also `load`."""
     name = str(name)
     if not name.endswith(".h5") and name not in names():

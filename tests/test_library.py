@@ -158,6 +158,39 @@ def test_atoms_that_have_no_potential_take_no_step(trained):
         clusteropt.step(Atoms("Fe2", [[0, 0, 0], [2, 0, 0]]), trained)
 
 
+def test_a_memory_belongs_to_its_atoms_and_prints_in_a_line(trained, tmp_path):
+    trained.save(tmp_path / "mine.h5")
+    atoms = cluster("X", 1)
+    first, memory = clusteropt.step(atoms, trained)
+    np.testing.assert_array_equal(first, clusteropt.step(atoms, str(tmp_path / "mine.h5"))[0])
+    assert len(repr(memory)) < 100
+    for others in (cluster("X", 1)[:3], cluster("Ar", 1)):
+        with pytest.raises(clusteropt.ClusterOptError, match="without a memory"):
+            clusteropt.step(others, trained, memory)
+
+
+@pytest.mark.parametrize("ask", [clusteropt.evaluate, clusteropt.minimize])
+@pytest.mark.parametrize("given", [None, 3, "a.xyz", [None]])
+def test_what_is_no_structure_is_refused_in_words(ask, given):
+    with pytest.raises(clusteropt.ClusterOptError, match="structures must be ASE Atoms, got"):
+        ask(given)
+
+
+def test_tasks_may_be_one_string(trained):
+    options = {"hits": 1, "chains": 2, "hops": 1, "steps": 3, "evaluations": 500, "alone": True}
+    assert [score.formula for score in clusteropt.benchmark(trained, "X5, X6", **options)] == ["X5", "X6"]
+
+
+@pytest.mark.parametrize(
+    "call", ["evaluate(atoms)", "step(atoms, 'learned')", "train_es(tasks=['X5'], steps=1)", "benchmark(tasks='X5')"]
+)
+def test_a_platform_that_is_not_there_is_named(call):
+    code = f"import clusteropt, ase\natoms = ase.Atoms('X2', [[0, 0, 0], [0, 0, 1]])\nclusteropt.{call}"
+    environment = os.environ | {"JAX_PLATFORMS": "cuda"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].startswith("clusteropt.errors.ClusterOptError: JAX_PLATFORMS=cuda: ")
+
+
 def test_a_second_process_finds_its_programs_and_computes_the_same_bits(tmp_path):
     code = """
 import clusteropt, jax

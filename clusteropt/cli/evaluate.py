@@ -89,8 +89,7 @@ def evaluate(
 
     settings = EvaluationSettings(hits, evaluations, seconds, chains, seed)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
-    formulas = [task.strip() for task in tasks.split(",") if task.strip()]
-    plan = benchmark.planned(optimizers, formulas, settings, changes, alone)
+    plan = benchmark.planned(optimizers, benchmark.formulas_of(tasks), settings, changes, alone)
     for name, known in benchmark.trained(plan).items() if test else ():
         raise UsageError(f"{', '.join(known)}: in the training of {name}, so no test: leave out, or drop --test")
     with remembered(*STOPPING) as signals:

@@ -27,7 +27,7 @@ class Plan(NamedTuple):
 
 def benchmark(
     optimizers: str | PathLike[str] | LearnedOptimizer | Sequence[str | PathLike[str] | LearnedOptimizer] = "learned",
-    tasks: Sequence[str] = TASKS,
+    tasks: str | Sequence[str] = TASKS,
     *,
     hits: int = EvaluationSettings.hits,
     evaluations: float = EvaluationSettings.evaluations,
@@ -41,13 +41,21 @@ def benchmark(
 ) -> list[Score]:
     """How often learned optimizers find best-known minima and what a hit costs: a Score per task and method.
 
-    An optimizer is the name of a shipped one, the path of a .h5 file, or an object. The tasks are formulas. The other arguments
-    are the options of `clusteropt evaluate`. Raises UsageError for what cannot be, InputError for a file that is no use.
+    An optimizer is the name of a shipped one, the path of a .h5 file, or an object. The tasks are formulas, in a sequence or
+    as one string with commas. The other arguments are the options of `clusteropt evaluate`. Raises UsageError for what cannot
+    be, InputError for a file that is no use.
     """
     several = [optimizers] if isinstance(optimizers, str | PathLike | LearnedOptimizer) else optimizers
     settings = EvaluationSettings(hits, evaluations, seconds, chains, seed)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
-    return list(scores(planned(several, tasks, settings, changes, alone)))
+    return list(
+        scores(planned(several, formulas_of(tasks) if isinstance(tasks, str) else tasks, settings, changes, alone))
+    )
+
+
+def formulas_of(text: str) -> list[str]:
+    """'X17, X22' as a list."""
+    return [task.strip() for task in text.split(",") if task.strip()]
 
 
 def planned(

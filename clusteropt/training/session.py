@@ -61,6 +61,7 @@ def _train(
     chosen = replace(settings or DEFAULTS[strategy], **values)
     if chosen.strategy != strategy:
         raise UsageError(f"these settings are for the strategy '{chosen.strategy}': call train_{chosen.strategy}")
+    runtime.start()
     return run(chosen, Job(None if out is None else Path(out), quiet=True))
 
 
