@@ -40,9 +40,7 @@ def _check_cell(positions: np.ndarray, cell: np.ndarray, potential: Potential) -
         isolated = vacuum(positions, cell) > potential.reach
         others = _with_cutoff(potential.elements)
         cure = f"{drop}, because the vacuum in it is wide, or {others}" if isolated else f"{others}, or {drop}"
-        raise InputError(
-            f"periodic boundaries need a potential with a cutoff, and '{potential.name}' has none: {cure}"
-        )
+        raise InputError(f"periodic boundaries need a potential with a cutoff, and '{potential.name}' has none: {cure}")
     height = volume / max(areas)
     if potential.cutoff > height / 2:
         raise InputError(

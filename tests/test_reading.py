@@ -332,6 +332,9 @@ def test_a_box_is_told_of_and_left_out_on_request(tmp_path):
     for name in ("a.vasp", "corner.cif"):
         (record,) = run(tmp_path, "energy", name, "--no-box", "--json").records
         assert record["energy"] == pytest.approx(meant, abs=1e-4)
+    said = run(tmp_path, "energy", "a.vasp", "--no-box", "--elements", "Si=Ge").err
+    assert "a.vasp: Si is taken for Ge; the periodic box is left out" in said
+    assert run(tmp_path, "energy", "a.vasp", "--elements", "Si=Ge,SI=Au").code == 2
     done = run(tmp_path, "batch", "a.vasp", "--no-box", "--optimizer", "lbfgs", "--out", "out")
     assert done.code == 0
     assert not frames_of(tmp_path / "out/minima/a.min.xyz")[0].pbc.any()

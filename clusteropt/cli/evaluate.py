@@ -37,7 +37,10 @@ def evaluate(
         typer.Option(help="Learned steps in a hop. Default: 40; none for silicon.", min=0, show_default=False),
     ] = None,
     hits: Annotated[
-        int, typer.Option(help="Hits after which no chain begins; those under way go on to their ends.", min=1)
+        int,
+        typer.Option(
+            help="Hits after which no chain begins; those under way go on to their ends, and may hit too.", min=1
+        ),
     ] = 20,
     evaluations: Annotated[
         float, typer.Option(help="Evaluations allowed for each task and method, after which all chains are cut off.")

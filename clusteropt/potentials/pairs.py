@@ -49,7 +49,9 @@ def neighbour_sums(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, t
         far = rows == j
         if clusters.cell is not None:
             d = minimum_image(d, clusters.cell)
-            far = far | ~there[-1] | ~clusters.mask  # a padding atom may be where an atom is, and no number comes of that
+            far = (
+                far | ~there[-1] | ~clusters.mask
+            )  # a padding atom may be where an atom is, and no number comes of that
         r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
         r2 = jnp.where(far, jnp.asarray(FAR_SQUARED[r2.dtype.itemsize], r2.dtype), r2)
         return terms(Pair(d, r2, planes, there[3 : 3 + len(planes)]))  # type: ignore[arg-type]

@@ -44,8 +44,27 @@ def elements_of_option(text: str | None) -> dict[str, str]:
             raise UsageError(f"--elements cannot be '{text}': write label=element, as SI=X or 1=Cu,2=Zr")
         if element.capitalize() not in chemical_symbols:
             raise UsageError(f"--elements: '{element}' is no element: write a chemical symbol, or X for reduced units")
+        if found.get(label, element.capitalize()) != element.capitalize():
+            raise UsageError(f"--elements: {label} cannot be {found[label]} and {element.capitalize()}: give it once")
         found |= {form(label): element.capitalize() for form in (str, str.upper, str.lower, str.capitalize)}
     return found
+
+
+class _Heard(dict[str, str]):
+    """Symbols that know which of them a file has used, by its own labels."""
+
+    def __init__(self, symbols: Symbols) -> None:
+        super().__init__(symbols)
+        self.used: dict[str, str] = {}
+
+    def __getitem__(self, label: str) -> str:
+        self.used[label] = super().__getitem__(label)
+        return self.used[label]
+
+    def get(self, label: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        if label not in self:
+            return default
+        return self[label]
 
 
 def understood(read: Reader, wishes: Wishes) -> tuple[list[Atoms], str]:
@@ -53,9 +72,9 @@ def understood(read: Reader, wishes: Wishes) -> tuple[list[Atoms], str]:
 
     Raises InputError for a label that is unknown still.
     """
-    unknown = ""
+    unknown, heard = "", _Heard(wishes.elements)
     try:
-        found = read(wishes.elements or None)
+        found = read(heard or None)
     except UnknownSymbol as label:
         unknown = label.symbol
         stand_in = "Og" if wishes.only != "Og" else "Ts"  # to be seen whether all atoms have this label
@@ -67,11 +86,13 @@ def understood(read: Reader, wishes: Wishes) -> tuple[list[Atoms], str]:
             raise InputError(
                 f"cannot be read ({unknown} is no element): say what it stands for, as --elements {unknown}=Au"
             ) from None
-    notes = [_as_only(atoms, unknown, wishes.only) for atoms in found]
+    taken = next(filter(None, [_as_only(atoms, unknown, wishes.only) for atoms in found]), "")
+    notes = [*(f"{label} is taken for {element}" for label, element in sorted(heard.used.items())), taken]
     if not wishes.box:
+        notes.append("the periodic box is left out" if any(atoms.pbc.any() for atoms in found) else "")
         for atoms in found:
             _drop_box(atoms)
-    return found, next(filter(None, notes), "")
+    return found, "; ".join(filter(None, notes))
 
 
 def _drop_box(atoms: Atoms) -> None:
