@@ -27,7 +27,7 @@ values = st.one_of(
     st.lists(numbers, min_size=2, max_size=4).map(np.array),
 )
 # of the others ASE makes something else: results, the cell, the columns
-names = words.filter(lambda word: word.isalpha() and word not in {*NOT_INFO, "pbc", "Properties"})
+names = words.filter(lambda word: word.isalpha() and word not in NOT_INFO)
 infos = st.dictionaries(names, values, max_size=4)
 
 
