@@ -11,6 +11,7 @@ from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given
 from clusteropt.batch.job import Job
+from clusteropt.batch.remarks import of_left_out
 from clusteropt.batch.shards import share
 from clusteropt.clusters import n_lanes, padded_sizes
 from clusteropt.config import OPTIMIZERS, MinimizeSettings
@@ -47,7 +48,9 @@ class Bucket(NamedTuple):
 def dry_run(job: Job) -> ExitCode:
     """`clusteropt batch --dry-run`: says what there is to do; reads the inputs and computes and writes nothing."""
     common = made_of(job.settings)
-    files, _ = files_of(job.names, job.out)
+    files, left_out = files_of(job.names, job.out)
+    for message in [] if job.quiet else of_left_out(left_out):
+        say(message)
     wishes = wishes_of(job.reading, job.settings.potential)
     buckets: dict[str, Bucket | None] = {}
 
@@ -87,7 +90,7 @@ def dry_run(job: Job) -> ExitCode:
     show(_table(found))
     say(
         f"{counted(len(items), 'structure')}, {summary['different']:,} different, {len(done):,} done already, "
-        f"{unusable:,} unusable: {counted(len(found), 'bucket')}, {counted(summary['programs'], 'program')}"
+        f"{unusable:,} of the different ones unusable: {counted(len(found), 'bucket')}, {counted(summary['programs'], 'program')}"
     )
     say(
         f"memory about {summary['memory'] / 1e9:.1f} GB; time very roughly {seconds:.0f} s on "

@@ -1,5 +1,6 @@
 """Remarks on the inputs of a batch before the work: how labels were understood, doubts about units, and boxes."""
 
+from collections.abc import Mapping
 from functools import cache
 
 from clusteropt import doubts
@@ -50,6 +51,11 @@ class Remarks:
     def messages(self) -> list[str]:
         """A line for each remark, with the first file that it is about."""
         return [_line(remark, files) for remark, files in self._files.items()]
+
+
+def of_left_out(files: Mapping[str, list[str]]) -> list[str]:
+    """A line for each reason why files of a folder are no inputs."""
+    return [f"left out, {why}: {listed(names)}" for why, names in files.items() if names]
 
 
 def _line(remark: str, files: list[str]) -> str:

@@ -12,7 +12,7 @@ from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given, Item
 from clusteropt.batch.job import Job, exit_code, too_short
-from clusteropt.batch.remarks import Remarks
+from clusteropt.batch.remarks import Remarks, of_left_out
 from clusteropt.batch.report import in_words, may_be_saddles
 from clusteropt.batch.shards import difference_of, share
 from clusteropt.batch.tally import Tally
@@ -24,7 +24,7 @@ from clusteropt.reading import wishes_of
 from clusteropt.report import batch_table
 from clusteropt.signals import stopped
 from clusteropt.tables import show
-from clusteropt.words import counted, listed
+from clusteropt.words import counted
 
 _CHUNK = 8192  # structures at most, that are read and then computed
 _CHUNK_ATOMS = 400_000
@@ -38,9 +38,8 @@ def batch(job: Job) -> ExitCode:
     common = made_of(job.settings)
     warn(sets.doubt(job.settings.potential), job.quiet)
     files, left_out = files_of(job.names, job.out)
-    for why, names in left_out.items():
-        if names and not job.quiet:
-            say(f"left out, {why}: {listed(names)}")
+    for message in [] if job.quiet else of_left_out(left_out):
+        say(message)
     folder = Folder(job.out)
     folder.open(common, job.restart, job.may_differ)
     inputs = Inputs(files, fingerprint(common), wishes_of(job.reading, job.settings.potential))
