@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import threading
+import warnings
 from pathlib import Path
 
 import fuzz
@@ -407,8 +408,20 @@ def test_a_batch_that_is_too_large_to_be_kept_reads_a_pipe_once(tmp_path, monkey
     monkeypatch.setattr(inputs, "_KEPT", 0)
     os.mkfifo(tmp_path / "q.xyz")
     fed(tmp_path / "q.xyz", text_of("plain.xyz", cluster("Au")) * 3)
-    given_ = inputs.Inputs([str(tmp_path / "q.xyz")], "")
-    assert len(given_.survey()) == len([*given_]) == 3
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "kept"))
+    (tmp_path / "kept").mkdir()
+    with inputs.Inputs([str(tmp_path / "q.xyz")], "") as given_:
+        assert not names(tmp_path / "kept"), "a folder is made for the first pipe only"
+        assert len(given_.survey()) == len([*given_]) == 3
+    assert not names(tmp_path / "kept")
+
+
+def test_warnings_of_the_caller_are_heard_while_a_file_is_being_read(tmp_path):
+    write(tmp_path / "a.xsf", clusters(2))
+    before = list(warnings.filters)
+    for found in frames(str(tmp_path / "a.xsf")):
+        assert not isinstance(found, Unreadable)
+        assert warnings.filters == before
 
 
 def test_a_pipe_in_a_folder_is_left_out_with_a_word(tmp_path):
