@@ -1,5 +1,6 @@
 """What a command says: results on stdout, messages for people on stderr."""
 
+import io
 import os
 import sys
 from typing import TextIO
@@ -19,6 +20,13 @@ def emit(text: str) -> None:
     except OSError as problem:
         drop(sys.stdout)
         raise ClusterOptError(f"standard output: cannot be written: {problem.strerror}: make room") from None
+
+
+def emit_frames(text: str) -> None:
+    """Structures, on stdout, as UTF-8: with a terminal's encoding they would not read back as they were. Raises as `emit`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    emit(text.rstrip("\n"))
 
 
 def drop(stream: TextIO) -> None:

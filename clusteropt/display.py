@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clusteropt.console import Messages, say
 from clusteropt.progress import Step
-from clusteropt.words import counted
+from clusteropt.words import counted, so_many_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -92,9 +92,7 @@ class Display:
         """So many results are in the files; a line says so now and then."""
         if self._bar is None and not self._quiet and time.monotonic() - self._said > _REPORT:
             self._said = time.monotonic()
-            say(
-                f"{count} of {counted(len(self._costs), 'structure')} {'is' if len(self._costs) == 1 else 'are'} done and kept"
-            )
+            say(f"{so_many_of(count, len(self._costs), 'structure')} done and kept")
 
     def _show(self, what: str) -> None:
         if self._bar is None:

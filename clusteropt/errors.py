@@ -49,6 +49,16 @@ class Interrupted(ClusterOptError):
     exit_code = ExitCode.INTERRUPTED
 
 
+def is_of_memory(problem: Exception) -> bool:
+    """Whether what was to be computed did not fit into the memory, of the device or another."""
+    return isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem)
+
+
+def unexpected(problem: Exception) -> str:
+    """An error that nobody has foreseen, in a few words: `unexpected ValueError (a fault)`."""
+    return f"unexpected {type(problem).__name__} ({' '.join(str(problem).split())[:160]})"
+
+
 def suggest(word: str, allowed: list[str] | tuple[str, ...]) -> str:
     """`Did you mean 'fire'? ` where a neighbour of `word` exists among `allowed`, then the whole list."""
     from difflib import get_close_matches

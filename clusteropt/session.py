@@ -1,16 +1,17 @@
 """The work of the commands with files: read all, compute, keep what is finished, report, and choose the exit code."""
 
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clusteropt import machine, runtime
 from clusteropt.config import MinimizeSettings, ReadingSettings
 from clusteropt.console import complain, emit, say, warn
-from clusteropt.errors import ClusterOptError, ExitCode, UsageError
+from clusteropt.errors import ClusterOptError, ExitCode, UsageError, is_of_memory, unexpected
 from clusteropt.plans import Plan
 from clusteropt.signals import STOPPING, Signals, remembered, stopped
-from clusteropt.words import counted
 
 if TYPE_CHECKING:
     from clusteropt.display import Display
@@ -45,6 +46,7 @@ def run(job: Job) -> ExitCode:
     """
     if job.json and job.plan.to_stdout:
         raise UsageError("--json and --out - both want standard output: give --out a file name")
+    keeper = None
     with remembered(*STOPPING, seconds=job.seconds) as signals:
         try:
             runtime.prepare(job.threads or machine.n_cores())
@@ -54,19 +56,17 @@ def run(job: Job) -> ExitCode:
             frames, unreadable = _read_all(job)
             from clusteropt.outputs import Keeper
 
-            keeper, track = Keeper(frames, job.plan), []
-            problem = _compute(frames, job, keeper, track if job.plan.trajectories else None, signals)
-            signals.patient = True  # what is finished is written first
-            ended = problem is not None or signals.heard
-            whole = _report(frames, job, keeper, None if ended else track)
+            keeper = Keeper(frames, job.plan)
+            problem, whole = _worked(frames, job, keeper, signals)
         except KeyboardInterrupt:
             _drop_programs()
-            raise stopped(signals, "not all is written" if signals.patient else "nothing was finished") from None
-    if problem is not None:
-        raise problem
+            raise stopped(signals, "nothing was finished" if keeper is None else "not all is written") from None
     if signals.heard:
         _drop_programs()
-        raise stopped(signals, _how_far(keeper, len(frames)))
+    if problem is not None:
+        raise _told(problem, keeper)
+    if keeper.n_finished < len(frames) or signals.heard == signal.SIGINT:  # who presses Ctrl-C hears that it was heard
+        raise stopped(signals, keeper.words)
     return _exit_code([r.status for r in keeper.results.values()], unreadable) if whole else ExitCode.FAILURE
 
 
@@ -90,34 +90,52 @@ def _read_all(job: Job) -> tuple[list["Frame"], int]:
     return found, unreadable
 
 
-def _compute(
-    frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track | None", signals: Signals
-) -> ClusterOptError | None:
+def _worked(frames: list["Frame"], job: Job, keeper: "Keeper", signals: Signals) -> tuple[Exception | None, bool]:
+    """Computes, and then writes and shows what there is: the first error, and whether every file could be written."""
+    track: Track = []
+    problem, whole = _computed(frames, job, keeper, track, signals), True
+    for write in (partial(_report, job, keeper), partial(_write_ways, frames, job, keeper, track)):
+        try:
+            whole &= write()
+        except Exception as error:  # noqa: BLE001  what else there is to write is written
+            problem = problem or error
+    if problem is None and keeper.n_finished == len(frames):
+        keeper.drop_old(job.quiet)
+    return problem, whole
+
+
+def _computed(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track", signals: Signals) -> Exception | None:
     """Gives the keeper all results, or those that are there at a signal or at an error, which is returned.
 
-    `track` gets the ways there.
+    Signals are only noted from then on: what is finished is written first.
     """
+    problem = None
+    try:
+        try:
+            _compute(frames, job, keeper, track, signals)
+        except Exception as error:  # noqa: BLE001  what is finished is kept, whatever it is
+            problem = error
+        signals.patient = True
+    except KeyboardInterrupt:
+        signals.patient = True
+    return problem
+
+
+def _compute(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track", signals: Signals) -> None:
+    """Gives the keeper the results as they are finished; `track` gets the ways there, where they are wanted."""
     from clusteropt import api
     from clusteropt.display import Display
     from clusteropt.progress import cost
 
-    watch = None if track is None else lambda i, n, positions: track.append((i, n, positions.copy()))
-    try:
-        with Display([cost(len(f.atoms)) for f in frames], job.quiet) as display:
-            atoms, hear = [f.atoms for f in frames], _Observer(frames, job, display)
-            for portion in api.run(atoms, job.settings, move=job.move, watch=watch, progress=hear, unfinished=True):
-                with signals.held():
-                    keeper.add(portion)
-                    if keeper.keep():
-                        display.kept(keeper.n_kept)
-                    display.finished(portion)
-    except KeyboardInterrupt:
-        pass
-    except ClusterOptError as problem:
-        return problem
-    except Exception as problem:  # noqa: BLE001  what is finished is kept, whatever it is
-        return _unforeseen(problem, keeper.n_finished, len(frames))
-    return None
+    watch = (lambda i, n, positions: track.append((i, n, positions.copy()))) if job.plan.trajectories else None
+    with Display([cost(len(f.atoms)) for f in frames], job.quiet) as display:
+        atoms, hear = [f.atoms for f in frames], _Observer(frames, job, display)
+        for portion in api.run(atoms, job.settings, move=job.move, watch=watch, progress=hear, unfinished=True):
+            with signals.held():
+                keeper.add(portion)
+                if keeper.keep():
+                    display.kept(keeper.n_kept)
+                display.finished(portion)
 
 
 class _Observer:
@@ -142,18 +160,18 @@ class _Observer:
         self._display.searches(step)
 
 
-def _unforeseen(problem: Exception, n_done: int, n_all: int) -> ClusterOptError:
-    kept = f"{n_done} of {counted(n_all, 'structure')} {'is' if n_all == 1 else 'are'} finished and kept"
-    if isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem):
-        return ClusterOptError(f"the memory does not suffice: {kept}: give the others to a machine with more")
-    reason = " ".join(str(problem).split())[:160]
-    return ClusterOptError(f"unexpected {type(problem).__name__} ({reason}): {kept}: please report it")
+def _told(problem: Exception, keeper: "Keeper") -> ClusterOptError:
+    """The error in words, and what is kept in spite of it."""
+    if isinstance(problem, ClusterOptError):
+        return problem
+    if is_of_memory(problem):
+        return ClusterOptError(f"the memory does not suffice: {keeper.words}: give the others to a machine with more")
+    return ClusterOptError(f"{unexpected(problem)}: {keeper.words}: please report it")
 
 
-def _report(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track | None") -> bool:
+def _report(job: Job, keeper: "Keeper") -> bool:
     """Says what there is to say, writes the files, shows the results; whether every file could be written."""
     from clusteropt import announcements
-    from clusteropt.outputs import ways
 
     rows = keeper.rows
     for label, result in rows:
@@ -161,12 +179,23 @@ def _report(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track | N
             complain(f"{label}: {result.problem}")
     for message in [] if job.quiet else announcements.after(rows, job.settings, job.move, bool(job.plan.outputs)):
         say(message)
-    wanted = track is not None and job.plan.trajectories
-    more = ways(frames, keeper.results, track or [], job.plan, job.settings.potential) if wanted else {}
-    whole = keeper.finish(more, job.quiet)
+    whole = keeper.finish(job.quiet)
     if not job.plan.to_stdout:
         _show(rows, job)
     return whole
+
+
+def _write_ways(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track") -> bool:
+    """Writes the ways of what is finished, where they are wanted; whether every file could be written."""
+    from clusteropt.outputs import write_ways
+
+    if not job.plan.trajectories:
+        return True
+    try:
+        return write_ways(frames, keeper.results, track, job.plan, job.settings.potential, job.quiet)
+    except Exception as error:  # noqa: BLE001  the results are there, and only the ways are lost
+        complain(f"--save-trajectory: not written, because of an {unexpected(error)}")
+        return False
 
 
 def _show(rows: list[tuple[str, "Result"]], job: Job) -> None:
@@ -184,12 +213,6 @@ def _drop_programs() -> None:
     from clusteropt.programs import drop_waiting
 
     drop_waiting()
-
-
-def _how_far(keeper: "Keeper", n_all: int) -> str:
-    begun = len(keeper.results) - keeper.n_finished
-    words = f"{keeper.n_finished} of {counted(n_all, 'structure')} {'is' if n_all == 1 else 'are'} finished and kept"
-    return f"{words}, and of {begun} more the lowest minima so far" if begun else words
 
 
 def _exit_code(statuses: list[str], unreadable: int) -> ExitCode:

@@ -23,6 +23,8 @@ class Signals:
 
     heard: int = 0  # the signal that came first; 0 for none
     patient: bool = False  # signals are only noted, but for a second Ctrl-C
+    owed: bool = False  # the exception is still to be raised
+    interrupts: int = 0  # how often Ctrl-C has come
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -32,13 +34,15 @@ class Signals:
             yield
         finally:
             self.patient = before
-            if self.heard and not before:
+            if self.owed and not before:
                 signal.setitimer(signal.ITIMER_REAL, _AGAIN)
 
 
 @contextmanager
 def remembered(*numbers: int, patient: bool = False, seconds: float | None = None) -> Iterator[Signals]:
     """Notes these signals, and raises KeyboardInterrupt unless it is `patient`; sends SIGALRM after so many seconds.
+
+    It is raised for the first signal, and again only for a second Ctrl-C: others often come in pairs.
 
     The exception alone would be lost where a library's callback is at work, and break libraries that are just being imported.
     What came at such a moment is raised soon after it, by an alarm. SIGHUP stays ignored where it was, as below nohup.
@@ -47,13 +51,17 @@ def remembered(*numbers: int, patient: bool = False, seconds: float | None = Non
     numbers = tuple(n for n in numbers if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN)
 
     def hear(number: int, frame: types.FrameType | None) -> None:
-        again = bool(signals.heard) and number == signal.SIGINT
-        signals.heard = signals.heard or (number if number in numbers else 0)
-        if not signals.heard or (signals.patient and not again):
+        signals.interrupts += number == signal.SIGINT
+        again = number == signal.SIGINT and signals.interrupts > 1
+        if number in numbers and (not signals.heard or again):
+            signals.heard, signals.owed = signals.heard or number, True
+        if not signals.owed or (signals.patient and signals.interrupts < 2):
             return
-        if not _in_a_library_that_cannot_bear_it(frame):
-            raise KeyboardInterrupt
-        signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        if _in_a_library_that_cannot_bear_it(frame):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+            return
+        signals.owed = False
+        raise KeyboardInterrupt
 
     signals.patient = patient
     if threading.current_thread() is not threading.main_thread():

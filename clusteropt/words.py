@@ -14,6 +14,11 @@ def numbered(count: int, noun: str) -> str:
     return noun + ending
 
 
+def so_many_of(count: int, total: int, noun: str) -> str:
+    """A share with its verb: `1 of 4 structures is`, `0 of 4 structures are`, `0 of 1 structure is`."""
+    return f"{count:,} of {counted(total, noun)} {'is' if 1 in (count, total) else 'are'}"
+
+
 def listed(names: Sequence[str], most: int = 5) -> str:
     """The first names, and how many more there are: `a, b and 3 more`."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

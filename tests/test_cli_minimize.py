@@ -37,7 +37,7 @@ def test_the_files_that_were_written_are_named(tmp_path, start):
     for name in "abcde":
         save(tmp_path / f"{name}.xyz", cluster())
     one = run(tmp_path, "minimize", start, "--optimizer", "lbfgs", "--save-trajectory")
-    assert "written to start.min.xyz, start.trajectory.xyz\n" in one.err
+    assert "written to start.min.xyz\nwritten to start.trajectory.xyz\n" in one.err  # results first
     many = run(tmp_path, "minimize", *(f"{name}.xyz" for name in "abcde"), "--optimizer", "lbfgs")
     assert "written to a.min.xyz, b.min.xyz, c.min.xyz, d.min.xyz and 1 more\n" in many.err
     assert "written" not in run(tmp_path, "minimize", start, "--optimizer", "lbfgs", "--out", "-").err

@@ -77,11 +77,15 @@ def readable(pipe):
     return bool(select([pipe], [], [], 0)[0])
 
 
+def told(outcome, total=COUNT):
+    """How many structures each message calls kept."""
+    return [int(n) for n in re.findall(rf"(\d+) of {total} structures (?:is|are) (?:done|finished) and kept", outcome.err)]
+
+
 def reported(outcome, total=COUNT):
     """How many structures the messages and the table call done."""
-    lines = [int(n) for n in re.findall(rf"(\d+) of {total} structures are (?:done|finished) and kept", outcome.err)]
     rows = sum(line.startswith("many.xyz:") and "interrupted" not in line for line in outcome.out.splitlines())
-    return max([*lines, rows, total * ("written to" in outcome.err and outcome.code in (0, 4))])
+    return max([*told(outcome, total), rows, total * ("written to" in outcome.err and outcome.code in (0, 4))])
 
 
 def check(folder, undisturbed, how, seconds):
@@ -90,6 +94,8 @@ def check(folder, undisturbed, how, seconds):
     outcome = ended(folder, way, how, seconds)
     kept = energies(folder / "many.min.xyz")
     assert len(kept) >= reported(outcome), outcome
+    if outcome.code in (75, 130) and "nothing was finished" not in outcome.err and "stopped" in outcome.err:
+        assert told(outcome)[-1] == len(kept), outcome
     assert kept.items() <= whole.items()
     unheard = how == "INT" and "potential" not in outcome.err  # Python itself says so while it imports the program
     assert unheard or "Traceback" not in outcome.err
@@ -212,3 +218,140 @@ def test_nobody_reads_beyond_the_first_line(tmp_path):
     os.close(writer)
     assert done.code == 0
     assert len(frames_of(tmp_path / "many.min.xyz")) == 3
+
+
+ON_PORTION = """
+from clusteropt import api
+whole = api.run
+def watched(*arguments, **options):
+    for portion in whole(*arguments, **options):
+        yield portion
+        if any(not result.problem for result in portion.values()):
+            {then}
+api.run = watched
+"""
+FULL = """
+from clusteropt import outputs
+from clusteropt.errors import ClusterOptError
+def full(path, text):
+    raise ClusterOptError(f"{path}: cannot be written: disk full")
+outputs.write_atomically = full
+"""
+STOP = ON_PORTION.format(then="os.kill(os.getpid(), signal.SIGTERM)")
+
+
+def test_nothing_counts_as_kept_on_a_full_disk(tmp_path):
+    save(tmp_path / "many.xyz", starts())
+    done = call(tmp_path, "minimize", "many.xyz", *WAYS["lbfgs"], before=OFTEN + FULL + STOP)
+    assert done.code == 75
+    first, last = done.complaints
+    assert "cannot be written" in first
+    assert last == "clusteropt: stopped (SIGTERM): 0 of 60 structures are finished and kept"
+    assert names(tmp_path) == {"many.xyz"}
+
+
+def test_what_could_not_be_used_is_not_kept_and_what_has_no_file_is_only_finished(tmp_path):
+    save(tmp_path / "many.xyz", [Atoms("X2"), *starts()])  # two atoms at one place
+    done = call(tmp_path, "minimize", "many.xyz", *WAYS["lbfgs"], before=OFTEN + STOP)
+    assert done.code == 75
+    kept = len(energies(tmp_path / "many.min.xyz"))
+    assert kept > 0
+    assert f"{kept} of 61 structures {'is' if kept == 1 else 'are'} finished and kept" in done.complaints[-1]
+    done = call(tmp_path, "energy", "many.xyz", before=STOP)
+    assert done.complaints[-1].endswith(" finished")
+
+
+@pytest.mark.parametrize("second", ["HUP", "ALRM"])
+def test_a_second_signal_costs_nothing_that_the_first_has_left(tmp_path, second):
+    save(tmp_path / "one.xyz", starts()[:1])
+    before = f"""
+from clusteropt import chains, trajectories
+polish, hop = trajectories._polished, chains.hop
+def hopped(*arguments):
+    os.kill(os.getpid(), signal.SIGHUP)
+    return hop(*arguments)
+def polished(*arguments):
+    os.kill(os.getpid(), signal.SIG{second})
+    return polish(*arguments)
+chains.hop, trajectories._polished = hopped, polished
+"""
+    done = call(tmp_path, "minimize", "one.xyz", *WAYS["learned"], before=before)
+    assert done.code == 75
+    assert done.complaints == [
+        "clusteropt: stopped (SIGHUP): 0 of 1 structure is finished and kept, and of 1 more the lowest minima so far"
+    ]
+    (found,) = frames_of(tmp_path / "one.min.xyz")
+    assert found.info["status"] == "interrupted"
+
+
+@pytest.mark.parametrize(("name", "code"), [("TERM", 0), ("INT", 130)])
+def test_a_signal_when_all_is_done_stops_nothing(tmp_path, name, code):
+    save(tmp_path / "few.xyz", starts()[:3])
+    for place in ("session._compute", "session._show"):
+        before = f"""
+from clusteropt import session
+whole = {place}
+def late(*arguments):
+    whole(*arguments)
+    os.kill(os.getpid(), signal.SIG{name})
+{place} = late
+"""
+        done = call(tmp_path, "minimize", "few.xyz", *WAYS["lbfgs"], "--force", before=before)
+        assert done.code == code, done
+        assert len(energies(tmp_path / "few.min.xyz")) == 3
+
+
+def test_a_stop_or_an_error_writes_the_ways_of_what_is_finished(tmp_path):
+    save(tmp_path / "many.xyz", starts())
+    ways = [*WAYS["lbfgs"], "--save-trajectory"]
+    done = call(tmp_path, "minimize", "many.xyz", *ways, before=OFTEN + STOP)
+    assert done.code == 75
+    kept = [a.info["number"] for a in frames_of(tmp_path / "many.min.xyz")]
+    assert 0 < len(kept) < COUNT
+    assert {a.info["number"] for a in frames_of(tmp_path / "many.trajectory.xyz")} == set(kept)
+    no_memory = """
+from clusteropt import outputs
+def evaluate(*_):
+    raise MemoryError
+outputs.evaluate = evaluate
+"""
+    save(tmp_path / "few.xyz", starts()[:3])
+    done = call(tmp_path, "minimize", "few.xyz", *ways, before=no_memory)
+    assert done.code == 1
+    assert done.complaints == ["clusteropt: --save-trajectory: not written, because of an unexpected MemoryError ()"]
+    assert len(energies(tmp_path / "few.min.xyz")) == 3
+
+
+def test_force_leaves_no_minimum_of_an_earlier_run_under_the_name(tmp_path):
+    save(tmp_path / "water.xyz", Atoms("H2O", positions=np.eye(3)))
+    (tmp_path / "water.min.xyz").write_text("of an earlier run", encoding="utf-8")
+    done = run(tmp_path, "minimize", "water.xyz", "--force")
+    assert done.code == 3
+    assert "water.min.xyz: was of an earlier run and is removed" in done.err
+    assert names(tmp_path) == {"water.xyz"}
+
+
+def test_only_files_that_have_something_new_are_written(tmp_path, monkeypatch):
+    from clusteropt import outputs
+
+    written = []
+    whole = outputs.write_atomically
+    monkeypatch.setattr(outputs, "write_atomically", lambda path, text: (written.append(path.name), whole(path, text)))
+    monkeypatch.setattr(outputs, "_EVERY", 0)
+    monkeypatch.setattr(outputs, "_RARELY", 0)
+    for k, atoms in enumerate([Atoms("X"), Atoms("X", positions=[[1, 0, 0]]), starts()[0]]):
+        save(tmp_path / f"{k}.xyz", atoms)
+    done = run(tmp_path, "minimize", "0.xyz", "1.xyz", "2.xyz", *WAYS["lbfgs"])
+    assert sorted(written) == ["0.min.xyz", "1.min.xyz", "2.min.xyz"]
+    assert "written to 0.min.xyz, 1.min.xyz, 2.min.xyz" in done.err
+
+
+def test_structures_go_to_standard_output_as_utf_8_whatever_its_encoding(tmp_path):
+    atoms = starts()[0]
+    atoms.info["author"] = "Pál Erdős"
+    save(tmp_path / "one.xyz", atoms)
+    latin = {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "clusteropt", "minimize", "one.xyz", *WAYS["lbfgs"], "--out", "-"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, env=os.environ | latin)
+    (tmp_path / "back.xyz").write_bytes(done.stdout)
+    assert frames_of(tmp_path / "back.xyz")[0].info["author"] == atoms.info["author"]

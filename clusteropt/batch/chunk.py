@@ -11,7 +11,7 @@ from clusteropt.api import run
 from clusteropt.batch.folder import SCHEMA
 from clusteropt.batch.items import Given, Line
 from clusteropt.config import MinimizeSettings
-from clusteropt.errors import ClusterOptError
+from clusteropt.errors import ClusterOptError, is_of_memory, unexpected
 from clusteropt.relax import Status
 from clusteropt.report import record
 from clusteropt.result import Result, failed
@@ -96,13 +96,11 @@ def _alone(atoms: Atoms, settings: MinimizeSettings) -> Result | Exception:
     except ClusterOptError:
         raise
     except Exception as problem:  # noqa: BLE001  it is told, and costs no other structure its result
-        too_large = isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem)
-        return _too_large(atoms, settings) if too_large else problem
+        return _too_large(atoms, settings) if is_of_memory(problem) else problem
 
 
 def _unexpected(problem: Exception) -> str:
-    reason = " ".join(str(problem).split())[:160]
-    return f"no result, of an unexpected {type(problem).__name__} ({reason}): run the same command again, and report it"
+    return f"no result, of an {unexpected(problem)}: run the same command again, and report it"
 
 
 def _too_large(atoms: Atoms, settings: MinimizeSettings) -> Result:

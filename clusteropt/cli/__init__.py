@@ -71,9 +71,16 @@ def main() -> None:
         complain(str(problem))
         sys.exit(problem.exit_code)
     except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # Typer and Rich call it a failure that the reader has left
+            sys.exit(_code_without_reader(stop.__context__))
         if stop.code == ExitCode.INTERRUPTED:  # Typer has heard of Ctrl-C first, and says nothing
             complain("interrupted")
         raise
-    except BrokenPipeError:
+    except BrokenPipeError as gone:
         drop(sys.stdout)
-        sys.exit(ExitCode.FAILURE)
+        sys.exit(_code_without_reader(gone))
+
+
+def _code_without_reader(gone: BrokenPipeError) -> int:
+    """The exit code that there is with one: that of the error which was to be shown, or that of a help text."""
+    return getattr(gone.__context__, "exit_code", ExitCode.OK)

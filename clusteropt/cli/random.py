@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from clusteropt.cli.options import Force, Out, PotentialName, Quiet
-from clusteropt.console import emit, say, warn
+from clusteropt.console import emit_frames, say, warn
 
 
 def random(
@@ -38,6 +38,7 @@ def random(
     from clusteropt.files import check_writable, write_atomically
     from clusteropt.potentials import sets
     from clusteropt.starts import random_starts
+    from clusteropt.words import counted
 
     to_file = out is not None and str(out) != "-"
     if out is not None and to_file:
@@ -47,6 +48,6 @@ def random(
     if out is not None and to_file:
         write_atomically(out, text)
         if not quiet:
-            say(f"{count} structures of {formula} written to {out}")
+            say(f"{counted(count, 'structure')} of {formula} written to {out}")
     else:
-        emit(text.rstrip("\n"))
+        emit_frames(text)
