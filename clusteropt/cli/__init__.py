@@ -1,6 +1,7 @@
 """The command line: one file per command, its options in the signature, heavy imports inside the bodies."""
 
 import io
+import signal
 import sys
 import warnings
 
@@ -79,6 +80,8 @@ def main() -> None:
     except BrokenPipeError as gone:
         drop(sys.stdout)
         sys.exit(_code_without_reader(gone))
+    finally:  # all is done: Ctrl-C while the libraries tidy up ends the process, without their tracebacks
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _code_without_reader(gone: BrokenPipeError) -> int:
