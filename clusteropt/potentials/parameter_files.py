@@ -127,7 +127,7 @@ def _number(what: str, value: object, sign: int = 1) -> float:
 
 
 def _below(values: dict[str, float]) -> bool:
-    """Whether there is room between onset and cutoff for the energy to be switched off."""
+    """True where there is room between onset and cutoff for the energy to be switched off."""
     return values["onset"] < (1 - 1e-3) * values["cutoff"]
 
 

@@ -54,7 +54,7 @@ class ParameterSet:
         return ", ".join(sorted({"-".join(sorted(pair)) if pair[0] != pair[1] else pair[0] for pair in self.pairs}))
 
     def record(self) -> dict[str, Any]:
-        """What a list of sets shows."""
+        """The entries of a list of sets."""
         return {
             "name": self.name,
             "form": self.form,

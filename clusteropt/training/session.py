@@ -119,7 +119,7 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
 
 
 def _stops(job: Job) -> bool:
-    """Whether this process or another one of the run has to stop."""
+    """True where this process or another one of the run has to stop."""
     return bool(runtime.gathered(np.array([job.stops])).any())
 
 
