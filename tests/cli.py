@@ -26,6 +26,7 @@ _COLOURS = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "CLICOLOR_FO
 _START = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test process in the background would pass on 'ignored'
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and one below nohup
 sys.argv[0] = "clusteropt"
 {before}
 from clusteropt.cli import main

@@ -416,7 +416,8 @@ def test_what_is_invalid_or_periodic_is_left_to_the_plain_way(file):
     twice = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [0, 0, 0], [1, 1, 1]]), optimizer=str(file))
     assert (twice.status, twice.won) == ("invalid-structure", "")
     box = Atoms("Si2", scaled_positions=[[0, 0, 0], [0.3, 0.2, 0.2]], cell=[8, 8, 8], pbc=True)
-    periodic = clusteropt.minimize(box, optimizer=str(file))
+    with pytest.warns(UserWarning, match="periodic box: local minimization only"):
+        periodic = clusteropt.minimize(box, optimizer=str(file))
     assert (periodic.won, periodic.energy) == ("fallback", clusteropt.minimize(box, optimizer="lbfgs").energy)
 
 
