@@ -417,9 +417,9 @@ def test_a_batch_that_is_too_large_to_be_kept_reads_a_pipe_once(tmp_path, monkey
 
 
 def test_warnings_of_the_caller_are_heard_while_a_file_is_being_read(tmp_path):
-    write(tmp_path / "a.xsf", clusters(2))
+    write(tmp_path / "a.json", clusters(2))
     before = list(warnings.filters)
-    for found in frames(str(tmp_path / "a.xsf")):
+    for found in frames(str(tmp_path / "a.json")):
         assert not isinstance(found, Unreadable)
         assert warnings.filters == before
 
