@@ -98,14 +98,13 @@ class Keeper:
             self._held[STDOUT] = structures
         return whole
 
-    def drop_old(self, quiet: bool) -> None:
-        """Removes files of an earlier run, under the names of this one, which has nothing to write to them."""
+    @property
+    def old(self) -> list[Path]:
+        """Files of an earlier run, under the names of this one, which has had nothing to write to them."""
         used = {self._frames[i].source for i, result in self.results.items() if not result.problem}
         planned = {*self._plan.outputs.values(), *self._plan.minima.values()} - {STDOUT}
         ways = {path for source, path in self._plan.trajectories.items() if source not in used}
-        for path in sorted((planned - self._files().keys()) | ways):
-            if path.is_file():
-                _remove(path, quiet)
+        return [path for path in sorted((planned - self._files().keys()) | ways) if path.is_file()]
 
     def _changed(self) -> dict[Path, set[int]]:
         """The files that do not hold what they should, and what they should."""
@@ -192,13 +191,3 @@ def _write_all(paths: Iterable[Path], write: Callable[[Path], None], quiet: bool
     if done and not quiet:
         say(f"written to {listed(done, _NAMED)}")
     return complete
-
-
-def _remove(path: Path, quiet: bool) -> None:
-    try:
-        path.unlink()
-    except OSError as problem:
-        complain(f"{path}: is of an earlier run and cannot be removed: {problem.strerror}: remove it")
-        return
-    if not quiet:
-        say(f"{path}: was of an earlier run and is removed, because there is nothing new for it")

@@ -100,7 +100,8 @@ def _worked(frames: list["Frame"], job: Job, keeper: "Keeper", signals: Signals)
         except Exception as error:  # noqa: BLE001  what else there is to write is written
             problem = problem or error
     if problem is None and keeper.n_finished == len(frames):
-        keeper.drop_old(job.quiet)
+        for path in keeper.old:
+            warn(f"{path}: is of an earlier run, because this one has nothing for it", job.quiet)
     return problem, whole
 
 

@@ -88,7 +88,8 @@ class Inputs:
 def files_of(names: Iterable[str], out: Path) -> tuple[list[str], dict[str, list[str]]]:
     """The files behind names, folders, patterns, and behind '-' a list on standard input; and those left out, by the reason.
 
-    Each once. What is below `out` is no input. Raises UsageError for a pattern or folder without files, or no name at all.
+    Each once. What is below `out` is no input. Raises UsageError for a pattern or folder without files, for no name at all, and
+    where none of the files exists.
     """
     found: list[str] = []
     left: dict[str, list[str]] = {NO_ENDING: [], NO_FILE: []}
@@ -109,7 +110,17 @@ def files_of(names: Iterable[str], out: Path) -> tuple[list[str], dict[str, list
             found += matching
         else:
             found.append(name)
+    if not any(map(_exists, found)):
+        raise UsageError(f"{found[0]}: no such file{', nor any other that is named' * (len(found) > 1)}: check the name")
     return list({os.path.abspath(name): name for name in reversed(found)}.values())[::-1], left
+
+
+def _exists(name: str) -> bool:
+    """False for a file that is not there; a wrong index of frames is a fault of another kind."""
+    try:
+        return os.path.exists(file_of(name))
+    except InputError:
+        return True
 
 
 def _sorted_out(files: list[str], left: dict[str, list[str]]) -> list[str]:
