@@ -1,4 +1,4 @@
-"""What the card of a learned optimizer says about its training, and what follows for a cluster at hand."""
+"""Words from the card of a learned optimizer: its training, and what follows for a cluster at hand."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -12,7 +12,7 @@ from clusteropt.weights import LearnedOptimizer
 
 
 def seen(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potential) -> str:
-    """What of the cluster was in training: 'trained', 'size unseen' or 'element unseen'."""
+    """The part of the cluster that was in training, as a word: 'trained', 'size unseen' or 'element unseen'."""
     own, tasks = _problem(symbols, potential), _problems(optimizer)
     if formula_of(own) in map(formula_of, tasks):
         return "trained"

@@ -52,7 +52,7 @@ def search_for(
     hops: int | None = None,
     hop_steps: int | None = None,
 ) -> Search:
-    """What has proved good for clusters of that size and kind, but for what is given."""
+    """The search that has proved good for clusters of that size and kind, with the given values in place of its own."""
     usual = Search(
         optimizer,
         min(1000, 15 * n_atoms // 2),

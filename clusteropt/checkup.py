@@ -1,4 +1,4 @@
-"""What `clusteropt doctor` finds out."""
+"""The findings of `clusteropt doctor`."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def findings() -> dict[str, str]:
 
 
 def self_test() -> list[str]:
-    """What is wrong with this installation; empty if all is well."""
+    """Faults of this installation; empty if all is well."""
     problems = []
     if not runtime.compiles_correctly():
         problems.append("jax computes wrong numbers: install jax and jaxlib 0.10.1, or a release after 0.11.0")

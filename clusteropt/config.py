@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class MinimizeSettings:
-    """What `minimize` needs to know beside the structures."""
+    """The settings of `minimize`, beside the structures."""
 
     potential: str | None = None  # name of a set or path of a TOML file; None: the default for the elements
     optimizer: str = "learned"

@@ -1,4 +1,4 @@
-"""What a command says: results on stdout, messages for people on stderr."""
+"""Standard streams: results on stdout, messages for people on stderr."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""What went wrong, in words for the user, and what the shell hears of it."""
+"""Errors in words for the user, and the exit codes that the shell hears."""
 
 from enum import IntEnum
 
@@ -50,7 +50,7 @@ class Interrupted(ClusterOptError):
 
 
 def is_of_memory(problem: Exception) -> bool:
-    """Whether what was to be computed did not fit into the memory, of the device or another."""
+    """True where the computation did not fit into the memory, of the device or the host."""
     return isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem)
 
 

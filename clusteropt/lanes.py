@@ -34,7 +34,7 @@ class Task(NamedTuple):
 
 
 class Relaxed(NamedTuple):
-    """What came of the structures of a batch, a column or entry each."""
+    """The structures of a batch after relaxing, a column or entry each."""
 
     positions: np.ndarray  # (3, n_atoms, n_clusters) float64
     status: np.ndarray  # (n_clusters,) int32, values of relax.Status
@@ -42,7 +42,7 @@ class Relaxed(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What the structures of a batch are, in double precision, a column or entry each."""
+    """Energies, forces and cohesion of the structures of a batch, in double precision, a column or entry each."""
 
     energies: np.ndarray  # (n_atoms, n_clusters), of the atoms
     gradient: np.ndarray  # (3, n_atoms, n_clusters)

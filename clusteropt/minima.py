@@ -28,7 +28,7 @@ _ROUND_OFF = 1e-9  # by which an energy may seem to rise, in units of the energy
 
 
 class Minimum(NamedTuple):
-    """What became of one structure. Energies and lengths in the potential's units."""
+    """The result for one structure. Energies and lengths in the potential's units."""
 
     status: Status
     positions: np.ndarray  # (n_atoms, 3)
@@ -106,7 +106,7 @@ def evaluate_one(structure: Structure, potential: Potential) -> Minimum:
 
 
 def _look(batch: Clusters, structures: list[Structure], potential: Potential) -> tuple[Evaluation, list[str]]:
-    """What the structures are as given, and what makes some of them unusable (empty for sound ones)."""
+    """Energies and forces of the structures as given, and the fault that makes a structure unusable (empty for sound ones)."""
     finite = np.asarray(np.isfinite(batch.positions).all((0, 1)))
     values = _evaluate(at(batch, np.where(finite, batch.positions, 0)), potential)
     problems = [""] * len(structures)
@@ -122,7 +122,7 @@ def _evaluate(clusters: Clusters, potential: Potential) -> Evaluation:
 
 
 def _coincidence(structure: Structure) -> str:
-    """Which two atoms are at the same place."""
+    """Names the two atoms that are at the same place."""
     nearest = []
     for k, place in enumerate(structure.positions):
         d = structure.positions - place

@@ -31,7 +31,7 @@ _ZLIB = b"\x78"  # how jax's cache entries begin, unless zstandard is installed
 
 
 class Program(NamedTuple):
-    """What makes one program: hashable, and the same for all batches of one shape.
+    """The identity of a program: hashable, and the same for all batches of one shape.
 
     `function(common, batch, *scalars, mesh=, **static)` works on a `batch`, a pytree whose arrays end in lanes, structures or
     devices, and gives either the same pytree, into the same memory (`in_place`), or a tuple of arrays.

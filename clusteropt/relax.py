@@ -19,7 +19,7 @@ from clusteropt.potentials.base import Potential, energy_and_gradient
 
 
 class Status(IntEnum):
-    """What became of a structure. Every result in every format carries one of these words."""
+    """The status of a structure. Every result in every format carries one of these words."""
 
     RUNNING = 0
     CONVERGED = 1

@@ -181,7 +181,7 @@ def n_devices() -> int:
 
 
 def several_processes() -> bool:
-    """Whether Slurm (`srun`) or Open MPI (`mpirun`) has started this process as one of several."""
+    """True where Slurm (`srun`) or Open MPI (`mpirun`) has started this process as one of several."""
     counts = (os.environ.get(name, "") for name in ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE"))
     return any(count.isdigit() and int(count) > 1 for count in counts)
 
@@ -288,7 +288,7 @@ def versions() -> dict[str, str]:
 
 
 def compiles_correctly() -> bool:
-    """Whether large batched products come out right; jax 0.10.2 and 0.11.0 fail here (jax-ml/jax#39103)."""
+    """True where large batched products come out right; jax 0.10.2 and 0.11.0 fail here (jax-ml/jax#39103)."""
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -300,7 +300,7 @@ def compiles_correctly() -> bool:
 
 
 def describe_devices() -> str:
-    """What jax computes on."""
+    """The devices that jax computes on."""
     import jax
 
     devices = jax.devices()

@@ -19,7 +19,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal
 
 @dataclass
 class Signals:
-    """What has been heard."""
+    """The signals that have been heard."""
 
     heard: int = 0  # the signal that came first; 0 for none
     patient: bool = False  # signals are only noted, but for a second Ctrl-C
@@ -87,7 +87,7 @@ def stopped(signals: Signals, message: str) -> Stopped | Interrupted:
 
 
 def _in_a_library_that_cannot_bear_it(frame: types.FrameType | None) -> bool:
-    """Whether a module is being imported, a callback of the garbage collector runs, or a thread of a pool is being started.
+    """True while a module is being imported, a callback of the garbage collector runs, or a pool starts a thread.
 
     What the first two raise is lost or worse, and a thread that its pool does not know of is waited for at the end, for ever.
     """

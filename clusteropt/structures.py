@@ -50,7 +50,7 @@ def _check_cell(positions: np.ndarray, cell: np.ndarray, potential: Potential) -
 
 
 def _with_cutoff(elements: tuple[str, ...]) -> str:
-    """Which shipped sets serve these elements in a box."""
+    """The shipped sets that serve these elements in a box."""
     covering = [chosen for chosen in map(sets.load, sets.names()) if chosen.covers(elements)]
     able = [offered(chosen, elements) for chosen in covering if chosen.potential(elements).cutoff is not None]
     return (

@@ -90,12 +90,12 @@ def _stopped(minimum: Minimum) -> Minimum:
 
 
 def _worth(structure: Structure) -> bool:
-    """Whether there is anything to search: not in a box, nor where hardly an atom can move."""
+    """True where there is something to search: not in a box, nor where hardly an atom can move."""
     return structure.cell is None and len(structure.positions) > 1 and bool(structure.free.any())
 
 
 def _settled(plain: Minimum) -> bool:
-    """Whether plain minimization has the last word: the input is no use, or two atoms, which have one minimum, are there."""
+    """True where plain minimization has the last word: unusable input, or two atoms, which have one minimum."""
     return plain.status == Status.INVALID_STRUCTURE or (plain.status == Status.CONVERGED and len(plain.positions) == 2)
 
 

@@ -42,7 +42,7 @@ def computed(chunk: Sequence[Given], settings: MinimizeSettings) -> Iterator[lis
 
 
 def deadly(given: Given, settings: MinimizeSettings) -> Done:
-    """What is said of a structure whose computation has ended every process that tried it."""
+    """The record of a structure whose computation has ended every process that tried it."""
     atoms = Atoms() if given.atoms is None else given.atoms
     text = "every worker that took it has died, of too little memory most likely: try --retry out-of-memory on a larger one"
     return Done(given, failed(atoms, Status.OUT_OF_MEMORY, text, settings.optimizer), 0.0)

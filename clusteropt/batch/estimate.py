@@ -1,4 +1,4 @@
-"""What there is to do, before it is done: structures, buckets, programs, memory and, roughly, time."""
+"""The work of a batch, told before it is done: structures, buckets, programs, memory and, roughly, time."""
 
 import json
 from collections import Counter

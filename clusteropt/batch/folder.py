@@ -53,7 +53,7 @@ class Folder:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a batch."""
+        """True where the folder holds a batch."""
         return self._file(_MANIFEST).exists()
 
     def open(self, made_of: dict[str, Any], restart: bool, ignored: frozenset[str] = frozenset()) -> None:
@@ -82,7 +82,7 @@ class Folder:
         self.compare(made_of, ignored)
 
     def manifest(self) -> dict[str, Any]:
-        """What all results share. Raises UsageError where there is no batch, InputError for one of another schema."""
+        """The settings that all results share. Raises UsageError without a batch, InputError for one of another schema."""
         path = self._file(_MANIFEST)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What makes two results the same: the settings, the files that they name, and all that a structure is."""
+"""Keys of results: hashes of the settings, of the files that they name, and of all that a structure is."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from clusteropt.potentials import sets
 
 
 def made_of(settings: MinimizeSettings) -> dict[str, Any]:
-    """What all results of a batch share. Raises UsageError and InputError for files that settings name and that are no use."""
+    """The settings that all results of a batch share. Raises UsageError and InputError for unusable files named in them."""
     files = {}
     if settings.optimizer not in OPTIMIZERS:
         files["optimizer_sha256"] = hashlib.sha256(weights.named(settings.optimizer).theta.tobytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What is asked for and what comes of it, as it goes from process to process. Light: to unpack it does not load jax."""
+"""Structures of a batch and their results, as they go from process to process. Light: unpacking them does not load jax."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
@@ -67,7 +67,7 @@ class Parcel:
 
 
 def _is_bare(atoms: "Atoms | None") -> TypeGuard["Atoms"]:
-    """Whether there is nothing but atoms in the open and what the comment says."""
+    """True for atoms without a box, with no arrays of their own and no more info than the comment holds."""
     return (
         atoms is not None
         and atoms.calc is None

@@ -1,4 +1,4 @@
-"""What the caller of a batch decides; light, so that signals are heard while the libraries are being loaded."""
+"""The options of a batch; light, so that signals are heard while the libraries are being loaded."""
 
 import os
 import re
@@ -61,12 +61,12 @@ class Job:
     signals: Signals = field(default_factory=Signals)
 
     def repeats(self, status: str) -> bool:
-        """Whether a structure that ended so is to be done again."""
+        """True where a structure with that status is to be done again."""
         return self.retry is not None and (status == self.retry or (self.retry == "failed" and status != "converged"))
 
     @property
     def may_differ(self) -> frozenset[str]:
-        """What need not be as in the results that are there."""
+        """The settings that may differ from those of the results that are there."""
         return frozenset(f"settings.{name}" for name in RETRY_MAY_CHANGE) if self.retry else frozenset()
 
 

@@ -1,4 +1,4 @@
-"""What the folder of a batch says, in words: `clusteropt status` and `clusteropt merge`."""
+"""The state of a batch's folder, in words: `clusteropt status` and `clusteropt merge`."""
 
 import json
 import time

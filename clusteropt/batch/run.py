@@ -106,7 +106,7 @@ def _work(chunks: Iterator[list[Given]], tally: Tally, job: Job) -> None:
 
 
 def _chunks(inputs: Inputs, todo: dict[str, int]) -> Iterator[list[Given]]:
-    """What is to be done, some thousand structures at a time."""
+    """The structures that are to be done, some thousand at a time."""
     given: list[Given] = []
     taken: set[str] = set()
     n_atoms = 0

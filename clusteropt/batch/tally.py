@@ -1,4 +1,4 @@
-"""What of a batch is done: in memory, in the folder and in words."""
+"""The progress of a batch: in memory, in the folder and in words."""
 
 import signal
 import time
@@ -16,7 +16,7 @@ _COMPLAINTS = 20  # that are shown; all are in the results
 
 
 class Tally:
-    """What is done, and what is to do."""
+    """Counts of what is done, and what is still to do."""
 
     def __init__(self, job: Job, folder: Folder) -> None:
         self._job, self._folder = job, folder

@@ -1,4 +1,4 @@
-"""What a Dask worker does with a task. Light until it is at work: a process has to be set up before jax is loaded."""
+"""The task of a Dask worker. Light until it is at work: a process has to be set up before jax is loaded."""
 
 import sys
 import threading

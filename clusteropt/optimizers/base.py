@@ -1,4 +1,4 @@
-"""What every optimizer is: a pair of pure functions over a batch of clusters, in the manner of optax.
+"""The interface of all optimizers: a pair of pure functions over a batch of clusters, in the manner of optax.
 
 `init(clusters)` gives a state; `update(gradient, state, clusters, energies)` gives the displacement to make, shaped like the
 gradient (3, n_atoms, n_clusters), and the next state. The energies (n_atoms, n_clusters) are the atoms' own, and cost nothing

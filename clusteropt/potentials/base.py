@@ -1,4 +1,4 @@
-"""What every potential is: numbers, and one function of a batch of clusters."""
+"""The interface of all potentials: numbers, and one function of a batch of clusters."""
 
 from dataclasses import dataclass, field
 

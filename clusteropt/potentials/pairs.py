@@ -81,7 +81,7 @@ def _separated(clusters: Clusters) -> tuple[Array, Array, Array]:
 
 
 def cohesion(clusters: Clusters, near: Array, reach: Array) -> tuple[Array, Array]:
-    """Whether any two atoms are closer than `near`, and whether all atoms hang together by distances below `reach`.
+    """True where two atoms are closer than `near`, and where all atoms hang together by distances below `reach`.
 
     Both (n_clusters,) bool. From the first atom on, neighbours of reached atoms are reached, until nothing changes.
     """

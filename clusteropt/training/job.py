@@ -1,4 +1,4 @@
-"""What the caller of a training run decides; light, so that signals are heard while the libraries are being loaded."""
+"""The options of a training run; light, so that signals are heard while the libraries are being loaded."""
 
 import math
 import time

@@ -91,7 +91,7 @@ def train(settings: TrainSettings, progress: Progress) -> Iterator[Progress]:
 
 
 def finished(settings: TrainSettings, progress: Progress) -> bool:
-    """Whether all steps are done, or patience is at its end."""
+    """True where all steps are done, or patience is at its end."""
     waited = progress.step - progress.lowered
     return progress.step >= settings.steps or 0 < settings.patience <= waited
 

@@ -16,7 +16,7 @@ _CEILING = 0.0  # energy that a cluster is counted with which ends above it, or 
 
 
 class Batch(NamedTuple):
-    """What all candidates of an outer step are tried on."""
+    """The trajectories that all candidates of an outer step are tried on."""
 
     starts: Clusters
     before: Array  # (n_clusters,), energies that are subtracted, in energy scales: of the minima before a hop, or zero

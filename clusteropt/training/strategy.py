@@ -1,4 +1,4 @@
-"""What the outer loop needs of a way to find theta, whichever it is."""
+"""The interface of all ways to find theta, as the outer loop needs it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

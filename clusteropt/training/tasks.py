@@ -1,4 +1,4 @@
-"""What a candidate theta is tried on: trajectories from random starts, or hops from a pool of minima."""
+"""Tasks of a candidate theta: trajectories from random starts, or hops from a pool of minima."""
 
 from functools import cache
 from typing import NamedTuple

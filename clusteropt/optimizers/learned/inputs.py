@@ -1,4 +1,4 @@
-"""What the network sees, input by input and by name: dimensionless, in the potential's own units."""
+"""Inputs of the network, one by one and by name: dimensionless, in the potential's own units."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -89,7 +89,7 @@ def _radial_names(which: str, settings: LearnedSettings) -> list[str]:
 
 
 def _of_vectors(lengths: list[Array], units: list[Array]) -> dict[str, Array]:
-    """What the vector network sees of directions; the last is the place."""
+    """Directions as the vector network sees them; the last is the place."""
     *own, out = units
     seen = {f"length {k}": jnp.log(n + 1e-3) / 4 for k, n in enumerate(lengths[:-1])}
     seen |= {f"cosine {i} {j}": dot(own[i], own[j]) for i in range(len(own)) for j in range(i)}
@@ -97,7 +97,7 @@ def _of_vectors(lengths: list[Array], units: list[Array]) -> dict[str, Array]:
 
 
 def _of_coordinates(gradient: Array, averages: list[Array], place: Array) -> dict[str, Array]:
-    """What the coordinate network sees of one coordinate of an atom."""
+    """One coordinate of an atom as the coordinate network sees it."""
     seen = {"place": place, "gradient": gradient, "logarithm": jnp.log(jnp.abs(gradient) + 1e-3) / 4}
     seen |= {f"average {k}": m for k, m in enumerate(averages)}
     return seen | {f"square {k}": m * m for k, m in enumerate(averages)}

@@ -1,4 +1,4 @@
-"""What a trajectory remembers: moving averages of the gradient and of its square, and random numbers of its own."""
+"""Memory of a trajectory: moving averages of the gradient and of its square, and random numbers of its own."""
 
 from typing import NamedTuple
 

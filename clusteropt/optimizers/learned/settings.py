@@ -1,4 +1,4 @@
-"""What a learned optimizer is made of, beside its numbers theta."""
+"""Settings of a learned optimizer, beside its numbers theta."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What an atom has around it: neighbours in fading shells, and how they are arranged. Dimensionless, and blind to rotations."""
+"""Surroundings of an atom: neighbours in fading shells, and their arrangement. Dimensionless, and invariant to rotation."""
 
 import math
 from itertools import combinations_with_replacement, product
