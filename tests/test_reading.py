@@ -117,6 +117,17 @@ def test_a_count_that_is_far_too_large_is_refused_at_once(tmp_path, name):
     assert isinstance(found, Unreadable)
 
 
+def test_the_title_of_a_damaged_structure_is_no_heading_of_velocities(tmp_path):
+    """A line break too many in the cell of the second of two POSCARs, which is called Cu: it is told of."""
+    copper = Atoms("Cu3", [[5, 5, 5], [7.5, 5, 5], [5, 7.5, 5]], cell=[15, 16, 17], pbc=True)
+    first, second = (text_of("POSCAR", copper).decode() for _ in range(2))
+    _, *lines = second.splitlines()
+    lines[3] = lines[3].replace("0.0000000000000000", "0.0000000000000000\n", 1)
+    (tmp_path / "POSCAR").write_text("\n".join([*first.splitlines(), "Cu", *lines, ""]), encoding="utf-8")
+    found = list(frames(str(tmp_path / "POSCAR")))
+    assert any(isinstance(one, Unreadable) for one in found)
+
+
 @pytest.mark.slow
 def test_many_damaged_files_are_read_or_refused_in_a_line():
     assert fuzz.counts(10_000, 1, []).keys() <= {"read", "refused", "refused in part"}

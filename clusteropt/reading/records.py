@@ -12,6 +12,7 @@ from clusteropt.errors import InputError
 
 _SERIALS = 99_999  # atoms, above which their numbers begin anew
 _INTEGER = re.compile(r"[+-]?\d+$")
+_VELOCITIES = re.compile(r"c(art(esian)?)?|k|d(irect)?|lattice velocities.*", re.IGNORECASE)  # a title such as Cu is none
 _PDB_NUMBERS = ("ANISOU", "SIGATM", "SIGUIJ", "ORIGX", "SCALE", "MTRIX", "CRYST1", "REMARK", "TVECT")
 
 
@@ -114,7 +115,7 @@ def _is_poscar(lines: list[str], at: int) -> bool:
 
 def _is_of_poscar(line: str) -> bool:
     """True where a line behind the positions can be one of velocities, or a heading of them."""
-    return _numbers(line) is not None or line.strip().lower().startswith(("c", "k", "d", "lattice vel"))
+    return _numbers(line) is not None or _VELOCITIES.fullmatch(line.strip()) is not None
 
 
 def _cfg(lines: list[str]) -> Iterator[Record]:
