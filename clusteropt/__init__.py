@@ -9,19 +9,19 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from clusteropt import fast_loops
+from clusteropt.runtime import fast_loops
 
 if TYPE_CHECKING:
     from clusteropt.api import evaluate, minimize
     from clusteropt.calculator import ClusterCalculator
     from clusteropt.errors import ClusterOptError
     from clusteropt.evaluation.benchmark import benchmark
+    from clusteropt.optimizers.learned.weights import LearnedOptimizer
+    from clusteropt.optimizers.learned.weights import named as load_optimizer
     from clusteropt.potentials.sets import load as load_potential
     from clusteropt.result import Result
     from clusteropt.stepping import step
     from clusteropt.training.session import train_es, train_ga
-    from clusteropt.weights import LearnedOptimizer
-    from clusteropt.weights import named as load_optimizer
 
 __all__ = [
     "ClusterCalculator",
@@ -52,8 +52,8 @@ _HOMES = {
     "minimize": ("clusteropt.api", "minimize"),
     "ClusterCalculator": ("clusteropt.calculator", "ClusterCalculator"),
     "ClusterOptError": ("clusteropt.errors", "ClusterOptError"),
-    "LearnedOptimizer": ("clusteropt.weights", "LearnedOptimizer"),
-    "load_optimizer": ("clusteropt.weights", "named"),
+    "LearnedOptimizer": ("clusteropt.optimizers.learned.weights", "LearnedOptimizer"),
+    "load_optimizer": ("clusteropt.optimizers.learned.weights", "named"),
     "load_potential": ("clusteropt.potentials.sets", "load"),
     "step": ("clusteropt.stepping", "step"),
     "train_es": ("clusteropt.training.session", "train_es"),

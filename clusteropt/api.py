@@ -5,22 +5,22 @@ from typing import Any, TypedDict, Unpack, overload
 
 from ase import Atoms
 
-from clusteropt import runtime
-from clusteropt.clusters import Structure
-from clusteropt.config import OPTIMIZERS, MinimizeSettings
-from clusteropt.doubts import warn_caller
+from clusteropt.clusters.arrays import Structure
+from clusteropt.engine.lanes import Watch, renumbered
+from clusteropt.engine.relax import Status
 from clusteropt.errors import InputError, UsageError
-from clusteropt.lanes import Watch, renumbered
-from clusteropt.minima import Minimum, evaluated, minimized
+from clusteropt.io.doubts import warn_caller
+from clusteropt.io.structures import elements_of, to_structure
+from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.potentials.parameters import ParameterSet
-from clusteropt.progress import SILENT, Progress, Renumbered
-from clusteropt.relax import Status
 from clusteropt.result import Result, failed
-from clusteropt.structures import elements_of, to_structure
-from clusteropt.trajectories import explored
-from clusteropt.weights import LearnedOptimizer, named
+from clusteropt.runtime import host
+from clusteropt.search.minima import Minimum, evaluated, minimized
+from clusteropt.search.progress import SILENT, Progress, Renumbered
+from clusteropt.search.trajectories import explored
+from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.words import counted
 
 IN_MEMORY = "in-memory"
@@ -192,7 +192,7 @@ def _all(portions: Iterator[dict[int, Result]]) -> dict[int, Result]:
 def _in_double(portions: Iterator[dict[int, Minimum]]) -> Iterator[dict[int, Minimum]]:
     """The same, computed in double precision; whoever takes them has his own settings in between."""
     while True:
-        with runtime.double_precision():
+        with host.double_precision():
             portion = next(portions, None)
         if portion is None:
             return

@@ -5,13 +5,13 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, Calculator, CalculatorSetupError, all_changes
 
-from clusteropt import runtime
-from clusteropt.doubts import warn_caller
 from clusteropt.errors import ClusterOptError
-from clusteropt.minima import evaluate_one
+from clusteropt.io.doubts import warn_caller
+from clusteropt.io.structures import elements_of, to_structure
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
-from clusteropt.structures import elements_of, to_structure
+from clusteropt.runtime import host
+from clusteropt.search.minima import evaluate_one
 
 
 class ClusterCalculator(Calculator):
@@ -39,7 +39,7 @@ class ClusterCalculator(Calculator):
             structure = to_structure(_without_constraints(current), potential)
         except ClusterOptError as problem:
             raise CalculatorSetupError(str(problem)) from problem
-        with runtime.double_precision():
+        with host.double_precision():
             value = evaluate_one(structure, potential)
         if value.problem:
             raise CalculationFailed(value.problem)

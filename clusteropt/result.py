@@ -6,13 +6,13 @@ from functools import cached_property
 import numpy as np
 from ase import Atoms
 
-from clusteropt.best_known import best_known
-from clusteropt.clusters import Structure
-from clusteropt.doubts import of_shape
-from clusteropt.minima import Minimum, invalid
+from clusteropt.clusters.arrays import Structure
+from clusteropt.engine.relax import Status
+from clusteropt.io.best_known import best_known
+from clusteropt.io.doubts import of_shape
+from clusteropt.io.structures import result_atoms, result_text
 from clusteropt.potentials.base import Potential
-from clusteropt.relax import Status
-from clusteropt.structures import result_atoms, result_text
+from clusteropt.search.minima import Minimum, invalid
 
 
 @dataclass(frozen=True)

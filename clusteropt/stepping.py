@@ -9,16 +9,18 @@ from ase import Atoms
 from jax import Array
 from jax.sharding import Mesh
 
-from clusteropt import chains, programs, relax, runtime
-from clusteropt.best_known import formula_of
-from clusteropt.clusters import Structure, n_lanes, pack, padded_size, take
+from clusteropt.clusters.arrays import Structure, n_lanes, pack, padded_size, take
+from clusteropt.engine import programs, relax
 from clusteropt.errors import UsageError
+from clusteropt.io.best_known import formula_of
+from clusteropt.io.structures import elements_of, to_structure
 from clusteropt.optimizers.base import Scale
+from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.optimizers.table import Rule, learned_rule, make
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import CORE, Potential
-from clusteropt.structures import elements_of, to_structure
-from clusteropt.weights import LearnedOptimizer, named
+from clusteropt.runtime import devices, host
+from clusteropt.search import chains
 
 
 class Memory(NamedTuple):
@@ -60,7 +62,7 @@ def step(
             f"memory is of a trajectory of {formula_of(memory.symbols)}, and the atoms are "
             f"{atoms.get_chemical_formula() or 'none'}, or in another order: begin theirs without a memory"
         )
-    with runtime.double_precision():
+    with host.double_precision():
         if memory is None:
             learned = optimizer if isinstance(optimizer, LearnedOptimizer) else named(optimizer)
             memory = _begin(atoms, learned, potential, n_steps)
@@ -68,7 +70,7 @@ def step(
         near[:, : len(atoms), 0] = (atoms.positions - memory.centre).T
         clusters = memory.run.clusters._replace(positions=near)  # type: ignore[arg-type]  numpy
         common, run = (memory.potential, memory.rule), memory.run._replace(clusters=clusters)
-        leaves = programs.run(_stepped, common, run, mesh=runtime.mesh(1), in_place=False)
+        leaves = programs.run(_stepped, common, run, mesh=devices.mesh(1), in_place=False)
         after: relax.Run = jax.tree.unflatten(jax.tree.structure(run), leaves)
     free = np.asarray(run.clusters.free)[: len(atoms), :1]
     moved = np.asarray(after.clusters.positions, np.float64)[:, : len(atoms), 0].T + memory.centre

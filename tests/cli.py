@@ -16,8 +16,8 @@ import numpy as np
 from ase import Atoms
 from ase.io import read, write
 
-from clusteropt import runtime
 from clusteropt.cli import main
+from clusteropt.runtime import host
 
 # between neighbours, sigma for X and else angstrom
 LENGTHS = {"X": 2 ** (1 / 6), "Ar": 2 ** (1 / 6) * 3.4, "Kr": 2 ** (1 / 6) * 3.65, "Au": 2.7, "Si": 2.6}
@@ -65,7 +65,7 @@ def run(folder: Path, *arguments: str | Path, stdin: bytes = b"") -> Outcome:
         stack.enter_context(contextlib.chdir(folder))
         stack.enter_context(patch.object(sys, "argv", ["clusteropt", *map(str, arguments)]))
         stack.enter_context(patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))))
-        stack.enter_context(patch.object(runtime, "prepare", lambda *_, **__: None))  # the test process is prepared
+        stack.enter_context(patch.object(host, "prepare", lambda *_, **__: None))  # the test process is prepared
         stack.enter_context(patch.dict(os.environ))
         for name in _COLOURS:
             os.environ.pop(name, None)

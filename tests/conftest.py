@@ -3,9 +3,9 @@
 import hypothesis
 import pytest
 
-from clusteropt import runtime
+from clusteropt.runtime import host
 
-runtime.prepare(2)  # before anything imports jax
+host.prepare(2)  # before anything imports jax
 
 hypothesis.settings.register_profile("suite", max_examples=10, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("suite")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from formats import NAMES, clusters, text_of
 
-from clusteropt.reading import Unreadable, frames, sources
+from clusteropt.io.reading import Unreadable, frames, sources
 
 SECONDS = 5.0  # within which a file has to be read
 EXAMPLES = Path(__file__).parents[1] / "docs/examples"

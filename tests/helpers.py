@@ -9,12 +9,12 @@ import jax
 import numpy as np
 from scipy.optimize import minimize as scipy_minimize
 
-from clusteropt import runtime
-from clusteropt.clusters import Clusters, Structure, pack
+from clusteropt.clusters.arrays import Clusters, Structure, pack
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential, energy_and_gradient
 from clusteropt.potentials.parameter_files import read
 from clusteropt.potentials.parameters import ParameterSet
+from clusteropt.runtime import devices
 
 LARGE = {"size": 88, "lanes": 1}  # of the program for every cluster and ball of one metal
 SIZE, LANES = 8, 48  # of the program that most tests share: compiling is what takes time here
@@ -43,7 +43,7 @@ def program(form: str, core: float) -> Callable:
     def compute(parameters: dict, clusters: Clusters):
         return energy_and_gradient(nameless(form, parameters), clusters, core)
 
-    return jax.jit(compute, compiler_options=runtime.compiler_options())
+    return jax.jit(compute, compiler_options=devices.compiler_options())
 
 
 def values(

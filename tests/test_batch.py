@@ -24,9 +24,9 @@ from clusteropt.batch.items import Given, Item, Parcel
 from clusteropt.batch.job import Shard, shard_of
 from clusteropt.batch.merge import VOCABULARY, outputs_of
 from clusteropt.batch.shards import cost, difference_of, share
+from clusteropt.engine.relax import Status
 from clusteropt.errors import UsageError
-from clusteropt.relax import Status
-from clusteropt.starts import random_starts
+from clusteropt.search.starts import random_starts
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def test_what_does_not_fit_into_the_memory_has_a_status(folder, monkeypatch):
 
 
 def test_what_would_not_fit_into_the_memory_is_not_tried(folder, monkeypatch):
-    monkeypatch.setattr("clusteropt.machine.free_memory", lambda: 4.5 * 20_000)
+    monkeypatch.setattr("clusteropt.runtime.machine.free_memory", lambda: 4.5 * 20_000)
     save(folder / "large.xyz", Atoms("X5", positions=np.random.default_rng(0).uniform(0, 2, (5, 3))))
     assert batch(folder, "a.xyz", "large.xyz").code == 3
     assert counts(folder) == {"converged": 5, "out-of-memory": 1}

@@ -18,10 +18,10 @@ from clusteropt.batch.folder import Folder
 from clusteropt.batch.items import Item, Line
 from clusteropt.batch.job import Job, unbegun
 from clusteropt.batch.tally import Tally
-from clusteropt.config import MinimizeSettings
 from clusteropt.errors import ExitCode
-from clusteropt.signals import Signals
-from clusteropt.starts import random_starts
+from clusteropt.runtime.signals import Signals
+from clusteropt.search.starts import random_starts
+from clusteropt.settings.config import MinimizeSettings
 
 LEFT_OUT = {"parts", "runs"}  # how the work was cut into chunks, and when
 SLOW = ["--max-steps", "2000000000", "--fmax", "1e-300"]

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clusteropt
-from clusteropt import runtime
-from clusteropt.clusters import Structure, by_size, n_lanes, pack, padded_size, padded_sizes, take
-from clusteropt.config import MinimizeSettings
-from clusteropt.minima import minimized
+from clusteropt.clusters.arrays import Structure, by_size, n_lanes, pack, padded_size, padded_sizes, take
 from clusteropt.potentials import sets
-from clusteropt.starts import random_starts
+from clusteropt.runtime import devices, host
+from clusteropt.search.minima import minimized
+from clusteropt.search.starts import random_starts
+from clusteropt.settings.config import MinimizeSettings
 
 LJ = sets.load("lj").potential(("X",))
 SIZES = (3, 5, 6, 7)
@@ -63,8 +63,8 @@ def test_a_result_does_not_depend_on_how_many_sizes_are_in_the_batch(element):
 
 
 def test_a_result_does_not_depend_on_the_number_of_devices(alone, monkeypatch):
-    assert runtime.n_devices() == 2, "or this test shows nothing"
-    monkeypatch.setattr(runtime, "n_devices", lambda: 1)
+    assert devices.n_devices() == 2, "or this test shows nothing"
+    monkeypatch.setattr(devices, "n_devices", lambda: 1)
     one_device = clusteropt.minimize(starts(), optimizer="lbfgs")
     assert all(map(same_bits, alone, one_device[::10]))
 
@@ -81,7 +81,7 @@ def all_of(portions) -> list:
 def test_a_watched_run_ends_where_an_unwatched_one_does():
     structures = structures_of(starts()[:4])
     seen: dict[int, list[tuple[int, np.ndarray]]] = {}
-    with runtime.double_precision():
+    with host.double_precision():
         watched = all_of(minimized(structures, LJ, MinimizeSettings(), lambda i, n, x: note(seen, i, n, x)))
         plain = all_of(minimized(structures, LJ, MinimizeSettings()))
     for i, (one, other) in enumerate(zip(watched, plain, strict=True)):
@@ -93,7 +93,9 @@ def test_a_watched_run_ends_where_an_unwatched_one_does():
 
 
 def test_a_seed_makes_a_perturbed_run_repeatable():
-    one, other, third = (clusteropt.minimize(starts()[4], perturb=0.3, seed=seed, optimizer="lbfgs") for seed in (1, 1, 2))
+    one, other, third = (
+        clusteropt.minimize(starts()[4], perturb=0.3, seed=seed, optimizer="lbfgs") for seed in (1, 1, 2)
+    )
     assert same_bits(one, other)
     assert not np.array_equal(one.atoms.positions, third.atoms.positions)
 

@@ -11,11 +11,11 @@ from ase.formula import Formula
 from helpers import CASES, LARGE, relaxed, structure
 
 import clusteropt
-from clusteropt.best_known import best_known, formula_of, listed
-from clusteropt.clusters import padded_size
+from clusteropt.clusters.arrays import padded_size
+from clusteropt.io.best_known import best_known, formula_of, listed
 from clusteropt.potentials import sets
-from clusteropt.resources import shipped
-from clusteropt.starts import random_starts
+from clusteropt.runtime.resources import shipped
+from clusteropt.search.starts import random_starts
 
 R_MIN = 2 ** (1 / 6)
 METALS = ("Ni", "Cu", "Rh", "Pd", "Ag", "Ir", "Pt", "Au", "Al", "Pb")
@@ -116,7 +116,9 @@ def incomplete(shells: int, missing: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("n", "shape"),
     {
-        5: bonded(np.array([[0, 0, 0.8], [0, 0, -0.8], *[[np.cos(a), np.sin(a), 0] for a in np.arange(3) * 2 * np.pi / 3]])),
+        5: bonded(
+            np.array([[0, 0, 0.8], [0, 0, -0.8], *[[np.cos(a), np.sin(a), 0] for a in np.arange(3) * 2 * np.pi / 3]])
+        ),
         7: bonded(BIPYRAMID),
         12: incomplete(2, 1),
         54: incomplete(3, 1),

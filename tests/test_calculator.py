@@ -134,9 +134,15 @@ def test_periodic_silicon_is_computed_as_a_crystal() -> None:
     [
         (Atoms("Fe2", [[0, 0, 0], [0, 0, 2]]), "no default potential for Fe"),
         (Atoms("AuSi", [[0, 0, 0], [0, 0, 2]]), "no default potential for Au-Si"),
-        (Atoms("Au2", [[0, 0, 0], [0, 0, 2]], cell=[9, 9, 9], pbc=True), "periodic boundaries need a potential with a cutoff"),
+        (
+            Atoms("Au2", [[0, 0, 0], [0, 0, 2]], cell=[9, 9, 9], pbc=True),
+            "periodic boundaries need a potential with a cutoff",
+        ),
         (Atoms("Si2", [[0, 0, 0], [0, 0, 2]], cell=[7, 9, 9], pbc=True), "the periodic cell is too small"),
-        (Atoms("Si2", [[0, 0, 0], [0, 0, 2]], cell=[9, 9, 9], pbc=[True, True, False]), "periodic in some directions only"),
+        (
+            Atoms("Si2", [[0, 0, 0], [0, 0, 2]], cell=[9, 9, 9], pbc=[True, True, False]),
+            "periodic in some directions only",
+        ),
     ],
 )
 def test_what_cannot_be_computed_is_a_setup_error(atoms: Atoms, problem: str) -> None:

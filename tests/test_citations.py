@@ -5,8 +5,8 @@ import re
 import pytest
 from cli import run
 
-from clusteropt.citations import METHOD, PROGRAM, of_potential
 from clusteropt.potentials import sets
+from clusteropt.report.citations import METHOD, PROGRAM, of_potential
 
 ENTRY = re.compile(r"@(\w+)\{([\w-]+),\n((?:  \w+ = \{.*\},?\n)+)\}")
 

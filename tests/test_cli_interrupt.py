@@ -12,9 +12,7 @@ from cli import call, clusters, finish, frames_of, names, run, save, spawn
 ENDLESS = ["--fmax", "1e-300", "--max-steps", "2000000000", "--threads", "1"]
 
 
-AT_ONCE = (
-    "from clusteropt import outputs; outputs._EVERY = outputs._RARELY = 0"  # files are written after every portion
-)
+AT_ONCE = "from clusteropt.commands import outputs; outputs._EVERY = outputs._RARELY = 0"  # files are written after every portion
 
 
 @pytest.fixture
@@ -82,10 +80,10 @@ pool.ThreadPoolExecutor._adjust_thread_count = stop
     assert done.complaints == ["clusteropt: interrupted: 0 of 3 structures are finished and kept"]
 
 
-@pytest.mark.parametrize("place", ["runtime.prepare", "session._read_all", "session._compute"])
+@pytest.mark.parametrize("place", ["runtime.host.prepare", "commands.session._read_all", "commands.session._compute"])
 def test_ctrl_c_at_any_time_is_code_130_and_one_line(folder, place):
-    module, name = place.split(".")
-    before = f"from clusteropt import {module}\ndef stop(*_, **__): os.kill(os.getpid(), signal.SIGINT)\n"
+    module, _, name = f"clusteropt.{place}".rpartition(".")
+    before = f"import {module}\ndef stop(*_, **__): os.kill(os.getpid(), signal.SIGINT)\n"
     done = call(folder, "minimize", "endless.xyz", before=before + f"{module}.{name} = stop")
     assert (done.code, done.out) == (130, "")
     (line,) = done.err.splitlines()
@@ -93,13 +91,13 @@ def test_ctrl_c_at_any_time_is_code_130_and_one_line(folder, place):
     assert names(folder) == {"atom.xyz", "endless.xyz"}
 
 
-@pytest.mark.parametrize("place", ["runtime.prepare", "reading.frames", "api.run"])
+@pytest.mark.parametrize("place", ["runtime.host.prepare", "io.reading.frames", "api.run"])
 def test_ctrl_c_is_not_lost_in_a_callback_of_the_garbage_collector(folder, place):
     """Python prints exceptions from such callbacks and goes on; importing jax registers one."""
-    module, name = place.split(".")
+    module, _, name = f"clusteropt.{place}".rpartition(".")
     before = f"""
 import gc
-from clusteropt import {module}
+import {module}
 whole = {module}.{name}
 def interrupted(*arguments, **options):
     def callback(*_):
@@ -164,7 +162,9 @@ def test_a_reader_that_leaves_early_is_no_traceback(folder):
         assert process.wait(60) == 0
 
 
-@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["minimize", "--nonsense"], 2), (["random", "Qq3"], 2)])
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--help"], 0), (["minimize", "--nonsense"], 2), (["random", "Qq3"], 2)]
+)
 def test_a_reader_who_leaves_changes_no_exit_code(folder, arguments, code):
     reader, writer = os.pipe()
     os.close(reader)

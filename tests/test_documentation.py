@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from clusteropt.citations import METHOD, PROGRAM
 from clusteropt.cli import app
+from clusteropt.engine.relax import Status
 from clusteropt.potentials import sets
-from clusteropt.relax import Status
+from clusteropt.report.citations import METHOD, PROGRAM
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

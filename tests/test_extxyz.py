@@ -11,9 +11,9 @@ from ase.io import read, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clusteropt.extxyz import UnknownSymbol, XYZError, atoms_of, blocks, text_of
-from clusteropt.extxyz.comments import NOT_INFO
-from clusteropt.extxyz.pairs import same as same_values
+from clusteropt.io.extxyz import UnknownSymbol, XYZError, atoms_of, blocks, text_of
+from clusteropt.io.extxyz.comments import NOT_INFO
+from clusteropt.io.extxyz.pairs import same as same_values
 
 numbers = st.floats(-1e6, 1e6)
 words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)

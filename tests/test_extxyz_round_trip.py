@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from clusteropt.extxyz import atoms_of, blocks, text_of
-from clusteropt.extxyz.comments import MORE, comment_of
-from clusteropt.relax import Status
+from clusteropt.engine.relax import Status
+from clusteropt.io.extxyz import atoms_of, blocks, text_of
+from clusteropt.io.extxyz.comments import MORE, comment_of
 from clusteropt.result import failed
 
 often = pytest.mark.parametrize("n", [50, pytest.param(2000, marks=pytest.mark.slow)])

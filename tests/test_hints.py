@@ -9,8 +9,8 @@ from cli import call, cluster, run, save
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusteropt.display import TimeLeft, time_of
-from clusteropt.doubts import of_shape
+from clusteropt.commands.display import TimeLeft, time_of
+from clusteropt.io.doubts import of_shape
 
 PLANE = Atoms("X9", [[1.1 * i, 1.1 * j, 0] for i in range(3) for j in range(3)])
 LINE = Atoms("X4", [[1.1 * i, 0, 0] for i in range(4)])
@@ -55,7 +55,7 @@ def test_quiet_random_says_nothing(tmp_path):
 
 def test_what_is_being_done_is_said_before_it_is_done(tmp_path):
     save(tmp_path / "a.xyz", cluster())
-    before = "from clusteropt import minima\ndef fail(*_): raise ValueError\nminima._look = fail"
+    before = "from clusteropt.search import minima\ndef fail(*_): raise ValueError\nminima._look = fail"
     done = call(tmp_path, "minimize", "a.xyz", before=before)
     assert done.err.startswith("potential lj ")
     assert "compiling" in call(tmp_path, "minimize", "a.xyz", env={"CLUSTEROPT_CACHE": "off"}).err

@@ -16,8 +16,8 @@ import pytest
 from cli import clusters, finish, save, spawn
 from test_batch import lines
 
-from clusteropt import weights
-from clusteropt.starts import random_starts
+from clusteropt.optimizers.learned import weights
+from clusteropt.search.starts import random_starts
 
 SCRIPTS = Path(__file__).parents[1] / "docs" / "hpc"
 # as many processes as --ntasks says, with the variables of a job step

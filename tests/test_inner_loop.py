@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from helpers import CASES, structure
 
-from clusteropt import relax
-from clusteropt.clusters import Structure, pack
+from clusteropt.clusters.arrays import Structure, pack
+from clusteropt.engine import relax
+from clusteropt.engine.relax import Criterion, Status
 from clusteropt.optimizers import table
 from clusteropt.optimizers.base import Scale
-from clusteropt.relax import Criterion, Status
 
 POTENTIAL = CASES["lj"].potential
 RULE = table.make(table.Rule("lbfgs"), Scale(POTENTIAL.length, POTENTIAL.energy))

@@ -17,10 +17,11 @@ COUNT = 60
 # files are written and spoken of after every portion, and a search has one structure in a portion; nothing heavy is imported
 # before the program listens to signals
 OFTEN = """
-from clusteropt import session
+from clusteropt.commands import session
 whole_compute = session._compute
 def compute(*arguments):
-    from clusteropt import display, outputs, trajectories
+    from clusteropt.commands import display, outputs
+    from clusteropt.search import trajectories
     outputs._EVERY = outputs._RARELY = display._REPORT = 0
     trajectories._AT_A_TIME = 2
     return whole_compute(*arguments)
@@ -85,7 +86,9 @@ def readable(pipe):
 
 def told(outcome, total=COUNT):
     """How many structures each message calls kept."""
-    return [int(n) for n in re.findall(rf"(\d+) of {total} structures (?:is|are) (?:done|finished) and kept", outcome.err)]
+    return [
+        int(n) for n in re.findall(rf"(\d+) of {total} structures (?:is|are) (?:done|finished) and kept", outcome.err)
+    ]
 
 
 def reported(outcome, total=COUNT):
@@ -137,7 +140,7 @@ def test_what_was_reported_is_kept_at_thirty_random_moments(undisturbed, tmp_pat
 def test_a_search_that_is_stopped_gives_its_lowest_minima_so_far_and_says_so(tmp_path):
     save(tmp_path / "many.xyz", [a for a in starts() if len(a) == 7][:2])
     before = """
-from clusteropt import chains
+from clusteropt.search import chains
 whole = chains.hop
 def hop(*arguments):
     chains.hop = whole
@@ -164,7 +167,7 @@ chains.hop = hop
 def test_an_error_half_way_keeps_what_is_finished(tmp_path, error, words):
     save(tmp_path / "many.xyz", starts())
     before = f"""
-from clusteropt import minima
+from clusteropt.search import minima
 whole, calls = minima._minimize, []
 def faulty(*arguments):
     calls.append(0)
@@ -237,7 +240,7 @@ def watched(*arguments, **options):
 api.run = watched
 """
 FULL = """
-from clusteropt import outputs
+from clusteropt.commands import outputs
 from clusteropt.errors import ClusterOptError
 def full(path, text):
     raise ClusterOptError(f"{path}: cannot be written: disk full")
@@ -271,7 +274,7 @@ def test_what_could_not_be_used_is_not_kept_and_what_has_no_file_is_only_finishe
 def test_a_second_signal_costs_nothing_that_the_first_has_left(tmp_path, second):
     save(tmp_path / "one.xyz", starts()[:1])
     before = f"""
-from clusteropt import chains, trajectories
+from clusteropt.search import chains, trajectories
 polish, hop = trajectories._polished, chains.hop
 def hopped(*arguments):
     os.kill(os.getpid(), signal.SIGHUP)
@@ -295,7 +298,7 @@ def test_a_signal_when_all_is_done_stops_nothing(tmp_path, name, code):
     save(tmp_path / "few.xyz", starts()[:3])
     for place in ("session._compute", "session._show"):
         before = f"""
-from clusteropt import session
+from clusteropt.commands import session
 whole = {place}
 def late(*arguments):
     whole(*arguments)
@@ -316,7 +319,7 @@ def test_a_stop_or_an_error_writes_the_ways_of_what_is_finished(tmp_path):
     assert 0 < len(kept) < COUNT
     assert {a.info["number"] for a in frames_of(tmp_path / "many.trajectory.xyz")} == set(kept)
     no_memory = """
-from clusteropt import outputs
+from clusteropt.commands import outputs
 def evaluate(*_):
     raise MemoryError
 outputs.evaluate = evaluate
@@ -338,7 +341,7 @@ def test_a_file_of_an_earlier_run_that_stays_is_told_of_and_never_lost(tmp_path)
 
 
 def test_only_files_that_have_something_new_are_written(tmp_path, monkeypatch):
-    from clusteropt import outputs
+    from clusteropt.commands import outputs
 
     written = []
     whole = outputs.write_atomically

@@ -20,22 +20,23 @@ from scipy.spatial.transform import Rotation
 from scipy.special import eval_legendre
 
 import clusteropt
-from clusteropt import programs, runtime, weights
-from clusteropt.clusters import pack
-from clusteropt.config import MinimizeSettings
+from clusteropt.clusters.arrays import pack
+from clusteropt.engine import programs
+from clusteropt.engine.relax import Status
 from clusteropt.errors import InputError, UsageError
-from clusteropt.minima import Minimum
 from clusteropt.optimizers.base import Scale
-from clusteropt.optimizers.learned import inputs, momenta, network
+from clusteropt.optimizers.learned import inputs, momenta, network, weights
 from clusteropt.optimizers.learned.rule import grown, learned, sizes
 from clusteropt.optimizers.learned.settings import FEATURES, LearnedSettings
 from clusteropt.optimizers.learned.surroundings import angles, close_packed, radial_symmetry
 from clusteropt.potentials.base import energy_and_gradient
-from clusteropt.relax import Status
-from clusteropt.starts import random_starts
+from clusteropt.runtime import devices, host
+from clusteropt.search.minima import Minimum
+from clusteropt.search.starts import random_starts
+from clusteropt.search.trajectories import best_of, explored
+from clusteropt.settings.config import MinimizeSettings
 from clusteropt.training import loop
 from clusteropt.training.settings import TrainSettings
-from clusteropt.trajectories import best_of, explored
 
 QUIET = LearnedSettings(noise=False, widths=(8,))
 SMALL = TrainSettings(tasks=("X5",), steps=4, trajectory=20, clusters=8, pairs=3, network=LearnedSettings(widths=(8,)))
@@ -117,7 +118,9 @@ def test_a_learned_alpha_multiplies_the_set_one():
     np.testing.assert_allclose(half, whole / 2, atol=1e-7)
 
 
-@pytest.mark.parametrize("more", [{"features": FEATURES}, {"widths": (9, 6)}, {"widths": (8, 7), "features": FEATURES[1:]}])
+@pytest.mark.parametrize(
+    "more", [{"features": FEATURES}, {"widths": (9, 6)}, {"widths": (8, 7), "features": FEATURES[1:]}]
+)
 @pytest.mark.parametrize(("name", "kind"), [("lj", "vector"), ("lj", "coordinate"), ("gupta-cutoff", "vector")])
 def test_a_grown_network_does_the_same_until_its_new_numbers_learn(name, kind, more):
     made = NETWORKS[kind]
@@ -179,8 +182,12 @@ def test_bond_orders_are_the_published_ones(around, q4):
     """Q4 of simple cubic, fcc and icosahedral surroundings: Steinhardt, Nelson and Ronchetti 1983, their figure 2."""
     potential, positions = CASES["lj"].potential, lattice(around)
     length = potential.length
-    start = CASES["lj"].random(0)._replace(
-        positions=length * positions, species=np.zeros(len(positions), np.int32), free=np.ones(len(positions), bool)
+    start = (
+        CASES["lj"]
+        .random(0)
+        ._replace(
+            positions=length * positions, species=np.zeros(len(positions), np.int32), free=np.ones(len(positions), bool)
+        )
     )
     batch = jax.tree.map(jnp.asarray, pack([start], len(positions) + 3, np.float64))
     q = [np.asarray(order)[0, 0] for order in angles(batch, Scale(length, potential.energy))]
@@ -195,8 +202,10 @@ def test_bond_orders_are_mean_legendre_polynomials(seed, dense):
     """Against all pairs of neighbours, one by one, in random surroundings with a fading shell."""
     potential, rng = CASES["lj"].potential, np.random.default_rng(seed)
     positions = rng.uniform(-1, 1, (12, 3)) * dense
-    start = CASES["lj"].random(0)._replace(
-        positions=potential.length * positions, species=np.zeros(12, np.int32), free=np.ones(12, bool)
+    start = (
+        CASES["lj"]
+        .random(0)
+        ._replace(positions=potential.length * positions, species=np.zeros(12, np.int32), free=np.ones(12, bool))
     )
     batch = jax.tree.map(jnp.asarray, pack([start], 13, np.float64))
     found = np.array([np.asarray(order)[:12, 0] for order in angles(batch, Scale(potential.length, 1.0))])
@@ -221,8 +230,8 @@ def test_radial_symmetry_functions_are_the_sum_over_neighbours(name, seed, pairs
     potential, rng = CASES[name].potential, np.random.default_rng(seed)
     n_species = len(potential.elements)
     positions, species = rng.uniform(-1.5, 1.5, (11, 3)), rng.integers(n_species, size=11).astype(np.int32)
-    start = CASES[name].random(0)._replace(
-        positions=potential.length * positions, species=species, free=np.ones(11, bool)
+    start = (
+        CASES[name].random(0)._replace(positions=potential.length * positions, species=species, free=np.ones(11, bool))
     )
     batch = jax.tree.map(jnp.asarray, pack([start], 13, np.float64))
     like, unlike = radial_symmetry(batch, Scale(potential.length, potential.energy, n_species), tuple(pairs))
@@ -307,8 +316,8 @@ def test_training_goes_on_where_it_stopped_to_the_last_bit(trained):
 
 
 def test_theta_does_not_depend_on_the_number_of_devices(trained, monkeypatch):
-    assert runtime.n_devices() == 2, "or this test shows nothing"
-    monkeypatch.setattr(runtime, "n_devices", lambda: 1)
+    assert devices.n_devices() == 2, "or this test shows nothing"
+    monkeypatch.setattr(devices, "n_devices", lambda: 1)
     np.testing.assert_array_equal(last(SMALL).theta, trained.theta)
 
 
@@ -329,7 +338,7 @@ def test_a_minute_of_training_makes_lj13_certain():
         chosen = MinimizeSettings(optimizer="x.h5", start="random", trajectories=1, steps=300 if n == 13 else 1000)
         potential = CASES["lj"].potential
         structures = [CASES["lj"].random(0)._replace(**_random(n, k)) for k in range(100)]
-        with runtime.double_precision():
+        with host.double_precision():
             found = [m for part in explored(structures, potential, chosen, optimizer) for m in part.values()]
         assert np.mean([m.energy < energy + 1e-4 for m in found]) > share
 
@@ -408,7 +417,9 @@ def test_new_numbers_need_no_new_program(file, tmp_path, trained):
 
 
 def test_two_atoms_out_of_reach_find_each_other(file):
-    found = clusteropt.minimize(Atoms("X2", [[0, 0, 0], [0, 0, 30]]), optimizer=str(file), trajectories=4, steps=20, hops=1)
+    found = clusteropt.minimize(
+        Atoms("X2", [[0, 0, 0], [0, 0, 30]]), optimizer=str(file), trajectories=4, steps=20, hops=1
+    )
     assert (found.status, found.won, found.energy) == ("converged", "learned", pytest.approx(-1, abs=1e-6))
 
 

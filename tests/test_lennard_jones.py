@@ -13,12 +13,17 @@ from helpers import CASES, breathe, relaxed, structure, user_file, value, values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusteropt.clusters import padded_size
+from clusteropt.clusters.arrays import padded_size
 from clusteropt.potentials import sets
 
 R_MIN = 2 ** (1 / 6)
 MACKAY = {2: -44.326801, 3: -279.248470, 4: -876.461207}  # by the number of shells, the central atom counted
-NOBLE = {"Ne": (0.0031, 2.74), "Ar": (0.0104, 3.40), "Kr": (0.0140, 3.65), "Xe": (0.0200, 3.98)}  # doi:10.1103/PhysRev.112.1534
+NOBLE = {
+    "Ne": (0.0031, 2.74),
+    "Ar": (0.0104, 3.40),
+    "Kr": (0.0140, 3.65),
+    "Xe": (0.0200, 3.98),
+}  # doi:10.1103/PhysRev.112.1534
 
 
 @pytest.fixture
@@ -38,7 +43,9 @@ def test_energies_and_forces_are_those_of_the_formula(name: str, seed: int) -> N
 
 
 def test_the_dimer_has_energy_minus_one_at_two_to_the_sixth_and_none_at_sigma(lj) -> None:
-    bottom, crossing, inflection = values(lj, [structure([[0, 0, 0], [0, 0, r]]) for r in (R_MIN, 1, (26 / 7) ** (1 / 6))])
+    bottom, crossing, inflection = values(
+        lj, [structure([[0, 0, 0], [0, 0, r]]) for r in (R_MIN, 1, (26 / 7) ** (1 / 6))]
+    )
     assert bottom.energy == pytest.approx(-1, abs=1e-15)
     assert np.abs(bottom.gradient).max() < 1e-13
     assert crossing.energy == pytest.approx(0, abs=1e-14)

@@ -16,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clusteropt
-from clusteropt import chains, lanes, runtime
-from clusteropt.clusters import pack, padded_size
-from clusteropt.structures import to_structure
+from clusteropt.clusters.arrays import pack, padded_size
+from clusteropt.engine import lanes
+from clusteropt.io.structures import to_structure
+from clusteropt.runtime import host
+from clusteropt.search import chains
 
 README = Path(__file__).parents[1] / "README.md"
 FEW = {"trajectories": 1, "steps": 3, "hops": 0}
@@ -82,7 +84,9 @@ def test_a_result_is_shown_in_one_short_line(atoms):
     assert len(repr(clusteropt.load_optimizer("learned"))) < 200
 
 
-@pytest.mark.parametrize("ask", [clusteropt.evaluate, clusteropt.minimize, lambda _, name: clusteropt.ClusterCalculator(name)])
+@pytest.mark.parametrize(
+    "ask", [clusteropt.evaluate, clusteropt.minimize, lambda _, name: clusteropt.ClusterCalculator(name)]
+)
 def test_a_doubtful_set_is_warned_of_where_the_caller_stands(ask):
     with pytest.warns(UserWarning, match="sw-ge is doubtful") as heard:
         ask(Atoms(), "sw-ge")
@@ -94,7 +98,9 @@ def test_a_structure_in_a_box_names_what_has_minimized_it_and_python_is_warned_o
     with pytest.warns(UserWarning, match="2 of 3 structures in a periodic box") as heard:
         results = clusteropt.minimize([*boxed, cluster("Si")], **FEW)
     assert [(len(heard), one.filename) for one in heard] == [(1, __file__)]
-    assert [r.optimizer for r in results] == [r.atoms.info["optimizer"] for r in results] == ["lbfgs", "lbfgs", "learned"]
+    assert (
+        [r.optimizer for r in results] == [r.atoms.info["optimizer"] for r in results] == ["lbfgs", "lbfgs", "learned"]
+    )
     plain = clusteropt.minimize(boxed, optimizer="lbfgs")
     assert [r.energy for r in plain] == [r.energy for r in results[:2]]
     save(tmp_path / "boxed.xyz", [*boxed, cluster("Si")])
@@ -144,7 +150,7 @@ def test_steps_by_hand_are_those_of_a_search_to_the_last_bit(trained, seed, coun
     search = chains.search_for(trained, 4, potential)
     task = chains._trajectory(potential, trained, search.steps, (0, search.end))
     batch = pack([structure._replace(positions=structure.positions - centre)], padded_size(4), np.float64)
-    with runtime.double_precision():
+    with host.double_precision():
         there = lanes.relax_batch(batch, np.array([count + 1]), task).positions[:, :4, 0].T + centre
     moved, memory = atoms.copy(), None
     for _ in range(count):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clusteropt import machine
+from clusteropt.runtime import machine
 
 AFFINITY = 64
 

@@ -8,12 +8,12 @@ import numpy as np
 import optax
 import pytest
 
-from clusteropt import config
-from clusteropt.clusters import Clusters
+from clusteropt.clusters.arrays import Clusters
 from clusteropt.errors import UsageError
 from clusteropt.optimizers import table
 from clusteropt.optimizers.base import Scale, from_optax, over_atoms, shortening
-from clusteropt.optimizers.lbfgs import MEMORY, lbfgs
+from clusteropt.optimizers.local.lbfgs import MEMORY, lbfgs
+from clusteropt.settings import config
 
 N_ATOMS, LANES = 5, 3
 SCALE = Scale(1.0, 1.0)

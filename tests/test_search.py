@@ -11,22 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clusteropt
-from clusteropt import cards, chains, runtime, weights
-from clusteropt.chains import Search
-from clusteropt.clusters import Structure
+from clusteropt.clusters.arrays import Structure
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.evaluation import measure as measuring
 from clusteropt.evaluation.measure import measure
 from clusteropt.evaluation.problem import BASIN_HOPPING, baselines, problem
 from clusteropt.evaluation.score import Score
 from clusteropt.evaluation.settings import EvaluationSettings
-from clusteropt.optimizers.learned import network
+from clusteropt.io import cards
+from clusteropt.optimizers.learned import network, weights
 from clusteropt.optimizers.learned.rule import sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
-from clusteropt.starts import random_starts, start_positions
-from clusteropt.surface import N_DRAWS, moved_over_surface
+from clusteropt.runtime import host
+from clusteropt.search import chains
+from clusteropt.search.chains import Search
+from clusteropt.search.starts import random_starts, start_positions
+from clusteropt.search.surface import N_DRAWS, moved_over_surface
 
 LJ: Potential = sets.default(("X",)).potential(("X",))
 MADE = LearnedSettings(widths=(8,), styles=1)
@@ -44,7 +46,7 @@ def starts(count: int, first: int = 0) -> tuple[list[Structure], np.ndarray]:
 
 
 def walked(count: int, first: int = 0, hops: int = 4, search: Search = SEARCH) -> chains.Chains:
-    with runtime.double_precision():
+    with host.double_precision():
         alive = chains.begin(*starts(count, first), LJ, search)
         for _ in range(hops):
             alive = chains.hop(alive, LJ, search)
@@ -90,7 +92,7 @@ def test_at_zero_temperature_only_descents_are_taken():
 
 def test_of_rivals_the_lower_half_hops():
     search, groups = SEARCH._replace(hopping=0.5), np.array([7, 7, 7, 0, 0, 5, 7, 7, 0])
-    with runtime.double_precision():
+    with host.double_precision():
         alive = chains.begin(*starts(9), LJ, search, rivals=groups)
         alone = chains.begin(*starts(2, first=3), LJ, search, rivals=np.zeros(2))
         everyone = chains.begin(*starts(9), LJ, SEARCH, rivals=groups)
@@ -144,7 +146,7 @@ def test_moves_over_the_surface_move_few_atoms_to_where_they_touch(seed):
     free[0] = False
     clusters = alive.clusters._replace(free=free)
     draws, loose = rng.uniform(size=(N_DRAWS, 5)), rng.uniform(size=free.shape)
-    with runtime.double_precision():
+    with host.double_precision():
         moved, work = moved_over_surface(clusters, alive.energies, draws, loose, LJ)
     same = np.isclose(moved, alive.clusters.positions).all(0)
     n_moved = (~same[:N]).sum(0)
@@ -321,7 +323,7 @@ def test_a_signal_keeps_the_scores_that_are_there(folder, monkeypatch, number, c
 
 
 def test_a_picture_that_fails_costs_no_score(folder, monkeypatch):
-    from clusteropt import report
+    from clusteropt.report import results as report
 
     def fails(*_):
         raise ClusterOptError("no picture")
@@ -419,8 +421,8 @@ def test_what_cannot_be_searched_is_left_to_the_plain_way(folder):
 
 
 def test_given_starts_are_the_structure_others_near_it_and_others_anywhere():
-    from clusteropt.config import MinimizeSettings
-    from clusteropt.trajectories import _start
+    from clusteropt.search.trajectories import _start
+    from clusteropt.settings.config import MinimizeSettings
 
     structure, chosen = starts(1)[0][0], MinimizeSettings()
     made = [_start(structure, k, LJ, chosen).positions for k in range(6)]

@@ -103,7 +103,9 @@ def test_a_periodic_crystal_of_ase_has_the_energy_of_the_bulk() -> None:
     ],
     ids=["sc", "bcc", "fcc"],
 )
-def test_other_crystals_of_silicon_lie_above_diamond(silicon, basis: list, repeats: int, a: float, energy: float) -> None:
+def test_other_crystals_of_silicon_lie_above_diamond(
+    silicon, basis: list, repeats: int, a: float, energy: float
+) -> None:
     """Energies for epsilon = 2.16826 eV."""
     found = crystal_at_best(silicon, np.array(basis), a, repeats)
     assert found[0] == pytest.approx(a, abs=3e-6)
@@ -123,7 +125,8 @@ def test_zincblende_compounds_have_their_lattice_constant_and_energy(name, eleme
 
 
 @pytest.mark.parametrize(
-    ("name", "element", "a", "energy"), [("sw-si-vbwm", "Si", 5.430950, -3.296660), ("sw-ge", "Ge", 5.653621, -3.860000)]
+    ("name", "element", "a", "energy"),
+    [("sw-si-vbwm", "Si", 5.430950, -3.296660), ("sw-ge", "Ge", 5.653621, -3.860000)],
 )
 def test_the_other_elements_are_diamonds_of_two_epsilon(name: str, element: str, a: float, energy: float) -> None:
     found = crystal_at_best(sets.load(name).potential((element,)), DIAMOND, a, 2)

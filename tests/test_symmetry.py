@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clusteropt import symmetry
-from clusteropt.symmetry import GROUPS, operations, symmetric_positions
+from clusteropt.clusters import symmetry
+from clusteropt.clusters.symmetry import GROUPS, operations, symmetric_positions
 
 ORDERS = {"C2": 2, "Cs": 2, "C3": 3, "C5": 5, "C2v": 4, "C3v": 6, "C5v": 10, "D2": 4, "D3": 6, "D5": 10, "D3h": 12}
 ORDERS |= {"D3d": 12, "D5h": 20, "D5d": 20, "T": 12, "Td": 24, "O": 24}

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
-from clusteropt.tables import Column, fitted, text
+from clusteropt.report.tables import Column, fitted, text
 
 WIDTHS = (60, 80, 100, 120, 200)
 LETTERS = "abcdefghij-./0123456789"

@@ -12,9 +12,10 @@ from cli import finish, names, run, spawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clusteropt import runtime, weights
 from clusteropt.errors import ClusterOptError, InputError, Interrupted, Stopped, UsageError
+from clusteropt.optimizers.learned import weights
 from clusteropt.optimizers.learned.settings import FEATURES, LearnedSettings
+from clusteropt.runtime import devices
 from clusteropt.training import checkpoint, esmc, loop, session, tasks, trials
 from clusteropt.training.candidates import Candidate, Validated, best, kept
 from clusteropt.training.checkpoint import Checkpoint
@@ -137,10 +138,10 @@ def test_the_genetic_algorithm_never_gets_worse_on_a_fixed_batch(seed, pairs, st
 
 @pytest.mark.parametrize("strategy", ["es", "ga"])
 def test_theta_does_not_depend_on_the_number_of_devices(strategy, monkeypatch):
-    assert runtime.n_devices() == 2, "or this test shows nothing"
+    assert devices.n_devices() == 2, "or this test shows nothing"
     made = dataclasses.replace(SMALL, strategy=strategy)
     two = last(made).theta
-    monkeypatch.setattr(runtime, "n_devices", lambda: 1)
+    monkeypatch.setattr(devices, "n_devices", lambda: 1)
     np.testing.assert_array_equal(last(made).theta, two)
 
 

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 from ase import Atoms
 
-from clusteropt import machine
 from clusteropt.api import run
 from clusteropt.batch.folder import SCHEMA
 from clusteropt.batch.items import Given, Line
-from clusteropt.config import MinimizeSettings
+from clusteropt.engine.relax import Status
 from clusteropt.errors import ClusterOptError, is_of_memory, unexpected
-from clusteropt.relax import Status
-from clusteropt.report import record
+from clusteropt.report.results import record
 from clusteropt.result import Result, failed
+from clusteropt.runtime import machine
+from clusteropt.settings.config import MinimizeSettings
 
 _PER_ATOM = 20_000  # bytes that a large structure takes for each atom (measured with 10,000, and rounded up)
 

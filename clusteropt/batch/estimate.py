@@ -5,7 +5,6 @@ from collections import Counter
 from functools import cache
 from typing import NamedTuple
 
-from clusteropt import runtime
 from clusteropt.batch.folder import Folder
 from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
@@ -13,15 +12,16 @@ from clusteropt.batch.items import Given
 from clusteropt.batch.job import Job
 from clusteropt.batch.remarks import of_left_out
 from clusteropt.batch.shards import share
-from clusteropt.clusters import n_lanes, padded_sizes
-from clusteropt.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.clusters.arrays import n_lanes, padded_sizes
 from clusteropt.console import emit, say
+from clusteropt.engine.lanes import QUEUE
 from clusteropt.errors import ExitCode, UsageError
-from clusteropt.lanes import QUEUE
+from clusteropt.io.reading import wishes_of
+from clusteropt.io.structures import elements_of
 from clusteropt.potentials import sets
-from clusteropt.reading import wishes_of
-from clusteropt.structures import elements_of
-from clusteropt.tables import Column, show
+from clusteropt.report.tables import Column, show
+from clusteropt.runtime import devices
+from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.words import counted
 
 _PLAIN_PROGRAMS, _SEARCH_PROGRAMS = 3, 5  # per bucket: look, explore, polish; learned steps and moves over the surface
@@ -71,7 +71,7 @@ def dry_run(job: Job) -> ExitCode:
     here = job.scheduler is None and job.scheduler_file is None  # a worker sees one size at a time
     found = _padded(counts, few=here and job.settings.optimizer in OPTIMIZERS)
     work = sum(_seconds(bucket, count, job.settings) for bucket, count in found.items())
-    seconds = _BEGIN + work / runtime.n_devices()
+    seconds = _BEGIN + work / devices.n_devices()
     per_bucket = _PLAIN_PROGRAMS if job.settings.optimizer in OPTIMIZERS else _SEARCH_PROGRAMS
     summary = {
         "structures": len(items),
@@ -94,7 +94,7 @@ def dry_run(job: Job) -> ExitCode:
     )
     say(
         f"memory about {summary['memory'] / 1e9:.1f} GB; time very roughly {seconds:.0f} s on "
-        f"{counted(runtime.n_devices(), 'core')}, and up to {summary['seconds_compiling']:.0f} s more for programs "
+        f"{counted(devices.n_devices(), 'core')}, and up to {summary['seconds_compiling']:.0f} s more for programs "
         "that are not in the cache"
     )
     return ExitCode.OK
@@ -144,7 +144,7 @@ def _seconds(bucket: Bucket, count: int, settings: MinimizeSettings) -> float:
 def _memory(buckets: list[Bucket]) -> float:
     """Bytes for the largest queue."""
     queues = [b.size * (QUEUE * n_lanes(b.size) if n_lanes(b.size) > 1 else 1) for b in buckets]
-    return max(queues, default=0) * 3 * 8 * _ARRAYS * runtime.n_devices()
+    return max(queues, default=0) * 3 * 8 * _ARRAYS * devices.n_devices()
 
 
 def _table(found: dict[Bucket, int]) -> list[Column]:

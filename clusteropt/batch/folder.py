@@ -26,7 +26,7 @@ from clusteropt.batch.items import Item, Line
 from clusteropt.batch.job import Shard
 from clusteropt.console import complain
 from clusteropt.errors import ClusterOptError, InputError, UsageError
-from clusteropt.files import write_atomically
+from clusteropt.runtime.files import write_atomically
 
 SCHEMA = 1
 _MANIFEST, _INPUTS, _PARTS, _RUNS, _SET_ASIDE = "batch.json", "inputs.jsonl", "parts", "runs", "set-aside"

@@ -20,10 +20,10 @@ from clusteropt.batch.identity import made_of
 from clusteropt.batch.items import Given, Line, Parcel
 from clusteropt.batch.job import Job
 from clusteropt.batch.worker import work
-from clusteropt.clusters import n_lanes, padded_size
-from clusteropt.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.clusters.arrays import n_lanes, padded_size
 from clusteropt.console import say
 from clusteropt.errors import Stopped, UsageError
+from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
 
 _SECONDS = 30  # to reach the scheduler
 _WAITING = 3  # tasks handed in for each worker, so that none is idle

@@ -9,10 +9,11 @@ import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
 
-from clusteropt import __version__, weights
+from clusteropt import __version__
 from clusteropt.batch.job import RETRY_MAY_CHANGE
-from clusteropt.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.optimizers.learned import weights
 from clusteropt.potentials import sets
+from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
 
 
 def made_of(settings: MinimizeSettings) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from clusteropt.batch.identity import content_key, unreadable_key
 from clusteropt.batch.items import Given, Item
 from clusteropt.errors import InputError, UsageError
-from clusteropt.reading import Frame, Unreadable, Wishes, file_of, frames, sources
-from clusteropt.reading.formats import ENDINGS
-from clusteropt.reading.labels import AS_WRITTEN
+from clusteropt.io.reading import Frame, Unreadable, Wishes, file_of, frames, sources
+from clusteropt.io.reading.formats import ENDINGS
+from clusteropt.io.reading.labels import AS_WRITTEN
 
 _MAGIC = set("*?[")
 _KEPT = 2_000_000  # atoms that are kept in memory between the first look and the work
@@ -111,7 +111,9 @@ def files_of(names: Iterable[str], out: Path) -> tuple[list[str], dict[str, list
         else:
             found.append(name)
     if not any(map(_exists, found)):
-        raise UsageError(f"{found[0]}: no such file{', nor any other that is named' * (len(found) > 1)}: check the name")
+        raise UsageError(
+            f"{found[0]}: no such file{', nor any other that is named' * (len(found) > 1)}: check the name"
+        )
     return list({os.path.abspath(name): name for name in reversed(found)}.values())[::-1], left
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from clusteropt.config import MinimizeSettings, ReadingSettings
 from clusteropt.errors import ExitCode, Interrupted, Stopped, UsageError, suggest
-from clusteropt.signals import Signals, stopped
+from clusteropt.runtime.signals import Signals, stopped
+from clusteropt.settings.config import MinimizeSettings, ReadingSettings
 
 RETRY_MAY_CHANGE = ("max_steps",)
 _NEAR = 300.0  # seconds before the end of a job, in which a scheduler sends its signals

@@ -15,8 +15,8 @@ from clusteropt.batch.folder import MINIMA, ONE_FILE, RESULTS, SCHEMA, SUMMARY, 
 from clusteropt.batch.items import Item
 from clusteropt.batch.job import VOCABULARY
 from clusteropt.errors import Stopped
-from clusteropt.extxyz import pair_of
-from clusteropt.files import stem_of, write_atomically, writing
+from clusteropt.io.extxyz import pair_of
+from clusteropt.runtime.files import stem_of, write_atomically, writing
 from clusteropt.words import counted
 
 _NAME = "clusteropt_structure"  # the key in the comment; `structure` may be the input's own

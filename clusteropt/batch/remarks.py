@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from functools import cache
 
-from clusteropt import doubts
 from clusteropt.batch.items import Given
-from clusteropt.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.errors import UsageError
+from clusteropt.io import doubts
+from clusteropt.io.structures import elements_of
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
-from clusteropt.structures import elements_of
+from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
 from clusteropt.words import listed
 
 _WARNING = "warning: "

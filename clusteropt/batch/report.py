@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clusteropt import doubts
 from clusteropt.batch import merge
 from clusteropt.batch.folder import Folder, counts_of, failures_of
 from clusteropt.batch.job import exit_code
 from clusteropt.batch.process import Process, lives
 from clusteropt.console import emit, say
 from clusteropt.errors import ExitCode
-from clusteropt.report import batch_table
-from clusteropt.tables import show
+from clusteropt.io import doubts
+from clusteropt.report.results import batch_table
+from clusteropt.report.tables import show
 from clusteropt.words import counted, listed
 
 _SILENT = 120.0  # seconds without a word after which a run counts as gone

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from clusteropt import programs
 from clusteropt.batch import chunk, merge
 from clusteropt.batch.folder import RESULTS, Folder, counts_of, failures_of
 from clusteropt.batch.identity import fingerprint, made_of
@@ -18,12 +17,13 @@ from clusteropt.batch.shards import difference_of, share
 from clusteropt.batch.tally import Tally
 from clusteropt.batch.writer import Writer
 from clusteropt.console import emit, say, warn
+from clusteropt.engine import programs
 from clusteropt.errors import ClusterOptError, ExitCode, Stopped
+from clusteropt.io.reading import wishes_of
 from clusteropt.potentials import sets
-from clusteropt.reading import wishes_of
-from clusteropt.report import batch_table
-from clusteropt.signals import stopped
-from clusteropt.tables import show
+from clusteropt.report.results import batch_table
+from clusteropt.report.tables import show
+from clusteropt.runtime.signals import stopped
 from clusteropt.words import counted
 
 _CHUNK = 8192  # structures at most, that are read and then computed

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from clusteropt.batch.items import Item
 from clusteropt.batch.job import Shard
-from clusteropt.progress import cost
+from clusteropt.search.progress import cost
 from clusteropt.words import counted
 
 

@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 from clusteropt.batch.items import Line, Parcel
-from clusteropt.config import MinimizeSettings
+from clusteropt.settings.config import MinimizeSettings
 
 _at_work = threading.Lock()
 
@@ -19,9 +19,9 @@ def work(task: Parcel, settings: MinimizeSettings, common: dict[str, Any]) -> li
         if "jax" not in sys.modules:
             from distributed import get_worker
 
-            from clusteropt import runtime
+            from clusteropt.runtime import host
 
-            runtime.prepare(get_worker().state.nthreads)
+            host.prepare(get_worker().state.nthreads)
         from clusteropt.batch.chunk import computed, lines_of
         from clusteropt.batch.identity import made_of
         from clusteropt.errors import UsageError

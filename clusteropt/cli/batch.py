@@ -95,9 +95,9 @@ def batch(
     [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
     """
     from clusteropt.batch.job import Job, retry_of, shard_of, tolerated_of
-    from clusteropt.config import MinimizeSettings, ReadingSettings, merged
     from clusteropt.errors import UsageError
-    from clusteropt.signals import STOPPING, remembered
+    from clusteropt.runtime.signals import STOPPING, remembered
+    from clusteropt.settings.config import MinimizeSettings, ReadingSettings, merged
 
     given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
     given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
@@ -115,9 +115,9 @@ def batch(
     with remembered(*STOPPING, seconds=options.seconds_left(time_limit)) as signals:
         job.signals = signals
         try:
-            from clusteropt import machine, runtime
+            from clusteropt.runtime import host, machine
 
-            runtime.prepare(threads or machine.n_cores())
+            host.prepare(threads or machine.n_cores())
             from clusteropt.batch import estimate, run
 
             raise typer.Exit(estimate.dry_run(job) if dry_run else run.batch(job))

@@ -21,10 +21,10 @@ def cite(
 
     Example: [bold]clusteropt cite gupta-ag-cu --bibtex[/bold]
     """
-    from clusteropt import citations
     from clusteropt.console import emit, say
     from clusteropt.errors import UsageError
     from clusteropt.potentials import sets
+    from clusteropt.report import citations
 
     if bibtex and json:
         raise UsageError("--bibtex and --json are two formats: give one")

@@ -17,12 +17,12 @@ def doctor(
     ] = False,
 ) -> None:
     """Versions, devices, cores, compilation cache, and a self-test that catches a jax that computes wrong numbers."""
-    from clusteropt import cachedir, machine, runtime
+    from clusteropt.runtime import cachedir, host, machine
 
     if clear_cache:
         cachedir.clear()
-    runtime.prepare(threads or machine.n_cores())
-    from clusteropt import checkup
+    host.prepare(threads or machine.n_cores())
+    from clusteropt.commands import checkup
 
     findings = checkup.findings()
     if json:

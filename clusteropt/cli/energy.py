@@ -22,8 +22,8 @@ def energy(
 
     Example: [bold]clusteropt energy cluster.xyz --json[/bold]
     """
-    from clusteropt import plans, session
-    from clusteropt.config import MinimizeSettings, ReadingSettings
+    from clusteropt.commands import plans, session
+    from clusteropt.settings.config import MinimizeSettings, ReadingSettings
 
     plan = plans.plan_outputs(files, out, force) if out is not None else plans.NO_OUTPUT
     settings, reading = MinimizeSettings(potential), ReadingSettings(elements, not no_box)

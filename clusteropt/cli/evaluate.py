@@ -10,7 +10,7 @@ from clusteropt.cli.options import Force, Json, Quiet, Threads, Wide
 if TYPE_CHECKING:
     from clusteropt.evaluation.benchmark import Plan
     from clusteropt.evaluation.score import Score
-    from clusteropt.signals import Signals
+    from clusteropt.runtime.signals import Signals
 
 
 def evaluate(
@@ -71,9 +71,9 @@ def evaluate(
     Multistart by L-BFGS and basin hopping, both on the same kernels, are measured beside them. What was in an optimizer's
     training is marked, and is no test. Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]
     """
-    from clusteropt import machine, runtime
     from clusteropt.errors import UsageError
-    from clusteropt.files import check_writable
+    from clusteropt.runtime import host, machine
+    from clusteropt.runtime.files import check_writable
 
     if plot is not None:
         if plot.suffix != ".png":
@@ -81,13 +81,13 @@ def evaluate(
         check_writable(plot, force, "--plot")
     if save_scores and not all(name.endswith(".h5") for name in optimizers):
         raise UsageError("--save-scores writes into .h5 files of your own: name no others as OPTIMIZER")
-    runtime.prepare(threads or machine.n_cores())
+    host.prepare(threads or machine.n_cores())
     from clusteropt.console import emit
     from clusteropt.evaluation import benchmark
     from clusteropt.evaluation.settings import EvaluationSettings
-    from clusteropt.report import scores_json, scores_picture, scores_table
-    from clusteropt.signals import STOPPING, remembered, stopped
-    from clusteropt.tables import show
+    from clusteropt.report.results import scores_json, scores_picture, scores_table
+    from clusteropt.report.tables import show
+    from clusteropt.runtime.signals import STOPPING, remembered, stopped
     from clusteropt.words import counted
 
     settings = EvaluationSettings(hits, evaluations, seconds, chains, seed)
@@ -139,8 +139,9 @@ def _line(score: "Score") -> str:
 
 
 def _keep(plan: "Plan", scores: list["Score"]) -> None:
-    from clusteropt import cards, weights
-    from clusteropt.report import score_record
+    from clusteropt.io import cards
+    from clusteropt.optimizers.learned import weights
+    from clusteropt.report.results import score_record
 
     for name, optimizer in plan.optimizers.items():
         own = [score_record(score) for score in scores if score.optimizer == name]

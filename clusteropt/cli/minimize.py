@@ -53,7 +53,7 @@ def minimize(
     Examples: [bold]clusteropt minimize cluster.xyz[/bold], and for the local minimum alone
     [bold]clusteropt minimize cluster.xyz --optimizer lbfgs --opt tight[/bold]
     """
-    from clusteropt.config import MinimizeSettings, ReadingSettings, merged
+    from clusteropt.settings.config import MinimizeSettings, ReadingSettings, merged
 
     given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
     given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
@@ -61,7 +61,7 @@ def minimize(
     settings = merged(MinimizeSettings, config, given)
     options.refuse_idle(settings, given | {"all-minima": all_minima or None})
 
-    from clusteropt import plans, session
+    from clusteropt.commands import plans, session
 
     plan = plans.plan_outputs(files, out, force, trajectories=save_trajectory, minima=all_minima)
     reading = ReadingSettings(elements, not no_box)

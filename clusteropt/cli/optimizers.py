@@ -19,10 +19,11 @@ def list_optimizers(
     wide: Wide = False,
 ) -> None:
     """The shipped learned optimizers, and those in a folder; the conventional ones are lbfgs, fire and gradient-descent."""
-    from clusteropt import cards, weights
     from clusteropt.console import complain, emit
     from clusteropt.errors import InputError, UsageError
-    from clusteropt.tables import Column, show
+    from clusteropt.io import cards
+    from clusteropt.optimizers.learned import weights
+    from clusteropt.report.tables import Column, show
 
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder: name one with .h5 files, or none for the current one")
@@ -61,8 +62,9 @@ def show_optimizer(
     """One learned optimizer: training, configuration, and what it has scored on tasks it was not trained on."""
     from dataclasses import asdict
 
-    from clusteropt import cards, weights
     from clusteropt.console import emit
+    from clusteropt.io import cards
+    from clusteropt.optimizers.learned import weights
 
     found = weights.named(name)
     if json:

@@ -11,7 +11,7 @@ import typer
 from clusteropt.errors import UsageError
 
 if TYPE_CHECKING:
-    from clusteropt.config import MinimizeSettings
+    from clusteropt.settings.config import MinimizeSettings
 
 Files = Annotated[
     list[str],
@@ -177,7 +177,7 @@ def _seconds_of(time_limit: str | None) -> float | None:
 
 def refuse_idle(settings: "MinimizeSettings", given: dict[str, Any]) -> None:
     """Raises UsageError for options that would do nothing without a learned optimizer."""
-    from clusteropt.config import OPTIMIZERS
+    from clusteropt.settings.config import OPTIMIZERS
 
     idle = [name for name in ("trajectories", "steps", "hops", "start", "all-minima") if given.get(name) is not None]
     if settings.optimizer in OPTIMIZERS and idle:

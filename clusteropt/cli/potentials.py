@@ -24,7 +24,7 @@ def list_sets(json: Json = False, wide: Wide = False) -> None:
 
         emit(json_module.dumps(records, indent=1))
         return
-    from clusteropt.tables import Column, show
+    from clusteropt.report.tables import Column, show
 
     columns = [
         Column("name", [r["name"] + " (doubtful)" * bool(r["doubtful"]) for r in records]),

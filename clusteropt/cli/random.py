@@ -34,10 +34,10 @@ def random(
 
     Example: [bold]clusteropt random Au38 --count 100 --out starts.xyz[/bold]
     """
-    from clusteropt.extxyz import text_of
-    from clusteropt.files import check_writable, write_atomically
+    from clusteropt.io.extxyz import text_of
     from clusteropt.potentials import sets
-    from clusteropt.starts import random_starts
+    from clusteropt.runtime.files import check_writable, write_atomically
+    from clusteropt.search.starts import random_starts
     from clusteropt.words import counted
 
     to_file = out is not None and str(out) != "-"

@@ -99,9 +99,9 @@ def _train(
 ) -> None:
     begin = time.monotonic()
 
-    from clusteropt import machine, runtime
-    from clusteropt.config import merged
-    from clusteropt.signals import remembered
+    from clusteropt.runtime import host, machine, processes
+    from clusteropt.runtime.signals import remembered
+    from clusteropt.settings.config import merged
     from clusteropt.training.job import Job
 
     place = _place(coordinator, process)
@@ -114,23 +114,23 @@ def _train(
     deadline = math.inf if left is None else begin + left
     with remembered(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, patient=True) as signals:
         job = Job(out, resume, force, picture, quiet, deadline, signals)
-        joins = place is not None or runtime.several_processes()
-        runtime.prepare(threads or machine.n_cores(), alone=not joins)
+        joins = place is not None or processes.several_processes()
+        host.prepare(threads or machine.n_cores(), alone=not joins)
         if joins:
             from clusteropt.training.session import check
 
             if place is not None and place[1] == 0:
                 check(job)
                 job.say(f"waiting for {place[2] - 1} other processes to come to {place[0]}")
-            runtime.join(*(place or (None, None, None)))
-            job.writes = runtime.process() == 0
+            processes.join(*(place or (None, None, None)))
+            job.writes = processes.process() == 0
         from clusteropt.training.session import run
 
         try:
             run(settings, job)
         except BaseException as problem:
             together = isinstance(problem, (Stopped, Interrupted)) and not isinstance(problem, Deserted)
-            if runtime.n_processes() == 1 or together:
+            if processes.n_processes() == 1 or together:
                 raise
             _leave(problem)
 

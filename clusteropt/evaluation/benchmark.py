@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import NamedTuple
 
-from clusteropt import cards, weights
 from clusteropt.errors import UsageError
 from clusteropt.evaluation import measure as measuring
 from clusteropt.evaluation.problem import LEARNED, Problem, baselines, learned, problem
 from clusteropt.evaluation.score import Score
 from clusteropt.evaluation.settings import EvaluationSettings
-from clusteropt.weights import LearnedOptimizer
+from clusteropt.io import cards
+from clusteropt.optimizers.learned import weights
+from clusteropt.optimizers.learned.weights import LearnedOptimizer
 
 TASKS = ("X17", "X22", "X34")
 

@@ -11,16 +11,17 @@ import time
 
 import numpy as np
 
-from clusteropt import chains, runtime
-from clusteropt.chains import Chains, Search
-from clusteropt.clusters import Structure
-from clusteropt.config import MinimizeSettings
+from clusteropt.clusters.arrays import Structure
 from clusteropt.evaluation.problem import Problem
 from clusteropt.evaluation.score import Score
 from clusteropt.evaluation.settings import EvaluationSettings
-from clusteropt.minima import minimized
 from clusteropt.potentials.base import Potential
-from clusteropt.starts import start_positions
+from clusteropt.runtime import host
+from clusteropt.search import chains
+from clusteropt.search.chains import Chains, Search
+from clusteropt.search.minima import minimized
+from clusteropt.search.starts import start_positions
+from clusteropt.settings.config import MinimizeSettings
 
 HIT = 1e-4  # above the best-known energy, in energy scales, after polishing
 _RIVALS = 16  # chains that compete for the hops, as many as `minimize` has by default
@@ -30,7 +31,7 @@ _WAITING = 4  # new chains begin when one in so many has ended: a program costs 
 
 def measure(given: Problem, method: str, search: Search, settings: EvaluationSettings, seen: str = "") -> Score:
     """The score of a search; compilation is not part of its seconds."""
-    with runtime.double_precision():
+    with host.double_precision():
         _warm_up(given, search, settings)
         return _measured(given, method, search, settings, seen)
 

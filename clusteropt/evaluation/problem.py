@@ -2,14 +2,14 @@
 
 from typing import NamedTuple
 
-from clusteropt import chains
-from clusteropt.best_known import best_known
-from clusteropt.chains import Search
 from clusteropt.errors import UsageError
+from clusteropt.io.best_known import best_known
+from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
-from clusteropt.starts import symbols_of
-from clusteropt.weights import LearnedOptimizer
+from clusteropt.search import chains
+from clusteropt.search.chains import Search
+from clusteropt.search.starts import symbols_of
 
 LEARNED, MULTISTART, BASIN_HOPPING = "learned", "multistart", "basin hopping"
 _ENDLESS = 10_000  # hops of basin hopping from one start

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from clusteropt.clusters import Clusters
+from clusteropt.clusters.arrays import Clusters
 
 if TYPE_CHECKING:
     import optax

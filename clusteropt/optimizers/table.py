@@ -8,11 +8,11 @@ import numpy as np
 
 from clusteropt.errors import UsageError, suggest
 from clusteropt.optimizers.base import Optimizer, Scale
-from clusteropt.optimizers.fire import fire
-from clusteropt.optimizers.gradient_descent import gradient_descent
-from clusteropt.optimizers.lbfgs import lbfgs
 from clusteropt.optimizers.learned.rule import learned
 from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.optimizers.local.fire import fire
+from clusteropt.optimizers.local.gradient_descent import gradient_descent
+from clusteropt.optimizers.local.lbfgs import lbfgs
 
 OPTIMIZERS: dict[str, Callable[[Scale], Optimizer]] = {
     "lbfgs": lbfgs,

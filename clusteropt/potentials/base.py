@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from clusteropt.clusters import Clusters
+from clusteropt.clusters.arrays import Clusters
 
 _REACH = 3.0  # lengths within which atoms hang together, where no cutoff says so before
 CORE = 0.7  # of the potential's length: below this distance the exploring potential is softened

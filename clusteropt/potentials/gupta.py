@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from clusteropt.clusters import Clusters
-from clusteropt.potentials.pairs import Pair, lookup, neighbour_sums
+from clusteropt.clusters.arrays import Clusters
+from clusteropt.clusters.pairs import Pair, lookup, neighbour_sums
 
 
 def tables_from(A: np.ndarray, xi: np.ndarray, p: np.ndarray, q: np.ndarray, r0: np.ndarray) -> dict[str, np.ndarray]:

@@ -11,8 +11,8 @@ Without a cutoff, as cluster work has it, unless the parameter set names one: th
 import jax.numpy as jnp
 from jax import Array
 
-from clusteropt.clusters import Clusters
-from clusteropt.potentials.pairs import Pair, lookup, neighbour_sums
+from clusteropt.clusters.arrays import Clusters
+from clusteropt.clusters.pairs import Pair, lookup, neighbour_sums
 
 
 def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:

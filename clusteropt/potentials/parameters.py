@@ -8,7 +8,7 @@ import numpy as np
 from clusteropt.errors import UsageError
 from clusteropt.potentials import forms
 from clusteropt.potentials.base import Potential
-from clusteropt.resources import names
+from clusteropt.runtime.resources import names
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from dataclasses import replace
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from clusteropt import resources
 from clusteropt.errors import UsageError, suggest
 from clusteropt.potentials import scope
 from clusteropt.potentials.base import Potential
 from clusteropt.potentials.parameter_files import read
 from clusteropt.potentials.parameters import ParameterSet
+from clusteropt.runtime import resources
 
 
 def names() -> list[str]:

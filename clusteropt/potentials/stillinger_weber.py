@@ -17,8 +17,8 @@ and j = k contributes (1 - c)^2 sum h^2, which is taken off; the potential's sum
 import jax.numpy as jnp
 from jax import Array
 
-from clusteropt.clusters import Clusters
-from clusteropt.potentials.pairs import Pair, choose, lookup, neighbour_sums
+from clusteropt.clusters.arrays import Clusters
+from clusteropt.clusters.pairs import Pair, choose, lookup, neighbour_sums
 
 _XY = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # the six different elements of a symmetric matrix
 _WEIGHT = (1, 1, 1, 2, 2, 2)

@@ -18,11 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from clusteropt import runtime
-from clusteropt.chains import Chains
-from clusteropt.clusters import Clusters
+from clusteropt.clusters.arrays import Clusters
 from clusteropt.errors import InputError, UsageError
-from clusteropt.files import write_atomically
+from clusteropt.runtime import host
+from clusteropt.runtime.files import write_atomically
+from clusteropt.search.chains import Chains
 from clusteropt.training import loop
 from clusteropt.training.candidates import Candidate
 from clusteropt.training.loop import Progress
@@ -171,7 +171,7 @@ def _words(value: Any) -> str:
 
 def _progress(file: h5py.File, settings: TrainSettings, pools: dict[str, Chains], values: dict[str, Any]) -> Progress:
     fresh = loop.begin(replace(settings, warm_start=""))  # for the shapes
-    with runtime.double_precision():
+    with host.double_precision():
         old, structure = jax.tree.flatten(fresh.state.memory)
         leaves = [jnp.asarray(np.array(file[f"memory/{k}"])) for k in range(len(old))]
     theta = np.array(file["theta"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clusteropt.console import say
-from clusteropt.signals import Signals
+from clusteropt.runtime.signals import Signals
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clusteropt.errors import ClusterOptError
-from clusteropt.files import write_atomically
+from clusteropt.runtime.files import write_atomically
 
 # step, and: task, loss, seconds; or hits, energies, trajectories of a report; or validated, energies, trajectories, shipped
 Record = dict[str, Any]

@@ -12,13 +12,13 @@ import jax
 import numpy as np
 from jax.sharding import PartitionSpec
 
-from clusteropt import runtime, weights
-from clusteropt.chains import Chains
 from clusteropt.errors import ClusterOptError, UsageError
-from clusteropt.optimizers.learned import network
+from clusteropt.optimizers.learned import network, weights
 from clusteropt.optimizers.learned.rule import grown, sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials.base import Potential
+from clusteropt.runtime import devices, host, processes
+from clusteropt.search.chains import Chains
 from clusteropt.training import tasks
 from clusteropt.training.esmc import esmc
 from clusteropt.training.ga import ga
@@ -85,7 +85,7 @@ def train(settings: TrainSettings, progress: Progress) -> Iterator[Progress]:
     """
     strategy = _strategy(settings)
     while not finished(settings, progress):
-        with runtime.double_precision():
+        with host.double_precision():
             progress = _step(settings, strategy, progress)
         yield progress
 
@@ -125,17 +125,17 @@ def _step(settings: TrainSettings, strategy: Strategy, progress: Progress) -> Pr
 
 def _losses(candidates: np.ndarray, potential: Potential, batch: Batch, settings: TrainSettings) -> np.ndarray:
     """(n_candidates,), the candidates shared out among the processes and their devices."""
-    n_devices, n_processes = runtime.n_devices(), runtime.n_processes()
+    n_devices, n_processes = devices.n_devices(), processes.n_processes()
     n_own = -(-len(candidates) // (n_devices * n_processes)) * n_devices
-    own = candidates[(runtime.process() * n_own + np.arange(n_own)) % len(candidates)]
+    own = candidates[(processes.process() * n_own + np.arange(n_own)) % len(candidates)]
     program = _program(settings.network, settings.loss, settings.temperature, n_devices)
     losses = np.asarray(program(own, potential, batch), np.float32)
-    return runtime.gathered(losses).ravel().astype(np.float64)[: len(candidates)]
+    return processes.gathered(losses).ravel().astype(np.float64)[: len(candidates)]
 
 
 @cache
 def _program(network: LearnedSettings, loss: str, temperature: float, n_devices: int) -> Callable:
-    mesh = runtime.mesh(n_devices)
+    mesh = devices.mesh(n_devices)
 
     def losses(candidates: jax.Array, potential: Potential, batch: Batch) -> jax.Array:
         def one_device(own: jax.Array) -> jax.Array:
@@ -144,4 +144,4 @@ def _program(network: LearnedSettings, loss: str, temperature: float, n_devices:
         split = PartitionSpec("lanes")
         return jax.shard_map(one_device, mesh=mesh, in_specs=(split,), out_specs=split, check_vma=False)(candidates)
 
-    return jax.jit(losses, compiler_options=runtime.compiler_options())
+    return jax.jit(losses, compiler_options=devices.compiler_options())

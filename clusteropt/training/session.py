@@ -14,9 +14,11 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from clusteropt import __version__, runtime, weights
+from clusteropt import __version__
 from clusteropt.errors import ClusterOptError, Interrupted, Stopped, UsageError, suggest
-from clusteropt.files import check_writable
+from clusteropt.optimizers.learned import weights
+from clusteropt.runtime import host, processes
+from clusteropt.runtime.files import check_writable
 from clusteropt.training import checkpoint, loop
 from clusteropt.training.candidates import Candidate, best, kept, validate
 from clusteropt.training.checkpoint import Checkpoint
@@ -61,7 +63,7 @@ def _train(
     chosen = replace(settings or DEFAULTS[strategy], **values)
     if chosen.strategy != strategy:
         raise UsageError(f"these settings are for the strategy '{chosen.strategy}': call train_{chosen.strategy}")
-    runtime.start()
+    host.start()
     return run(chosen, Job(None if out is None else Path(out), quiet=True))
 
 
@@ -120,7 +122,7 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
 
 def _stops(job: Job) -> bool:
     """True where this process or another one of the run has to stop."""
-    return bool(runtime.gathered(np.array([job.stops])).any())
+    return bool(processes.gathered(np.array([job.stops])).any())
 
 
 def _due(settings: TrainSettings, step: int) -> bool:
@@ -194,7 +196,7 @@ def _together(settings: TrainSettings, job: Job) -> tuple[TrainSettings, Checkpo
     same = json.dumps([asdict(settings), __version__]).encode()
     state = b"" if start is None else start.progress.theta.tobytes() + str(start.progress.step).encode()
     marks = [start is not None, zlib.crc32(same), zlib.crc32(state)]
-    begun, alike, at = runtime.gathered(np.array(marks, np.int64)).T
+    begun, alike, at = processes.gathered(np.array(marks, np.int64)).T
     if problem is not None:
         raise problem
     if start is None or not begun.all():

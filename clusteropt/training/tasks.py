@@ -5,17 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt import chains
-from clusteropt.chains import Chains, Search
-from clusteropt.clusters import Structure, pack, padded_size
+from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.errors import UsageError
+from clusteropt.io.structures import elements_of, to_structure
+from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
-from clusteropt.starts import random_starts
-from clusteropt.structures import elements_of, to_structure
+from clusteropt.search import chains
+from clusteropt.search.chains import Chains, Search
+from clusteropt.search.starts import random_starts
 from clusteropt.training.meta_loss import Batch
 from clusteropt.training.settings import TrainSettings
-from clusteropt.weights import LearnedOptimizer
 
 HOP = "hop:"
 _GENERATIONS = 40  # hops of a pool before it begins anew from random starts

@@ -4,15 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt import chains, runtime
-from clusteropt.best_known import best_known
-from clusteropt.chains import Search
-from clusteropt.starts import random_starts
-from clusteropt.structures import to_structure
+from clusteropt.io.best_known import best_known
+from clusteropt.io.structures import to_structure
+from clusteropt.optimizers.learned.weights import LearnedOptimizer
+from clusteropt.runtime import host
+from clusteropt.search import chains
+from clusteropt.search.chains import Search
+from clusteropt.search.starts import random_starts
 from clusteropt.training import tasks
 from clusteropt.training.settings import TrainSettings
 from clusteropt.training.tasks import Task
-from clusteropt.weights import LearnedOptimizer
 
 _CLOSE = 0.03  # energy scales above the best-known minimum: the quench of chains ends about 0.01 above a minimum
 _REPORT, _VALIDATION = 2**32, 2**33  # added to the seed of the starts; those of training have seeds below both
@@ -85,6 +86,6 @@ def _ends(
     search = Search(LearnedOptimizer(theta, settings.network, {}), settings.trajectory)
     starts = random_starts(task.formula, count, seed, settings.density)
     structures = [to_structure(atoms, task.potential) for atoms in starts]
-    with runtime.double_precision():
+    with host.double_precision():
         found = chains.begin(structures, np.arange(count, dtype=np.uint64), task.potential, search)
     return found.energy, starts[0].get_chemical_symbols()

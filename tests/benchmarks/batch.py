@@ -114,12 +114,12 @@ def mixed(count: int) -> None:
         files = [str(starts(f, count, folder / f"{f}.xyz")) for f in formulas]
         first = timed([*COMMAND, "batch", *files, "--out", str(folder / "cold"), *LOCAL])
         together = timed([*COMMAND, "batch", *files, "--out", str(folder / "together"), *LOCAL])
-        from clusteropt import machine, runtime
+        from clusteropt.runtime import host, machine
 
-        runtime.prepare(machine.n_cores())
+        host.prepare(machine.n_cores())
         from clusteropt.batch.job import Job
         from clusteropt.batch.run import batch
-        from clusteropt.config import MinimizeSettings
+        from clusteropt.settings.config import MinimizeSettings
 
         def one(file: str, k: str) -> float:
             job = Job(

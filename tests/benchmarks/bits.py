@@ -18,7 +18,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-STRUCTURES = {"X13": 60, "X38": 60, "X61": 20, "Au13": 40, "Cu20": 40, "Ag20Au18": 40, "Si14": 40}  # formula -> how many
+STRUCTURES = {
+    "X13": 60,
+    "X38": 60,
+    "X61": 20,
+    "Au13": 40,
+    "Cu20": 40,
+    "Ag20Au18": 40,
+    "Si14": 40,
+}  # formula -> how many
 SEARCHED = {"X13": 10, "Cu13": 5, "Si10": 5}
 TRAININGS = {
     "es": ("es", "--tasks", "X13", "--steps", "6"),

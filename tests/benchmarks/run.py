@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from clusteropt import machine, runtime
+from clusteropt.runtime import devices, host, machine
 
 HERE = Path(__file__).parent
 SOLID = 0.72  # times the radius of the starts: the density of a solid cluster, which matters where there is a cutoff
@@ -49,7 +49,7 @@ def our_kernel(name: str, elements: tuple[str, ...], n: int, dtype: str, lanes: 
     import numpy as np
     from starts import starts
 
-    from clusteropt.clusters import Structure, pack
+    from clusteropt.clusters.arrays import Structure, pack
     from clusteropt.potentials import sets
     from clusteropt.potentials.base import energy_and_gradient
 
@@ -67,7 +67,7 @@ def our_kernel(name: str, elements: tuple[str, ...], n: int, dtype: str, lanes: 
 
         return jax.lax.fori_loop(0, repeats, body, (clusters.positions, jnp.zeros_like(clusters.positions[0])))
 
-    compiled = jax.jit(loop, compiler_options=runtime.compiler_options()).lower(batch).compile()
+    compiled = jax.jit(loop, compiler_options=devices.compiler_options()).lower(batch).compile()
     best = float("inf")
     for _ in range(5):
         begin = time.perf_counter()
@@ -114,10 +114,10 @@ def our_quench(name: str, element: str, n: int, count: int, seed: int) -> dict:
     import numpy as np
     from starts import starts
 
-    from clusteropt.clusters import Structure
-    from clusteropt.config import MinimizeSettings
-    from clusteropt.minima import minimized
+    from clusteropt.clusters.arrays import Structure
     from clusteropt.potentials import sets
+    from clusteropt.search.minima import minimized
+    from clusteropt.settings.config import MinimizeSettings
 
     potential = sets.load(name).potential((element,))
     unit = 1.0 if name == "lj" else potential.length  # pele's Gupta has r_0 = 1
@@ -177,7 +177,7 @@ def cores(count: int) -> None:
 
 def one_rate(threads: int, name: str, element: str, n: int, count: int) -> float:
     """Structures per second of this process."""
-    runtime.prepare(threads)
+    host.prepare(threads)
     return 1e3 / our_quench(name, element, n, count, 0)["ms"]
 
 
@@ -210,11 +210,11 @@ def memory() -> None:
     import numpy as np
     from ase.build import bulk
 
-    runtime.prepare(1)
-    from clusteropt.clusters import Structure
-    from clusteropt.config import MinimizeSettings
-    from clusteropt.minima import minimized
+    host.prepare(1)
+    from clusteropt.clusters.arrays import Structure
     from clusteropt.potentials import sets
+    from clusteropt.search.minima import minimized
+    from clusteropt.settings.config import MinimizeSettings
 
     potential = sets.load("lj").potential(("X",))
     positions = (bulk("Ar", "fcc", a=2**0.5 * potential.length, cubic=True) * (14, 14, 14)).positions[:10_000]
@@ -236,14 +236,17 @@ def c_search(program: str, n: int, energy: float, runs: int, hops: int) -> tuple
 
 def search(program: str | None, tasks: str, scores: str | None, optimizer: str, changes: dict, **amount: float) -> None:
     """Evaluations and seconds per hit of the learned search and of basin hopping, here and in C."""
-    from clusteropt import cards, weights
     from clusteropt.evaluation.measure import measure
     from clusteropt.evaluation.problem import BASIN_HOPPING, LEARNED, baselines, learned, problem
     from clusteropt.evaluation.settings import EvaluationSettings
-    from clusteropt.report import score_record
+    from clusteropt.io import cards
+    from clusteropt.optimizers.learned import weights
+    from clusteropt.report.results import score_record
 
     chosen, records = weights.named(optimizer), []
-    print("| | in training | learned: hits | evaluations/hit | s/hit | basin hopping here | s/hit | basin hopping in C | s/hit |")
+    print(
+        "| | in training | learned: hits | evaluations/hit | s/hit | basin hopping here | s/hit | basin hopping in C | s/hit |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for task in tasks.split(","):
         given = problem(task)
@@ -280,13 +283,13 @@ def main() -> None:
     parser.add_argument("--hop-steps", type=int)
     options = parser.parse_args()
     if options.what == "search":
-        runtime.prepare(machine.n_cores())
+        host.prepare(machine.n_cores())
         amount = {name: getattr(options, name) for name in ("hits", "evaluations", "seconds", "chains")}
         changes = {"hop_steps": options.hop_steps}
         search(options.c_program, options.tasks, options.scores, options.optimizer, changes, **amount)
         return
     if options.what in ("kernels", "quench"):
-        runtime.prepare(1)
+        host.prepare(1)
     if options.what == "kernels":
         kernels(options.c_program, options.peer_python)
     elif options.what == "quench":

@@ -3,14 +3,21 @@
 import jax.numpy as jnp
 from jax import Array
 
-from clusteropt.clusters import Clusters
+from clusteropt.clusters.arrays import Clusters
+from clusteropt.clusters.pairs import dot
 from clusteropt.optimizers.base import Scale, over_atoms
 from clusteropt.optimizers.learned.momenta import Momenta, corrected
 from clusteropt.optimizers.learned.network import softsign
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.optimizers.learned.surroundings import ORDERS, SHELLS, angles, close_packed, neighbours, radial_symmetry
+from clusteropt.optimizers.learned.surroundings import (
+    ORDERS,
+    SHELLS,
+    angles,
+    close_packed,
+    neighbours,
+    radial_symmetry,
+)
 from clusteropt.optimizers.learned.vectors import length_of
-from clusteropt.potentials.pairs import dot
 
 OTHERS = "others"  # how the names of inputs begin that a pure cluster does not have
 

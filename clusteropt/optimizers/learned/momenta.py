@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from clusteropt.clusters import Clusters
+from clusteropt.clusters.arrays import Clusters
+from clusteropt.clusters.pairs import dot
 from clusteropt.optimizers.learned.noise import between_one, random_bits, scrambled
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.potentials.pairs import dot
 
 
 class Momenta(NamedTuple):

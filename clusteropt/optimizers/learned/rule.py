@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from clusteropt.clusters import Clusters
+from clusteropt.clusters.arrays import Clusters
 from clusteropt.optimizers.base import Optimizer, Scale
 from clusteropt.optimizers.learned import inputs, network
 from clusteropt.optimizers.learned.momenta import Momenta, first_momenta, next_momenta

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from clusteropt.clusters import Clusters
+from clusteropt.clusters.arrays import Clusters
+from clusteropt.clusters.pairs import Pair, neighbour_sums
 from clusteropt.optimizers.base import Scale
-from clusteropt.potentials.pairs import Pair, neighbour_sums
 
 # Radial symmetry functions, in nearest-neighbour distances: 1 inside the first radius, falling as a square to 0 at the second
 SHELLS = ((0.8, 1.25), (1.1, 1.6), (1.4, 2.2))

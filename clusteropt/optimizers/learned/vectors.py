@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array
 
-from clusteropt.potentials.pairs import dot
+from clusteropt.clusters.pairs import dot
 
 _TINY = 1e-6  # of a vector's length, below which it has no direction
 

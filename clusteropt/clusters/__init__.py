@@ -1,0 +1,1 @@
+"""Batches of clusters as arrays, sums over neighbours, and shapes."""

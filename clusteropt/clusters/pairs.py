@@ -1,0 +1,144 @@
+"""The pair loop: for every atom, a sum over all its neighbours, for many clusters at once.
+
+All three potentials are written with this one function. It walks over the neighbour index j and adds planes of shape
+`(n_atoms, n_clusters)`; no `(n_atoms, n_atoms)` array exists, and SIMD lanes run over clusters.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from clusteropt.clusters.arrays import Clusters
+
+# squared distance given to pairs that do not exist, by bytes of the number: every pair term vanishes there, to the last bit
+FAR_SQUARED = {4: 1e20, 8: 1e120}
+_PADDING_SPACING = 1.2345e6
+_UNROLL = 2  # neighbours per turn of the loop: fewer passes over the sums
+
+
+class Pair(NamedTuple):
+    """One neighbour j of every atom i; what belongs to j has one row, what belongs to the pair a row per atom."""
+
+    d: tuple[Array, Array, Array]  # x_i - x_j, each (n_atoms, n_clusters)
+    r2: Array  # squared distance (n_atoms, n_clusters); FAR_SQUARED where i and j are not a pair
+    here: tuple[Array, ...]  # the given planes at i, each (n_atoms, n_clusters)
+    there: tuple[Array, ...]  # the given planes at j, each (1, n_clusters)
+
+
+Terms = Callable[[Pair], tuple[Array, ...]]
+
+
+def neighbour_sums(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, terms: Terms) -> tuple[Array, ...]:
+    """Sums over neighbours, `sum_j terms(pair_ij)`: `n_sums` arrays of shape (n_atoms, n_clusters).
+
+    `planes` are per-atom arrays (n_atoms, n_clusters) that the terms need of both partners. Padding atoms are no
+    neighbours of anything; their own sums mean nothing. The order of summation is that of the atoms.
+    """
+    positions, size = _separated(clusters), clusters.mask.shape[0]
+    # int32: with 64-bit indices the compiler does not vectorize the loop (measured: 2.5 times slower)
+    rows = jnp.arange(size, dtype=jnp.int32)[:, None]
+    masked = (clusters.mask,) if clusters.cell is not None else ()
+    columns = (*positions, *planes, *masked)
+
+    def one(j: Array | int, sums: tuple[Array, ...]) -> tuple[Array, ...]:
+        there = tuple(jax.lax.dynamic_slice_in_dim(column, j, 1, 0) for column in columns)
+        d = tuple(x - x_j for x, x_j in zip(positions, there[:3], strict=True))
+        far = rows == j
+        if clusters.cell is not None:
+            d = minimum_image(d, clusters.cell)
+            far = (
+                far | ~there[-1] | ~clusters.mask
+            )  # a padding atom may be where an atom is, and no number comes of that
+        r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
+        r2 = jnp.where(far, jnp.asarray(FAR_SQUARED[r2.dtype.itemsize], r2.dtype), r2)
+        return terms(Pair(d, r2, planes, there[3 : 3 + len(planes)]))  # type: ignore[arg-type]
+
+    def turn(t: Array, sums: tuple[Array, ...]) -> tuple[Array, ...]:
+        parts = [one(t * _UNROLL + u, sums) for u in range(_UNROLL)]
+        added = [sum(p[1:], p[0]) for p in zip(*parts, strict=True)]
+        return tuple(s + a for s, a in zip(sums, added, strict=True))
+
+    zero = jnp.zeros(clusters.mask.shape, clusters.positions.dtype)
+    # padding comes last and adds nothing, so the loop ends with the largest cluster in the batch
+    turns = -(-clusters.mask.sum(0, dtype=jnp.int32).max() // _UNROLL)
+    sums = jax.lax.fori_loop(jnp.int32(0), jnp.minimum(turns, size // _UNROLL), turn, (zero,) * n_sums)
+    for j in range(size - size % _UNROLL, size):
+        sums = tuple(s + a for s, a in zip(sums, one(jnp.int32(j), sums), strict=True))
+    return sums
+
+
+def _separated(clusters: Clusters) -> tuple[Array, Array, Array]:
+    """x, y and z planes, padding atoms far away from everything and from each other (so the loop needs no mask)."""
+    x, y, z = clusters.positions
+    if clusters.cell is not None:  # far away is inside the cell again; here the loop does mask
+        return x, y, z
+    parking = _PADDING_SPACING * jnp.arange(1, x.shape[0] + 1, dtype=x.dtype)[:, None]
+    parked = zip((x, y, z), (x[0] + parking, y[0], z[0]), strict=True)  # seen from the cluster, wherever that is
+    return tuple(jnp.where(clusters.mask, own, place) for own, place in parked)  # type: ignore[return-value]
+
+
+def cohesion(clusters: Clusters, near: Array, reach: Array) -> tuple[Array, Array]:
+    """True where two atoms are closer than `near`, and where all atoms hang together by distances below `reach`.
+
+    Both (n_clusters,) bool. From the first atom on, neighbours of reached atoms are reached, until nothing changes.
+    """
+    dtype = clusters.positions.dtype
+
+    def close(pair: Pair) -> tuple[Array, ...]:
+        return ((pair.r2 < near * near).astype(dtype),)
+
+    def touched(pair: Pair) -> tuple[Array, ...]:
+        return (jnp.where(pair.r2 < reach * reach, pair.there[0], 0),)
+
+    def spread(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        reached = carry[1]
+        (sums,) = neighbour_sums(clusters, (reached,), 1, touched)
+        new = jnp.where(clusters.mask & (sums > 0), jnp.ones((), dtype), reached)
+        return (new > reached).any(), new
+
+    first = jnp.zeros(clusters.mask.shape, dtype).at[0].set(1)
+    _, reached = jax.lax.while_loop(lambda carry: carry[0], spread, (jnp.array(True), first))
+    (n_close,) = neighbour_sums(clusters, (), 1, close)
+    return ((n_close > 0) & clusters.mask).any(0), ((reached > 0) | ~clusters.mask).all(0)
+
+
+def minimum_image(d: tuple[Array, ...], cell: Array) -> tuple[Array, ...]:
+    """The displacement to the nearest periodic image; exact up to half the smallest perpendicular height of the cell."""
+    a, b, c = cell[0], cell[1], cell[2]
+    volume = dot(a, _cross(b, c))
+    for v, w in ((a, _cross(b, c)), (b, _cross(c, a)), (c, _cross(a, b))):
+        shift = jnp.round(dot(d, w) / volume)
+        d = tuple(x - shift * v_k for x, v_k in zip(d, v, strict=True))
+    return d
+
+
+def dot(a: tuple[Array, ...] | Array, b: tuple[Array, ...] | Array) -> Array:
+    """The scalar product (...) of vectors (3, ...)."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _cross(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+def lookup(table: Array, first: Array, second: Array) -> Array:
+    """`table[first, second]` by selection, which vectorizes where a gather does not; a scalar for one species.
+
+    table: (n_species, n_species); first and second: integer arrays that broadcast against each other.
+    """
+    n_species = table.shape[0]
+    if n_species == 1:
+        return table[0, 0]
+    rows = [choose([table[a, b] for b in range(n_species)], second) for a in range(n_species)]
+    return choose(rows, first)
+
+
+def choose(values: Sequence[Array], index: Array) -> Array:
+    """`values[index]`, elementwise, by selection."""
+    chosen = values[0]
+    for k in range(1, len(values)):
+        chosen = jnp.where(index == k, values[k], chosen)
+    return chosen

@@ -1,0 +1,85 @@
+"""The messages of a command about structures, beside their results: how they are computed, and what to doubt."""
+
+from collections.abc import Sequence
+
+from clusteropt.io import cards, doubts
+from clusteropt.io.reading import Frame
+from clusteropt.optimizers.learned import weights
+from clusteropt.potentials.base import Potential
+from clusteropt.result import Result
+from clusteropt.search.minima import criterion_for
+from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.words import counted, listed
+
+Row = tuple[str, Result]  # label and result
+_NAMED = 3  # structures that are told by name
+
+
+def before(potential: Potential, frames: Sequence[Frame], settings: MinimizeSettings, move: bool) -> list[str]:
+    """Before structures that share a potential are computed: which it is, and when one counts as converged."""
+    how = ("as asked for " if settings.potential else "default for ") + "-".join(potential.elements)
+    said = [f"potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})"]
+    learned = move and settings.optimizer not in OPTIMIZERS
+    if move:
+        criterion = criterion_for(settings, potential)
+        limit = f"{criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}"
+        by = "" if learned and all(frame.atoms.pbc.all() for frame in frames) else f", by {settings.optimizer}"
+        said.append(f"converged at {limit}{by}")
+    return said + (_of_boxes(frames, potential) if learned else []) + _of_units(frames, potential)
+
+
+def _of_boxes(frames: Sequence[Frame], potential: Potential) -> list[str]:
+    """Messages that boxes are not searched: one for every kind, with the first structure of it."""
+    first: dict[str, Frame] = {}
+    for frame in frames:
+        first.setdefault(doubts.of_box(frame.atoms, potential), frame)
+    return [f"{frame.label}: {box}" for box, frame in first.items() if box]
+
+
+def _of_units(frames: Sequence[Frame], potential: Potential) -> list[str]:
+    """Doubts about the units, by the first structure of every file."""
+    first: dict[str, Frame] = {}
+    for frame in frames:
+        first.setdefault(frame.source, frame)
+    said = [(frame.label, doubts.of_units(frame.atoms, potential)) for frame in first.values()]
+    return [f"warning: {label}: {doubt}" for label, doubt in said if doubt]
+
+
+def after(rows: Sequence[Row], settings: MinimizeSettings, move: bool, written: bool) -> list[str]:
+    """When all is computed: what to doubt, and what is missing from the files where results are `written` to some."""
+    said = [_of_training(rows, settings)] if move and settings.optimizer not in OPTIMIZERS else []
+    said += _of_saddles(rows)
+    apart = sum(result.status == "fragmented" for _, result in rows)
+    if apart:
+        said.append(
+            f"{apart} of {counted(len(rows), 'structure')} came apart: a denser start keeps atoms in each other's reach"
+        )
+    unusable = sum(bool(result.problem) for _, result in rows)
+    if unusable and written:
+        verb = "is" if unusable == 1 else "are"
+        said.append(
+            f"{unusable} of {counted(len(rows), 'structure')} could not be used and {verb} in no file of results"
+        )
+    return [message for message in said if message]
+
+
+def _of_saddles(rows: Sequence[Row]) -> list[str]:
+    """A word where structures have converged in a plane or on a line."""
+    flat = [(label, result.flat) for label, result in rows if result.flat]
+    if not flat:
+        return []
+    named = listed([label for label, _ in flat], _NAMED)
+    return [doubts.of_saddles(named, len(flat), {kind for _, kind in flat})]
+
+
+def _of_training(rows: Sequence[Row], settings: MinimizeSettings) -> str:
+    """A word, once for all structures, where a learned optimizer took part in what it was not trained on."""
+    known = [
+        (label, r.given.get_chemical_symbols(), r.potential)
+        for label, r in rows
+        if r.potential is not None and not r.problem and len(r.given) > 1 and not r.given.pbc.any()
+    ]
+    doubt = cards.doubts(weights.named(settings.optimizer), known)
+    return (
+        f"warning: {doubt}: look at the gain, or see `clusteropt optimizers show {settings.optimizer}`" if doubt else ""
+    )

@@ -1,0 +1,49 @@
+"""Where the results of a command go; light, so that what cannot be is said at once."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clusteropt.errors import UsageError
+from clusteropt.runtime.files import check_writable, stem_of
+
+STDOUT = Path("-")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where results go: input file -> output file. Several inputs may share one."""
+
+    outputs: dict[str, Path] = field(default_factory=dict)
+    trajectories: dict[str, Path] = field(default_factory=dict)
+    minima: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def to_stdout(self) -> bool:
+        """True where standard output gets the structures, and not a table."""
+        return STDOUT in self.outputs.values()
+
+
+NO_OUTPUT = Plan()
+
+
+def plan_outputs(
+    files: list[str], out: Path | None, force: bool, trajectories: bool = False, minima: bool = False
+) -> Plan:
+    """Where the results of `files` go. Raises UsageError where a file exists or could not be written."""
+    outputs = {f: out if out is not None else Path(f"{_stem(f)}.min.xyz") for f in files}
+    folder = out.parent if out is not None and out != STDOUT else Path()
+    moving = {f: folder / f"{_stem(f)}.trajectory.xyz" for f in files} if trajectories else {}
+    several = {f: folder / f"{_stem(f)}.minima.xyz" for f in files} if minima else {}
+    results = {out} if out is not None else outputs.values()  # all inputs may share --out
+    clashes = [p for p, n in Counter([*results, *moving.values(), *several.values()]).items() if n > 1]
+    if clashes:
+        raise UsageError(f"several inputs would be written to {clashes[0]}: give one --out for all, or run them apart")
+    for path in {*outputs.values(), *moving.values(), *several.values()} - {STDOUT}:
+        check_writable(path, force)
+    return Plan(outputs, moving, several)
+
+
+def _stem(spec: str) -> str:
+    return "stdin" if spec == "-" else stem_of(spec if os.path.exists(spec) else spec.rpartition("@")[0] or spec)

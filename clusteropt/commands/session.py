@@ -1,0 +1,222 @@
+"""The work of the commands with files: read all, compute, keep what is finished, report, and choose the exit code."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from clusteropt.commands.plans import Plan
+from clusteropt.console import complain, emit, say, warn
+from clusteropt.errors import ClusterOptError, ExitCode, UsageError, is_of_memory, unexpected
+from clusteropt.runtime import host, machine
+from clusteropt.runtime.signals import STOPPING, Signals, remembered, stopped
+from clusteropt.settings.config import MinimizeSettings, ReadingSettings
+
+if TYPE_CHECKING:
+    from clusteropt.commands.display import Display
+    from clusteropt.commands.outputs import Keeper, Track
+    from clusteropt.io.reading import Frame
+    from clusteropt.potentials.base import Potential
+    from clusteropt.result import Result
+    from clusteropt.search.progress import Step
+
+
+@dataclass(frozen=True)
+class Job:
+    """The work that a command is asked to do with files."""
+
+    files: list[str]
+    settings: MinimizeSettings
+    plan: Plan
+    reading: ReadingSettings
+    move: bool = True  # False only evaluates
+    threads: int | None = None  # None: all cores
+    seconds: float | None = None  # until it has to stop
+    json: bool = False
+    wide: bool = False  # all columns of the table
+    quiet: bool = False
+
+
+def run(job: Job) -> ExitCode:
+    """`clusteropt minimize` and `energy`: the exit code, after everything is written and shown.
+
+    Raises Stopped after the time limit or a signal and Interrupted after Ctrl-C, when what is finished is written and shown, and
+    ClusterOptError likewise after an error that nobody has foreseen.
+    """
+    if job.json and job.plan.to_stdout:
+        raise UsageError("--json and --out - both want standard output: give --out a file name")
+    keeper = None
+    with remembered(*STOPPING, seconds=job.seconds) as signals:
+        try:
+            host.prepare(job.threads or machine.n_cores())
+            from clusteropt.potentials import sets
+
+            warn(sets.doubt(job.settings.potential), job.quiet)
+            frames, unreadable = _read_all(job)
+            from clusteropt.commands.outputs import Keeper
+
+            keeper = Keeper(frames, job.plan)
+            problem, whole = _worked(frames, job, keeper, signals)
+        except KeyboardInterrupt:
+            _drop_programs()
+            raise stopped(signals, "nothing was finished" if keeper is None else "not all is written") from None
+    if signals.heard:
+        _drop_programs()
+    if problem is not None:
+        raise _told(problem, keeper)
+    if keeper.n_finished < len(frames) or signals.heard == signal.SIGINT:  # who presses Ctrl-C hears that it was heard
+        raise stopped(signals, keeper.words)
+    return _exit_code([r.status for r in keeper.results.values()], unreadable) if whole else ExitCode.FAILURE
+
+
+def _read_all(job: Job) -> tuple[list["Frame"], int]:
+    """The frames of all files that can be read, and how many cannot; says once for each file how it was understood."""
+    from clusteropt.io.reading import Unreadable, frames, wishes_of
+
+    wishes = wishes_of(job.reading, job.settings.potential)
+    found: list[Frame] = []
+    noted: set[tuple[str, str]] = set()
+    unreadable = 0
+    for one in (frame for name in job.files for frame in frames(name, wishes)):
+        if isinstance(one, Unreadable):
+            unreadable += 1
+            complain(f"{one.label}: {one.problem}")
+            continue
+        found.append(one)
+        if one.note and not job.quiet and (one.source, one.note) not in noted:
+            noted.add((one.source, one.note))
+            say(f"{one.source}: {one.note}")
+    return found, unreadable
+
+
+def _worked(frames: list["Frame"], job: Job, keeper: "Keeper", signals: Signals) -> tuple[Exception | None, bool]:
+    """Computes, and then writes and shows what there is: the first error, and whether every file could be written."""
+    track: Track = []
+    problem, whole = _computed(frames, job, keeper, track, signals), True
+    for write in (partial(_report, job, keeper), partial(_write_ways, frames, job, keeper, track)):
+        try:
+            whole &= write()
+        except Exception as error:  # noqa: BLE001  what else there is to write is written
+            problem = problem or error
+    if problem is None and keeper.n_finished == len(frames):
+        for path in keeper.old:
+            warn(f"{path}: is of an earlier run, because this one has nothing for it", job.quiet)
+    return problem, whole
+
+
+def _computed(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track", signals: Signals) -> Exception | None:
+    """Gives the keeper all results, or those that are there at a signal or at an error, which is returned.
+
+    Signals are only noted from then on: what is finished is written first.
+    """
+    problem = None
+    try:
+        try:
+            _compute(frames, job, keeper, track, signals)
+        except Exception as error:  # noqa: BLE001  what is finished is kept, whatever it is
+            problem = error
+        signals.patient = True
+    except KeyboardInterrupt:
+        signals.patient = True
+    return problem
+
+
+def _compute(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track", signals: Signals) -> None:
+    """Gives the keeper the results as they are finished; `track` gets the ways there, where they are wanted."""
+    from clusteropt import api
+    from clusteropt.commands.display import Display
+    from clusteropt.search.progress import cost
+
+    watch = (lambda i, n, positions: track.append((i, n, positions.copy()))) if job.plan.trajectories else None
+    with Display([cost(len(f.atoms)) for f in frames], job.quiet) as display:
+        atoms, hear = [f.atoms for f in frames], _Observer(frames, job, display)
+        for portion in api.run(atoms, job.settings, move=job.move, watch=watch, progress=hear, unfinished=True):
+            with signals.held():
+                keeper.add(portion)
+                if keeper.keep():
+                    display.kept(keeper.n_kept)
+                display.finished(portion)
+
+
+class _Observer:
+    """Says of what is being computed what there is to say before, and shows how far it is."""
+
+    def __init__(self, frames: Sequence["Frame"], job: Job, display: "Display") -> None:
+        self._frames, self._job, self._display = frames, job, display
+
+    def begins(self, potential: "Potential", indices: Sequence[int]) -> None:
+        from clusteropt.commands import announcements
+
+        self._display.begins(potential, indices)
+        if not self._job.quiet:
+            own = [self._frames[i] for i in indices]
+            for message in announcements.before(potential, own, self._job.settings, self._job.move):
+                say(message)
+
+    def compiles(self, n_atoms: Sequence[int]) -> None:
+        self._display.compiles(n_atoms)
+
+    def searches(self, step: "Step") -> None:
+        self._display.searches(step)
+
+
+def _told(problem: Exception, keeper: "Keeper") -> ClusterOptError:
+    """The error in words, and what is kept in spite of it."""
+    if isinstance(problem, ClusterOptError):
+        return problem
+    if is_of_memory(problem):
+        return ClusterOptError(f"the memory does not suffice: {keeper.words}: give the others to a machine with more")
+    return ClusterOptError(f"{unexpected(problem)}: {keeper.words}: please report it")
+
+
+def _report(job: Job, keeper: "Keeper") -> bool:
+    """Says what there is to say, writes the files, shows the results; whether every file could be written."""
+    from clusteropt.commands import announcements
+
+    rows = keeper.rows
+    for label, result in rows:
+        if result.problem:
+            complain(f"{label}: {result.problem}")
+    for message in [] if job.quiet else announcements.after(rows, job.settings, job.move, bool(job.plan.outputs)):
+        say(message)
+    whole = keeper.finish(job.quiet)
+    if not job.plan.to_stdout:
+        _show(rows, job)
+    return whole
+
+
+def _write_ways(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track") -> bool:
+    """Writes the ways of what is finished, where they are wanted; whether every file could be written."""
+    from clusteropt.commands.outputs import write_ways
+
+    if not job.plan.trajectories:
+        return True
+    try:
+        return write_ways(frames, keeper.results, track, job.plan, job.settings.potential, job.quiet)
+    except Exception as error:  # noqa: BLE001  the results are there, and only the ways are lost
+        complain(f"--save-trajectory: not written, because of an {unexpected(error)}")
+        return False
+
+
+def _show(rows: list[tuple[str, "Result"]], job: Job) -> None:
+    from clusteropt.report.results import results_json, results_table
+    from clusteropt.report.tables import show
+
+    if job.json:
+        emit(results_json(rows))
+    elif rows:
+        show(results_table(rows, moved=job.move), job.wide)
+
+
+def _drop_programs() -> None:
+    """Forgets the programs that are waiting to be built, if any."""
+    from clusteropt.engine.programs import drop_waiting
+
+    drop_waiting()
+
+
+def _exit_code(statuses: list[str], unreadable: int) -> ExitCode:
+    if unreadable or {"invalid-structure", "no-potential"} & set(statuses):
+        return ExitCode.INPUT
+    return ExitCode.OK if all(s in ("converged", "evaluated") for s in statuses) else ExitCode.NOT_CONVERGED

@@ -1,0 +1,1 @@
+"""The inner loop: steps, queues of structures on the devices, and compiled programs."""

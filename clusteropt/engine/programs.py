@@ -1,0 +1,233 @@
+"""Compiled programs: built in the background where they can be foreseen, and kept for the next process.
+
+Building one takes three steps: jax traces the Python functions, lowers the trace to StableHLO, and XLA compiles that. The
+compiler's work is kept by jax's own cache. The first two take longer than reading that back, so their result is kept beside
+it: a file named by a hash of all that it depends on, with a checksum at its head, never read where it does not match.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import export
+from jax.experimental import serialize_executable
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from clusteropt.errors import ClusterOptError
+from clusteropt.runtime import devices, host
+from clusteropt.runtime.files import write_atomically
+
+_COUNT = 4  # bytes, of the number of a program's results
+_DIGEST = 32  # bytes, of SHA-256
+_ZLIB = b"\x78"  # how jax's cache entries begin, unless zstandard is installed
+
+
+class Program(NamedTuple):
+    """The identity of a program: hashable, and the same for all batches of one shape.
+
+    `function(common, batch, *scalars, mesh=, **static)` works on a `batch`, a pytree whose arrays end in lanes, structures or
+    devices, and gives either the same pytree, into the same memory (`in_place`), or a tuple of arrays.
+    """
+
+    function: Callable
+    mesh: Mesh
+    static: tuple[tuple[str, Any], ...]
+    in_place: bool
+    tree: Any  # jax's description of the pytree (common, batch, scalars)
+    shapes: tuple[tuple[tuple[int, ...], str], ...]  # of its leaves, with their types
+
+
+def run(
+    function: Callable, common: object, batch: Any, *scalars: object, mesh: Mesh, in_place: bool, **static: Any
+) -> Any:
+    """The function's result; builds its program first, unless it is there or under way."""
+    leaves, program = _identify(function, common, batch, scalars, mesh, in_place, static)
+    out = _built(program).result()(*leaves)
+    return jax.tree.unflatten(jax.tree.structure(batch), out) if in_place else tuple(out)
+
+
+def request(
+    function: Callable, common: object, batch: object, *scalars: object, mesh: Mesh, in_place: bool, **static: Any
+) -> bool:
+    """Starts to build the program for such arguments, and does not wait. Whether it has to be compiled for that."""
+    program = _identify(function, common, batch, scalars, mesh, in_place, static)[1]
+    return not _built(program).done() and not _is_kept(program)
+
+
+def _is_kept(program: Program) -> bool:
+    """True where an earlier process has left it in the cache."""
+    folder = host.cache_in_use()
+    if folder is None:
+        return False
+    name = _name(program)
+    return (folder / f"{name}.stablehlo").exists() and any(folder.glob(f"jit_{name}-*-cache"))
+
+
+def _identify(
+    function: Callable,
+    common: object,
+    batch: object,
+    scalars: tuple,
+    mesh: Mesh,
+    in_place: bool,
+    static: dict[str, Any],
+) -> tuple[list, Program]:
+    leaves, tree = jax.tree.flatten((common, batch, scalars))
+    shapes = tuple((np.shape(leaf), np.dtype(leaf.dtype).str) for leaf in leaves)
+    return leaves, Program(function, mesh, tuple(sorted(static.items())), in_place, tree, shapes)
+
+
+@cache
+def _builders() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(3, thread_name_prefix="clusteropt-build")
+
+
+@cache
+def _built(program: Program) -> Future:
+    return _builders().submit(_build, program)
+
+
+def drop_waiting() -> None:
+    """Forgets the programs that have been asked for and not begun: at its end Python would wait for all of them."""
+    _builders().shutdown(wait=False, cancel_futures=True)
+    _builders.cache_clear()
+    _built.cache_clear()
+
+
+def _build(program: Program) -> jax.stages.Compiled:
+    _, batch, _ = jax.tree.unflatten(program.tree, range(len(program.shapes)))
+    split = {*jax.tree.leaves(batch)}  # the numbers of the batch's leaves
+    shardings = [
+        NamedSharding(program.mesh, lanes_last(len(shape)) if k in split else PartitionSpec())
+        for k, (shape, _) in enumerate(program.shapes)
+    ]
+    arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in program.shapes]
+    donated = tuple(sorted(split)) if program.in_place else ()
+    with host.double_precision():  # a setting of the thread
+        folder = host.cache_in_use()
+        function = _flat(program) if folder is None else _kept_trace(program, shardings, arguments, folder)
+        options = devices.compiler_options()
+        jitted = jax.jit(function, in_shardings=shardings, donate_argnums=donated, compiler_options=options)
+        own = host.own_cache() if folder is None else None
+        if own is None:
+            return jitted.lower(*arguments).compile()
+        path = own / f"{_name(program)}-{jax.__version__}.program"
+        compiled = _loaded(path, program)
+        if compiled is None:
+            compiled = jitted.lower(*arguments).compile()
+            _keep(path, compiled)
+        return compiled
+
+
+def _loaded(path: Path, program: Program) -> jax.stages.Compiled | None:
+    """The compiled program of a host program's earlier process, if it is whole.
+
+    jax unpickles it: the folder is the user's own and closed to others, and the checksum has been compared.
+    """
+    content = _whole(path)
+    if content is None:
+        return None
+    n_out, data = int.from_bytes(content[:_COUNT], "little"), content[_COUNT:]
+    ins, out = (jax.tree.structure(tree) for tree in (((0,) * len(program.shapes), {}), [0] * n_out))
+    try:
+        with host.quiet_compiler():
+            places = list(program.mesh.devices.flat)
+            return serialize_executable.deserialize_and_load(data, ins, out, execution_devices=places)
+    except Exception:  # noqa: BLE001  whatever is wrong with it: it is built anew
+        return None
+
+
+def _keep(path: Path, compiled: jax.stages.Compiled) -> None:
+    try:
+        data, _, out = serialize_executable.serialize(compiled)
+    except Exception:  # noqa: BLE001  whatever jax raises: the next process builds it anew
+        return
+    _write(path, out.num_leaves.to_bytes(_COUNT, "little") + data)
+
+
+def lanes_last(n_axes: int) -> PartitionSpec:
+    """Arrays are split along their last axis; those without axes are everybody's."""
+    return PartitionSpec(*[None] * (n_axes - 1), "lanes") if n_axes else PartitionSpec()
+
+
+def _flat(program: Program) -> Callable:
+    def flat(*leaves: jax.Array) -> list[jax.Array]:
+        common, batch, scalars = jax.tree.unflatten(program.tree, leaves)
+        return jax.tree.leaves(program.function(common, batch, *scalars, mesh=program.mesh, **dict(program.static)))
+
+    return flat
+
+
+def _kept_trace(program: Program, shardings: list, arguments: list, folder: Path) -> Callable:
+    """The program as a function of its StableHLO, which is read from the folder, or made and kept there."""
+    name = _name(program)
+    path = folder / f"{name}.stablehlo"
+    kept = _read(path)
+    if kept is None:
+        kept = export.export(jax.jit(_flat(program), in_shardings=shardings))(*arguments)
+        _write(path, bytes(kept.serialize()))
+    _drop_torn(folder.glob(f"jit_{name}-*-cache"))
+
+    def call(*leaves: jax.Array) -> Any:
+        return kept.call(*leaves)
+
+    call.__name__ = name  # jax's cache names its files by it
+    return call
+
+
+@cache
+def _name(program: Program) -> str:
+    """The program's in the cache, by all that it depends on."""
+    parts = [program.function.__qualname__, program.mesh.size, program.static, program.in_place, program.tree]
+    key = hashlib.sha256(json.dumps([*map(str, parts), program.shapes, _sources()]).encode()).hexdigest()
+    return f"{program.function.__name__}_{key[:40]}"
+
+
+def _drop_torn(entries: Iterable[Path]) -> None:
+    """Deletes what a full disk has left of jax's cache entries: jax would complain of them ever after."""
+    for entry in entries:
+        with suppress(OSError):  # another process may have been here first
+            content = entry.read_bytes()
+            try:
+                if content.startswith(_ZLIB):
+                    zlib.decompress(content)
+            except zlib.error:
+                entry.unlink()
+
+
+def _read(path: Path) -> export.Exported | None:
+    """The StableHLO that `path` holds, if it is whole."""
+    data = _whole(path)
+    return None if data is None else export.deserialize(bytearray(data))
+
+
+def _whole(path: Path) -> bytes | None:
+    """The content of `path` below its checksum, if that is right."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, data = content[:_DIGEST], content[_DIGEST:]
+    return data if hashlib.sha256(data).digest() == digest else None
+
+
+def _write(path: Path, data: bytes) -> None:
+    with suppress(ClusterOptError):  # a full disk costs the next process a second, not this one its results
+        write_atomically(path, hashlib.sha256(data).digest() + data)
+
+
+@cache
+def _sources() -> str:
+    """A hash of this package's code: a trace is one of the functions as they were."""
+    total = hashlib.sha256()
+    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
+        total.update(file.read_bytes())
+    return total.hexdigest()

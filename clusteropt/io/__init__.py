@@ -1,0 +1,1 @@
+"""Structures, results and the table of known minima, in and out of files."""

@@ -1,0 +1,42 @@
+"""The table of best-known minima: the lowest energies that anyone has published or this program has found."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from clusteropt.runtime.resources import shipped
+
+if TYPE_CHECKING:
+    from clusteropt.potentials.base import Potential
+
+
+@cache
+def _table() -> dict[tuple[str, str], float]:
+    """(potential, formula) -> energy in the potential's unit; the formula as `formula_of` writes it."""
+    text = (shipped("potentials") / "best_known.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return {(row["potential"], row["formula"]): float(row["energy"]) for row in rows}
+
+
+def formula_of(symbols: Sequence[str]) -> str:
+    """Elements in alphabetical order, each with its count: 'Au30Cu30', 'X38'."""
+    return "".join(f"{symbol}{count}" for symbol, count in sorted(Counter(symbols).items()))
+
+
+def best_known(potential: "Potential", symbols: Sequence[str]) -> float | None:
+    """The best-known energy of that composition, in the potential's unit; None where the table has none.
+
+    Lennard-Jones clusters of one species without a cutoff are those of X, with energies times epsilon; six decimals of the
+    table are as many in units of epsilon.
+    """
+    if potential.is_plain_lennard_jones:
+        reduced = listed("lj", ["X"] * len(symbols))
+        return None if reduced is None else reduced * potential.energy
+    return listed(potential.name, symbols)
+
+
+def listed(potential: str, symbols: Sequence[str]) -> float | None:
+    """The entry of the table for a parameter set by name; None where there is none."""
+    return _table().get((potential, formula_of(symbols)))

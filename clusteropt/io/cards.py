@@ -1,0 +1,115 @@
+"""Words from the card of a learned optimizer: its training, and what follows for a cluster at hand."""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from clusteropt.errors import UsageError
+from clusteropt.io.best_known import formula_of
+from clusteropt.optimizers.learned.weights import LearnedOptimizer
+from clusteropt.potentials import sets
+from clusteropt.potentials.base import Potential
+from clusteropt.search.starts import symbols_of
+
+
+def seen(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potential) -> str:
+    """The part of the cluster that was in training, as a word: 'trained', 'size unseen' or 'element unseen'."""
+    own, tasks = _problem(symbols, potential), _problems(optimizer)
+    if formula_of(own) in map(formula_of, tasks):
+        return "trained"
+    return "size unseen" if set(own) in map(set, tasks) else "element unseen"
+
+
+def doubt(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potential) -> str:
+    """Why the optimizer may be out of its depth, a clause; empty where it is not."""
+    own = _problem(symbols, potential)
+    sizes = sorted(len(task) for task in _problems(optimizer) if set(task) == set(own))
+    if not sizes:
+        return f"the learned optimizer has not been trained on {'-'.join(sorted(set(symbols)))}"
+    if not sizes[0] <= len(own) <= sizes[-1]:
+        range_of = f"{sizes[0]} to {sizes[-1]}" if sizes[0] < sizes[-1] else str(sizes[0])
+        atoms = "Lennard-Jones atoms" if own != list(symbols) else f"atoms of {'-'.join(sorted(set(own)))}"
+        return f"the learned optimizer has been trained on {range_of} {atoms}, not {len(own)}"
+    return ""
+
+
+def doubts(optimizer: LearnedOptimizer, clusters: Iterable[tuple[str, Sequence[str], Potential]]) -> str:
+    """The first doubt about clusters (label, symbols, potential), and how many others share in one; empty without any."""
+    found: dict[tuple[str, str], str] = {}
+    doubtful = []
+    for label, symbols, potential in clusters:
+        kind = formula_of(symbols), potential.name
+        if kind not in found:
+            found[kind] = doubt(optimizer, symbols, potential)
+        if found[kind]:
+            doubtful.append((label, found[kind]))
+    if not doubtful:
+        return ""
+    label, why = doubtful[0]
+    n_others = len(doubtful) - 1
+    verb = "is" if n_others == 1 else "are"
+    others = f" ({n_others} more {verb} outside its training as well)" if n_others else ""
+    return f"{label}: {why}{others}"
+
+
+def trained_on(optimizer: LearnedOptimizer) -> str:
+    """The tasks in a line, as formulas: those of the same elements together, the smallest first."""
+    alike: dict[frozenset[str], set[tuple[int, str]]] = {}
+    for task in _tasks(optimizer):
+        alike.setdefault(frozenset(task), set()).add((len(task), formula_of(task)))
+    return "; ".join(", ".join(formula for _, formula in sorted(own)) for own in alike.values()) or "unknown"
+
+
+def sections(optimizer: LearnedOptimizer) -> list[tuple[str, dict]]:
+    """The card's own words: how it was trained, and what it scored."""
+    given = optimizer.card.get("training", {})
+    training = {key: value for key, value in given.items() if key != "network" and value not in ("", None)}
+    if "seconds" in optimizer.card:
+        training["seconds"] = optimizer.card["seconds"]
+    if "steps" in optimizer.card and "steps" in training:
+        training["steps"] = f"{optimizer.card['steps']} of {training['steps']}"
+    hits = {task: f"{share:.0%} of trajectories" for task, share in optimizer.card.get("hits", {}).items()}
+    title = "hits at the end of training"
+    if "step" in optimizer.card:
+        training["shipped"] = f"theta of step {optimizer.card['step']}"
+        title = f"hits of {optimizer.card['trajectories']} fresh trajectories"
+        last = optimizer.card["last_hits"]
+        hits = {task: f"{share} (theta of the last step: {last[task]:.0%})" for task, share in hits.items()}
+    scores = {
+        f"{score['formula']} ({score['seen']})": _cost(score["evaluations_per_hit"])
+        for score in optimizer.card.get("scores", ())
+    }
+    found = {"training": training, title: hits, "scores": scores}
+    return [(title, values) for title, values in found.items() if values]
+
+
+def _cost(evaluations_per_hit: float | None) -> str:
+    return "no hit" if evaluations_per_hit is None else f"{evaluations_per_hit:,.0f} evaluations per hit"
+
+
+def with_scores(optimizer: LearnedOptimizer, scores: Sequence[dict]) -> LearnedOptimizer:
+    """The optimizer with those scores, records of `report.score_record`, in its card, in place of older ones of a task."""
+    new = {score["formula"]: score for score in scores}
+    kept = [score for score in optimizer.card.get("scores", []) if score["formula"] not in new]
+    return optimizer._replace(card=optimizer.card | {"scores": [*kept, *new.values()]})
+
+
+def _problem(symbols: Sequence[str], potential: Potential) -> list[str]:
+    """The symbols by which a cluster is compared with others: argon is X, because Lennard-Jones is the same in reduced units."""
+    return ["X"] * len(symbols) if potential.is_plain_lennard_jones else list(symbols)
+
+
+def _problems(optimizer: LearnedOptimizer) -> list[list[str]]:
+    """The tasks, likewise."""
+    return [["X"] * len(task) if _is_plain_by_default(tuple(sorted(set(task)))) else task for task in _tasks(optimizer)]
+
+
+@cache
+def _is_plain_by_default(elements: tuple[str, ...]) -> bool:
+    try:
+        return sets.potential_for(elements).is_plain_lennard_jones
+    except UsageError:  # a card of a version that had a potential for them
+        return False
+
+
+def _tasks(optimizer: LearnedOptimizer) -> list[list[str]]:
+    return [symbols_of(task.rpartition(":")[2]) for task in optimizer.card.get("tasks", ())]

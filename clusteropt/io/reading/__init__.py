@@ -1,0 +1,6 @@
+"""Structure files in: the one reader of all commands, which gives the frames of a file one after the other."""
+
+from clusteropt.io.reading.labels import Wishes, wishes_of
+from clusteropt.io.reading.selection import Frame, Unreadable, file_of, frames
+
+__all__ = ["Frame", "Unreadable", "Wishes", "file_of", "frames", "wishes_of"]

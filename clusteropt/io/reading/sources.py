@@ -1,0 +1,144 @@
+"""Where the bytes of a structure file come from: a file, perhaps packed, or what can be read only once."""
+
+import bz2
+import gzip
+import lzma
+import os
+import select
+import shutil
+import stat
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from clusteropt.console import say
+from clusteropt.errors import InputError
+from clusteropt.runtime.files import without_packing
+
+STDIN = "-"
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError)  # what reading bytes may raise
+_OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_UNTOLD = 2.0  # seconds of waiting without a word
+_PATIENCE = 60.0  # seconds within which a program has to open the other end of a pipe
+
+
+@contextmanager
+def at_hand(name: str) -> Iterator[Path]:
+    """The file; a temporary one with what standard input, a pipe or a terminal gives, all of it and once.
+
+    Raises InputError where there is nothing to be read.
+    """
+    if is_read_once(name):
+        with tempfile.TemporaryDirectory(prefix="clusteropt-") as folder:
+            yield kept(name, Path(folder))
+        return
+    _check(Path(name), name)
+    yield Path(name)
+
+
+def is_read_once(name: str) -> bool:
+    """True for standard input, a pipe, or another thing that is no file."""
+    return name == STDIN or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name))
+
+
+def kept(name: str, folder: Path) -> Path:
+    """A file below `folder` with all that comes out of a pipe. Raises InputError where nothing comes, or it has no end."""
+    path = folder / (Path(name).name if name != STDIN else "stdin")
+    with path.open("wb") as file:
+        if name == STDIN:
+            shutil.copyfileobj(_standard_input(), file)
+        else:
+            _drain(name, file)
+    _check(path, name)
+    return path
+
+
+def _standard_input() -> IO[bytes]:
+    return open(os.devnull, "rb") if sys.stdin is None else sys.stdin.buffer
+
+
+def _drain(name: str, file: BinaryIO) -> None:
+    try:
+        with open(os.open(name, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as pipe:
+            mode = os.fstat(pipe.fileno()).st_mode
+            if not (stat.S_ISFIFO(mode) or pipe.isatty() or os.path.samefile(name, os.devnull)):
+                raise InputError("a device, not a file: name a file or a pipe")
+            if stat.S_ISFIFO(mode):
+                _await_writer(pipe.fileno(), name)
+            os.set_blocking(pipe.fileno(), True)
+            shutil.copyfileobj(pipe, file)
+    except OSError as problem:
+        raise InputError(f"cannot be read: {problem.strerror}") from None
+
+
+def _await_writer(pipe: int, name: str) -> None:
+    """Returns as soon as a program has opened the other end. Raises InputError where none does."""
+    end, told = time.monotonic() + _PATIENCE, time.monotonic() + _UNTOLD
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    while not poll.poll(100):
+        if time.monotonic() > told:
+            say(f"{name}: waiting for a program to write to this pipe")
+            told = end + _PATIENCE
+        if time.monotonic() > end:
+            raise InputError(f"a pipe that no program has written to for {_PATIENCE:.0f} s: start that first")
+
+
+def _check(path: Path, name: str) -> None:
+    """Raises InputError unless there is something to be read."""
+    if not os.path.exists(path):
+        raise InputError(f"no such file: {_cure(name)}")
+    if os.path.isdir(path):
+        raise InputError(f"a folder, not a file: name the files in it, as {name.rstrip('/')}/*.xyz")
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as problem:
+        raise InputError(f"cannot be read: {problem.strerror}") from None
+    if not head.removeprefix(b"\xef\xbb\xbf").strip():
+        raise InputError("the file is empty: export the structure again")
+
+
+def _cure(name: str) -> str:
+    host = "@" in name and any(mark in name.partition("@")[2] for mark in "/:")
+    return "a file of another host has to be copied here first" if host else "check the name"
+
+
+def inner_name(name: str) -> str:
+    """The name of a file, in lower case, without the endings of packers."""
+    return without_packing(os.path.basename(name).lower())
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The contents, unpacked."""
+    with path.open("rb") as file:
+        begin = file.read(6)
+    opener = next((opener for magic, opener in _OPENERS.items() if begin.startswith(magic)), None)
+    return path.open("rb") if opener is None else opener(path, "rb")  # type: ignore[return-value]
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """A file with the contents, unpacked, for readers that want one."""
+    with opened(path) as contents, tempfile.TemporaryDirectory(prefix="clusteropt-") as folder:
+        if not isinstance(contents, (gzip.GzipFile, bz2.BZ2File, lzma.LZMAFile)):
+            yield path
+            return
+        copy = Path(folder) / Path(inner_name(path.name))
+        with copy.open("wb") as file:
+            shutil.copyfileobj(contents, file)
+        yield copy
+
+
+def why(damage: Exception) -> str:
+    """The reason why the reading has ended, and its cure."""
+    if isinstance(damage, UnicodeDecodeError):
+        return "not text in UTF-8: convert it, or export it again"
+    if isinstance(damage, OSError) and damage.strerror:
+        return f"{damage.strerror}: look at its disk"
+    return f"{' '.join(str(damage).split()) or type(damage).__name__}: pack it again"

@@ -1,0 +1,119 @@
+"""ASE atoms to `Structure`, checked, and results back to ASE atoms."""
+
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import all_properties
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms
+
+from clusteropt import __version__
+from clusteropt.clusters.arrays import Structure
+from clusteropt.clusters.boxes import vacuum
+from clusteropt.errors import InputError
+from clusteropt.io import extxyz
+from clusteropt.potentials import sets
+from clusteropt.potentials.base import Potential
+from clusteropt.potentials.scope import offered
+from clusteropt.search.minima import Minimum
+
+
+def to_structure(atoms: Atoms, potential: Potential) -> Structure:
+    """The structure in the potential's terms. Raises InputError for constraints or boundaries that are not supported."""
+    if atoms.pbc.any() and not atoms.pbc.all():
+        raise InputError("periodic in some directions only, which is not supported: set pbc='T T T' or 'F F F'")
+    species = np.array([potential.elements.index(s) for s in atoms.get_chemical_symbols()], np.int32)
+    cell = np.array(atoms.cell) if atoms.pbc.all() else None
+    if cell is not None:
+        _check_cell(np.array(atoms.positions), cell, potential)
+    return Structure(np.array(atoms.positions), species, _free(atoms), cell)
+
+
+def _check_cell(positions: np.ndarray, cell: np.ndarray, potential: Potential) -> None:
+    """Raises InputError unless the minimum-image convention is exact: cutoff at most half the smallest height."""
+    volume = abs(np.linalg.det(cell))
+    areas = [np.linalg.norm(np.cross(cell[(k + 1) % 3], cell[(k + 2) % 3])) for k in range(3)]
+    if not volume > 1e-9:
+        raise InputError("the periodic cell has no volume: give three independent cell vectors or pbc='F F F'")
+    if potential.cutoff is None:
+        drop = "drop the box with --no-box"
+        isolated = vacuum(positions, cell) > potential.reach
+        others = _with_cutoff(potential.elements)
+        cure = f"{drop}, because the vacuum in it is wide, or {others}" if isolated else f"{others}, or {drop}"
+        raise InputError(f"periodic boundaries need a potential with a cutoff, and '{potential.name}' has none: {cure}")
+    height = volume / max(areas)
+    if potential.cutoff > height / 2:
+        raise InputError(
+            f"the periodic cell is too small: its smallest height is {height:.3f} {potential.length_unit}, and the cutoff "
+            f"{potential.cutoff:.3f} needs at least twice as much: repeat the cell"
+        )
+
+
+def _with_cutoff(elements: tuple[str, ...]) -> str:
+    """The shipped sets that serve these elements in a box."""
+    covering = [chosen for chosen in map(sets.load, sets.names()) if chosen.covers(elements)]
+    able = [offered(chosen, elements) for chosen in covering if chosen.potential(elements).cutoff is not None]
+    return (
+        f"name another with --potential ({', '.join(able)})"
+        if able
+        else "name a parameter file of your own that has one, with --potential"
+    )
+
+
+def _free(atoms: Atoms) -> np.ndarray:
+    free = np.ones(len(atoms), bool)
+    for constraint in atoms.constraints:
+        if not isinstance(constraint, FixAtoms):
+            raise InputError(f"constraint {type(constraint).__name__} is not supported, only FixAtoms: remove it")
+        free[constraint.index] = False
+    return free
+
+
+def elements_of(atoms: Atoms) -> tuple[str, ...]:
+    """The different elements, sorted."""
+    return tuple(sorted(set(atoms.get_chemical_symbols())))
+
+
+def result_atoms(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> Atoms:
+    """The input frame at its minimum, with energy, forces and where they come from; its own info and arrays are kept."""
+    out = atoms.copy()
+    out.info = _info(atoms, minimum, potential, optimizer)
+    if minimum.problem:
+        return out
+    out.set_positions(minimum.positions, apply_constraint=False)
+    values = _values(minimum)
+    if values:
+        given = {} if atoms.calc is None else atoms.calc.results  # where ASE's readers put some columns of a file
+        values |= {key: given[key] for key in ("charges", "magmoms") if key in given}
+        out.calc = SinglePointCalculator(out, **values)
+    return out
+
+
+def result_text(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> str:
+    """The same as extended XYZ; for plain frames without making an Atoms object."""
+    if not extxyz.is_plain(atoms):
+        return extxyz.text_of([result_atoms(atoms, minimum, potential, optimizer)])
+    positions = atoms.positions if minimum.problem else minimum.positions
+    return extxyz.plain_text(atoms.numbers, positions, _info(atoms, minimum, potential, optimizer), _values(minimum))
+
+
+def _info(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> dict[str, Any]:
+    """The frame's own info and what became of it."""
+    another = {*all_properties}  # energies of another program; those of the minimum have the same names
+    own = {key: value for key, value in atoms.info.items() if key not in another}
+    return own | {
+        "status": minimum.status.label,
+        "potential": "none" if potential is None else potential.name,
+        "optimizer": optimizer,
+        "evaluations": minimum.n_evaluations,
+        "clusteropt_version": __version__,
+    }
+
+
+def _values(minimum: Minimum) -> dict[str, Any]:
+    """Energy and forces by ASE's names, where they are finite."""
+    if minimum.problem or not (np.isfinite(minimum.energy) and np.isfinite(minimum.forces).all()):
+        return {}
+    energies = {"energy": minimum.energy, "free_energy": minimum.energy}
+    return energies | {"energies": minimum.energies, "forces": minimum.forces}

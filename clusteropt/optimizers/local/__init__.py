@@ -1,0 +1,1 @@
+"""Conventional optimizers, one file each."""

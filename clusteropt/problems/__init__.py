@@ -1,0 +1,1 @@
+"""Inner problems: objectives that one inner loop minimizes, behind one protocol."""

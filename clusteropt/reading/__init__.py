@@ -1,6 +1,0 @@
-"""Structure files in: the one reader of all commands, which gives the frames of a file one after the other."""
-
-from clusteropt.reading.labels import Wishes, wishes_of
-from clusteropt.reading.selection import Frame, Unreadable, file_of, frames
-
-__all__ = ["Frame", "Unreadable", "Wishes", "file_of", "frames", "wishes_of"]

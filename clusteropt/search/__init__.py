@@ -1,0 +1,1 @@
+"""From structures to their lowest minima: local minimization, hops, and their starts."""

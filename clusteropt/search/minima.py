@@ -1,0 +1,291 @@
+"""From structures to their minima: look at the input, explore in single precision, polish in double, judge.
+
+Exploring uses single precision and a softened core, and stops a little above its noise; polishing goes on with the true
+potential in double precision to the tolerance asked for, and only its word counts. Every structure goes the same way, so
+that a result does not depend on the company it was computed in.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from clusteropt.clusters.arrays import Clusters, Structure, at, by_size, pack, take
+from clusteropt.clusters.boxes import vacuum
+from clusteropt.engine import lanes
+from clusteropt.engine.lanes import Evaluation, Relaxed, Watch
+from clusteropt.engine.relax import Criterion, Status
+from clusteropt.optimizers.table import Rule
+from clusteropt.potentials.base import CORE, Potential
+from clusteropt.search.progress import SILENT, Progress
+from clusteropt.settings.config import LEVELS, OPTIMIZERS, MinimizeSettings
+
+_MOST = 2**31 - 1  # evaluations that a counter can hold
+_EXPLORE = {"fmax": 2e-4, "rms": 1e-4}  # in units of energy over length: above the noise of single precision
+_EXPLORE_SHARE = 0.8  # of the evaluations allowed
+_SAME_PLACE = 1e-6  # distance, in lengths
+_ROUND_OFF = 1e-9  # by which an energy may seem to rise, in units of the energy scale and per atom
+
+
+class Minimum(NamedTuple):
+    """The result for one structure. Energies and lengths in the potential's units."""
+
+    status: Status
+    positions: np.ndarray  # (n_atoms, 3)
+    energy_before: float
+    energy: float
+    energies: np.ndarray  # (n_atoms,)
+    forces: np.ndarray  # (n_atoms, 3), fixed atoms' own too
+    fmax: float  # longest force on a free atom
+    n_evaluations: int
+    problem: str = ""  # what makes the structure invalid
+    won: str = ""  # 'learned' or 'fallback', where a learned optimizer took part
+    gain: float = 0.0  # by which it lies below plain local minimization of the input
+    minima: tuple["Minimum", ...] = ()  # all distinct ones that the search has found, the lowest first
+
+    def __repr__(self) -> str:
+        return f"Minimum({len(self.positions)} atoms: {self.status.label}, energy {self.energy:.6f})"
+
+
+def criterion_for(settings: MinimizeSettings, potential: Potential) -> Criterion:
+    """When to stop, in the potential's units."""
+    if settings.rms is not None:
+        return Criterion("rms", settings.rms)
+    level = LEVELS[settings.opt or "normal"] * potential.energy / potential.length
+    return Criterion("fmax", level if settings.fmax is None else settings.fmax)
+
+
+def minimized(
+    structures: list[Structure],
+    potential: Potential,
+    settings: MinimizeSettings,
+    watch: Watch | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[dict[int, Minimum]]:
+    """The local minima below the given structures by their index, a portion at a time.
+
+    `watch(index, n_evaluations, positions)` sees every structure now and then, `progress` hears of compilations. Periodic cells
+    are taken as they are: `structures.to_structure` has looked at them.
+    """
+    few = settings.optimizer in OPTIMIZERS  # a search goes on with the programs of each size
+    for (size, _), members in by_size(structures, few).items():
+        sample = pack([structures[members[0]]], size, np.float64)
+        new = [lanes.foresee(sample, len(members), task) for task in _tasks(potential, settings)]
+        if any(new):
+            progress.compiles([size])
+    for size, members in lanes.portions(structures, few):
+        own = [structures[i] for i in members]
+        batch = pack(own, size, np.float64)
+        before, problems = _look(batch, own, potential)
+        found = {i: invalid(s, problem) for i, s, problem in zip(members, own, problems, strict=True) if problem}
+        sound = np.flatnonzero([not problem for problem in problems])
+        if sound.size:
+            given, first = take(batch, sound), _columns(before, sound)
+            indices = [members[k] for k in sound]
+            show = None if watch is None else lanes.renumbered(watch, indices)
+            relaxed, after = _minimize(_perturbed(given, own, sound, settings), first, potential, settings, show)
+            found |= zip(indices, _minima(given, first, relaxed, after, potential), strict=True)
+        yield found
+
+
+def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dict[int, Minimum]]:
+    """Energies and forces of the structures as they are, by their index, a portion at a time."""
+    for size, members in lanes.portions(structures, few=True):
+        own = [structures[i] for i in members]
+        batch, n = pack(own, size, np.float64), len(own)
+        values, problems = _look(batch, own, potential)
+        still = Relaxed(np.asarray(batch.positions), np.full(n, Status.EVALUATED, np.int32), np.ones(n, np.int32))
+        together = values._replace(connected=np.ones(n, bool))  # a molecule in pieces has an energy like any other
+        minima = _minima(batch, values, still, together, potential)
+        yield {i: invalid(s, p) if p else m for i, s, p, m in zip(members, own, problems, minima, strict=True)}
+
+
+def evaluate_one(structure: Structure, potential: Potential) -> Minimum:
+    """Energy and forces of one structure as it is."""
+    return next(evaluated([structure], potential))[0]
+
+
+def _look(batch: Clusters, structures: list[Structure], potential: Potential) -> tuple[Evaluation, list[str]]:
+    """Energies and forces of the structures as given, and the fault that makes a structure unusable (empty for sound ones)."""
+    finite = np.asarray(np.isfinite(batch.positions).all((0, 1)))
+    values = _evaluate(at(batch, np.where(finite, batch.positions, 0)), potential)
+    problems = [""] * len(structures)
+    for k in np.flatnonzero(~finite | values.coincident):
+        no_number = "a coordinate is not a finite number: mend the file"
+        problems[k] = f"{_coincidence(structures[k])}: remove one or move them apart" if finite[k] else no_number
+    return values, problems
+
+
+def _evaluate(clusters: Clusters, potential: Potential) -> Evaluation:
+    """Energies, forces and cohesion, by what this potential calls the same place and hanging together."""
+    return lanes.evaluate_batch(clusters, potential, _SAME_PLACE * potential.length, potential.reach)
+
+
+def _coincidence(structure: Structure) -> str:
+    """Names the two atoms that are at the same place."""
+    nearest = []
+    for k, place in enumerate(structure.positions):
+        d = structure.positions - place
+        if structure.cell is not None:
+            d -= np.round(d @ np.linalg.inv(structure.cell)) @ structure.cell
+        distances = np.linalg.norm(d, axis=1)
+        distances[k] = np.inf
+        nearest.append((distances.min(), k, int(distances.argmin())))
+    i, j = sorted(min(nearest)[1:])
+    return f"atoms {i} and {j} are at the same place"
+
+
+def _minimize(
+    given: Clusters, before: Evaluation, potential: Potential, settings: MinimizeSettings, watch: Watch | None
+) -> tuple[Relaxed, Evaluation]:
+    """Where the clusters come to rest, and what they are there.
+
+    Where exploring left the valley and the energy rose, goes down from the input in double precision alone.
+    """
+    limit = np.full(given.mask.shape[-1], min(settings.max_steps, _MOST))
+    relaxed = _explore_and_polish(given, limit, potential, settings, watch)
+    after = _evaluate(at(given, relaxed.positions), potential)
+    allowed = before.energy + _ROUND_OFF * potential.energy * given.mask.sum(0)
+    risen = np.flatnonzero(~(after.energy <= allowed))
+    if settings.perturb or not risen.size:
+        return relaxed, after
+    start, left = take(given, risen), limit[risen] - relaxed.n_evaluations[risen]
+    show = None if watch is None else _later(lanes.renumbered(watch, risen.tolist()), relaxed.n_evaluations[risen])
+    again = _settled(start, lanes.relax_batch(start, np.maximum(1, left), _tasks(potential, settings)[1], show))
+    there = _evaluate(at(start, again.positions), potential)
+    # the limit came first, or there was nothing left of it: the start is the lowest point that is known
+    stay = (left < 1) | ~(there.energy <= allowed[risen])
+    again = again._replace(
+        positions=np.where(stay, start.positions, again.positions),
+        status=np.where(stay, Status.NOT_CONVERGED, again.status),
+        n_evaluations=relaxed.n_evaluations[risen] + np.where(left < 1, 0, again.n_evaluations),
+    )
+    there = Evaluation(*(np.where(stay, old, new) for old, new in zip(_columns(before, risen), there, strict=True)))
+    return Relaxed(*_with_columns(relaxed, risen, again)), Evaluation(*_with_columns(after, risen, there))
+
+
+def _explore_and_polish(
+    given: Clusters, limit: np.ndarray, potential: Potential, settings: MinimizeSettings, watch: Watch | None
+) -> Relaxed:
+    """Clusters are shifted towards the origin meanwhile: far from it, single precision is coarse."""
+    explore, polish = _tasks(potential, settings)
+    positions = np.asarray(given.positions)
+    centre = _centres(given) if given.cell is None else np.zeros_like(positions[:, :1])
+    near = at(given, np.where(given.mask, positions - centre, 0))
+    share = (_EXPLORE_SHARE * limit).astype(np.int32)
+    if not share.all():  # hardly a step is allowed: it is one of the polishing
+        return _settled(given, _moved(lanes.relax_batch(near, limit, polish, _shifted(watch, centre)), centre))
+    explored = lanes.relax_batch(near, share, explore, _shifted(watch, centre))
+    # a step into nonsense is taken back; who has not moved keeps the digits that single precision has not
+    stay = (explored.status == Status.NON_FINITE) | (explored.n_evaluations == 1)
+    again = at(near, np.where(stay, near.positions, _settled(near, explored).positions))
+    show = None if watch is None else _later(watch, explored.n_evaluations)
+    polished = lanes.relax_batch(again, limit - explored.n_evaluations, polish, _shifted(show, centre))
+    polished = polished._replace(n_evaluations=explored.n_evaluations + polished.n_evaluations)
+    return _settled(given, _moved(polished, centre))
+
+
+def _centres(clusters: Clusters) -> np.ndarray:
+    """The middle of every cluster (3, 1, n_clusters); summed one atom after the other, whatever else is in the batch."""
+    inside = np.where(clusters.mask, clusters.positions, 0)
+    return inside.cumsum(1)[:, -1:] / np.maximum(1, np.asarray(clusters.mask).sum(0))
+
+
+def _moved(relaxed: Relaxed, by: np.ndarray) -> Relaxed:
+    return relaxed._replace(positions=relaxed.positions + by)
+
+
+def _tasks(potential: Potential, settings: MinimizeSettings) -> tuple[lanes.Task, lanes.Task]:
+    """Exploring and polishing."""
+    wanted = criterion_for(settings, potential)
+    coarse = _EXPLORE[wanted.measure] * potential.energy / potential.length
+    first = Criterion(wanted.measure, max(wanted.tolerance, coarse))
+    # the quench of a learned trajectory is the default's
+    rule = Rule(settings.local_optimizer)
+    explore = lanes.Task(potential, rule, first, np.float32, CORE * potential.length)
+    return explore, lanes.Task(potential, rule, wanted, np.float64)
+
+
+def _settled(start: Clusters, relaxed: Relaxed) -> Relaxed:
+    """Fixed atoms exactly where they were, without the rounding of single precision or of a shift."""
+    return relaxed._replace(positions=np.where(start.free, relaxed.positions, np.asarray(start.positions)))
+
+
+def _shifted(watch: Watch | None, shift: np.ndarray) -> Watch | None:
+    """The observer, told positions where they really are."""
+    return None if watch is None else (lambda k, n, positions: watch(k, n, positions + shift[:, 0, k]))
+
+
+def _later(watch: Watch, so_far: np.ndarray) -> Watch:
+    """The observer, told evaluations since the start."""
+    return lambda k, n, positions: watch(k, n + int(so_far[k]), positions)
+
+
+def _columns(values: Evaluation, columns: np.ndarray) -> Evaluation:
+    return Evaluation(*(value[..., columns] for value in values))
+
+
+def _with_columns(whole: tuple, columns: np.ndarray, part: tuple) -> list[np.ndarray]:
+    """The arrays of `whole` with the given columns replaced by those of `part`."""
+    out = [np.array(array) for array in whole]
+    for array, new in zip(out, part, strict=True):
+        array[..., columns] = new
+    return out
+
+
+def _minima(
+    given: Clusters, before: Evaluation, relaxed: Relaxed, after: Evaluation, potential: Potential
+) -> list[Minimum]:
+    """A record per structure, with the last word on its status.
+
+    What is not finite is nothing else, and a cluster in pieces is no minimum of a cluster.
+    """
+    status = np.where(after.connected | _fills_its_box(given, potential.reach), relaxed.status, Status.FRAGMENTED)
+    finite = np.isfinite(after.fmax) & np.isfinite(after.energy) & (relaxed.status != Status.NON_FINITE)
+    words = [Status(s) for s in np.where(finite, status, Status.NON_FINITE).tolist()]
+    positions = np.ascontiguousarray(relaxed.positions.transpose(2, 1, 0))
+    energies, forces = np.ascontiguousarray(after.energies.T), -after.gradient.transpose(2, 1, 0)
+    columns = zip(
+        np.asarray(given.mask).sum(0).tolist(),
+        words,
+        positions,
+        before.energy.tolist(),
+        after.energy.tolist(),
+        energies,
+        forces,
+        after.fmax.tolist(),
+        relaxed.n_evaluations.tolist(),
+        strict=True,
+    )
+    return [Minimum(s, x[:n], e0, e, ea[:n], f[:n], fmax, count) for n, s, x, e0, e, ea, f, fmax, count in columns]
+
+
+def _fills_its_box(given: Clusters, reach: float) -> np.ndarray:
+    """(n_clusters,) True where a structure is no cluster: periodic, and without a layer of vacuum around it."""
+    if given.cell is None:
+        return np.zeros(given.mask.shape[-1], bool)
+    positions, masks, cells = (np.asarray(array) for array in (given.positions, given.mask, given.cell))
+    gaps = [vacuum(positions[:, masks[:, k], k].T, cells[..., k]) for k in range(masks.shape[-1])]
+    return np.array(gaps) <= reach
+
+
+def invalid(structure: Structure, problem: str, status: Status = Status.INVALID_STRUCTURE) -> Minimum:
+    """The record of a structure that cannot be used, or was not."""
+    nothing = np.full(structure.positions.shape, np.nan)
+    nan = float("nan")
+    return Minimum(status, structure.positions, nan, nan, nothing[:, 0], nothing, nan, 0, problem)
+
+
+def _perturbed(
+    given: Clusters, structures: list[Structure], columns: np.ndarray, settings: MinimizeSettings
+) -> Clusters:
+    """Free atoms moved at random, by the seed and the structure's own content; column k is structure `columns[k]`."""
+    if not settings.perturb:
+        return given
+    positions = np.array(given.positions)
+    for k, column in enumerate(columns):
+        structure = structures[column]
+        rng = np.random.default_rng([settings.seed, structure.content_hash()])
+        shift = rng.uniform(-1, 1, structure.positions.shape) * settings.perturb / np.sqrt(3)
+        positions[:, : len(shift), k] += np.where(structure.free[:, None], shift, 0).T
+    return at(given, positions)

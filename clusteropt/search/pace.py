@@ -1,0 +1,38 @@
+"""The part of a search that is done, about: by the evaluations it has taken and those that its chains still seem to want."""
+
+import numpy as np
+
+from clusteropt.clusters.arrays import n_lanes
+from clusteropt.runtime import devices
+from clusteropt.search.chains import Chains, Search, ended
+
+_A_HOP = 100.0  # evaluations, before one was made
+_MORE = 2.0  # times the hops that chains want if none finds a lower minimum, which many do
+
+
+class Pace:
+    """Of one search; a hop costs the lanes that are there, even where some are empty."""
+
+    def __init__(self, begun: Chains, search: Search) -> None:
+        self._search = search
+        self._lanes = n_lanes(begun.clusters.mask.shape[0]) * devices.n_devices()
+        self._begun = begun.n_evaluations
+        self._spent = self._cost(len(begun.keys)) * float(begun.n_evaluations.mean())
+        self._hops = self._lane_hops = 0.0
+
+    def _cost(self, n_chains: int | np.ndarray) -> float:
+        return float(np.maximum(self._lanes, n_chains).sum())
+
+    def hopped(self, n_chains: int) -> None:
+        """So many chains have made a hop more."""
+        self._hops += n_chains
+        self._lane_hops += self._cost(n_chains)
+
+    def share(self, alive: Chains) -> float:
+        """From 0 to 1."""
+        a_hop = float((alive.n_evaluations - self._begun).sum()) / self._hops if self._hops else _A_HOP
+        wanted = np.minimum(self._search.hops - alive.n_hops, np.ceil(_MORE * (self._search.patience - alive.n_idle)))
+        left = np.sort(np.where(ended(alive, self._search), 0, wanted))
+        busy = len(left) - np.searchsorted(left, np.arange(int(left[-1])), side="right")  # at each hop to come
+        spent = self._spent + a_hop * self._lane_hops
+        return spent / (spent + a_hop * self._cost(busy))

@@ -1,0 +1,117 @@
+"""Moves over the surface: the least bound atoms of a cluster go where an atom from outside finds the most neighbours.
+
+What distinguishes the best minimum of many sizes from its neighbours is where a few surface atoms sit. Displacing all atoms
+leaves that to chance. Directed moves of badly bound atoms are as old as basin hopping (D. J. Wales and J. P. K. Doye, J. Phys.
+Chem. A 101, 5111 (1997), doi:10.1021/jp970984n); searching the whole surface for places is the idea of X. Shao, L. Cheng and
+W. Cai, J. Comput. Chem. 25, 1693 (2004), doi:10.1002/jcc.20096.
+"""
+
+from functools import cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from clusteropt.clusters.arrays import Clusters, n_lanes, take
+from clusteropt.potentials.base import Potential
+from clusteropt.runtime import devices
+
+MOST_MOVED = 3  # atoms
+N_DRAWS = 2 + 4 * MOST_MOVED  # random numbers that a move takes
+_PLACES = 128  # looked at for each atom
+_CHOICE = 0.5  # energy scales of chance in the choice of the least bound atoms
+_TOUCHING = 1.25  # lengths within which atoms are neighbours
+_FAR = 1e6  # lengths
+
+
+def moved_over_surface(
+    clusters: Clusters, energies: np.ndarray, draws: np.ndarray, looseness: np.ndarray, potential: Potential
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (3, n_atoms, n_clusters) with one to three free atoms moved, and the work in evaluations (n_clusters,).
+
+    energies (n_atoms, n_clusters) of the atoms; draws (N_DRAWS, n_clusters) and looseness (n_atoms, n_clusters): random
+    numbers in [0, 1). Looking at a place costs as many distances as there are atoms, and an evaluation that for each of them.
+    """
+    size, n_clusters = clusters.mask.shape
+    n_free = np.asarray(clusters.free).sum(0)
+    n_moved = np.minimum(1 + (MOST_MOVED * draws[0]).astype(np.int32), n_free)
+    weight = energies / potential.energy + _CHOICE * looseness
+    order = np.argsort(np.where(clusters.free, weight, -np.inf), axis=0)[::-1][:MOST_MOVED].astype(np.int32)
+    lanes, out = n_lanes(size), np.array(clusters.positions)
+    for first in range(
+        0, n_clusters, lanes
+    ):  # always as many at once, so that no cluster's result depends on the others
+        own = np.arange(first, first + lanes)
+        columns = np.where(own < n_clusters, own, -1)
+        part = take(clusters, columns, np.float32)
+        arguments = (np.asarray(part.positions) / potential.length, part.mask, order[:, columns], n_moved[columns])
+        new = np.asarray(_program()(*arguments, draws[2:, columns].astype(np.float32)), np.float64)
+        own = own[own < n_clusters]
+        for j in range(len(order)):
+            moves = j < n_moved[own]
+            columns, atoms = own[moves], order[j, own[moves]]
+            out[:, atoms, columns] = new[:, j, : len(own)][:, moves] * potential.length
+    n_atoms = np.maximum(np.asarray(clusters.mask).sum(0), 1)
+    return out, -(-_PLACES * n_moved // n_atoms)
+
+
+@cache
+def _program() -> Any:
+    return jax.jit(_moves, compiler_options=devices.compiler_options())
+
+
+def _moves(positions: Array, mask: Array, order: Array, n_moved: Array, draws: Array) -> Array:
+    """The new places (3, n_moves, n_clusters) of the atoms in `order` (n_moves, n_clusters), one after the other."""
+    places = []
+    for j in range(order.shape[0]):
+        own = jnp.arange(mask.shape[0], dtype=jnp.int32)[:, None] == order[j]
+        place = _best_place(positions, mask & ~own, draws[4 * j : 4 * j + 4])
+        positions = jnp.where(own & (j < n_moved), place[:, None], positions)
+        places.append(place)
+    return jnp.stack(places, 1)
+
+
+def _best_place(positions: Array, others: Array, draws: Array) -> Array:
+    """(3, n_clusters): of many places where an atom from outside touches the others, the one with the most neighbours."""
+    centre = jnp.where(others, positions, 0).sum(1) / jnp.maximum(others.sum(0), 1).astype(positions.dtype)
+    x, y, z = jnp.where(others, positions - centre[:, None], _FAR)
+    squared = x * x + y * y + z * z
+    ways = _directions(draws)  # (3, n_places, n_clusters)
+
+    def one(way: Array) -> tuple[Array, Array]:
+        along = x * way[0] + y * way[1] + z * way[2]
+        aside = squared - along * along
+        touch = jnp.where((aside < 1) & others, along + jnp.sqrt(jnp.maximum(1 - aside, 0)), 0).max(0)
+        distance = touch * touch - 2 * touch * along + squared
+        return touch, (distance < _TOUCHING**2).sum(0, dtype=jnp.int32)
+
+    touch, neighbours = jax.lax.map(one, jnp.moveaxis(ways, 1, 0))
+    numbers = jnp.arange(_PLACES, dtype=positions.dtype)[:, None]
+    chance = (numbers * 0.618034 + draws[3]) % 1
+    best = (neighbours + chance).argmax(0)
+    pick = partial(jnp.take_along_axis, axis=0)
+    way = jnp.stack([pick(w, best[None])[0] for w in ways])
+    return centre + pick(touch, best[None])[0] * way
+
+
+def _directions(draws: Array) -> Array:
+    """(3, n_places, n_clusters) unit vectors, evenly spread over the sphere and turned at random by draws (4, n_clusters).
+
+    Fibonacci's spiral; the rotation after K. Shoemake, Graphics Gems III, 124 (1992).
+    """
+    k = np.arange(_PLACES) + 0.5
+    height, angle = 1 - 2 * k / _PLACES, np.pi * (1 + 5**0.5) * k
+    flat = np.sqrt(1 - height**2)
+    spiral = jnp.asarray(np.stack([flat * np.cos(angle), flat * np.sin(angle), height]), draws.dtype)
+    turn = 2 * jnp.pi
+    a, b = jnp.sqrt(1 - draws[0]), jnp.sqrt(draws[0])
+    q, r = a * jnp.sin(turn * draws[1]), a * jnp.cos(turn * draws[1])
+    s, w = b * jnp.sin(turn * draws[2]), b * jnp.cos(turn * draws[2])
+    rows = (
+        (1 - 2 * (r * r + s * s), 2 * (q * r - s * w), 2 * (q * s + r * w)),
+        (2 * (q * r + s * w), 1 - 2 * (q * q + s * s), 2 * (r * s - q * w)),
+        (2 * (q * s - r * w), 2 * (r * s + q * w), 1 - 2 * (q * q + r * r)),
+    )
+    return jnp.stack([sum(c * v[:, None] for c, v in zip(row, spiral, strict=True)) for row in rows])  # type: ignore[misc]

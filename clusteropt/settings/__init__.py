@@ -1,0 +1,1 @@
+"""Settings of the commands, from TOML files and the command line."""
