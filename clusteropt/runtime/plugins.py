@@ -1,0 +1,57 @@
+"""Parts of the program that are chosen by name: the shipped ones, and those of other packages.
+
+Another package registers a part of its own as an entry point, for instance in its pyproject.toml
+
+    [project.entry-points."clusteropt.optimizers"]
+    adam = "my_package:adam"
+
+Nothing is imported before the part is used, and no package is searched for a name that is shipped.
+"""
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from clusteropt.errors import UsageError, suggest
+
+_SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
+    "optimizers": {  # each makes an Optimizer from a Scale (optimizers/base.py)
+        "lbfgs": "clusteropt.optimizers.local.lbfgs:lbfgs",
+        "fire": "clusteropt.optimizers.local.fire:fire",
+        "gradient-descent": "clusteropt.optimizers.local.gradient_descent:gradient_descent",
+    },
+    "strategies": {  # each makes a Strategy from TrainSettings (training/strategy.py)
+        "es": "clusteropt.training.esmc:esmc",
+        "ga": "clusteropt.training.ga:ga",
+    },
+}
+
+
+def is_known(group: str, name: str) -> bool:
+    """True where a part of that name is there; other packages are searched only for names that are not shipped."""
+    return name in _SHIPPED[group] or name in _registered(group)
+
+
+def known(group: str) -> dict[str, str]:
+    """All parts of a group, as name -> module:attribute; the shipped ones come first, and no package can replace one."""
+    others = {name: place for name, place in _registered(group).items() if name not in _SHIPPED[group]}
+    return _SHIPPED[group] | others
+
+
+def load(group: str, name: str) -> Any:
+    """The part of that name. Raises UsageError for an unknown name, and where a part of another package cannot be imported."""
+    place = _SHIPPED[group].get(name) or _registered(group).get(name)
+    if place is None:
+        raise UsageError(f"none of the {group} is named '{name}'; {suggest(name, tuple(known(group)))}")
+    module, _, attribute = place.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as problem:
+        raise UsageError(f"'{name}', one of the {group}, cannot be loaded from {place}: {problem}") from problem
+
+
+@cache
+def _registered(group: str) -> dict[str, str]:
+    """The parts that installed packages register."""
+    return {point.name: point.value for point in entry_points(group=f"clusteropt.{group}")}

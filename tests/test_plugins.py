@@ -1,0 +1,68 @@
+"""Parts that are chosen by name: the shipped ones, and those that other packages register."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from clusteropt.errors import UsageError
+from clusteropt.runtime import plugins
+
+GROUPS = tuple(plugins._SHIPPED)
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """A function that registers parts as an installed package would."""
+
+    def registered(group: str, **parts: str) -> None:
+        points = [EntryPoint(name.replace("_", "-"), place, f"clusteropt.{group}") for name, place in parts.items()]
+        monkeypatch.setattr(plugins, "entry_points", lambda group: [p for p in points if p.group == group])
+        plugins._registered.cache_clear()
+
+    yield registered
+    monkeypatch.undo()
+    plugins._registered.cache_clear()
+
+
+@pytest.mark.parametrize(("group", "name"), [(group, name) for group in GROUPS for name in plugins.known(group)])
+def test_every_shipped_part_can_be_loaded(group, name):
+    assert plugins.is_known(group, name)
+    assert callable(plugins.load(group, name))
+
+
+def test_a_part_of_another_package_is_known_by_its_name(register):
+    register("optimizers", mine="math:sqrt")
+    assert plugins.is_known("optimizers", "mine")
+    assert list(plugins.known("optimizers"))[-1] == "mine"
+    assert plugins.load("optimizers", "mine")(4) == 2
+
+
+def test_a_shipped_part_cannot_be_replaced(register):
+    shipped = plugins.load("optimizers", "lbfgs")
+    register("optimizers", lbfgs="math:sqrt")
+    assert plugins.load("optimizers", "lbfgs") is shipped
+    assert "math:sqrt" not in plugins.known("optimizers").values()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mien", "did you mean 'mine'?.*lbfgs"),
+        ("gone", "no_such_package:part: No module named"),
+        ("empty", "cannot be loaded from math:no_such"),
+    ],
+)
+def test_a_part_that_cannot_be_used_is_refused_in_words(register, name, message):
+    register("optimizers", mine="math:sqrt", gone="no_such_package:part", empty="math:no_such")
+    with pytest.raises(UsageError, match=message):
+        plugins.load("optimizers", name)
+
+
+def test_other_packages_are_not_searched_for_a_shipped_name(monkeypatch):
+    def search(group):
+        raise AssertionError("searched")
+
+    plugins._registered.cache_clear()
+    monkeypatch.setattr(plugins, "entry_points", search)
+    assert plugins.is_known("strategies", "es")
+    assert plugins.load("strategies", "es")
