@@ -33,7 +33,7 @@ def gradient(chosen: ParameterSet, symbols: Sequence[str], positions: np.ndarray
 def reach(chosen: ParameterSet) -> float:
     """Beyond it, nothing of that set is left."""
     ends = [p.get("cutoff", p.get("a", np.inf) * p["sigma"] if "sigma" in p else np.inf) for p in chosen.pairs.values()]
-    return chosen.cutoff if chosen.cutoff is not None else max(ends)
+    return chosen.options.get("cutoff", max(ends))
 
 
 def neighbours(positions: np.ndarray, cell: np.ndarray | None, within: float) -> Neighbours:
@@ -61,8 +61,8 @@ def lennard_jones(chosen: ParameterSet, symbols: Sequence[str], near: Neighbours
         for j, vector in around:
             pair, r = chosen.pairs[symbols[i], symbols[j]], length(vector)
             energy = 4 * pair["epsilon"] * ((pair["sigma"] / r) ** 12 - (pair["sigma"] / r) ** 6)
-            if chosen.cutoff is not None:
-                energy *= charmm_switch(r, chosen.onset, chosen.cutoff)
+            if "cutoff" in chosen.options:
+                energy *= charmm_switch(r, chosen.options["onset"], chosen.options["cutoff"])
             total += energy / 2
         out.append(total)
     return np.array(out)

@@ -51,7 +51,7 @@ def test_a_copy_of_a_shipped_file_is_a_valid_file(name: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("elements", "elemnts", "unknown key 'elemnts'; did you mean 'elements'? allowed: cutoff, default_for"),
+        ("elements", "elemnts", "unknown key 'elemnts'; did you mean 'elements'? allowed: default_for, doi"),
         ('form = "gupta"', "", "the key 'form' is missing"),
         ('source = "a test"', "", "the key 'source' is missing"),
         (
@@ -78,7 +78,12 @@ def test_a_copy_of_a_shipped_file_is_a_valid_file(name: str, tmp_path: Path) -> 
         ('["Au"]', '["Au", "Cu"]', "[pairs.Cu-Cu] is missing"),
         ("[pairs", "[[pairs", "not a TOML file"),
         ("source", 'doubtful = "perhaps"\ndefault_for = ["Au"]\nsource', "a doubtful set is never a default"),
-        ("source", 'mixing = "lorentz-berthelot"\nsource', "mixing 'lorentz-berthelot' is not known; allowed"),
+        ("source", 'mixing = "lorentz-berthelot"\nsource', "mixing of a whole set belongs to form lennard-jones"),
+        (
+            "source",
+            "onset = 4.0\ncutoff = 5.0\nsource",
+            "belong to form lennard-jones, not gupta; gupta has them with its",
+        ),
         ("[pairs", "[triples.Au-Au-Au]\nepsilon = 1\n[pairs", "[triples] belong to form stillinger-weber, not gupta"),
     ],
 )

@@ -185,7 +185,7 @@ def test_energy_and_force_are_continuous_at_onset_and_cutoff(name: str) -> None:
     case = CASES[name]
     length, energy = case.potential.length, case.potential.energy
     for (a, b), pair in case.chosen.pairs.items():
-        ends = [pair.get("onset", case.chosen.onset), pair.get("cutoff", case.chosen.cutoff)]
+        ends = [{**case.chosen.options, **pair}.get(key) for key in ("onset", "cutoff")]
         if "gamma" in pair:
             ends = [pair["a"] * pair["sigma"]]
         kinds = [case.potential.elements.index(e) for e in (a, b, a)]

@@ -19,6 +19,7 @@ from clusteropt.errors import ExitCode, UsageError
 from clusteropt.io.reading import wishes_of
 from clusteropt.io.structures import elements_of
 from clusteropt.potentials import sets
+from clusteropt.potentials.form import form_of
 from clusteropt.report.tables import Column, show
 from clusteropt.runtime import devices
 from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
@@ -26,11 +27,10 @@ from clusteropt.words import counted
 
 _PLAIN_PROGRAMS, _SEARCH_PROGRAMS = 3, 5  # per bucket: look, explore, polish; learned steps and moves over the surface
 _COMPILATION = 2.5  # seconds for a program, where the cache has none; more cores hardly help (measured: 2 to 3)
-_PAIR = 5e-10  # seconds of one core for a pair of atoms and an evaluation in single precision
-_FORMS = {"lennard-jones": 1.0, "gupta": 2.5, "stillinger-weber": 4.0}  # how much dearer a pair is
+_PAIR = 5e-10  # seconds of one core for a pair of Lennard-Jones atoms and an evaluation in single precision
 _FIRST, _PER_ATOM = 50, 6  # evaluations of a local minimization: 50 + 6 for each atom
 _BEGIN = 2.0  # seconds for the start of the program
-_CHAIN, _SILICON_CHAIN = 15, 100  # local minimizations' worth of evaluations in a chain of the search
+_CHAIN, _DIRECTIONAL_CHAIN = 15, 100  # local minimizations' worth of evaluations in a chain of the search
 _BASE_MEMORY = 350e6  # bytes, of the libraries
 _ARRAYS = 40  # double-precision planes of a structure in a queue, the history of L-BFGS included
 _PER_STRUCTURE = 4000  # bytes on the host
@@ -136,9 +136,9 @@ def _seconds(bucket: Bucket, count: int, settings: MinimizeSettings) -> float:
     """Of one core."""
     evaluations = _FIRST + _PER_ATOM * bucket.size
     if settings.optimizer not in OPTIMIZERS:
-        chain = _SILICON_CHAIN if bucket.form == "stillinger-weber" else _CHAIN
+        chain = _DIRECTIONAL_CHAIN if form_of(bucket.form).directional else _CHAIN
         evaluations *= 1 + chain * settings.trajectories
-    return count * evaluations * _PAIR * _FORMS.get(bucket.form, 1.0) * bucket.size**2
+    return count * evaluations * _PAIR * form_of(bucket.form).cost * bucket.size**2
 
 
 def _memory(buckets: list[Bucket]) -> float:

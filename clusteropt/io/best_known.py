@@ -28,11 +28,11 @@ def formula_of(symbols: Sequence[str]) -> str:
 def best_known(potential: "Potential", symbols: Sequence[str]) -> float | None:
     """The best-known energy of that composition, in the potential's unit; None where the table has none.
 
-    Lennard-Jones clusters of one species without a cutoff are those of X, with energies times epsilon; six decimals of the
-    table are as many in units of epsilon.
+    Where a set agrees with one of X in reduced units, as Lennard-Jones for argon, the energies are those of X times the energy
+    scale; six decimals of the table are as many in units of that scale.
     """
-    if potential.is_plain_lennard_jones:
-        reduced = listed("lj", ["X"] * len(symbols))
+    if potential.reduced_set:
+        reduced = listed(potential.reduced_set, ["X"] * len(symbols))
         return None if reduced is None else reduced * potential.energy
     return listed(potential.name, symbols)
 

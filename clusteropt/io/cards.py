@@ -95,7 +95,7 @@ def with_scores(optimizer: LearnedOptimizer, scores: Sequence[dict]) -> LearnedO
 
 def _problem(symbols: Sequence[str], potential: Potential) -> list[str]:
     """The symbols by which a cluster is compared with others: argon is X, because Lennard-Jones is the same in reduced units."""
-    return ["X"] * len(symbols) if potential.is_plain_lennard_jones else list(symbols)
+    return ["X"] * len(symbols) if potential.reduced_set else list(symbols)
 
 
 def _problems(optimizer: LearnedOptimizer) -> list[list[str]]:
@@ -106,7 +106,7 @@ def _problems(optimizer: LearnedOptimizer) -> list[list[str]]:
 @cache
 def _is_plain_by_default(elements: tuple[str, ...]) -> bool:
     try:
-        return sets.potential_for(elements).is_plain_lennard_jones
+        return bool(sets.potential_for(elements).reduced_set)
     except UsageError:  # a card of a version that had a potential for them
         return False
 

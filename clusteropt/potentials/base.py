@@ -7,6 +7,7 @@ import numpy as np
 from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
+from clusteropt.potentials.form import form_of
 
 _REACH = 3.0  # lengths within which atoms hang together, where no cutoff says so before
 CORE = 0.7  # of the potential's length: below this distance the exploring potential is softened
@@ -18,7 +19,7 @@ class Potential:
     """A parameter set, ready to compute. Tables are over pairs (or triples) of species."""
 
     parameters: dict[str, np.ndarray]  # traced; each form documents its own
-    form: str = field(metadata={"static": True})  # 'lennard-jones', 'gupta' or 'stillinger-weber'
+    form: str = field(metadata={"static": True})  # its name (form.py)
     name: str = field(metadata={"static": True})  # of the parameter set
     elements: tuple[str, ...] = field(metadata={"static": True})  # symbols; species are indices into it
     energy_unit: str = field(metadata={"static": True})
@@ -37,9 +38,14 @@ class Potential:
         return min(_REACH * self.length, self.cutoff or float("inf"))
 
     @property
-    def is_plain_lennard_jones(self) -> bool:
-        """One species without a cutoff: in units of its epsilon and sigma the same problem whatever the element."""
-        return self.form == "lennard-jones" and len(self.elements) == 1 and self.cutoff is None
+    def directional(self) -> bool:
+        """True where bonds have directions, so that an atom's best place is not the one with the most neighbours."""
+        return form_of(self.form).directional
+
+    @property
+    def reduced_set(self) -> str:
+        """The set of X that is the same problem in units of `energy` and `length`, whatever the element; empty without one."""
+        return form_of(self.form).reduced_set if len(self.elements) == 1 and self.cutoff is None else ""
 
 
 def energy_and_gradient(potential: Potential, clusters: Clusters, core: float = 0.0) -> tuple[Array, Array]:
@@ -51,15 +57,8 @@ def energy_and_gradient(potential: Potential, clusters: Clusters, core: float = 
     `core` is a distance: pairs closer than it keep pushing each other apart with a force that does not grow any more, and
     the energy goes on accordingly, so the gradient remains its derivative. Zero means the true potential.
     """
-    from clusteropt.potentials import gupta, lennard_jones, stillinger_weber
-
-    forms = {
-        "lennard-jones": lennard_jones.energy_and_gradient,
-        "gupta": gupta.energy_and_gradient,
-        "stillinger-weber": stillinger_weber.energy_and_gradient,
-    }
     dtype = clusters.positions.dtype
     tables = {name: jax.numpy.asarray(table, dtype) for name, table in potential.parameters.items()}
-    energies, gradient = forms[potential.form](tables, clusters, core)
+    energies, gradient = form_of(potential.form).energy_and_gradient(tables, clusters, core)
     zero = jax.numpy.zeros((), dtype)
     return jax.numpy.where(clusters.mask, energies, zero), jax.numpy.where(clusters.mask, gradient, zero)

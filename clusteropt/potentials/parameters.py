@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from clusteropt.errors import UsageError
-from clusteropt.potentials import forms
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.form import form_of
 from clusteropt.runtime.resources import names
 
 
@@ -26,8 +26,7 @@ class ParameterSet:
     default_for: tuple[str, ...]
     doubtful: str
     notes: str
-    onset: float | None  # Lennard-Jones only; the other forms carry theirs with the pairs
-    cutoff: float | None
+    options: dict[str, Any]  # values of the form's `set_keys`
     own: bool = field(default=False, compare=False)  # the user's, not a shipped one
 
     def covers(self, elements: tuple[str, ...]) -> bool:
@@ -43,7 +42,18 @@ class ParameterSet:
                 f"potential '{self.name}' has no parameters for {', '.join(missing)}; it knows {self.describe_pairs()}; "
                 "see `clusteropt potentials list`"
             )
-        return forms.build(self, chosen)
+        tables = form_of(self.form).tables(self, chosen)
+        return Potential(
+            parameters=tables.values,
+            form=self.form,
+            name=self.shown_name,
+            elements=chosen,
+            energy_unit=self.units["energy"],
+            length_unit=self.units["length"],
+            length=float(tables.length),
+            energy=float(tables.energy),
+            cutoff=None if tables.cutoff is None else float(tables.cutoff),
+        )
 
     @property
     def shown_name(self) -> str:
@@ -70,3 +80,7 @@ class ParameterSet:
     def table(self, key: str, elements: tuple[str, ...]) -> np.ndarray:
         """(n_species, n_species) values of one pair parameter."""
         return np.array([[self.pairs[a, b][key] for b in elements] for a in elements])
+
+    def triple_table(self, key: str, elements: tuple[str, ...]) -> np.ndarray:
+        """(n_species, n_species, n_species) values of one parameter of triples, the centre first."""
+        return np.array([[[self.triples[a, b, c][key] for c in elements] for b in elements] for a in elements])

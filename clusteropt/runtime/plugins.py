@@ -21,6 +21,11 @@ _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
         "fire": "clusteropt.optimizers.local.fire:fire",
         "gradient-descent": "clusteropt.optimizers.local.gradient_descent:gradient_descent",
     },
+    "potentials": {  # each is a Form (potentials/form.py)
+        "lennard-jones": "clusteropt.potentials.forms.lennard_jones:FORM",
+        "gupta": "clusteropt.potentials.forms.gupta:FORM",
+        "stillinger-weber": "clusteropt.potentials.forms.stillinger_weber:FORM",
+    },
     "strategies": {  # each makes a Strategy from TrainSettings (training/strategy.py)
         "es": "clusteropt.training.esmc:esmc",
         "ga": "clusteropt.training.ga:ga",

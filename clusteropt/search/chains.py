@@ -65,7 +65,7 @@ def search_for(
     )
     if n_atoms > _SMALL:
         usual = usual._replace(hopping=0.5, patience=max(5, n_atoms**2 // 300))
-    if potential.form == "stillinger-weber":  # places on the surface are those of metals and noble gases
+    if potential.directional:  # places on the surface are those of metals and noble gases
         usual = usual._replace(hopping=1.0, hop_steps=0, surface=0.0, temperature=0.8, patience=200)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
     return usual._replace(**{name: value for name, value in changes.items() if value is not None})

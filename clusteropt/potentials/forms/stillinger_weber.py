@@ -14,15 +14,51 @@ T0 = sum h, T1 = sum h u, T2 = sum h u u^T, kept for each species of neighbour,
 and j = k contributes (1 - c)^2 sum h^2, which is taken off; the potential's sum over j < k is half of the rest.
 """
 
+from typing import TYPE_CHECKING
+
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, choose, lookup, neighbour_sums
+from clusteropt.errors import InputError
+from clusteropt.potentials.form import ENERGY, LENGTH, NUMBER, Form, Key, Tables
+
+if TYPE_CHECKING:
+    from clusteropt.potentials.parameters import ParameterSet
 
 _XY = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # the six different elements of a symmetric matrix
 _WEIGHT = (1, 1, 1, 2, 2, 2)
 _MOMENTS = 10  # T0, three of T1, six of T2
+_SMALLEST_GAMMA = 0.1  # below it, the three-body function does not vanish at the cutoff in floating-point numbers
+
+
+def _checked(chosen: "ParameterSet") -> "ParameterSet":
+    for (a, b), values in chosen.pairs.items():
+        if values["gamma"] < _SMALLEST_GAMMA:
+            raise InputError(f"[pairs.{a}-{b}] gamma must be at least {_SMALLEST_GAMMA}, got {values['gamma']}")
+    for key, values in chosen.triples.items():
+        if values["lambda"] < 0 or abs(values["cos_theta0"]) > 1:
+            where = f"[triples.{'-'.join(key)}]"
+            raise InputError(f"{where} lambda must not be negative, and cos_theta0 must be between -1 and 1")
+    if len({values["cos_theta0"] for values in chosen.triples.values()}) > 1:
+        raise InputError("all triples must have the same cos_theta0")
+    return chosen
+
+
+def _tables(chosen: "ParameterSet", elements: tuple[str, ...]) -> Tables:
+    epsilon, sigma, a = (chosen.table(key, elements) for key in ("epsilon", "sigma", "a"))
+    values = {
+        "strength": chosen.table("A", elements) * epsilon,
+        "B": chosen.table("B", elements),
+        "sigma": sigma,
+        "gamma": chosen.table("gamma", elements),
+        "cutoff": a * sigma,
+        "angular": chosen.triple_table("lambda", elements) * chosen.triple_table("epsilon", elements),
+        "cos_theta0": np.array(chosen.triple_table("cos_theta0", elements)[0, 0, 0]),
+    }
+    return Tables(values, 2 ** (1 / 6) * sigma.min(), epsilon.max(), (a * sigma).max())
 
 
 def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
@@ -139,3 +175,15 @@ def _energy_of(moments: list[Array], field: list[Array]) -> Array:
     """Half of moments times field: T2 counts its off-diagonal elements twice."""
     weights = (1, 1, 1, 1, *_WEIGHT)
     return sum(w * m * f for w, m, f in zip(weights, moments, field, strict=True)) / 2  # type: ignore[return-value]
+
+
+FORM = Form(
+    name="stillinger-weber",
+    pair_keys={"epsilon": ENERGY, "sigma": LENGTH, "a": NUMBER, "gamma": NUMBER, "A": NUMBER, "B": NUMBER},
+    triple_keys={"epsilon": ENERGY, "lambda": Key(signed=True), "cos_theta0": Key(signed=True)},
+    completed=_checked,
+    tables=_tables,
+    energy_and_gradient=energy_and_gradient,
+    cost=4.0,
+    directional=True,
+)

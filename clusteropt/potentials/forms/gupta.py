@@ -12,12 +12,47 @@ and the cutoff c by polynomials a3 (r-c)^3 + a4 (r-c)^4 + a5 (r-c)^5 that meet t
 (F. Baletto et al., J. Chem. Phys. 116, 3856 (2002), doi:10.1063/1.1448484).
 """
 
+from typing import TYPE_CHECKING, Any
+
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, lookup, neighbour_sums
+from clusteropt.errors import InputError
+from clusteropt.potentials.form import ENERGY, LENGTH, NUMBER, Form, Key, Tables, check_switch
+
+if TYPE_CHECKING:
+    from clusteropt.potentials.parameters import ParameterSet
+
+
+def _checked(chosen: "ParameterSet") -> "ParameterSet":
+    for (a, b), values in chosen.pairs.items():
+        check_switch(values, f"[pairs.{a}-{b}] ")
+        if _bond(values["A"], values["xi"]) <= 0:
+            raise InputError(
+                f"[pairs.{a}-{b}] binds nothing: is A from a convention that counts each pair once? Then halve it"
+            )
+    if len({"cutoff" in values for values in chosen.pairs.values()}) > 1:
+        raise InputError("either every pair has a cutoff or none")
+    return chosen
+
+
+def _bond(A: float | np.ndarray, xi: float | np.ndarray) -> Any:
+    """The energy scale: a twelfth of the bulk's cohesive energy among nearest neighbours, twice over."""
+    return (np.sqrt(12) * xi - 12 * A) / 6
+
+
+def _tables(chosen: "ParameterSet", elements: tuple[str, ...]) -> Tables:
+    r0, xi, A = (chosen.table(key, elements) for key in ("r0", "xi", "A"))
+    values = tables_from(A, xi, chosen.table("p", elements), chosen.table("q", elements), r0)
+    cutoff = None
+    if "cutoff" in chosen.pairs[elements[0], elements[0]]:
+        cutoffs = chosen.table("cutoff", elements)
+        values |= cutoff_tables(values, chosen.table("onset", elements), cutoffs)
+        cutoff = cutoffs.max()
+    return Tables(values, r0.min(), _bond(A, xi).max(), cutoff)
 
 
 def tables_from(A: np.ndarray, xi: np.ndarray, p: np.ndarray, q: np.ndarray, r0: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,3 +131,14 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
     inverse = jnp.where(bonded, 1 / band, 0)
     pull = neighbour_sums(clusters, (*planes, inverse), 3, second)
     return repulsion - jnp.where(bonded, band, 0), jnp.stack(push) + jnp.stack(pull)
+
+
+_END = Key("length", optional=True)
+FORM = Form(
+    name="gupta",
+    pair_keys={"A": ENERGY, "xi": ENERGY, "p": NUMBER, "q": NUMBER, "r0": LENGTH, "onset": _END, "cutoff": _END},
+    completed=_checked,
+    tables=_tables,
+    energy_and_gradient=energy_and_gradient,
+    cost=2.5,
+)

@@ -8,11 +8,40 @@ Without a cutoff, as cluster work has it, unless the parameter set names one: th
 (B. R. Brooks et al., J. Comput. Chem. 4, 187 (1983), doi:10.1002/jcc.540040211).
 """
 
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, lookup, neighbour_sums
+from clusteropt.potentials.form import ENERGY, LENGTH, Form, Key, Tables, check_switch
+
+if TYPE_CHECKING:
+    from clusteropt.potentials.parameters import ParameterSet
+
+
+def _completed(chosen: "ParameterSet") -> "ParameterSet":
+    """Adds the pairs that are not given where the set mixes: arithmetic mean of sigma, geometric mean of epsilon."""
+    check_switch(chosen.options)
+    pairs = dict(chosen.pairs)
+    for a in chosen.elements if "mixing" in chosen.options else ():
+        for b in chosen.elements:
+            if (a, b) not in pairs:
+                one, two = pairs[a, a], pairs[b, b]
+                sigma, epsilon = (one["sigma"] + two["sigma"]) / 2, math.sqrt(one["epsilon"] * two["epsilon"])
+                pairs[a, b] = pairs[b, a] = {"sigma": sigma, "epsilon": epsilon}
+    return replace(chosen, pairs=pairs)
+
+
+def _tables(chosen: "ParameterSet", elements: tuple[str, ...]) -> Tables:
+    epsilon, r_min = chosen.table("epsilon", elements), 2 ** (1 / 6) * chosen.table("sigma", elements)
+    switch = {key: np.array(chosen.options[key]) for key in ("onset", "cutoff") if key in chosen.options}
+    values = {"epsilon": epsilon, "r_min": r_min, **switch}
+    return Tables(values, r_min.min(), epsilon.max(), chosen.options.get("cutoff"))
 
 
 def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
@@ -58,3 +87,14 @@ def _switched(energy: Array, slope: Array, r2: Array, onset2: Array, cutoff2: Ar
     fall = 6 * (cutoff2 - inside) * (onset2 - inside) / width3
     zero = jnp.zeros_like(r2)
     return jnp.where(beyond, zero, energy * switch), jnp.where(beyond, zero, slope * switch + energy * fall / 6)
+
+
+FORM = Form(
+    name="lennard-jones",
+    pair_keys={"epsilon": ENERGY, "sigma": LENGTH},
+    set_keys={"mixing": Key(words=("lorentz-berthelot",)), "onset": LENGTH, "cutoff": LENGTH},
+    completed=_completed,
+    tables=_tables,
+    energy_and_gradient=energy_and_gradient,
+    reduced_set="lj",
+)

@@ -1,0 +1,1 @@
+"""The forms of potentials that ship with the program: one module each, which ends in its record FORM."""
