@@ -20,7 +20,7 @@ from clusteropt.runtime import host
 from clusteropt.search.minima import Minimum, evaluated, minimized
 from clusteropt.search.progress import SILENT, Progress, Renumbered
 from clusteropt.search.trajectories import explored
-from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.settings.config import MinimizeSettings
 from clusteropt.words import counted
 
 IN_MEMORY = "in-memory"
@@ -90,7 +90,7 @@ def minimize(
     warn_caller(sets.doubt(potential))
     several = _several(structures)
     results = _all(run(several, settings, learned=learned))
-    warn_caller(_of_boxes(list(results.values()), settings))
+    warn_caller(_of_boxes(list(results.values()), settings.method().local.optimizer))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
 
@@ -128,8 +128,9 @@ def run(
         if not isinstance(structure, Atoms):
             raise _no_atoms(structure)
     asked = (settings.optimizer if learned is None else IN_MEMORY) if move else "none"
-    if learned is None and move and settings.optimizer not in OPTIMIZERS:
-        learned = named(settings.optimizer)
+    method = settings.method()
+    if learned is None and move and method.learned is not None:
+        learned = named(method.learned)
     groups, failures = _by_potential(structures, settings.potential, asked)
     yield failures
     for members in groups.values():
@@ -140,26 +141,26 @@ def run(
         hear = Renumbered(progress, indices)
         if not move:
             portions = evaluated(inputs, potential)
-        elif learned is None:
-            portions = minimized(inputs, potential, settings, show, hear)
+        elif learned is None or method.search is None:
+            portions = minimized(inputs, potential, method.local, show, hear)
         else:
-            portions = explored(inputs, potential, settings, learned, hear, unfinished)
+            portions = explored(inputs, potential, method.local, method.search, learned, hear, unfinished)
         # a box is no cluster to search
-        by = [asked if learned is None or one.cell is None else settings.local_optimizer for one in inputs]
+        by = [asked if learned is None or one.cell is None else method.local.optimizer for one in inputs]
         for minima in _in_double(portions):
             yield {
                 indices[k]: Result(structures[indices[k]], minimum, potential, by[k]) for k, minimum in minima.items()
             }
 
 
-def _of_boxes(results: list[Result], settings: MinimizeSettings) -> str:
+def _of_boxes(results: list[Result], optimizer: str) -> str:
     """A sentence about structures in periodic boxes where a search was asked for; empty without any."""
-    boxed = sum(result.won != "" and result.optimizer in OPTIMIZERS for result in results)
+    boxed = sum(result.won != "" and result.optimizer == optimizer for result in results)
     if not boxed:
         return ""
     return (
         f"{boxed} of {counted(len(results), 'structure')} in a periodic box: local minimization only, by "
-        f"{settings.local_optimizer}; atoms.pbc = False has a cluster in vacuum searched"
+        f"{optimizer}; atoms.pbc = False has a cluster in vacuum searched"
     )
 
 

@@ -13,7 +13,7 @@ from clusteropt.potentials import sets
 from clusteropt.runtime import devices, host
 from clusteropt.search.minima import minimized
 from clusteropt.search.starts import random_starts
-from clusteropt.settings.config import MinimizeSettings
+from clusteropt.settings.method import LocalSettings
 
 LJ = sets.load("lj").potential(("X",))
 SIZES = (3, 5, 6, 7)
@@ -82,8 +82,8 @@ def test_a_watched_run_ends_where_an_unwatched_one_does():
     structures = structures_of(starts()[:4])
     seen: dict[int, list[tuple[int, np.ndarray]]] = {}
     with host.double_precision():
-        watched = all_of(minimized(structures, LJ, MinimizeSettings(), lambda i, n, x: note(seen, i, n, x)))
-        plain = all_of(minimized(structures, LJ, MinimizeSettings()))
+        watched = all_of(minimized(structures, LJ, LocalSettings(), lambda i, n, x: note(seen, i, n, x)))
+        plain = all_of(minimized(structures, LJ, LocalSettings()))
     for i, (one, other) in enumerate(zip(watched, plain, strict=True)):
         np.testing.assert_array_equal(one.positions, other.positions)
         counts = [n for n, _ in seen[i]]

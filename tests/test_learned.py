@@ -34,7 +34,7 @@ from clusteropt.runtime import devices, host
 from clusteropt.search.minima import Minimum
 from clusteropt.search.starts import random_starts
 from clusteropt.search.trajectories import best_of, explored
-from clusteropt.settings.config import MinimizeSettings
+from clusteropt.settings.method import LocalSettings, SearchSettings
 from clusteropt.training import loop
 from clusteropt.training.settings import TrainSettings
 
@@ -335,11 +335,13 @@ def test_a_minute_of_training_makes_lj13_certain():
     optimizer = weights.LearnedOptimizer(last(made).theta, made.network, {})
     wanted = {13: (-44.326801, 0.9), 19: (-72.659782, 0.1)}
     for n, (energy, share) in wanted.items():
-        chosen = MinimizeSettings(optimizer="x.h5", start="random", trajectories=1, steps=300 if n == 13 else 1000)
+        chosen = SearchSettings(1, start="random", steps=300 if n == 13 else 1000)
         potential = CASES["lj"].potential
         structures = [CASES["lj"].random(0)._replace(**_random(n, k)) for k in range(100)]
         with host.double_precision():
-            found = [m for part in explored(structures, potential, chosen, optimizer) for m in part.values()]
+            found = [
+                m for part in explored(structures, potential, LocalSettings(), chosen, optimizer) for m in part.values()
+            ]
         assert np.mean([m.energy < energy + 1e-4 for m in found]) > share
 
 

@@ -13,11 +13,12 @@ from clusteropt.errors import UsageError
 from clusteropt.optimizers import table
 from clusteropt.optimizers.base import Scale, from_optax, over_atoms, shortening
 from clusteropt.optimizers.local.lbfgs import MEMORY, lbfgs
-from clusteropt.settings import config
+from clusteropt.runtime import plugins
 
 N_ATOMS, LANES = 5, 3
 SCALE = Scale(1.0, 1.0)
-RULES = {name: make(SCALE) for name, make in table.OPTIMIZERS.items()} | {"optax-adam": from_optax(optax.adam(0.02))}
+NAMES = tuple(plugins.known("optimizers"))
+RULES = {name: plugins.load("optimizers", name)(SCALE) for name in NAMES} | {"optax-adam": from_optax(optax.adam(0.02))}
 
 
 def stiffness() -> np.ndarray:
@@ -94,10 +95,10 @@ def test_a_lane_that_was_taken_over_does_as_if_it_had_always_been_its_own(name):
     np.testing.assert_array_equal(taken_over, own)
 
 
-@pytest.mark.parametrize("name", table.OPTIMIZERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_no_atom_moves_further_than_a_tenth_of_a_length(name):
     scale = Scale(2.5, 0.3)
-    rule = table.OPTIMIZERS[name](scale)
+    rule = plugins.load("optimizers", name)(scale)
     x, update = jnp.asarray(starts()), jax.jit(rule.update)
     state = rule.init(at(x))
     for k in range(12):
@@ -105,13 +106,15 @@ def test_no_atom_moves_further_than_a_tenth_of_a_length(name):
         assert np.sqrt((np.asarray(move) ** 2).sum(0)).max() <= 0.1 * scale.length * (1 + 1e-12)
 
 
-@pytest.mark.parametrize("name", table.OPTIMIZERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_steps_scale_with_the_units_of_the_potential(name):
     """Energies in millielectronvolts and lengths in picometres lead along the same path."""
     energy, length = 1e3, 1e2
     bowl = stiffness()
-    reference, _ = descend(table.OPTIMIZERS[name](SCALE), starts(), 20)
-    other, _ = descend(table.OPTIMIZERS[name](Scale(length, energy)), starts() * length, 20, bowl * energy / length**2)
+    reference, _ = descend(plugins.load("optimizers", name)(SCALE), starts(), 20)
+    other, _ = descend(
+        plugins.load("optimizers", name)(Scale(length, energy)), starts() * length, 20, bowl * energy / length**2
+    )
     np.testing.assert_allclose(np.asarray(other) / length, reference, rtol=1e-7, atol=1e-9)
 
 
@@ -165,10 +168,6 @@ def test_shortening_only_shortens():
     factors = np.asarray(shortening(squares, 0.5))
     np.testing.assert_allclose(factors[:2], 1)
     np.testing.assert_allclose(factors[2:] * np.sqrt(squares[2:]), 0.5)
-
-
-def test_the_settings_know_the_optimizers_of_the_table():
-    assert tuple(table.OPTIMIZERS) == config.OPTIMIZERS
 
 
 def test_an_unknown_optimizer_is_refused_with_a_suggestion():

@@ -2,13 +2,22 @@
 
 from importlib.metadata import EntryPoint
 
+import optax
 import pytest
+from ase import Atoms
 
+import clusteropt
 from clusteropt.errors import UsageError
+from clusteropt.optimizers.base import Optimizer, Scale, from_optax
 from clusteropt.potentials.form import Form
 from clusteropt.runtime import plugins
 
 GROUPS = tuple(plugins._SHIPPED)
+
+
+def adam(scale: Scale) -> Optimizer:
+    """An optimizer as another package would have it."""
+    return from_optax(optax.adam(0.01 * scale.length))
 
 
 @pytest.fixture
@@ -68,3 +77,19 @@ def test_other_packages_are_not_searched_for_a_shipped_name(monkeypatch):
     monkeypatch.setattr(plugins, "entry_points", search)
     assert plugins.is_known("strategies", "es")
     assert plugins.load("strategies", "es")
+
+
+def test_an_optimizer_of_another_package_minimizes(register):
+    pair = Atoms("X2", [[0, 0, 0], [1.3, 0, 0]])
+    with pytest.raises(UsageError, match="optimizer cannot be 'adam'"):
+        clusteropt.minimize(pair, optimizer="adam")
+    register("optimizers", adam=f"{__name__}:adam")
+    result = clusteropt.minimize(pair, optimizer="adam", opt="loose")
+    assert (result.status, result.optimizer) == ("converged", "adam")
+    assert result.energy == pytest.approx(-1, abs=1e-4)
+
+
+def test_programs_depend_on_the_code_of_the_packages_that_register_parts(register):
+    assert plugins.sources() == []
+    register("optimizers", adam=f"{__name__}:adam")
+    assert [file.name for file in plugins.sources()] == ["test_plugins.py"]

@@ -422,9 +422,9 @@ def test_what_cannot_be_searched_is_left_to_the_plain_way(folder):
 
 def test_given_starts_are_the_structure_others_near_it_and_others_anywhere():
     from clusteropt.search.trajectories import _start
-    from clusteropt.settings.config import MinimizeSettings
+    from clusteropt.settings.method import SearchSettings
 
-    structure, chosen = starts(1)[0][0], MinimizeSettings()
+    structure, chosen = starts(1)[0][0], SearchSettings()
     made = [_start(structure, k, LJ, chosen).positions for k in range(6)]
     np.testing.assert_array_equal(made[0], structure.positions)
     far = [np.linalg.norm(x - structure.positions, axis=1).max() / LJ.length for x in made]

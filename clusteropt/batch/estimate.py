@@ -22,7 +22,8 @@ from clusteropt.potentials import sets
 from clusteropt.potentials.form import form_of
 from clusteropt.report.tables import Column, show
 from clusteropt.runtime import devices
-from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.settings.config import MinimizeSettings
+from clusteropt.settings.method import SearchSettings
 from clusteropt.words import counted
 
 _PLAIN_PROGRAMS, _SEARCH_PROGRAMS = 3, 5  # per bucket: look, explore, polish; learned steps and moves over the surface
@@ -69,10 +70,11 @@ def dry_run(job: Job) -> ExitCode:
     counts = Counter(buckets[key] for key in keys)
     unusable = counts.pop(None, 0)
     here = job.scheduler is None and job.scheduler_file is None  # a worker sees one size at a time
-    found = _padded(counts, few=here and job.settings.optimizer in OPTIMIZERS)
-    work = sum(_seconds(bucket, count, job.settings) for bucket, count in found.items())
+    search = job.settings.method().search
+    found = _padded(counts, few=here and search is None)
+    work = sum(_seconds(bucket, count, search) for bucket, count in found.items())
     seconds = _BEGIN + work / devices.n_devices()
-    per_bucket = _PLAIN_PROGRAMS if job.settings.optimizer in OPTIMIZERS else _SEARCH_PROGRAMS
+    per_bucket = _PLAIN_PROGRAMS if search is None else _SEARCH_PROGRAMS
     summary = {
         "structures": len(items),
         "different": len({item.key for item in items}),
@@ -132,12 +134,12 @@ def _padded(counts: Counter[Bucket | None], few: bool) -> dict[Bucket, int]:
     return dict(sorted(found.items()))
 
 
-def _seconds(bucket: Bucket, count: int, settings: MinimizeSettings) -> float:
+def _seconds(bucket: Bucket, count: int, search: SearchSettings | None) -> float:
     """Of one core."""
     evaluations = _FIRST + _PER_ATOM * bucket.size
-    if settings.optimizer not in OPTIMIZERS:
+    if search is not None:
         chain = _DIRECTIONAL_CHAIN if form_of(bucket.form).directional else _CHAIN
-        evaluations *= 1 + chain * settings.trajectories
+        evaluations *= 1 + chain * search.chains
     return count * evaluations * _PAIR * form_of(bucket.form).cost * bucket.size**2
 
 

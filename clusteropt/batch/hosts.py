@@ -23,7 +23,7 @@ from clusteropt.batch.worker import work
 from clusteropt.clusters.arrays import n_lanes, padded_size
 from clusteropt.console import say
 from clusteropt.errors import Stopped, UsageError
-from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.settings.config import MinimizeSettings
 
 _SECONDS = 30  # to reach the scheduler
 _WAITING = 3  # tasks handed in for each worker, so that none is idle
@@ -120,7 +120,8 @@ def tasks_of(given: list[Given], settings: MinimizeSettings) -> Iterator[list[Gi
     def size(one: Given) -> int:
         return padded_size(max(1, one.item.n_atoms))
 
+    search = settings.method().search
     for padded, group in groupby(sorted(given, key=size), size):
         alike = list(group)
-        most = _QUEUES * n_lanes(padded) if settings.optimizer in OPTIMIZERS else _SEARCHES
+        most = _QUEUES * n_lanes(padded) if search is None else _SEARCHES
         yield from (alike[first : first + most] for first in range(0, len(alike), most))

@@ -13,14 +13,14 @@ from clusteropt import __version__
 from clusteropt.batch.job import RETRY_MAY_CHANGE
 from clusteropt.optimizers.learned import weights
 from clusteropt.potentials import sets
-from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.settings.config import MinimizeSettings
 
 
 def made_of(settings: MinimizeSettings) -> dict[str, Any]:
     """The settings that all results of a batch share. Raises UsageError and InputError for unusable files named in them."""
-    files = {}
-    if settings.optimizer not in OPTIMIZERS:
-        files["optimizer_sha256"] = hashlib.sha256(weights.named(settings.optimizer).theta.tobytes()).hexdigest()[:16]
+    files, learned = {}, settings.method().learned
+    if learned is not None:
+        files["optimizer_sha256"] = hashlib.sha256(weights.named(learned).theta.tobytes()).hexdigest()[:16]
     if settings.potential is not None:
         text = json.dumps(sets.load(settings.potential).record())
         files["potential_sha256"] = hashlib.sha256(text.encode()).hexdigest()[:16]

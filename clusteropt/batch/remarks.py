@@ -9,7 +9,7 @@ from clusteropt.io import doubts
 from clusteropt.io.structures import elements_of
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
-from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.settings.config import MinimizeSettings
 from clusteropt.words import listed
 
 _WARNING = "warning: "
@@ -19,7 +19,8 @@ class Remarks:
     """Collects them while the inputs are being read; of units and labels once for each file."""
 
     def __init__(self, settings: MinimizeSettings) -> None:
-        self._settings = settings
+        self._chosen = settings.potential
+        self._searches = settings.method().search is not None
         self._files: dict[str, list[str]] = {}  # remark -> files
         self._doubted: set[str] = set()  # files that were looked at
 
@@ -30,8 +31,8 @@ class Remarks:
         if given.atoms is None or len(given.atoms) < 2:
             return
         first = given.item.source not in self._doubted
-        search = self._settings.optimizer not in OPTIMIZERS and given.atoms.pbc.all()
-        potential = _potential(elements_of(given.atoms), self._settings.potential) if first or search else None
+        search = self._searches and given.atoms.pbc.all()
+        potential = _potential(elements_of(given.atoms), self._chosen) if first or search else None
         if potential is None:
             return
         if search:

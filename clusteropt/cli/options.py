@@ -177,8 +177,6 @@ def _seconds_of(time_limit: str | None) -> float | None:
 
 def refuse_idle(settings: "MinimizeSettings", given: dict[str, Any]) -> None:
     """Raises UsageError for options that would do nothing without a learned optimizer."""
-    from clusteropt.settings.config import OPTIMIZERS
-
     idle = [name for name in ("trajectories", "steps", "hops", "start", "all-minima") if given.get(name) is not None]
-    if settings.optimizer in OPTIMIZERS and idle:
+    if settings.method().search is None and idle:
         raise UsageError(f"--{idle[0]} is for a learned optimizer, and --optimizer is {settings.optimizer}: drop one")

@@ -8,7 +8,7 @@ from clusteropt.optimizers.learned import weights
 from clusteropt.potentials.base import Potential
 from clusteropt.result import Result
 from clusteropt.search.minima import criterion_for
-from clusteropt.settings.config import OPTIMIZERS, MinimizeSettings
+from clusteropt.settings.config import MinimizeSettings
 from clusteropt.words import counted, listed
 
 Row = tuple[str, Result]  # label and result
@@ -19,13 +19,14 @@ def before(potential: Potential, frames: Sequence[Frame], settings: MinimizeSett
     """Before structures that share a potential are computed: which it is, and when one counts as converged."""
     how = ("as asked for " if settings.potential else "default for ") + "-".join(potential.elements)
     said = [f"potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})"]
-    learned = move and settings.optimizer not in OPTIMIZERS
+    method = settings.method()
+    searches = move and method.search is not None
     if move:
-        criterion = criterion_for(settings, potential)
+        criterion = criterion_for(method.local, potential)
         limit = f"{criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}"
-        by = "" if learned and all(frame.atoms.pbc.all() for frame in frames) else f", by {settings.optimizer}"
+        by = "" if searches and all(frame.atoms.pbc.all() for frame in frames) else f", by {settings.optimizer}"
         said.append(f"converged at {limit}{by}")
-    return said + (_of_boxes(frames, potential) if learned else []) + _of_units(frames, potential)
+    return said + (_of_boxes(frames, potential) if searches else []) + _of_units(frames, potential)
 
 
 def _of_boxes(frames: Sequence[Frame], potential: Potential) -> list[str]:
@@ -47,7 +48,8 @@ def _of_units(frames: Sequence[Frame], potential: Potential) -> list[str]:
 
 def after(rows: Sequence[Row], settings: MinimizeSettings, move: bool, written: bool) -> list[str]:
     """When all is computed: what to doubt, and what is missing from the files where results are `written` to some."""
-    said = [_of_training(rows, settings)] if move and settings.optimizer not in OPTIMIZERS else []
+    learned = settings.method().learned if move else None
+    said = [] if learned is None else [_of_training(rows, learned)]
     said += _of_saddles(rows)
     apart = sum(result.status == "fragmented" for _, result in rows)
     if apart:
@@ -72,14 +74,12 @@ def _of_saddles(rows: Sequence[Row]) -> list[str]:
     return [doubts.of_saddles(named, len(flat), {kind for _, kind in flat})]
 
 
-def _of_training(rows: Sequence[Row], settings: MinimizeSettings) -> str:
+def _of_training(rows: Sequence[Row], learned: str) -> str:
     """A word, once for all structures, where a learned optimizer took part in what it was not trained on."""
     known = [
         (label, r.given.get_chemical_symbols(), r.potential)
         for label, r in rows
         if r.potential is not None and not r.problem and len(r.given) > 1 and not r.given.pbc.any()
     ]
-    doubt = cards.doubts(weights.named(settings.optimizer), known)
-    return (
-        f"warning: {doubt}: look at the gain, or see `clusteropt optimizers show {settings.optimizer}`" if doubt else ""
-    )
+    doubt = cards.doubts(weights.named(learned), known)
+    return f"warning: {doubt}: look at the gain, or see `clusteropt optimizers show {learned}`" if doubt else ""

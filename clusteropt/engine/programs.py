@@ -22,7 +22,7 @@ from jax.experimental import serialize_executable
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from clusteropt.errors import ClusterOptError
-from clusteropt.runtime import devices, host
+from clusteropt.runtime import devices, host, plugins
 from clusteropt.runtime.files import write_atomically
 
 _COUNT = 4  # bytes, of the number of a program's results
@@ -226,8 +226,8 @@ def _write(path: Path, data: bytes) -> None:
 
 @cache
 def _sources() -> str:
-    """A hash of this package's code: a trace is one of the functions as they were."""
+    """A hash of the code of this package, and of those that register parts: a trace is one of the functions as they were."""
     total = hashlib.sha256()
-    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
+    for file in (*sorted(Path(__file__).parents[1].rglob("*.py")), *plugins.sources()):
         total.update(file.read_bytes())
     return total.hexdigest()

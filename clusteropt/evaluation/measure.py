@@ -21,7 +21,7 @@ from clusteropt.search import chains
 from clusteropt.search.chains import Chains, Search
 from clusteropt.search.minima import minimized
 from clusteropt.search.starts import start_positions
-from clusteropt.settings.config import MinimizeSettings
+from clusteropt.settings.method import LocalSettings
 
 HIT = 1e-4  # above the best-known energy, in energy scales, after polishing
 _RIVALS = 16  # chains that compete for the hops, as many as `minimize` has by default
@@ -117,7 +117,7 @@ def _polished(alive: Chains, columns: np.ndarray, potential: Potential) -> tuple
     for k in columns:
         inside = masks[:, k]
         structures.append(Structure(alive.lowest[:, inside, k].T, species[inside, k], np.ones(inside.sum(), bool)))
-    found = {i: m for part in minimized(structures, potential, MinimizeSettings()) for i, m in part.items()}
+    found = {i: m for part in minimized(structures, potential, LocalSettings(), few=False) for i, m in part.items()}
     energies = np.array([found[i].energy for i in range(len(columns))])
     return energies, sum(m.n_evaluations for m in found.values())
 

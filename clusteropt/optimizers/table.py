@@ -1,24 +1,14 @@
-"""The table of optimizers by name, and what a program needs to know of the one it runs."""
+"""From the name of an optimizer, or from theta, to the optimizer that a program runs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import jax
 import numpy as np
 
-from clusteropt.errors import UsageError, suggest
 from clusteropt.optimizers.base import Optimizer, Scale
 from clusteropt.optimizers.learned.rule import learned
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.optimizers.local.fire import fire
-from clusteropt.optimizers.local.gradient_descent import gradient_descent
-from clusteropt.optimizers.local.lbfgs import lbfgs
-
-OPTIMIZERS: dict[str, Callable[[Scale], Optimizer]] = {
-    "lbfgs": lbfgs,
-    "fire": fire,
-    "gradient-descent": gradient_descent,
-}
+from clusteropt.runtime import plugins
 
 
 @jax.tree_util.register_dataclass
@@ -42,6 +32,4 @@ def make(rule: Rule, scale: Scale) -> Optimizer:
     if rule.settings is not None:
         theta, n_steps, part = (rule.parameters[name] for name in ("theta", "n_steps", "part"))
         return learned(theta, n_steps, part, rule.settings, scale)  # type: ignore[arg-type]
-    if rule.name not in OPTIMIZERS:
-        raise UsageError(f"no optimizer named '{rule.name}'; {suggest(rule.name, tuple(OPTIMIZERS))}")
-    return OPTIMIZERS[rule.name](scale)
+    return plugins.load("optimizers", rule.name)(scale)

@@ -11,6 +11,8 @@ Nothing is imported before the part is used, and no package is searched for a na
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from clusteropt.errors import UsageError, suggest
@@ -54,6 +56,18 @@ def load(group: str, name: str) -> Any:
         return getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as problem:
         raise UsageError(f"'{name}', one of the {group}, cannot be loaded from {place}: {problem}") from problem
+
+
+def sources() -> list[Path]:
+    """The Python files of all packages that register a part, sorted: compiled programs depend on them."""
+    packages = {
+        place.partition(":")[0].partition(".")[0] for group in _SHIPPED for place in _registered(group).values()
+    }
+    found: set[Path] = set()
+    for spec in filter(None, map(find_spec, packages)):
+        folders = spec.submodule_search_locations
+        found |= {Path(str(spec.origin))} if folders is None else {f for d in folders for f in Path(d).rglob("*.py")}
+    return sorted(file for file in found if file.is_file())
 
 
 @cache

@@ -18,7 +18,7 @@ from clusteropt.engine.relax import Criterion, Status
 from clusteropt.optimizers.table import Rule
 from clusteropt.potentials.base import CORE, Potential
 from clusteropt.search.progress import SILENT, Progress
-from clusteropt.settings.config import LEVELS, OPTIMIZERS, MinimizeSettings
+from clusteropt.settings.method import LEVELS, LocalSettings
 
 _MOST = 2**31 - 1  # evaluations that a counter can hold
 _EXPLORE = {"fmax": 2e-4, "rms": 1e-4}  # in units of energy over length: above the noise of single precision
@@ -47,7 +47,7 @@ class Minimum(NamedTuple):
         return f"Minimum({len(self.positions)} atoms: {self.status.label}, energy {self.energy:.6f})"
 
 
-def criterion_for(settings: MinimizeSettings, potential: Potential) -> Criterion:
+def criterion_for(settings: LocalSettings, potential: Potential) -> Criterion:
     """When to stop, in the potential's units."""
     if settings.rms is not None:
         return Criterion("rms", settings.rms)
@@ -58,16 +58,17 @@ def criterion_for(settings: MinimizeSettings, potential: Potential) -> Criterion
 def minimized(
     structures: list[Structure],
     potential: Potential,
-    settings: MinimizeSettings,
+    settings: LocalSettings,
     watch: Watch | None = None,
     progress: Progress = SILENT,
+    few: bool = True,
 ) -> Iterator[dict[int, Minimum]]:
     """The local minima below the given structures by their index, a portion at a time.
 
     `watch(index, n_evaluations, positions)` sees every structure now and then, `progress` hears of compilations. Periodic cells
-    are taken as they are: `structures.to_structure` has looked at them.
+    are taken as they are: `structures.to_structure` has looked at them. `few` pads to few sizes; a search, which goes on with the
+    programs of each size, does not.
     """
-    few = settings.optimizer in OPTIMIZERS  # a search goes on with the programs of each size
     for (size, _), members in by_size(structures, few).items():
         sample = pack([structures[members[0]]], size, np.float64)
         new = [lanes.foresee(sample, len(members), task) for task in _tasks(potential, settings)]
@@ -136,7 +137,7 @@ def _coincidence(structure: Structure) -> str:
 
 
 def _minimize(
-    given: Clusters, before: Evaluation, potential: Potential, settings: MinimizeSettings, watch: Watch | None
+    given: Clusters, before: Evaluation, potential: Potential, settings: LocalSettings, watch: Watch | None
 ) -> tuple[Relaxed, Evaluation]:
     """Where the clusters come to rest, and what they are there.
 
@@ -165,7 +166,7 @@ def _minimize(
 
 
 def _explore_and_polish(
-    given: Clusters, limit: np.ndarray, potential: Potential, settings: MinimizeSettings, watch: Watch | None
+    given: Clusters, limit: np.ndarray, potential: Potential, settings: LocalSettings, watch: Watch | None
 ) -> Relaxed:
     """Clusters are shifted towards the origin meanwhile: far from it, single precision is coarse."""
     explore, polish = _tasks(potential, settings)
@@ -195,13 +196,12 @@ def _moved(relaxed: Relaxed, by: np.ndarray) -> Relaxed:
     return relaxed._replace(positions=relaxed.positions + by)
 
 
-def _tasks(potential: Potential, settings: MinimizeSettings) -> tuple[lanes.Task, lanes.Task]:
+def _tasks(potential: Potential, settings: LocalSettings) -> tuple[lanes.Task, lanes.Task]:
     """Exploring and polishing."""
     wanted = criterion_for(settings, potential)
     coarse = _EXPLORE[wanted.measure] * potential.energy / potential.length
     first = Criterion(wanted.measure, max(wanted.tolerance, coarse))
-    # the quench of a learned trajectory is the default's
-    rule = Rule(settings.local_optimizer)
+    rule = Rule(settings.optimizer)
     explore = lanes.Task(potential, rule, first, np.float32, CORE * potential.length)
     return explore, lanes.Task(potential, rule, wanted, np.float64)
 
@@ -276,9 +276,7 @@ def invalid(structure: Structure, problem: str, status: Status = Status.INVALID_
     return Minimum(status, structure.positions, nan, nan, nothing[:, 0], nothing, nan, 0, problem)
 
 
-def _perturbed(
-    given: Clusters, structures: list[Structure], columns: np.ndarray, settings: MinimizeSettings
-) -> Clusters:
+def _perturbed(given: Clusters, structures: list[Structure], columns: np.ndarray, settings: LocalSettings) -> Clusters:
     """Free atoms moved at random, by the seed and the structure's own content; column k is structure `columns[k]`."""
     if not settings.perturb:
         return given

@@ -22,7 +22,7 @@ from clusteropt.search.minima import Minimum, minimized
 from clusteropt.search.pace import Pace
 from clusteropt.search.progress import SILENT, Progress, Renumbered, Step
 from clusteropt.search.starts import start_positions
-from clusteropt.settings.config import MinimizeSettings
+from clusteropt.settings.method import LocalSettings, SearchSettings
 
 _PERTURBATION = 0.4  # largest displacement of an atom, in lengths
 _SAME = 1e-6  # energies closer than this, in energy scales, are those of one minimum
@@ -32,7 +32,8 @@ _AT_A_TIME = 512  # chains, which bounds the memory and what an interruption cos
 def explored(
     structures: list[Structure],
     potential: Potential,
-    settings: MinimizeSettings,
+    local: LocalSettings,
+    settings: SearchSettings,
     optimizer: LearnedOptimizer,
     progress: Progress = SILENT,
     unfinished: bool = False,
@@ -43,18 +44,20 @@ def explored(
     status is 'interrupted', because a search that is not stopped may find others.
     """
     _foresee([s for s in structures if _worth(s) and len(s.positions) > 2], potential, settings, optimizer, progress)
-    for portion in minimized(structures, potential, settings, progress=progress):
+    for portion in minimized(structures, potential, local, progress=progress, few=False):
         # what is not for a learned optimizer has the plain result, which says so
         open_ones = [i for i, m in portion.items() if _worth(structures[i]) and not _settled(m)]
         done = {
             i: m if m.status == Status.INVALID_STRUCTURE else m._replace(won="fallback") for i, m in portion.items()
         }
         yield {i: m for i, m in done.items() if i not in open_ones}
-        parts = _parts(open_ones, structures, settings.trajectories)
+        parts = _parts(open_ones, structures, settings.chains)
         for k, part in enumerate(parts):
             plain = [portion[i] for i in part]
             hear = Renumbered(progress, part)
-            found = _found([structures[i] for i in part], plain, potential, settings, optimizer, hear, unfinished)
+            found = _found(
+                [structures[i] for i in part], plain, potential, local, settings, optimizer, hear, unfinished
+            )
             answers = map(partial(_answer, same=_SAME * potential.energy), plain, found.minima, found.n_evaluations)
             yield {i: m if found.whole else _stopped(m) for i, m in zip(part, answers, strict=True)}
             if not found.whole:
@@ -65,13 +68,13 @@ def explored(
 def _foresee(
     structures: list[Structure],
     potential: Potential,
-    settings: MinimizeSettings,
+    settings: SearchSettings,
     optimizer: LearnedOptimizer,
     progress: Progress,
 ) -> None:
     """Has the programs of the search built in the background."""
     for (size, _), members in by_size(structures).items():
-        alike = [structures[i] for i in members for _ in range(settings.trajectories)]
+        alike = [structures[i] for i in members for _ in range(settings.chains)]
         if chains.foresee(alike, potential, Search(optimizer, 1)):
             progress.compiles([size])
 
@@ -111,13 +114,14 @@ def _found(
     structures: list[Structure],
     plain: list[Minimum],
     potential: Potential,
-    settings: MinimizeSettings,
+    local: LocalSettings,
+    settings: SearchSettings,
     optimizer: LearnedOptimizer,
     progress: Progress,
     unfinished: bool,
 ) -> _Found:
     """The lowest minima of the chains of structures of one size; of a search that was stopped, the lowest of each."""
-    n_each, n_atoms = settings.trajectories, len(structures[0].positions)
+    n_each, n_atoms = settings.chains, len(structures[0].positions)
     starts = [_start(s, k, potential, settings) for s in structures for k in range(n_each)]
     keys = np.array([_rng(s, k, settings).integers(2**64, dtype=np.uint64) for s in structures for k in range(n_each)])
     search = chains.search_for(optimizer, n_atoms, potential, settings.steps, settings.hops)
@@ -131,7 +135,7 @@ def _found(
             _tell(progress, alive, search, pace.share(alive), lowest, len(structures))
             alive = chains.at_columns(alive, busy, chains.hop(chains.columns_of(alive, busy), potential, search))
             pace.hopped(busy.size)
-        minima = _polished(starts, alive, list(range(len(starts))), potential, settings)
+        minima = _polished(starts, alive, list(range(len(starts))), potential, local)
     except KeyboardInterrupt:
         if not unfinished:
             raise
@@ -139,7 +143,7 @@ def _found(
     if not whole and alive is not None:
         each = alive.lowest_energy.reshape(-1, n_each)
         best = (each.argmin(1) + n_each * np.arange(len(each)))[np.isfinite(each.min(1))]
-        minima = _polished(starts, alive, best.tolist(), potential, settings)
+        minima = _polished(starts, alive, best.tolist(), potential, local)
     of_each = [range(first, first + n_each) for first in range(0, len(starts), n_each)]
     used = np.zeros(len(starts), np.int64) if alive is None else alive.n_evaluations
     return _Found(
@@ -150,7 +154,7 @@ def _found(
 
 
 def _polished(
-    starts: list[Structure], alive: Chains, columns: list[int], potential: Potential, settings: MinimizeSettings
+    starts: list[Structure], alive: Chains, columns: list[int], potential: Potential, local: LocalSettings
 ) -> dict[int, Minimum]:
     """The lowest minima of some of the chains, by their column."""
     ends = []
@@ -158,8 +162,8 @@ def _polished(
         start, end = starts[k], alive.lowest[:, : len(starts[k].positions), k].T
         moved = np.where(start.free[:, None], end + start.positions.mean(0), start.positions)
         ends.append(start._replace(positions=moved))
-    quench = replace(settings, perturb=0.0)  # their ends have been moved enough
-    return {columns[i]: m for part in minimized(ends, potential, quench) for i, m in part.items()}
+    quench = replace(local, perturb=0.0)  # their ends have been moved enough
+    return {columns[i]: m for part in minimized(ends, potential, quench, few=False) for i, m in part.items()}
 
 
 def _tell(progress: Progress, alive: Chains, search: Search, share: float, lowest: float, n_structures: int) -> None:
@@ -200,7 +204,7 @@ def distinct(minima: list[Minimum], same: float) -> tuple[Minimum, ...]:
     return tuple(found)
 
 
-def _start(structure: Structure, k: int, potential: Potential, settings: MinimizeSettings) -> Structure:
+def _start(structure: Structure, k: int, potential: Potential, settings: SearchSettings) -> Structure:
     """The start of chain k. 'given': the structure itself, and then in turn one near it and one anywhere.
 
     Every other one anywhere is symmetric. With fixed atoms all are near the structure.
@@ -215,5 +219,5 @@ def _start(structure: Structure, k: int, potential: Potential, settings: Minimiz
     return structure._replace(positions=structure.positions + np.where(structure.free[:, None], shift, 0))
 
 
-def _rng(structure: Structure, k: int, settings: MinimizeSettings) -> np.random.Generator:
+def _rng(structure: Structure, k: int, settings: SearchSettings) -> np.random.Generator:
     return np.random.default_rng([settings.seed, structure.content_hash(), k])

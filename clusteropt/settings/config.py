@@ -7,13 +7,11 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from clusteropt.errors import InputError, UsageError, suggest
+from clusteropt.runtime import plugins
 from clusteropt.runtime.resources import names
+from clusteropt.settings.method import LEVELS, LOCAL, STARTS, LocalSettings, Method, SearchSettings
 
-# --opt levels: largest force allowed, in units of the potential's energy over length scale (doc: `clusteropt minimize --help`)
-LEVELS = {"crude": 1e-2, "loose": 1e-3, "normal": 1e-4, "tight": 1e-6, "extreme": 1e-8}
 _CRITERIA = {"opt", "fmax", "rms"}  # different ways to say when to stop
-STARTS = ("given", "perturbed", "random")
-OPTIMIZERS = ("lbfgs", "fire", "gradient-descent")
 
 T = TypeVar("T")
 
@@ -37,16 +35,18 @@ class MinimizeSettings:
         "given"  # of the trajectories: the given positions, then near them and random in turn; or all of a kind
     )
 
-    @property
-    def local_optimizer(self) -> str:
-        """The update rule of local minimization, which takes part in every search."""
-        return self.optimizer if self.optimizer in OPTIMIZERS else OPTIMIZERS[0]
+    def method(self) -> Method:
+        """The local minimization, and the search that a learned optimizer makes."""
+        learned = self.optimizer if _is_learned(self.optimizer) else None
+        optimizer = LOCAL if learned else self.optimizer
+        local = LocalSettings(optimizer, self.opt, self.fmax, self.rms, self.max_steps, self.perturb, self.seed)
+        search = SearchSettings(self.trajectories, self.steps, self.hops, self.start, self.seed) if learned else None
+        return Method(local, search, learned)
 
     def __post_init__(self) -> None:
-        if not self.optimizer.endswith(".h5"):
-            _allowed(
-                "optimizer", self.optimizer, (*OPTIMIZERS, *names("pretrained", ".h5"), "or the path of a .h5 file")
-            )
+        if not (_is_learned(self.optimizer) or plugins.is_known("optimizers", self.optimizer)):
+            known = (*plugins.known("optimizers"), *names("pretrained", ".h5"), "or the path of a .h5 file")
+            _allowed("optimizer", self.optimizer, known)
         _allowed("start", self.start, STARTS)
         for name in ("max_steps", "seed", "trajectories", "steps", "hops"):
             value = getattr(self, name)
@@ -78,6 +78,11 @@ class ReadingSettings:
 
     elements: str | None = None  # what labels of atoms stand for, as '1=Cu,2=Zr'
     box: bool = True  # False: cells are dropped
+
+
+def _is_learned(optimizer: str) -> bool:
+    """True for the name of a shipped learned optimizer, and for the path of a weights file."""
+    return optimizer.endswith(".h5") or optimizer in names("pretrained", ".h5")
 
 
 def _allowed(name: str, value: str, allowed: tuple[str, ...]) -> None:

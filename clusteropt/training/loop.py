@@ -17,16 +17,12 @@ from clusteropt.optimizers.learned import network, weights
 from clusteropt.optimizers.learned.rule import grown, sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials.base import Potential
-from clusteropt.runtime import devices, host, processes
+from clusteropt.runtime import devices, host, plugins, processes
 from clusteropt.search.chains import Chains
 from clusteropt.training import tasks
-from clusteropt.training.esmc import esmc
-from clusteropt.training.ga import ga
 from clusteropt.training.meta_loss import Batch, meta_loss
 from clusteropt.training.settings import TrainSettings
 from clusteropt.training.strategy import State, Strategy
-
-_STRATEGIES = {"es": esmc, "ga": ga}
 
 
 class Progress(NamedTuple):
@@ -97,7 +93,7 @@ def finished(settings: TrainSettings, progress: Progress) -> bool:
 
 
 def _strategy(settings: TrainSettings) -> Strategy:
-    return _STRATEGIES[settings.strategy](settings)
+    return plugins.load("strategies", settings.strategy)(settings)
 
 
 def _step(settings: TrainSettings, strategy: Strategy, progress: Progress) -> Progress:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from clusteropt.errors import UsageError, suggest
 from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.runtime import plugins
 
-STRATEGIES = ("es", "ga")
 LOSSES = ("final", "mean", "soft-min")
 OUTER = ("adam", "rmsprop", "adafactor", "sgd")
 
@@ -38,7 +38,10 @@ class TrainSettings:
     network: LearnedSettings = field(default_factory=LearnedSettings)
 
     def __post_init__(self) -> None:
-        for name, allowed in (("strategy", STRATEGIES), ("loss", LOSSES), ("outer", OUTER)):
+        if not plugins.is_known("strategies", self.strategy):
+            known = tuple(plugins.known("strategies"))
+            raise UsageError(f"strategy cannot be '{self.strategy}'; {suggest(self.strategy, known)}")
+        for name, allowed in (("loss", LOSSES), ("outer", OUTER)):
             value = getattr(self, name)
             if value not in allowed:
                 raise UsageError(f"{name} cannot be '{value}'; {suggest(str(value), allowed)}")

@@ -117,12 +117,12 @@ def our_quench(name: str, element: str, n: int, count: int, seed: int) -> dict:
     from clusteropt.clusters.arrays import Structure
     from clusteropt.potentials import sets
     from clusteropt.search.minima import minimized
-    from clusteropt.settings.config import MinimizeSettings
+    from clusteropt.settings.method import LocalSettings
 
     potential = sets.load(name).potential((element,))
     unit = 1.0 if name == "lj" else potential.length  # pele's Gupta has r_0 = 1
     structures = [Structure(x * unit, np.zeros(n, np.int32), np.ones(n, bool)) for x in starts(n, count, seed)]
-    settings = MinimizeSettings(rms=1e-3 / unit)
+    settings = LocalSettings(rms=1e-3 / unit)
     best, minima = float("inf"), [m for part in minimized(structures, potential, settings) for m in part.values()]
     for _ in range(5):
         begin = time.perf_counter()
@@ -214,13 +214,13 @@ def memory() -> None:
     from clusteropt.clusters.arrays import Structure
     from clusteropt.potentials import sets
     from clusteropt.search.minima import minimized
-    from clusteropt.settings.config import MinimizeSettings
+    from clusteropt.settings.method import LocalSettings
 
     potential = sets.load("lj").potential(("X",))
     positions = (bulk("Ar", "fcc", a=2**0.5 * potential.length, cubic=True) * (14, 14, 14)).positions[:10_000]
     structure = Structure(positions, np.zeros(10_000, np.int32), np.ones(10_000, bool))
     begin = time.perf_counter()
-    result = next(minimized([structure], potential, MinimizeSettings(max_steps=10)))[0]
+    result = next(minimized([structure], potential, LocalSettings(max_steps=10)))[0]
     seconds = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"10,000 atoms: {result.n_evaluations} evaluations, {seconds:.1f} s, peak memory {peak:.0f} MB")
