@@ -22,6 +22,7 @@ from clusteropt.runtime import host
 # between neighbours, sigma for X and else angstrom
 LENGTHS = {"X": 2 ** (1 / 6), "Ar": 2 ** (1 / 6) * 3.4, "Kr": 2 ** (1 / 6) * 3.65, "Au": 2.7, "Si": 2.6}
 _TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(8)
+LOCAL = ("--optimizer", "lbfgs")  # for `minimize` and `batch` in tests of files and messages: no search
 _COLOURS = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "CLICOLOR_FORCE")
 _START = """
 import os, signal, sys
@@ -51,15 +52,8 @@ class Outcome(NamedTuple):
         return [line for line in self.err.splitlines() if line.startswith("clusteropt: ")]
 
 
-def _plain(arguments: tuple[str | Path, ...]) -> tuple[str | Path, ...]:
-    """`minimize` goes to the local minimum in a test that says nothing of optimizers: most are about files and messages."""
-    said = {"--optimizer", "--config", "--help"} & {str(a) for a in arguments}
-    return (*arguments, "--optimizer", "lbfgs") if arguments[:1] == ("minimize",) and not said else arguments
-
-
 def run(folder: Path, *arguments: str | Path, stdin: bytes = b"") -> Outcome:
     """`clusteropt` in `folder`, in this process. What `main` does not turn into an exit code fails the test."""
-    arguments = _plain(arguments)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.chdir(folder))
@@ -83,7 +77,6 @@ def run(folder: Path, *arguments: str | Path, stdin: bytes = b"") -> Outcome:
 @contextlib.contextmanager
 def spawn(folder: Path, *arguments: str | Path, before: str = "", env: dict | None = None, **options):
     """`clusteropt` in `folder`, in a process of its own that first executes `before`; ended here at the latest."""
-    arguments = _plain(arguments)
     outside = {k: v for k, v in os.environ.items() if k not in _COLOURS} | (env or {})
     command = [sys.executable, "-c", _START.format(before=before), *map(str, arguments)]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options

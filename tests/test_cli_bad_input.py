@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 from ase.constraints import FixCom
 from ase.io import write
-from cli import cluster, clusters, frames_of, names, run, save
+from cli import LOCAL, cluster, clusters, frames_of, names, run, save
 
 GOOD = "4\n\n" + "".join(f"X {x:.8f} {y:.8f} {z:.8f}\n" for x, y, z in cluster().positions)
 JUNK = bytes(np.random.default_rng(0).integers(0, 256, 3000, dtype=np.uint8))
@@ -75,7 +75,7 @@ def minimize_between_good_ones(folder, name, content, problem, cure):
         write(folder / name, content)
     elif content is not None:
         (folder / name).write_bytes(content)
-    done = run(folder, "minimize", "before.xyz", name, "after.xyz", "--json")
+    done = run(folder, "minimize", *LOCAL, "before.xyz", name, "after.xyz", "--json")
     (line,) = done.complaints
     assert line.startswith(f"clusteropt: {name}: ")
     assert problem in line
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_done(folder, nam
 @pytest.mark.parametrize("content", [(GOOD + GOOD)[:-60], GOOD.replace("4\n", "3\n", 1), GOOD + "5" + GOOD])
 def test_what_stands_before_the_damage_is_done_and_the_place_of_the_damage_is_named(tmp_path, content):
     (tmp_path / "a.xyz").write_text(content, encoding="utf-8")
-    done = run(tmp_path, "minimize", "a.xyz", "--json")
+    done = run(tmp_path, "minimize", *LOCAL, "a.xyz", "--json")
     assert done.code == 3
     (line,) = done.complaints
     assert line.startswith("clusteropt: a.xyz:1: cannot be read from here on (")
@@ -108,8 +108,8 @@ def test_what_stands_before_the_damage_is_done_and_the_place_of_the_damage_is_na
 def test_a_bad_frame_costs_no_other_its_result(tmp_path):
     bad = xyz("X 0 0 zero", "X 1 0 0").decode()
     (tmp_path / "a.xyz").write_text(GOOD + bad + GOOD, encoding="utf-8")
-    for command in ("minimize", "energy"):
-        done = run(tmp_path, command, "a.xyz", "--json")
+    for command in (("minimize", *LOCAL), ("energy",)):
+        done = run(tmp_path, *command, "a.xyz", "--json")
         assert done.code == 3
         (line,) = done.complaints
         assert line.startswith("clusteropt: a.xyz:1: cannot be read (")
@@ -134,7 +134,7 @@ def test_the_frames_around_a_bad_one_are_done_and_it_is_in_no_file_of_minima(tmp
     bad = cluster(number=1)
     bad.positions[2] = bad.positions[1]
     save(tmp_path / "a.xyz", [cluster(number=0), bad, cluster(number=2)])
-    done = run(tmp_path, "minimize", "a.xyz")
+    done = run(tmp_path, "minimize", *LOCAL, "a.xyz")
     assert done.complaints == [
         "clusteropt: a.xyz:1: atoms 1 and 2 are at the same place: remove one or move them apart"
     ]
@@ -142,13 +142,13 @@ def test_the_frames_around_a_bad_one_are_done_and_it_is_in_no_file_of_minima(tmp
     results = frames_of(tmp_path / "a.min.xyz")
     assert [a.info["status"] for a in results] == ["converged", "converged"]
     assert [a.info["number"] for a in results] == [0, 2]
-    record = run(tmp_path, "minimize", "a.xyz", "--json", "--force").records[1]
+    record = run(tmp_path, "minimize", *LOCAL, "a.xyz", "--json", "--force").records[1]
     assert (record["structure"], record["status"]) == ("a.xyz:1", "invalid-structure")
 
 
 def test_a_frame_without_atoms_is_named_and_its_neighbours_are_done(tmp_path):
     (tmp_path / "a.xyz").write_text(GOOD + "0\n\n" + GOOD, encoding="utf-8")
-    done = run(tmp_path, "minimize", "a.xyz", "--json")
+    done = run(tmp_path, "minimize", *LOCAL, "a.xyz", "--json")
     assert done.complaints == ["clusteropt: a.xyz:1: a frame without atoms: remove it from the file"]
     assert [r["status"] for r in done.records] == ["converged", "invalid-structure", "converged"]
     assert len(frames_of(tmp_path / "a.min.xyz")) == 2
@@ -156,7 +156,7 @@ def test_a_frame_without_atoms_is_named_and_its_neighbours_are_done(tmp_path):
 
 def test_atoms_far_apart_are_fragments_although_no_force_is_left(tmp_path):
     save(tmp_path / "far.xyz", Atoms("Ar4", positions=1000 * cluster().positions))
-    done = run(tmp_path, "minimize", "far.xyz", "--json")
+    done = run(tmp_path, "minimize", *LOCAL, "far.xyz", "--json")
     assert done.code == 4
     assert done.records[0]["status"] == "fragmented"
     assert done.records[0]["fmax"] < 1e-12
@@ -165,7 +165,7 @@ def test_atoms_far_apart_are_fragments_although_no_force_is_left(tmp_path):
 
 def test_one_atom_alone_is_converged_with_energy_zero(tmp_path):
     save(tmp_path / "one.xyz", Atoms("X"))
-    done = run(tmp_path, "minimize", "one.xyz")
+    done = run(tmp_path, "minimize", *LOCAL, "one.xyz")
     assert (done.code, done.complaints) == (0, [])
     assert "warning" not in done.err
     row = done.out.splitlines()[1].split()
@@ -178,32 +178,32 @@ def test_atoms_nearly_at_the_same_place_are_moved_apart(tmp_path):
     atoms = cluster()
     atoms.positions[1] = atoms.positions[0] + [1e-4, 0, 0]
     save(tmp_path / "near.xyz", atoms)
-    done = run(tmp_path, "minimize", "near.xyz", "--json")
+    done = run(tmp_path, "minimize", *LOCAL, "near.xyz", "--json")
     assert (done.code, done.records[0]["energy"]) == (0, pytest.approx(-6, abs=1e-7))
 
 
 def test_what_did_not_converge_is_code_4_and_what_could_not_be_used_wins_with_3(tmp_path):
     save(tmp_path / "a.xyz", clusters(2))
-    short = run(tmp_path, "minimize", "a.xyz", "--max-steps", "3", "--json")
+    short = run(tmp_path, "minimize", *LOCAL, "a.xyz", "--max-steps", "3", "--json")
     assert short.code == 4
     assert {r["status"] for r in short.records} == {"not-converged"}
     assert all(r["evaluations"] == 3 for r in short.records)
     assert all(r["energy"] < r["energy_before"] for r in short.records)
-    assert run(tmp_path, "minimize", "a.xyz", "no.xyz", "--max-steps", "3", "--force").code == 3
+    assert run(tmp_path, "minimize", *LOCAL, "a.xyz", "no.xyz", "--max-steps", "3", "--force").code == 3
     shutil.copy(tmp_path / "a.xyz", tmp_path / "bad.xyz")
     with (tmp_path / "bad.xyz").open("ab") as file:
         file.write(UNUSABLE["same.xyz"][0])
-    assert run(tmp_path, "minimize", "bad.xyz", "--max-steps", "3").code == 3
+    assert run(tmp_path, "minimize", *LOCAL, "bad.xyz", "--max-steps", "3").code == 3
 
 
 def test_the_potential_asked_for_must_know_the_elements(tmp_path):
     save(tmp_path / "a.xyz", cluster())
-    done = run(tmp_path, "minimize", "a.xyz", "--potential", "gupta-rosato")
+    done = run(tmp_path, "minimize", *LOCAL, "a.xyz", "--potential", "gupta-rosato")
     assert done.code == 3
     (line,) = done.complaints
     assert line.startswith("clusteropt: a.xyz: potential 'gupta-rosato' has no parameters for X; it knows Ag, Au")
 
 
 def test_results_of_files_that_cannot_be_read_are_still_json(tmp_path):
-    done = run(tmp_path, "minimize", "no.xyz", "--json")
+    done = run(tmp_path, "minimize", *LOCAL, "no.xyz", "--json")
     assert (done.code, done.records) == (3, [])

@@ -12,7 +12,7 @@ import tomllib
 import numpy as np
 import pytest
 from ase import Atoms
-from cli import call, cluster, clusters, frames_of, names, run, save
+from cli import LOCAL, call, cluster, clusters, frames_of, names, run, save
 
 from clusteropt.runtime import cachedir, host
 
@@ -114,7 +114,7 @@ def test_random_structures_go_to_standard_output_and_from_there_into_minimize(tm
     starts = run(tmp_path, "random", "X4", "--count", "3")
     assert (starts.code, starts.err) == (0, "")
     assert run(tmp_path, "random", "X4", "--count", "3").out == starts.out
-    done = run(tmp_path, "minimize", "-", "--json", stdin=starts.out.encode())
+    done = run(tmp_path, "minimize", *LOCAL, "-", "--json", stdin=starts.out.encode())
     assert [r["formula"] for r in done.records] == ["X4"] * 3
 
 

@@ -7,9 +7,9 @@ from select import select
 
 import pytest
 from ase import Atoms
-from cli import call, clusters, finish, frames_of, names, run, save, spawn
+from cli import LOCAL, call, clusters, finish, frames_of, names, run, save, spawn
 
-ENDLESS = ["--fmax", "1e-300", "--max-steps", "2000000000", "--threads", "1"]
+ENDLESS = [*LOCAL, "--fmax", "1e-300", "--max-steps", "2000000000", "--threads", "1"]
 
 
 AT_ONCE = "from clusteropt.commands import outputs; outputs._EVERY = outputs._RARELY = 0"  # files are written after every portion
@@ -124,7 +124,7 @@ def test_ctrl_c_while_results_are_written_leaves_no_temporary_file(folder, monke
 def test_ctrl_c_while_waiting_for_standard_input_leaves_no_temporary_file(folder):
     (folder / "tmp").mkdir()
     reader, writer = os.pipe()
-    with spawn(folder, "minimize", "-", stdin=reader, env={"TMPDIR": str(folder / "tmp")}) as process:
+    with spawn(folder, "minimize", *LOCAL, "-", stdin=reader, env={"TMPDIR": str(folder / "tmp")}) as process:
         end = time.monotonic() + 10  # a temporary file need not come
         while not names(folder / "tmp") and time.monotonic() < end:
             time.sleep(0.05)

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cli import call, cluster, clusters, frames_of, names, run, save
+from cli import LOCAL, call, cluster, clusters, frames_of, names, run, save
 
 WRONG = [  # options, and what the one line about them says
     (["--optimizer", "lbgfs"], ["did you mean 'lbfgs'?", "fire, gradient-descent"]),
@@ -84,7 +84,7 @@ def test_what_is_no_number_or_no_option_is_refused_by_name(folder, options, name
 
 @pytest.mark.parametrize("options", [["--max-steps", "99999999999"], ["--perturb", "1e300"], ["--fmax", "1e300"]])
 def test_enormous_numbers_are_used_or_refused_without_stray_warnings(folder, options):
-    done = run(folder, "minimize", "start.xyz", *options)  # a warning of a library is an error here
+    done = run(folder, "minimize", *LOCAL, "start.xyz", *options)  # a warning of a library is an error here
     assert done.code in (0, 2, 4)
     assert (done.code == 2) == bool(done.complaints)
 
@@ -120,18 +120,18 @@ def test_an_existing_result_is_overwritten_with_force_only(folder):
     for name in ("start.min.xyz", "chosen.xyz", "start.trajectory.xyz"):
         (folder / name).write_text("precious", encoding="utf-8")
     for options in ([], ["--out", "chosen.xyz"], ["--out", "new.xyz", "--save-trajectory"]):
-        code, line = refused(folder, "minimize", "start.xyz", *options)
+        code, line = refused(folder, "minimize", *LOCAL, "start.xyz", *options)
         assert code == 2
         assert "exists already" in line
         assert "--force" in line
-    assert run(folder, "minimize", "start.xyz", "--force").code == 0
+    assert run(folder, "minimize", *LOCAL, "start.xyz", "--force").code == 0
     assert len(frames_of(folder / "start.min.xyz")) == 3
     assert (folder / "chosen.xyz").read_text(encoding="utf-8") == "precious"
 
 
 def test_force_does_not_replace_what_is_no_ordinary_file(folder):
     os.mkfifo(folder / "pipe")  # stands for a device: as root, one of those would be gone for the whole machine
-    done = run(folder, "minimize", "start.xyz", "--out", "pipe", "--force")
+    done = run(folder, "minimize", *LOCAL, "start.xyz", "--out", "pipe", "--force")
     assert (folder / "pipe").is_fifo()
     assert done.code == 2
     assert "pipe" in done.complaints[0]
@@ -139,23 +139,23 @@ def test_force_does_not_replace_what_is_no_ordinary_file(folder):
 
 def test_a_link_is_not_replaced_without_force_even_if_it_leads_nowhere(folder):
     (folder / "link.xyz").symlink_to("nowhere.xyz")
-    done = run(folder, "minimize", "start.xyz", "--out", "link.xyz")
+    done = run(folder, "minimize", *LOCAL, "start.xyz", "--out", "link.xyz")
     assert (folder / "link.xyz").is_symlink()
     assert done.code == 2
 
 
 def test_inputs_of_the_same_stem_are_not_mixed_up(folder):
     save(folder / "folder" / "start.xyz", cluster(number=9))
-    code, line = refused(folder, "minimize", "start.xyz", "folder/start.xyz")
+    code, line = refused(folder, "minimize", *LOCAL, "start.xyz", "folder/start.xyz")
     assert code == 2
     assert "start.min.xyz" in line
     assert "--out" in line
-    assert run(folder, "minimize", "start.xyz", "folder/start.xyz", "--out", "all.xyz").code == 0
+    assert run(folder, "minimize", *LOCAL, "start.xyz", "folder/start.xyz", "--out", "all.xyz").code == 0
     assert [a.info["number"] for a in frames_of(folder / "all.xyz")] == [0, 1, 2, 9]
 
 
 def test_the_same_file_twice_is_done_twice(folder):
-    done = run(folder, "minimize", "start.xyz", "start.xyz", "--json")
+    done = run(folder, "minimize", *LOCAL, "start.xyz", "start.xyz", "--json")
     assert done.code == 0
     assert [r["structure"] for r in done.records] == [f"start.xyz:{k}" for k in (0, 1, 2)] * 2
     assert [r["energy"] for r in done.records[:3]] == [r["energy"] for r in done.records[3:]]
@@ -186,7 +186,7 @@ def test_an_output_folder_that_is_not_writable_is_refused_before_the_work(folder
         disk.chmod(0o555)
     else:
         disk = mounted("ro")
-    code, line = refused(folder, "minimize", "start.xyz", "--out", f"{disk.name}/a.xyz")
+    code, line = refused(folder, "minimize", *LOCAL, "start.xyz", "--out", f"{disk.name}/a.xyz")
     assert code == 2
     assert "not writable" in line
 
@@ -195,7 +195,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_file_and_no_other(folder, mount
     disk = mounted("size=8k")
     (disk / "a.xyz").write_text("precious", encoding="utf-8")
     save(folder / "many.xyz", clusters(40))
-    done = run(folder, "minimize", "many.xyz", "--out", "disk/a.xyz", "--force")
+    done = run(folder, "minimize", *LOCAL, "many.xyz", "--out", "disk/a.xyz", "--force")
     assert done.code == 1
     (line,) = done.complaints
     assert "disk/a.xyz: cannot be written: No space left on device" in line
@@ -207,7 +207,7 @@ def test_a_result_that_cannot_be_written_takes_neither_the_table_nor_the_other_f
     save(folder / "other.xyz", cluster())
     failures = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
     monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(failures.pop()) if failures else None)
-    done = run(folder, "minimize", "start.xyz", "other.xyz")
+    done = run(folder, "minimize", *LOCAL, "start.xyz", "other.xyz")
     assert done.code == 1
     assert "start.min.xyz: cannot be written: No space left on device" in done.complaints[0]
     assert names(folder) == {"folder", "start.xyz", "other.xyz", "other.min.xyz"}
@@ -217,7 +217,7 @@ def test_a_result_that_cannot_be_written_takes_neither_the_table_nor_the_other_f
 def test_a_trajectory_that_cannot_be_written_does_not_take_the_results_along(folder, monkeypatch):
     failures = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
     monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(failures.pop()) if failures else None)
-    done = run(folder, "minimize", "start.xyz", "--save-trajectory")
+    done = run(folder, "minimize", *LOCAL, "start.xyz", "--save-trajectory")
     assert done.code == 1
     assert "cannot be written: No space left on device" in done.complaints[0]
     assert len(done.out.splitlines()) == 1 + 3

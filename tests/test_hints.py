@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from ase import Atoms
-from cli import call, cluster, run, save
+from cli import LOCAL, call, cluster, run, save
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,11 +32,11 @@ def test_few_atoms_cannot_but_lie_in_a_plane(n_atoms, shape):
 
 def test_what_has_converged_flat_may_be_a_saddle_point_and_shaken_it_is_none(tmp_path):
     save(tmp_path / "flat.xyz", [PLANE, LINE, cluster()])
-    done = run(tmp_path, "minimize", "flat.xyz", "--json")
+    done = run(tmp_path, "minimize", *LOCAL, "flat.xyz", "--json")
     assert [record["flat"] for record in done.records] == ["planar", "linear", None]
     hint = "flat.xyz:0, flat.xyz:1 are linear or planar and may be saddle points: --perturb 0.05 leaves them"
     assert hint in done.err.splitlines()
-    shaken = run(tmp_path, "minimize", "flat.xyz", "--perturb", "0.05", "--force", "--json")
+    shaken = run(tmp_path, "minimize", *LOCAL, "flat.xyz", "--perturb", "0.05", "--force", "--json")
     assert [record["flat"] for record in shaken.records] == [None] * 3
     assert "saddle" not in shaken.err
     for record, before in zip(shaken.records[:2], done.records, strict=False):
@@ -56,10 +56,10 @@ def test_quiet_random_says_nothing(tmp_path):
 def test_what_is_being_done_is_said_before_it_is_done(tmp_path):
     save(tmp_path / "a.xyz", cluster())
     before = "from clusteropt.search import minima\ndef fail(*_): raise ValueError\nminima._look = fail"
-    done = call(tmp_path, "minimize", "a.xyz", before=before)
+    done = call(tmp_path, "minimize", *LOCAL, "a.xyz", before=before)
     assert done.err.startswith("potential lj ")
-    assert "compiling" in call(tmp_path, "minimize", "a.xyz", env={"CLUSTEROPT_CACHE": "off"}).err
-    assert "compiling" not in call(tmp_path, "minimize", "a.xyz", "--force").err
+    assert "compiling" in call(tmp_path, "minimize", *LOCAL, "a.xyz", env={"CLUSTEROPT_CACHE": "off"}).err
+    assert "compiling" not in call(tmp_path, "minimize", *LOCAL, "a.xyz", "--force").err
 
 
 @given(st.lists(st.floats(0.001, 0.2), min_size=3, max_size=40), st.floats(0.01, 10))

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 from ase import Atoms
-from cli import call, finish, frames_of, names, run, save, spawn
+from cli import LOCAL, call, finish, frames_of, names, run, save, spawn
 
 COUNT = 60
 # files are written and spoken of after every portion, and a search has one structure in a portion; nothing heavy is imported
@@ -334,7 +334,7 @@ outputs.evaluate = evaluate
 def test_a_file_of_an_earlier_run_that_stays_is_told_of_and_never_lost(tmp_path):
     save(tmp_path / "water.xyz", Atoms("H2O", positions=np.eye(3)))
     (tmp_path / "water.min.xyz").write_text("of an earlier run", encoding="utf-8")
-    done = run(tmp_path, "minimize", "water.xyz", "--force")
+    done = run(tmp_path, "minimize", *LOCAL, "water.xyz", "--force")
     assert done.code == 3
     assert "warning: water.min.xyz: is of an earlier run" in done.err
     assert (tmp_path / "water.min.xyz").read_text(encoding="utf-8") == "of an earlier run"

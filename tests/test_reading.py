@@ -14,7 +14,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.io import write
-from cli import cluster, clusters, frames_of, names, run, save
+from cli import LOCAL, cluster, clusters, frames_of, names, run, save
 from formats import NAMES, is_boxed, text_of
 from formats import clusters as small
 from hypothesis import given, settings
@@ -361,7 +361,7 @@ def test_a_cluster_that_comes_apart_is_no_minimum_in_a_vacuum_box_either(tmp_pat
     in_a_box.pbc = True
     save(tmp_path / "a.xyz", [pairs, in_a_box])
     save(tmp_path / "crystal.xyz", bulk("Si", cubic=True) * (2, 2, 2))
-    done = run(tmp_path, "minimize", "a.xyz", "crystal.xyz", "--json")
+    done = run(tmp_path, "minimize", *LOCAL, "a.xyz", "crystal.xyz", "--json")
     assert [record["status"] for record in done.records] == ["fragmented", "fragmented", "converged"]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from ase import Atoms
 from ase.data import chemical_symbols
-from cli import cluster, names, run, save
+from cli import LOCAL, cluster, names, run, save
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,7 +72,7 @@ def test_a_doubtful_set_is_marked_wherever_it_is_suggested(tmp_path):
 def test_a_doubtful_set_warns_once_when_it_is_used(tmp_path, command):
     pairs = [Atoms("Ge2", [[0, 0, 0], [0, 0, 2.4 + 0.1 * k]]) for k in range(3)]
     save(tmp_path / "ge.xyz", pairs)
-    more = ["--out", "out", "--optimizer", "lbfgs"] if command == "batch" else []
+    more = {"minimize": LOCAL, "energy": (), "batch": (*LOCAL, "--out", "out")}[command]
     done = run(tmp_path, command, "ge.xyz", "--potential", "sw-ge", *more)
     assert done.code == 0
     assert done.err.count("warning: potential sw-ge is doubtful: the numbers could not be compared with the paper") == 1
