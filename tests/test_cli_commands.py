@@ -14,7 +14,7 @@ import pytest
 from ase import Atoms
 from cli import LOCAL, call, cluster, clusters, frames_of, names, run, save
 
-from clusteropt.runtime import cachedir, host
+from clusteropt.runtime import cachedir, devices
 
 COMMANDS = [[], ["minimize"], ["energy"], ["random"], ["doctor"], ["potentials"], ["potentials", "show"]]
 OWN = """
@@ -158,7 +158,7 @@ def test_doctor_reports_versions_devices_and_a_passed_self_test(tmp_path):
 
 
 def test_doctor_finds_a_jax_that_computes_wrong_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr(host, "compiles_correctly", lambda: False)
+    monkeypatch.setattr(devices, "compiles_correctly", lambda: False)
     done = run(tmp_path, "doctor")
     assert done.code == 1
     assert "jax computes wrong numbers: install" in done.out
