@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from jax import Array
 
+from clusteropt.runtime.backend import backend
+
 # Padded sizes: steps of about two fifths through the magic sizes 13, 38, 55, 75, and smaller ones above, where a program is
 # seldom wanted for many sizes. Every size costs its programs, and padding in proportion: the pair loop ends with the last atom.
 # A batch of more than four of them takes the coarser list up to 150 atoms, which saves two thirds of the programs.
@@ -48,9 +50,10 @@ _SIZES = (
 _COARSER = (38, 75, 102, 150)
 _MOST_SIZES = 4
 _MANY = 1000  # structures of one number of atoms, which are worth programs of their own
-# (largest padded size, lanes): 64 lanes while planes and history stay in a core's own caches; one lane, vectors along the
-# atoms, where a lone structure would otherwise pay for many. Between 2 and 16 lanes the loops do not vectorize (measured).
-_LANES = ((45, 64), (200, 32))
+# (largest padded size, lanes), one lane above. On a CPU 64 lanes while planes and history stay in a core's own caches; one
+# lane, vectors along the atoms, where a lone structure would otherwise pay for many. Between 2 and 16 lanes the loops do not
+# vectorize (measured). On a GPU so many that atoms times lanes are some tens of thousands, a thread for each.
+_LANES = {"cpu": ((45, 64), (200, 32)), "gpu": ((45, 1024), (200, 256), (1000, 32))}
 
 
 class Clusters(NamedTuple):
@@ -100,8 +103,8 @@ def _smallest(sizes: tuple[int, ...], n_atoms: int) -> int:
 
 
 def n_lanes(size: int) -> int:
-    """How many clusters of padded `size` one program works on."""
-    return next((lanes for largest, lanes in _LANES if size <= largest), 1)
+    """How many clusters of padded `size` one program works on, on each device of the kind that computes."""
+    return next((lanes for largest, lanes in _LANES[backend()] if size <= largest), 1)
 
 
 def by_size(structures: Sequence[Structure], few: bool = False) -> dict[tuple[int, bool], list[int]]:

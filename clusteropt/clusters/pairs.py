@@ -1,7 +1,8 @@
 """The pair loop: for every atom, a sum over all its neighbours, for many clusters at once.
 
-All three potentials are written with this one function. It walks over the neighbour index j and adds planes of shape
-`(n_atoms, n_clusters)`; no `(n_atoms, n_atoms)` array exists, and SIMD lanes run over clusters.
+All potentials are written with this one function. On a CPU it walks over the neighbour index j and adds planes of shape
+`(n_atoms, n_clusters)`; no `(n_atoms, n_atoms)` array exists, and SIMD lanes run over clusters. On a GPU it adds many planes
+at a time.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,15 +13,20 @@ import jax.numpy as jnp
 from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
+from clusteropt.runtime.backend import backend
 
 # squared distance given to pairs that do not exist, by bytes of the number: every pair term vanishes there, to the last bit
 FAR_SQUARED = {4: 1e20, 8: 1e120}
 _PADDING_SPACING = 1.2345e6
 _UNROLL = 2  # neighbours per turn of the loop: fewer passes over the sums
+_AT_ONCE = 2**24  # pairs: an array of them that the compiler does not fuse away takes 128 MB in double precision
 
 
 class Pair(NamedTuple):
-    """One neighbour j of every atom i; what belongs to j has one row, what belongs to the pair a row per atom."""
+    """One neighbour j of every atom i; what belongs to j has one row, what belongs to the pair a row per atom.
+
+    Where many neighbours are added at a time, `d`, `r2` and `there` have one axis more, the first: the neighbours.
+    """
 
     d: tuple[Array, Array, Array]  # x_i - x_j, each (n_atoms, n_clusters)
     r2: Array  # squared distance (n_atoms, n_clusters); FAR_SQUARED where i and j are not a pair
@@ -35,39 +41,87 @@ def neighbour_sums(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, t
     """Sums over neighbours, `sum_j terms(pair_ij)`: `n_sums` arrays of shape (n_atoms, n_clusters).
 
     `planes` are per-atom arrays (n_atoms, n_clusters) that the terms need of both partners. Padding atoms are no
-    neighbours of anything; their own sums mean nothing. The order of summation is that of the atoms.
+    neighbours of anything; their own sums mean nothing. The kind of device decides how many neighbours are added at a time.
     """
-    positions, size = _separated(clusters), clusters.mask.shape[0]
+    return {"cpu": one_by_one, "gpu": in_blocks}[backend()](clusters, planes, n_sums, terms)
+
+
+def one_by_one(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, terms: Terms) -> tuple[Array, ...]:
+    """`neighbour_sums`, one neighbour after the other, in the order of the atoms."""
+    size = clusters.mask.shape[0]
+    columns = _columns(clusters, planes)
     # int32: with 64-bit indices the compiler does not vectorize the loop (measured: 2.5 times slower)
     rows = jnp.arange(size, dtype=jnp.int32)[:, None]
-    masked = (clusters.mask,) if clusters.cell is not None else ()
-    columns = (*positions, *planes, *masked)
 
-    def one(j: Array | int, sums: tuple[Array, ...]) -> tuple[Array, ...]:
+    def one(j: Array) -> tuple[Array, ...]:
         there = tuple(jax.lax.dynamic_slice_in_dim(column, j, 1, 0) for column in columns)
-        d = tuple(x - x_j for x, x_j in zip(positions, there[:3], strict=True))
-        far = rows == j
-        if clusters.cell is not None:
-            d = minimum_image(d, clusters.cell)
-            far = (
-                far | ~there[-1] | ~clusters.mask
-            )  # a padding atom may be where an atom is, and no number comes of that
-        r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
-        r2 = jnp.where(far, jnp.asarray(FAR_SQUARED[r2.dtype.itemsize], r2.dtype), r2)
-        return terms(Pair(d, r2, planes, there[3 : 3 + len(planes)]))  # type: ignore[arg-type]
+        d = _apart(columns, there)
+        return terms(_pair(clusters, d, planes, there, rows == j))
 
     def turn(t: Array, sums: tuple[Array, ...]) -> tuple[Array, ...]:
-        parts = [one(t * _UNROLL + u, sums) for u in range(_UNROLL)]
+        parts = [one(t * _UNROLL + u) for u in range(_UNROLL)]
         added = [sum(p[1:], p[0]) for p in zip(*parts, strict=True)]
         return tuple(s + a for s, a in zip(sums, added, strict=True))
 
     zero = jnp.zeros(clusters.mask.shape, clusters.positions.dtype)
-    # padding comes last and adds nothing, so the loop ends with the largest cluster in the batch
-    turns = -(-clusters.mask.sum(0, dtype=jnp.int32).max() // _UNROLL)
-    sums = jax.lax.fori_loop(jnp.int32(0), jnp.minimum(turns, size // _UNROLL), turn, (zero,) * n_sums)
+    turns = jnp.minimum(_turns(clusters, _UNROLL), size // _UNROLL)
+    sums = jax.lax.fori_loop(jnp.int32(0), turns, turn, (zero,) * n_sums)
     for j in range(size - size % _UNROLL, size):
-        sums = tuple(s + a for s, a in zip(sums, one(jnp.int32(j), sums), strict=True))
+        sums = tuple(s + a for s, a in zip(sums, one(jnp.int32(j)), strict=True))
     return sums
+
+
+def in_blocks(
+    clusters: Clusters, planes: tuple[Array, ...], n_sums: int, terms: Terms, at_once: int = _AT_ONCE
+) -> tuple[Array, ...]:
+    """`neighbour_sums`, many neighbours at a time: for devices with a thread for every pair.
+
+    A block is as many neighbours as give `at_once` pairs, which bounds the memory; small batches are one block.
+    """
+    size, n_clusters = clusters.mask.shape
+    block = max(1, min(size, at_once // (size * n_clusters)))
+    rows, columns = jnp.arange(size, dtype=jnp.int32)[:, None], _columns(clusters, planes)
+
+    def turn(t: Array, sums: tuple[Array, ...]) -> tuple[Array, ...]:
+        first = jnp.minimum(t * block, size - block)  # the last block overlaps the one before
+        j = (first + jnp.arange(block, dtype=jnp.int32))[:, None, None]
+        there = tuple(jax.lax.dynamic_slice_in_dim(column, first, block, 0)[:, None] for column in columns)
+        found = terms(_pair(clusters, _apart(columns, there), planes, there, (rows == j) | (j < t * block)))
+        return tuple(s + f.sum(0, dtype=f.dtype) for s, f in zip(sums, found, strict=True))
+
+    zeros = (jnp.zeros(clusters.mask.shape, clusters.positions.dtype),) * n_sums
+    if block == size:
+        return turn(jnp.int32(0), zeros)
+    return jax.lax.fori_loop(jnp.int32(0), _turns(clusters, block), turn, zeros)
+
+
+def _turns(clusters: Clusters, block: int) -> Array:
+    """The blocks up to the last atom of the largest cluster in the batch: padding comes last, and adds nothing."""
+    return -(-clusters.mask.sum(0, dtype=jnp.int32).max() // block)
+
+
+def _columns(clusters: Clusters, planes: tuple[Array, ...]) -> tuple[Array, ...]:
+    """All that belongs to one atom: its coordinates, the planes, and in a cell whether it is one."""
+    masked = (clusters.mask,) if clusters.cell is not None else ()
+    return (*_separated(clusters), *planes, *masked)
+
+
+def _apart(columns: tuple[Array, ...], there: tuple[Array, ...]) -> tuple[Array, ...]:
+    """x_i - x_j, y_i - y_j and z_i - z_j."""
+    return tuple(x - x_j for x, x_j in zip(columns[:3], there[:3], strict=True))
+
+
+def _pair(
+    clusters: Clusters, d: tuple[Array, ...], planes: tuple[Array, ...], there: tuple[Array, ...], far: Array
+) -> Pair:
+    """All atoms with the neighbours whose columns are `there`, at `d` from them; `far` where the two are no pair."""
+    if clusters.cell is not None:
+        d = minimum_image(d, clusters.cell)
+        # a padding atom may be where an atom is, and no number comes of that
+        far = far | ~there[-1] | ~clusters.mask
+    r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
+    r2 = jnp.where(far, jnp.asarray(FAR_SQUARED[r2.dtype.itemsize], r2.dtype), r2)
+    return Pair(d, r2, planes, there[3 : 3 + len(planes)])  # type: ignore[arg-type]
 
 
 def _separated(clusters: Clusters) -> tuple[Array, Array, Array]:
@@ -78,31 +132,6 @@ def _separated(clusters: Clusters) -> tuple[Array, Array, Array]:
     parking = _PADDING_SPACING * jnp.arange(1, x.shape[0] + 1, dtype=x.dtype)[:, None]
     parked = zip((x, y, z), (x[0] + parking, y[0], z[0]), strict=True)  # seen from the cluster, wherever that is
     return tuple(jnp.where(clusters.mask, own, place) for own, place in parked)  # type: ignore[return-value]
-
-
-def cohesion(clusters: Clusters, near: Array, reach: Array) -> tuple[Array, Array]:
-    """True where two atoms are closer than `near`, and where all atoms hang together by distances below `reach`.
-
-    Both (n_clusters,) bool. From the first atom on, neighbours of reached atoms are reached, until nothing changes.
-    """
-    dtype = clusters.positions.dtype
-
-    def close(pair: Pair) -> tuple[Array, ...]:
-        return ((pair.r2 < near * near).astype(dtype),)
-
-    def touched(pair: Pair) -> tuple[Array, ...]:
-        return (jnp.where(pair.r2 < reach * reach, pair.there[0], 0),)
-
-    def spread(carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        reached = carry[1]
-        (sums,) = neighbour_sums(clusters, (reached,), 1, touched)
-        new = jnp.where(clusters.mask & (sums > 0), jnp.ones((), dtype), reached)
-        return (new > reached).any(), new
-
-    first = jnp.zeros(clusters.mask.shape, dtype).at[0].set(1)
-    _, reached = jax.lax.while_loop(lambda carry: carry[0], spread, (jnp.array(True), first))
-    (n_close,) = neighbour_sums(clusters, (), 1, close)
-    return ((n_close > 0) & clusters.mask).any(0), ((reached > 0) | ~clusters.mask).all(0)
 
 
 def minimum_image(d: tuple[Array, ...], cell: Array) -> tuple[Array, ...]:

@@ -23,6 +23,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from clusteropt.errors import ClusterOptError
 from clusteropt.runtime import devices, host, plugins
+from clusteropt.runtime.backend import backend, computing_for
 from clusteropt.runtime.files import write_atomically
 
 _COUNT = 4  # bytes, of the number of a program's results
@@ -43,6 +44,7 @@ class Program(NamedTuple):
     in_place: bool
     tree: Any  # jax's description of the pytree (common, batch, scalars)
     shapes: tuple[tuple[tuple[int, ...], str], ...]  # of its leaves, with their types
+    kind: str  # of device: 'cpu' or 'gpu'
 
 
 def run(
@@ -82,7 +84,7 @@ def _identify(
 ) -> tuple[list, Program]:
     leaves, tree = jax.tree.flatten((common, batch, scalars))
     shapes = tuple((np.shape(leaf), np.dtype(leaf.dtype).str) for leaf in leaves)
-    return leaves, Program(function, mesh, tuple(sorted(static.items())), in_place, tree, shapes)
+    return leaves, Program(function, mesh, tuple(sorted(static.items())), in_place, tree, shapes, backend())
 
 
 @cache
@@ -111,7 +113,7 @@ def _build(program: Program) -> jax.stages.Compiled:
     ]
     arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in program.shapes]
     donated = tuple(sorted(split)) if program.in_place else ()
-    with host.double_precision():  # a setting of the thread
+    with host.double_precision(), computing_for(program.kind):  # settings of the thread
         folder = host.cache_in_use()
         function = _flat(program) if folder is None else _kept_trace(program, shardings, arguments, folder)
         options = devices.compiler_options()
@@ -186,8 +188,10 @@ def _kept_trace(program: Program, shardings: list, arguments: list, folder: Path
 @cache
 def _name(program: Program) -> str:
     """The program's in the cache, by all that it depends on."""
+    platform = program.mesh.devices.flat[0].platform
     parts = [program.function.__qualname__, program.mesh.size, program.static, program.in_place, program.tree]
-    key = hashlib.sha256(json.dumps([*map(str, parts), program.shapes, _sources()]).encode()).hexdigest()
+    parts += [program.kind, platform, program.shapes, _sources()]
+    key = hashlib.sha256(json.dumps([*map(str, parts)]).encode()).hexdigest()
     return f"{program.function.__name__}_{key[:40]}"
 
 

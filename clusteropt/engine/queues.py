@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from clusteropt.clusters.arrays import Clusters, n_lanes
-from clusteropt.clusters.pairs import cohesion
+from clusteropt.clusters.cohesion import cohesion
 from clusteropt.engine import relax
 from clusteropt.engine.programs import lanes_last
 from clusteropt.optimizers import table

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
+from clusteropt.runtime.backend import backend
 
 if TYPE_CHECKING:
     import optax
@@ -37,13 +38,24 @@ class Scale(NamedTuple):
     n_species: int = 1
 
 
-def over_atoms(terms: Callable[..., tuple[Array, ...]], *arrays: Array, largest: int = 0) -> tuple[Array, ...]:
-    """Sums over the atoms, one after the other: `terms` of one atom's slices of the arrays (..., n_atoms, n_clusters).
+Terms = Callable[..., tuple[Array, ...]]
+
+
+def over_atoms(terms: Terms, *arrays: Array, largest: int = 0) -> tuple[Array, ...]:
+    """Sums over the atoms: `terms` of one atom's slices of the arrays (..., n_atoms, n_clusters).
 
     `terms` gets arrays (..., n_clusters) and gives the terms of as many sums, the last `largest` of them not to be summed:
-    of these the largest is wanted (and zero, if all are negative). Each result has the shape of its term. The order does not
-    depend on padding or on the number of lanes, so neither do the bits of the result (a plain `sum` may split the atoms into
-    blocks); and all results take one pass over the arrays.
+    of these the largest is wanted (and zero, if all are negative). Each result has the shape of its term. The kind of device
+    decides how the sums are made.
+    """
+    return {"cpu": one_by_one, "gpu": at_once}[backend()](terms, arrays, largest)
+
+
+def one_by_one(terms: Terms, arrays: tuple[Array, ...], largest: int) -> tuple[Array, ...]:
+    """`over_atoms`, one atom after the other, in one pass over the arrays.
+
+    The order does not depend on padding or on the number of lanes, so neither do the bits of the result (a plain `sum` may
+    split the atoms into blocks).
     """
 
     def row(i: Array) -> tuple[Array, ...]:
@@ -58,6 +70,14 @@ def over_atoms(terms: Callable[..., tuple[Array, ...]], *arrays: Array, largest:
     shapes = jax.eval_shape(row, jnp.int32(0))
     start = tuple(jnp.zeros(s.shape, s.dtype) for s in shapes)
     return jax.lax.fori_loop(jnp.int32(0), jnp.int32(arrays[0].shape[-2]), add, start)
+
+
+def at_once(terms: Terms, arrays: tuple[Array, ...], largest: int) -> tuple[Array, ...]:
+    """`over_atoms`, all terms at once, added in any order: for devices with a thread for every term."""
+    found = jax.vmap(terms, tuple(a.ndim - 2 for a in arrays), out_axes=-2)(*arrays)
+    n_sums = len(found) - largest
+    sums = [t.sum(-2, dtype=t.dtype) for t in found[:n_sums]]
+    return (*sums, *(jnp.maximum(t.max(-2), 0) for t in found[n_sums:]))
 
 
 def dot(a: Array, b: Array) -> Array:

@@ -1,0 +1,170 @@
+"""The forms of the reductions for GPUs, run on the CPU: they agree with the CPU's to rounding, and are never mixed with them."""
+
+from collections.abc import Callable
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from helpers import nameless
+
+import clusteropt
+from clusteropt.clusters import pairs
+from clusteropt.clusters.arrays import Clusters, Structure, n_lanes, pack
+from clusteropt.clusters.cohesion import cohesion
+from clusteropt.engine import programs, relax
+from clusteropt.optimizers import table
+from clusteropt.optimizers.base import Scale
+from clusteropt.optimizers.learned.weights import named
+from clusteropt.potentials import sets
+from clusteropt.potentials.base import Potential, energy_and_gradient
+from clusteropt.runtime import devices, host
+from clusteropt.runtime.backend import KINDS, backend, computing_for
+from clusteropt.search.starts import random_starts
+
+SIZE = 13
+QUICK = {"xla_backend_optimization_level": 0}  # to compile is what takes time here
+# of the largest number in a result: single precision keeps seven digits, of terms that cancel in part
+AGREEMENT = {np.float32: 4e-6, np.float64: 1e-12}
+
+
+def all_potentials() -> list[Potential]:
+    """Every shipped set, for an element and for the first pair of elements that it has parameters for."""
+    found = []
+    for name in sets.names():
+        own = sets.load(name)
+        mixed = next((pair for pair in combinations(own.elements, 2) if own.covers(pair)), None)
+        found += [own.potential(chosen) for chosen in (own.elements[:1], mixed) if chosen is not None]
+    return found
+
+
+def clusters_of(potential: Potential, dtype: type, periodic: bool = False) -> Clusters:
+    """Clusters of 2 to 13 atoms, so most lanes have padding; atoms about a length apart, none on top of another."""
+    rng, structures = np.random.default_rng(1), []
+    grid = np.stack(np.meshgrid(*[np.arange(3)] * 3), -1).reshape(-1, 3)
+    for n_atoms in (2, 3, 5, 8, 12, 13):
+        places = grid[rng.permutation(27)[:n_atoms]] * 1.1 + rng.uniform(-0.15, 0.15, (n_atoms, 3))
+        species = rng.integers(len(potential.elements), size=n_atoms).astype(np.int32)
+        cell = np.diag([3.3, 3.4, 3.5]) * potential.length if periodic else None
+        structures.append(Structure(places * potential.length, species, np.ones(n_atoms, bool), cell))
+    return pack(structures, SIZE, dtype)
+
+
+def by_kind(function: Callable, *arguments: Any) -> list[list[np.ndarray]]:
+    """The arrays that the function gives, by the forms for each kind of device."""
+    found = []
+    for kind in KINDS:
+        with host.double_precision(), computing_for(kind):
+            found.append([np.asarray(leaf) for leaf in jax.tree.leaves(function(*arguments))])
+    return found
+
+
+def assert_agree(function: Callable, *arguments: Any, tolerance: float) -> None:
+    """Every array that `function` gives by one form differs from the other's by a share of its own largest number."""
+    for ours, theirs in zip(*by_kind(function, *arguments), strict=True):
+        assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+        assert np.isfinite(ours).all()
+        if ours.dtype == bool:
+            np.testing.assert_array_equal(theirs, ours)
+        else:
+            np.testing.assert_allclose(theirs, ours, rtol=0, atol=tolerance * max(1e-30, np.abs(ours).max()))
+
+
+@cache
+def kernel(form: str, core: float) -> Callable:
+    return jax.jit(lambda p, clusters: energy_and_gradient(nameless(form, p), clusters, core), compiler_options=QUICK)
+
+
+@pytest.mark.parametrize("potential", all_potentials(), ids=lambda p: f"{p.name}-{''.join(p.elements)}")
+def test_energies_and_gradients_agree(potential):
+    for dtype, core, periodic in ((np.float64, 0.0, False), (np.float64, 0.0, True), (np.float32, 0.5, False)):
+        clusters = clusters_of(potential, dtype, periodic)
+        assert_agree(kernel(potential.form, core), potential.parameters, clusters, tolerance=AGREEMENT[dtype])
+
+
+@pytest.mark.parametrize("at_once", [1, 3 * SIZE * 6, 5 * SIZE * 6, 10**9])
+@pytest.mark.parametrize("periodic", [False, True], ids=["cluster", "cell"])
+def test_blocks_of_any_length_give_the_same_sums(at_once, periodic):
+    potential = sets.load("lj").potential(("X",))
+    clusters = clusters_of(potential, np.float64, periodic)
+    planes = (clusters.positions[0],)
+
+    def terms(pair: pairs.Pair) -> tuple[jax.Array, ...]:
+        return 1 / pair.r2, pair.d[1] / pair.r2, (pair.here[0] - 2 * pair.there[0]) / pair.r2
+
+    with host.double_precision():
+        expected = pairs.one_by_one(clusters, planes, 3, terms)
+        found = pairs.in_blocks(clusters, planes, 3, terms, at_once)
+    for ours, theirs in zip(expected, found, strict=True):
+        np.testing.assert_allclose(theirs[clusters.mask], ours[clusters.mask], rtol=1e-12, atol=1e-12)
+
+
+def test_atoms_hang_together_or_not_by_both_forms():
+    clusters = clusters_of(sets.load("lj").potential(("X",)), np.float64)
+    near, reach = np.float64(0.9), np.float64(1.2)
+    assert_agree(jax.jit(cohesion, compiler_options=QUICK), clusters, near, reach, tolerance=0)
+
+
+def rules() -> dict[str, table.Rule]:
+    learned = named("learned")
+    local = {name: table.Rule(name) for name in ("lbfgs", "fire", "gradient-descent")}
+    return local | {"learned": table.learned_rule(learned.theta, learned.settings, 50, (0, 1))}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", rules())
+def test_an_update_of_every_optimizer_agrees(name, dtype):
+    """The states are those after some steps; from there one step more, because errors grow with every step."""
+    potential, rule = sets.load("gupta-ag-au").potential(("Ag", "Au")), rules()[name]
+    optimizer = table.make(rule, Scale(potential.length, potential.energy, 2))
+    clusters = clusters_of(potential, dtype)
+
+    @jax.jit
+    def moved(run: relax.Run, n_steps: jax.Array) -> relax.Run:
+        return relax.advance(potential, optimizer, relax.Criterion("fmax", -1.0), run, n_steps)
+
+    def step(run: relax.Run) -> tuple:
+        after = moved(run, np.int32(1))
+        return after.clusters.positions - run.clusters.positions, after.force
+
+    with host.double_precision():
+        run = moved(relax.start(clusters, np.full(6, 100, np.int32), optimizer), np.int32(7))  # type: ignore[arg-type]
+    assert_agree(step, run, tolerance=1e-4 if dtype == np.float32 else 1e-9)
+
+
+def test_minima_agree_and_programs_are_not_mixed():
+    (atoms,) = random_starts("X13", 1, 3, 0.7)
+    results = []
+    for kind in KINDS:
+        with computing_for(kind):
+            results.append(clusteropt.minimize(atoms, optimizer="lbfgs", opt="tight"))
+    assert results[1].energy == pytest.approx(results[0].energy, rel=1e-9)
+
+
+def double(common, batch, *, mesh):
+    return [batch * (2 if backend() == "cpu" else 3)]
+
+
+def test_a_program_is_of_one_kind():
+    """In memory and in the cache; whichever thread builds it."""
+    mesh, names = devices.mesh(1), set()
+    for kind, factor in (("cpu", 2), ("gpu", 3), ("cpu", 2)):
+        with computing_for(kind):
+            (out,) = programs.run(double, (), np.ones(4), mesh=mesh, in_place=False)
+            names.add(programs._name(programs._identify(double, (), np.ones(4), (), mesh, False, {})[1]))
+        np.testing.assert_array_equal(out, np.full(4, factor))
+    assert len(names) == 2
+
+
+def test_a_gpu_has_more_lanes():
+    for size in (1, 13, 38, 75, 200, 1000):
+        cpu, gpu = n_lanes(size), None
+        with computing_for("gpu"):
+            gpu = n_lanes(size)
+        assert gpu > cpu
+
+
+def test_here_programs_are_for_the_cpu():
+    assert backend() == "cpu"
