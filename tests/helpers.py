@@ -201,18 +201,31 @@ pairs.Kr-Kr = {epsilon = 0.014, sigma = 3.65}
 """
 
 
-class _Text:
+_TWO_MORSE = """
+form = "morse"
+elements = ["Ca", "Sr"]
+units = {energy = "eV", length = "angstrom"}
+source = "a test"
+pairs.Ca-Ca = {epsilon = 0.13, rho = 4.6, r_e = 4.28}
+pairs.Ca-Sr = {epsilon = 0.14, rho = 5.0, r_e = 4.4}
+pairs.Sr-Sr = {epsilon = 0.12, rho = 4.8, r_e = 4.67}
+"""
+
+
+class _Text(NamedTuple):
     """A parameter file that is only text."""
 
-    name = "switched.toml"
+    name: str
+    text: str
 
     def read_text(self, encoding: str) -> str:
-        return _SWITCHED
+        return self.text
 
 
 def cases() -> dict[str, Case]:
     """Every form, with one and several species, with cutoffs and with periodic boundaries."""
-    switched = read(_Text())  # type: ignore[arg-type]
+    switched = read(_Text("switched.toml", _SWITCHED))  # type: ignore[arg-type]
+    two_morse = read(_Text("two-morse.toml", _TWO_MORSE))  # type: ignore[arg-type]
     gan, ag_cu = sets.load("sw-gan"), sets.load("gupta-ag-cu")
     return {
         "lj": Case(sets.load("lj"), ("X",)),
@@ -222,6 +235,8 @@ def cases() -> dict[str, Case]:
         "gupta": Case(sets.load("gupta-cleri-rosato"), ("Au",)),
         "gupta-cutoff": Case(ag_cu, ("Ag", "Cu")),
         "gupta-periodic": Case(ag_cu, ("Ag", "Cu"), lattice(10.02)),
+        "morse": Case(sets.load("morse-rho14"), ("X",)),
+        "morse-mixed": Case(two_morse, ("Ca", "Sr")),
         "sw": Case(sets.load("sw-si"), ("Si",)),
         "sw-periodic": Case(sets.load("sw-si"), ("Si",), lattice(7.55)),
         "sw-mixed": Case(gan, ("Ga", "N")),

@@ -1,4 +1,4 @@
-"""The three potentials once more, in plain numpy and as the papers write them: no tables, no moments, no minimum image.
+"""The potentials once more, in plain numpy and as the papers write them: no tables, no moments, no minimum image.
 
 Energies of the atoms, all neighbours and triples by explicit loops; forces by the complex step, which has no
 differencing error. Slow, and independent of the package: only the numbers of a parameter set are taken from there.
@@ -16,7 +16,8 @@ Neighbours = list[list[tuple[int, np.ndarray]]]  # of every atom: the other atom
 
 def energies(chosen: ParameterSet, symbols: Sequence[str], positions: np.ndarray, cell: np.ndarray | None = None):
     """(n_atoms,) energies; complex where the positions are."""
-    form = {"lennard-jones": lennard_jones, "gupta": gupta, "stillinger-weber": stillinger_weber}[chosen.form]
+    forms = {"lennard-jones": lennard_jones, "gupta": gupta, "stillinger-weber": stillinger_weber, "morse": morse}
+    form = forms[chosen.form]
     return form(chosen, symbols, neighbours(positions, cell, reach(chosen)))
 
 
@@ -74,6 +75,20 @@ def charmm_switch(r, onset: float, cutoff: float):
     if r.real > cutoff:
         return 0.0
     return (cutoff**2 - r**2) ** 2 * (cutoff**2 + 2 * r**2 - 3 * onset**2) / (cutoff**2 - onset**2) ** 3
+
+
+def morse(chosen: ParameterSet, symbols: Sequence[str], near: Neighbours):
+    """Half of D (1 - exp(-a (r - r_e)))^2 - D of every pair, as Morse writes it, with a = rho / r_e."""
+    out = []
+    for i, around in enumerate(near):
+        total = 0
+        for j, vector in around:
+            pair = chosen.pairs[symbols[i], symbols[j]]
+            rate = pair["rho"] / pair["r_e"]
+            bond = (1 - np.exp(-rate * (length(vector) - pair["r_e"]))) ** 2
+            total += (pair["epsilon"] * bond - pair["epsilon"]) / 2
+        out.append(total)
+    return np.array(out)
 
 
 def gupta(chosen: ParameterSet, symbols: Sequence[str], near: Neighbours):

@@ -42,6 +42,11 @@ def test_the_table_has_every_lennard_jones_cluster_to_150() -> None:
     assert all(len(r["energy"].split(".")[1]) == 6 for r in ROWS)
 
 
+def test_the_table_has_every_morse_cluster_to_80_at_rho_6_and_to_25_at_rho_14() -> None:
+    sizes = {rho: [int(r["formula"][1:]) for r in ROWS if r["potential"] == f"morse-rho{rho}"] for rho in (6, 14)}
+    assert sizes == {6: list(range(2, 81)), 14: [*range(2, 26), 38, 55, 75]}
+
+
 def test_well_known_energies_are_in_the_table() -> None:
     """The Cambridge Cluster Database; those that are no icosahedra among them."""
     assert [lj(n) for n in (2, 13, 31, 55, 150)] == [-1, -44.326801, -133.586422, -279.248470, -893.310258]
@@ -61,7 +66,7 @@ def test_every_row_is_of_a_shipped_set_that_covers_it_and_names_its_source() -> 
 
 @pytest.mark.parametrize(
     ("potential", "element"),
-    [("lj", "X"), ("sw-si", "Si"), *[("gupta-cleri-rosato", m) for m in METALS if m != "Pt"]],
+    [("lj", "X"), ("morse-rho6", "X"), ("sw-si", "Si"), *[("gupta-cleri-rosato", m) for m in METALS if m != "Pt"]],
 )
 def test_every_further_atom_gains_some_energy_but_not_more_than_twelve_bonds(potential: str, element: str) -> None:
     known = {n: listed(potential, [element] * n) for n in range(2, 151)}

@@ -57,7 +57,7 @@ def test_a_copy_of_a_shipped_file_is_a_valid_file(name: str, tmp_path: Path) -> 
         (
             '"gupta"',
             '"gupa"',
-            "unknown form 'gupa'; did you mean 'gupta'? allowed: gupta, lennard-jones, stillinger-weber",
+            "unknown form 'gupa'; did you mean 'gupta'? allowed: gupta, lennard-jones, morse, stillinger-weber",
         ),
         ('"eV"', '"kcal/mol"', "units must be one of"),
         (

@@ -34,7 +34,7 @@ def test_the_gradient_is_the_slope_of_the_energy(case: Case, seed: int) -> None:
     assert np.abs(slopes(case, at) - gradient).max() < 3e-7 * (np.abs(gradient).max() + case.potential.energy)
 
 
-@pytest.mark.parametrize("name", ["lj", "lj-cutoff", "gupta-cutoff", "sw"])
+@pytest.mark.parametrize("name", ["lj", "lj-cutoff", "gupta-cutoff", "morse", "sw"])
 def test_the_gradient_is_what_jax_makes_of_the_energy(name: str) -> None:
     """Forward mode, a lane for every coordinate: the loop over neighbours has no reverse mode."""
     case = CASES[name]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clusteropt.potentials.base import CORE
 
-NAMES = ("lj", "lj-mixed", "gupta-cutoff", "sw", "sw-mixed")
+NAMES = ("lj", "lj-mixed", "gupta-cutoff", "morse-mixed", "sw", "sw-mixed")
 every_form = pytest.mark.parametrize("name", NAMES)
 seeds = st.integers(0, 2**32 - 1)
 

@@ -24,7 +24,8 @@ def doubt(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potent
     own = _problem(symbols, potential)
     sizes = sorted(len(task) for task in _problems(optimizer) if set(task) == set(own))
     if not sizes:
-        return f"the learned optimizer has not been trained on {'-'.join(sorted(set(symbols)))}"
+        unseen = symbols if potential.reduced_set else own
+        return f"the learned optimizer has not been trained on {'-'.join(sorted(set(unseen)))}"
     if not sizes[0] <= len(own) <= sizes[-1]:
         range_of = f"{sizes[0]} to {sizes[-1]}" if sizes[0] < sizes[-1] else str(sizes[0])
         atoms = "Lennard-Jones atoms" if own != list(symbols) else f"atoms of {'-'.join(sorted(set(own)))}"
@@ -94,8 +95,13 @@ def with_scores(optimizer: LearnedOptimizer, scores: Sequence[dict]) -> LearnedO
 
 
 def _problem(symbols: Sequence[str], potential: Potential) -> list[str]:
-    """The symbols by which a cluster is compared with others: argon is X, because Lennard-Jones is the same in reduced units."""
-    return ["X"] * len(symbols) if potential.reduced_set else list(symbols)
+    """The symbols by which a cluster is compared with others.
+
+    Argon is X, because Lennard-Jones is the same in reduced units. X of another form is an element of its own.
+    """
+    if potential.reduced_set:
+        return ["X"] * len(symbols)
+    return [f"X ({potential.name})" if symbol == "X" else symbol for symbol in symbols]
 
 
 def _problems(optimizer: LearnedOptimizer) -> list[list[str]]:

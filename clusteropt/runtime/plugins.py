@@ -27,6 +27,7 @@ _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
         "lennard-jones": "clusteropt.potentials.forms.lennard_jones:FORM",
         "gupta": "clusteropt.potentials.forms.gupta:FORM",
         "stillinger-weber": "clusteropt.potentials.forms.stillinger_weber:FORM",
+        "morse": "clusteropt.potentials.forms.morse:FORM",
     },
     "strategies": {  # each makes a Strategy from TrainSettings (training/strategy.py)
         "es": "clusteropt.training.esmc:esmc",
