@@ -70,7 +70,7 @@ def relax_batch(clusters: Clusters, limit: np.ndarray, task: Task, watch: Watch 
     """
     size, n_clusters = clusters.mask.shape
     result = Relaxed(np.array(clusters.positions), *np.zeros((2, n_clusters), np.int32))
-    mesh = _mesh_for(n_clusters, size)
+    mesh = mesh_for(n_clusters, size)
     for columns in _deals(n_clusters, _queue_length(size), mesh.size):
         queue = _relaxed_queue(clusters, limit, columns, task, mesh, watch)
         seated = columns >= 0
@@ -91,7 +91,7 @@ def foresee(sample: Clusters, n_clusters: int, task: Task) -> bool:
     Whether it has to be compiled for that.
     """
     size = sample.mask.shape[0]
-    mesh = _mesh_for(n_clusters, size)
+    mesh = mesh_for(n_clusters, size)
     nobody = np.full(_queue_length(size) * mesh.size, -1)
     queue = queues.new_queue(
         task.potential, task.rule, take(sample, nobody, task.dtype), nobody.astype(np.int32), mesh.size
@@ -106,7 +106,7 @@ def evaluate_batch(clusters: Clusters, potential: Potential, near: float, reach:
     """Energies, forces and cohesion of every structure."""
     size, n_clusters = clusters.mask.shape
     parts: list[list[np.ndarray]] = []
-    mesh = _mesh_for(n_clusters, size)
+    mesh = mesh_for(n_clusters, size)
     for columns in _deals(n_clusters, _queue_length(size), mesh.size):
         batch = take(clusters, columns)
         most = int((columns.reshape(mesh.size, -1) >= 0).sum(1).max())
@@ -121,7 +121,7 @@ def _queue_length(size: int) -> int:
     return QUEUE * n_lanes(size) if n_lanes(size) > 1 else 1
 
 
-def _mesh_for(n_clusters: int, size: int) -> Mesh:
+def mesh_for(n_clusters: int, size: int) -> Mesh:
     """As many devices as there are lanes' worth of structures."""
     return devices.mesh(min(devices.n_devices(), -(-n_clusters // n_lanes(size))))
 

@@ -18,6 +18,7 @@ from clusteropt.engine.relax import Criterion
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.optimizers.table import Rule, learned_rule
 from clusteropt.potentials.base import CORE, Potential
+from clusteropt.search import surface
 from clusteropt.search.surface import N_DRAWS, moved_over_surface
 
 _QUENCH = 0.3  # longest force at the end of a quench, in energy over length: about 0.01 energy scales above the minimum
@@ -95,6 +96,8 @@ def foresee(structures: list[Structure], potential: Potential, search: Search) -
     if search.optimizer is not None:
         tasks.append(_trajectory(potential, search.optimizer, search.steps, (0, search.end)))
     new = [lanes.foresee(sample, n, task) for task in tasks]  # all of them
+    if search.surface and search.hops:
+        new.append(surface.foresee(sample, n))
     return any(new)
 
 

@@ -6,17 +6,18 @@ Chem. A 101, 5111 (1997), doi:10.1021/jp970984n); searching the whole surface fo
 W. Cai, J. Comput. Chem. 25, 1693 (2004), doi:10.1002/jcc.20096.
 """
 
-from functools import cache, partial
-from typing import Any
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh
 
 from clusteropt.clusters.arrays import Clusters, n_lanes, take
+from clusteropt.engine import lanes, programs
 from clusteropt.potentials.base import Potential
-from clusteropt.runtime import devices
 
 MOST_MOVED = 3  # atoms
 N_DRAWS = 2 + 4 * MOST_MOVED  # random numbers that a move takes
@@ -26,49 +27,86 @@ _TOUCHING = 1.25  # lengths within which atoms are neighbours
 _FAR = 1e6  # lengths
 
 
+class Moves(NamedTuple):
+    """The moves of a batch, an array's last axis counting clusters. Lengths in the potential's."""
+
+    positions: Array  # (3, n_atoms, n_clusters) float32
+    mask: Array  # (n_atoms, n_clusters) bool
+    order: Array  # (n_moves, n_clusters) int32, the atoms to move
+    n_moved: Array  # (n_clusters,) int32, how many of them are moved
+    draws: Array  # (N_DRAWS - 2, n_clusters) float32, random numbers in [0, 1)
+
+
 def moved_over_surface(
     clusters: Clusters, energies: np.ndarray, draws: np.ndarray, looseness: np.ndarray, potential: Potential
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions (3, n_atoms, n_clusters) with one to three free atoms moved, and the work in evaluations (n_clusters,).
 
     energies (n_atoms, n_clusters) of the atoms; draws (N_DRAWS, n_clusters) and looseness (n_atoms, n_clusters): random
-    numbers in [0, 1). Looking at a place costs as many distances as there are atoms, and an evaluation that for each of them.
+    numbers in [0, 1). Testing one place costs n_atoms distances; an evaluation costs n_atoms squared.
     """
-    size, n_clusters = clusters.mask.shape
     n_free = np.asarray(clusters.free).sum(0)
-    n_moved = np.minimum(1 + (MOST_MOVED * draws[0]).astype(np.int32), n_free)
+    n_moved = np.minimum(1 + (MOST_MOVED * draws[0]).astype(np.int32), n_free).astype(np.int32)
     weight = energies / potential.energy + _CHOICE * looseness
     order = np.argsort(np.where(clusters.free, weight, -np.inf), axis=0)[::-1][:MOST_MOVED].astype(np.int32)
-    lanes, out = n_lanes(size), np.array(clusters.positions)
-    for first in range(
-        0, n_clusters, lanes
-    ):  # always as many at once, so that no cluster's result depends on the others
-        own = np.arange(first, first + lanes)
-        columns = np.where(own < n_clusters, own, -1)
-        part = take(clusters, columns, np.float32)
-        arguments = (np.asarray(part.positions) / potential.length, part.mask, order[:, columns], n_moved[columns])
-        new = np.asarray(_program()(*arguments, draws[2:, columns].astype(np.float32)), np.float64)
-        own = own[own < n_clusters]
-        for j in range(len(order)):
-            moves = j < n_moved[own]
-            columns, atoms = own[moves], order[j, own[moves]]
-            out[:, atoms, columns] = new[:, j, : len(own)][:, moves] * potential.length
+    new = _new_places(clusters, order, n_moved, draws[2:], potential.length)
+    out = np.array(clusters.positions)
+    for j in range(len(order)):
+        columns = np.flatnonzero(j < n_moved)
+        out[:, order[j, columns], columns] = new[:, j, columns]
     n_atoms = np.maximum(np.asarray(clusters.mask).sum(0), 1)
     return out, -(-_PLACES * n_moved // n_atoms)
 
 
-@cache
-def _program() -> Any:
-    return jax.jit(_moves, compiler_options=devices.compiler_options())
+def foresee(sample: Clusters, n_clusters: int) -> bool:
+    """Has the program built in the background: it will be wanted for so many clusters like the sample.
+
+    Whether it has to be compiled for that.
+    """
+    size = sample.mask.shape[0]
+    mesh, n_moves = lanes.mesh_for(n_clusters, size), min(MOST_MOVED, size)
+    nobody = take(sample, np.full(n_lanes(size) * mesh.size, -1), np.float32)
+    order = np.zeros((n_moves, nobody.mask.shape[1]), np.int32)
+    draws = np.zeros((N_DRAWS - 2, order.shape[1]), np.float32)
+    moves = Moves(nobody.positions, nobody.mask, order, order[0], draws)  # type: ignore[arg-type]  numpy, here and below
+    return programs.request(surface_moves, (), moves, mesh=mesh, in_place=False)
 
 
-def _moves(positions: Array, mask: Array, order: Array, n_moved: Array, draws: Array) -> Array:
-    """The new places (3, n_moves, n_clusters) of the atoms in `order` (n_moves, n_clusters), one after the other."""
-    places = []
-    for j in range(order.shape[0]):
-        own = jnp.arange(mask.shape[0], dtype=jnp.int32)[:, None] == order[j]
-        place = _best_place(positions, mask & ~own, draws[4 * j : 4 * j + 4])
-        positions = jnp.where(own & (j < n_moved), place[:, None], positions)
+def _new_places(
+    clusters: Clusters, order: np.ndarray, n_moved: np.ndarray, draws: np.ndarray, length: float
+) -> np.ndarray:
+    """(3, n_moves, n_clusters) float64, where the atoms in `order` go.
+
+    As many clusters at once as there are lanes, always: so no cluster's result depends on the others.
+    """
+    size, n_clusters = clusters.mask.shape
+    mesh = lanes.mesh_for(n_clusters, size)
+    at_once, found = n_lanes(size) * mesh.size, []
+    for first in range(0, n_clusters, at_once):
+        own = np.arange(first, first + at_once)
+        columns = np.where(own < n_clusters, own, -1)
+        part = take(clusters, columns, np.float32)
+        numbers = (order[:, columns], n_moved[columns], draws[:, columns].astype(np.float32))
+        moves = Moves(np.asarray(part.positions) / length, part.mask, *numbers)  # type: ignore[arg-type]
+        (new,) = programs.run(surface_moves, (), moves, mesh=mesh, in_place=False)
+        found.append(np.asarray(new, np.float64))
+    return np.concatenate(found, -1)[..., :n_clusters] * length
+
+
+def surface_moves(_: tuple, moves: Moves, *, mesh: Mesh) -> tuple[Array, ...]:
+    """The program: new places (3, n_moves, n_clusters), each device working on its own share of the clusters."""
+    specs = jax.tree.map(lambda a: programs.lanes_last(a.ndim), moves)
+    split = jax.shard_map(_moved, mesh=mesh, in_specs=(specs,), out_specs=programs.lanes_last(3), check_vma=False)
+    return (split(moves),)
+
+
+def _moved(moves: Moves) -> Array:
+    """The new places (3, n_moves, n_clusters), one atom after the other."""
+    places, positions = [], moves.positions
+    for j, atom in enumerate(moves.order):
+        own = jnp.arange(moves.mask.shape[0], dtype=jnp.int32)[:, None] == atom
+        place = _best_place(positions, moves.mask & ~own, moves.draws[4 * j : 4 * j + 4])
+        positions = jnp.where(own & (j < moves.n_moved), place[:, None], positions)
         places.append(place)
     return jnp.stack(places, 1)
 

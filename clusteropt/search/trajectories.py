@@ -75,7 +75,7 @@ def _foresee(
     """Has the programs of the search built in the background."""
     for (size, _), members in by_size(structures).items():
         alike = [structures[i] for i in members for _ in range(settings.chains)]
-        if chains.foresee(alike, potential, Search(optimizer, 1)):
+        if chains.foresee(alike, potential, chains.search_for(optimizer, size, potential, 1, settings.hops)):
             progress.compiles([size])
 
 
