@@ -1,4 +1,4 @@
-"""Potentials that are a sum over pairs: from the energy of one pair to those of the atoms and the gradient."""
+"""Sums over pairs: from the energy of one pair to those of the atoms and the gradient; the distance, and entries of tables."""
 
 from collections.abc import Callable
 
@@ -23,11 +23,8 @@ def pair_sums(
     one_species = all(table.shape[0] == 1 for table in tables.values())
     planes = () if one_species else (clusters.species,)
 
-    def entry(table: Array, pair: Pair) -> Array:
-        return table[0, 0] if one_species else lookup(table, pair.here[0], pair.there[0])
-
     def terms(pair: Pair) -> tuple[Array, ...]:
-        r = jnp.sqrt(jnp.maximum(pair.r2, core * core) if core else pair.r2)
+        r = distance(pair, core)
         energy, slope = pair_energy(r, {name: entry(table, pair) for name, table in tables.items()})
         over_r = slope / r
         if core:
@@ -36,3 +33,13 @@ def pair_sums(
 
     energy, *gradient = neighbour_sums(clusters, planes, 4, terms)
     return energy, jnp.stack(gradient)
+
+
+def distance(pair: Pair, core: float) -> Array:
+    """The distance of the pair, or the core where that is larger."""
+    return jnp.sqrt(jnp.maximum(pair.r2, core * core) if core else pair.r2)
+
+
+def entry(table: Array, pair: Pair) -> Array:
+    """The entry of a table (n_species, n_species) for the pair; of several species, the first plane is the species."""
+    return table[0, 0] if table.shape[0] == 1 else lookup(table, pair.here[0], pair.there[0])

@@ -12,6 +12,7 @@ and the cutoff c by polynomials a3 (r-c)^3 + a4 (r-c)^4 + a5 (r-c)^5 that meet t
 (F. Baletto et al., J. Chem. Phys. 116, 3856 (2002), doi:10.1063/1.1448484).
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
@@ -19,9 +20,10 @@ import numpy as np
 from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
-from clusteropt.clusters.pairs import Pair, lookup, neighbour_sums
+from clusteropt.clusters.pairs import Pair, neighbour_sums
 from clusteropt.errors import InputError
 from clusteropt.potentials.form import ENERGY, LENGTH, NUMBER, Form, Key, Tables, check_switch
+from clusteropt.potentials.pairwise import distance, entry
 
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
@@ -86,51 +88,51 @@ def cutoff_tables(tables: dict[str, np.ndarray], onset: np.ndarray, cutoff: np.n
 def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
     """See `base.energy_and_gradient`. tables: those of `tables_from`, and of `cutoff_tables` where there is a cutoff."""
     planes = () if tables["repulsion_log"].shape[0] == 1 else (clusters.species,)
-
-    def decaying(kind: str, pair: Pair, r: Array) -> tuple[Array, Array]:
-        """The exponential and its derivative."""
-
-        def table(name: str) -> Array:
-            one_species = tables[name].shape[0] == 1
-            return tables[name][0, 0] if one_species else lookup(tables[name], pair.here[0], pair.there[0])
-
-        value = jnp.exp(table(f"{kind}_log") - table(f"{kind}_decay") * r)
-        slope = -table(f"{kind}_decay") * value
-        if "cutoff" not in tables:
-            return value, slope
-        t = jnp.minimum(r - table("cutoff"), 0)
-        a3, a4, a5 = (table(f"{kind}_a{power}") for power in (3, 4, 5))
-        near = r < table("onset")
-        return (
-            jnp.where(near, value, t * t * t * (a3 + t * (a4 + t * a5))),
-            jnp.where(near, slope, t * t * (3 * a3 + t * (4 * a4 + t * (5 * a5)))),
-        )
-
-    def distance(pair: Pair) -> Array:
-        return jnp.sqrt(jnp.maximum(pair.r2, core * core) if core else pair.r2)
-
-    def first(pair: Pair) -> tuple[Array, ...]:
-        r = distance(pair)
-        repulsion, slope = decaying("repulsion", pair, r)
-        hopping, hopping_slope = decaying("hopping", pair, r)
-        push, density = 2 * slope / r, hopping * hopping
-        if core:  # inside the core, repulsion and density go on as straight lines in r^2
-            inside = (pair.r2 - r * r) / (2 * r)
-            repulsion, density = repulsion + slope * inside, density + 2 * hopping * hopping_slope * inside
-        return repulsion, density, *(push * d for d in pair.d)
-
-    def second(pair: Pair) -> tuple[Array, ...]:
-        r = distance(pair)
-        hopping, slope = decaying("hopping", pair, r)
-        pull = -(pair.here[-1] + pair.there[-1]) * hopping * slope / r
-        return tuple(pull * d for d in pair.d)
-
-    repulsion, density, *push = neighbour_sums(clusters, planes, 5, first)
+    repulsion, density, *push = neighbour_sums(clusters, planes, 5, partial(_density_terms, tables, core))
     bonded = density > 0  # an atom out of everyone's reach has no band energy, and no slope of the square root
     band = jnp.sqrt(jnp.where(bonded, density, 1))
     inverse = jnp.where(bonded, 1 / band, 0)
-    pull = neighbour_sums(clusters, (*planes, inverse), 3, second)
+    pull = neighbour_sums(clusters, (*planes, inverse), 3, partial(_band_terms, tables, core))
     return repulsion - jnp.where(bonded, band, 0), jnp.stack(push) + jnp.stack(pull)
+
+
+def _density_terms(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, ...]:
+    """Repulsion, density (the sum below the square root), and the gradient of the repulsion."""
+    r = distance(pair, core)
+    repulsion, slope = _decaying(tables, "repulsion", pair, r)
+    hopping, hopping_slope = _decaying(tables, "hopping", pair, r)
+    push, density = 2 * slope / r, hopping * hopping
+    if core:  # inside the core, repulsion and density go on as straight lines in r^2
+        inside = (pair.r2 - r * r) / (2 * r)
+        repulsion, density = repulsion + slope * inside, density + 2 * hopping * hopping_slope * inside
+    return repulsion, density, *(push * d for d in pair.d)
+
+
+def _band_terms(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, ...]:
+    """The gradient of the band energy; the last plane of the pair is the inverse square root of the density."""
+    r = distance(pair, core)
+    hopping, slope = _decaying(tables, "hopping", pair, r)
+    pull = -(pair.here[-1] + pair.there[-1]) * hopping * slope / r
+    return tuple(pull * d for d in pair.d)
+
+
+def _decaying(tables: dict[str, Array], kind: str, pair: Pair, r: Array) -> tuple[Array, Array]:
+    """The exponential of that kind and its derivative."""
+
+    def table(name: str) -> Array:
+        return entry(tables[name], pair)
+
+    value = jnp.exp(table(f"{kind}_log") - table(f"{kind}_decay") * r)
+    slope = -table(f"{kind}_decay") * value
+    if "cutoff" not in tables:
+        return value, slope
+    t = jnp.minimum(r - table("cutoff"), 0)
+    a3, a4, a5 = (table(f"{kind}_a{power}") for power in (3, 4, 5))
+    near = r < table("onset")
+    return (
+        jnp.where(near, value, t * t * t * (a3 + t * (a4 + t * a5))),
+        jnp.where(near, slope, t * t * (3 * a3 + t * (4 * a4 + t * (5 * a5)))),
+    )
 
 
 _END = Key("length", optional=True)

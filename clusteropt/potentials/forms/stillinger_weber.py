@@ -14,7 +14,8 @@ T0 = sum h, T1 = sum h u, T2 = sum h u u^T, kept for each species of neighbour,
 and j = k contributes (1 - c)^2 sum h^2, which is taken off; the potential's sum over j < k is half of the rest.
 """
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +25,7 @@ from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, choose, lookup, neighbour_sums
 from clusteropt.errors import InputError
 from clusteropt.potentials.form import ENERGY, LENGTH, NUMBER, Form, Key, Tables
+from clusteropt.potentials.pairwise import distance, entry
 
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
@@ -61,6 +63,19 @@ def _tables(chosen: "ParameterSet", elements: tuple[str, ...]) -> Tables:
     return Tables(values, 2 ** (1 / 6) * sigma.min(), epsilon.max(), (a * sigma).max())
 
 
+class _Bonds(NamedTuple):
+    """The functions of the distance to one neighbour of every atom, each (n_atoms, n_clusters).
+
+    Inside the core, the two-body energy goes on as a straight line in r^2, and h stays what it is at the core's edge.
+    """
+
+    r: Array
+    two_body: Array
+    two_body_slope: Array
+    h: Array
+    h_slope: Array
+
+
 def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
     """See `base.energy_and_gradient`.
 
@@ -68,96 +83,102 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
     (n_species, n_species, n_species), the centre first, symmetric in the other two; cos_theta0 ().
     """
     n_species = tables["sigma"].shape[0]
-    c = tables["cos_theta0"]
     planes = () if n_species == 1 else (clusters.species,)
-    own = (1 - c) ** 2 / 2
-
-    def shapes(pair: Pair) -> tuple[Array, ...]:
-        """r, two-body energy and slope, h and its slope.
-
-        Inside the core, the two-body energy goes on as a straight line in r^2, and h stays what it is at the core's edge.
-        """
-
-        def table(name: str) -> Array:
-            if n_species == 1:
-                return tables[name][0, 0]
-            return lookup(tables[name], pair.here[0], pair.there[0])
-
-        r = jnp.sqrt(jnp.maximum(pair.r2, core * core) if core else pair.r2)
-        sigma, gamma = table("sigma"), table("gamma")
-        # within a thousandth of sigma from the cutoff, and beyond it, exp(-1000) is zero in any precision
-        gap = 1 / jnp.maximum(table("cutoff") - r, sigma / 1000)
-        sigma_gap = sigma * gap
-        ratio2 = sigma * sigma / (r * r)
-        attraction = table("strength") * jnp.exp(-sigma_gap)
-        b4 = table("B") * ratio2 * ratio2
-        h = jnp.exp(-gamma * sigma_gap)
-        two_body = attraction * (b4 - 1)
-        two_body_slope = -attraction * (4 * b4 / r + (b4 - 1) * sigma_gap * gap)
-        h_slope = -gamma * sigma_gap * gap * h
-        if core:
-            two_body = two_body + two_body_slope * (pair.r2 - r * r) / (2 * r)
-            h_slope = jnp.where(pair.r2 < core * core, 0, h_slope)
-        return r, two_body, two_body_slope, h, h_slope
-
-    def self_strength(centre: Array | None, neighbour: Array | None) -> Array:
-        diagonal = jnp.stack([tables["angular"][:, b, b] for b in range(n_species)], 1)
-        return diagonal[0, 0] if centre is None or neighbour is None else lookup(diagonal, centre, neighbour)
-
-    def first(pair: Pair) -> tuple[Array, ...]:
-        r, two_body, _, h, _ = shapes(pair)
-        here, there = (pair.here[0], pair.there[0]) if planes else (None, None)
-        energy = two_body / 2 - own * self_strength(here, there) * h * h
-        over_r = h / r
-        over_r2 = over_r / r
-        moments = (h, *(over_r * d for d in pair.d), *(over_r2 * pair.d[a] * pair.d[b] for a, b in _XY))
-        if there is None:
-            return energy, *moments
-        return energy, *(jnp.where(there == s, m, 0) for s in range(n_species) for m in moments)
-
-    energy, *sums = neighbour_sums(clusters, planes, 1 + _MOMENTS * n_species, first)
+    own = (1 - tables["cos_theta0"]) ** 2 / 2  # of j = k
+    n_sums = 1 + _MOMENTS * n_species
+    energy, *sums = neighbour_sums(clusters, planes, n_sums, partial(_energy_terms, tables, own, core))
     moments = [sums[s * _MOMENTS : (s + 1) * _MOMENTS] for s in range(n_species)]
-    fields = [_field(tables["angular"], c, moments, s, clusters.species) for s in range(n_species)]
+    fields = [_field(tables, moments, s, clusters.species) for s in range(n_species)]
     energy = energy + sum(_energy_of(m, f) for m, f in zip(moments, fields, strict=True))
-
-    def second(pair: Pair) -> tuple[Array, ...]:
-        r, _, two_body_slope, h, h_slope = shapes(pair)
-        if planes:
-            here, there = pair.here[0], pair.there[0]
-            f_here = [choose(pair.here[1 + k :: _MOMENTS], there) for k in range(_MOMENTS)]
-            f_there = [choose(pair.there[1 + k :: _MOMENTS], here) for k in range(_MOMENTS)]
-            both = self_strength(here, there) + self_strength(there, here)
-        else:
-            f_here, f_there = pair.here, pair.there
-            both = 2 * self_strength(None, None)
-        f0 = f_here[0] + f_there[0]
-        f1 = [f_here[k] - f_there[k] for k in (1, 2, 3)]  # the direction is reversed as seen from j
-        f2 = [f_here[k] + f_there[k] for k in range(4, _MOMENTS)]
-        i_r = 1 / r
-        u = [d * i_r for d in pair.d]
-        along1 = f1[0] * u[0] + f1[1] * u[1] + f1[2] * u[2]
-        turned = [
-            f2[0] * u[0] + f2[3] * u[1] + f2[4] * u[2],
-            f2[3] * u[0] + f2[1] * u[1] + f2[5] * u[2],
-            f2[4] * u[0] + f2[5] * u[1] + f2[2] * u[2],
-        ]
-        along2 = turned[0] * u[0] + turned[1] * u[1] + turned[2] * u[2]
-        radial = two_body_slope + h_slope * (f0 + along1 + along2) - 2 * own * both * h * h_slope
-        # the division keeps the compiler from computing this three times over
-        turning = h * i_r * (along1 + 2 * along2)
-        if core:  # there, u is no unit vector and does not turn
-            turning = jnp.where(pair.r2 < core * core, 0, turning)
-        radial_over_r = (radial - turning) / r
-        h_over_r = h / r
-        return tuple(radial_over_r * d + h_over_r * (f + 2 * t) for d, f, t in zip(pair.d, f1, turned, strict=True))
-
     flat = tuple(f for field in fields for f in field)
-    return energy, jnp.stack(neighbour_sums(clusters, (*planes, *flat), 3, second))
+    gradient = neighbour_sums(clusters, (*planes, *flat), 3, partial(_gradient_terms, tables, own, core))
+    return energy, jnp.stack(gradient)
 
 
-def _field(angular: Array, c: Array, moments: list, s: int, species: Array) -> list[Array]:
+def _energy_terms(tables: dict[str, Array], own: Array, core: float, pair: Pair) -> tuple[Array, ...]:
+    """The energy of a pair and of j = k, and the moments, one after the other for each species of neighbour."""
+    n_species = tables["sigma"].shape[0]
+    r, two_body, _, h, _ = _bonds(tables, core, pair)
+    here, there = (pair.here[0], pair.there[0]) if n_species > 1 else (None, None)
+    energy = two_body / 2 - own * _self_strength(tables, here, there) * h * h
+    over_r = h / r
+    over_r2 = over_r / r
+    moments = (h, *(over_r * d for d in pair.d), *(over_r2 * pair.d[a] * pair.d[b] for a, b in _XY))
+    if there is None:
+        return energy, *moments
+    return energy, *(jnp.where(there == s, m, 0) for s in range(n_species) for m in moments)
+
+
+def _gradient_terms(tables: dict[str, Array], own: Array, core: float, pair: Pair) -> tuple[Array, ...]:
+    """The derivative with respect to r, and that with respect to the direction, in which h does not change."""
+    r, _, two_body_slope, h, h_slope = _bonds(tables, core, pair)
+    f0, f1, f2, both = _fields_of(tables, pair)
+    i_r = 1 / r
+    u = [d * i_r for d in pair.d]
+    along1 = f1[0] * u[0] + f1[1] * u[1] + f1[2] * u[2]
+    turned = [
+        f2[0] * u[0] + f2[3] * u[1] + f2[4] * u[2],
+        f2[3] * u[0] + f2[1] * u[1] + f2[5] * u[2],
+        f2[4] * u[0] + f2[5] * u[1] + f2[2] * u[2],
+    ]
+    along2 = turned[0] * u[0] + turned[1] * u[1] + turned[2] * u[2]
+    radial = two_body_slope + h_slope * (f0 + along1 + along2) - 2 * own * both * h * h_slope
+    # the division keeps the compiler from computing this three times over
+    turning = h * i_r * (along1 + 2 * along2)
+    if core:  # there, u is no unit vector and does not turn
+        turning = jnp.where(pair.r2 < core * core, 0, turning)
+    radial_over_r = (radial - turning) / r
+    h_over_r = h / r
+    return tuple(radial_over_r * d + h_over_r * (f + 2 * t) for d, f, t in zip(pair.d, f1, turned, strict=True))
+
+
+def _bonds(tables: dict[str, Array], core: float, pair: Pair) -> _Bonds:
+    r = distance(pair, core)
+    sigma, gamma = entry(tables["sigma"], pair), entry(tables["gamma"], pair)
+    # within a thousandth of sigma from the cutoff, and beyond it, exp(-1000) is zero in any precision
+    gap = 1 / jnp.maximum(entry(tables["cutoff"], pair) - r, sigma / 1000)
+    sigma_gap = sigma * gap
+    ratio2 = sigma * sigma / (r * r)
+    attraction = entry(tables["strength"], pair) * jnp.exp(-sigma_gap)
+    b4 = entry(tables["B"], pair) * ratio2 * ratio2
+    h = jnp.exp(-gamma * sigma_gap)
+    two_body = attraction * (b4 - 1)
+    two_body_slope = -attraction * (4 * b4 / r + (b4 - 1) * sigma_gap * gap)
+    h_slope = -gamma * sigma_gap * gap * h
+    if core:
+        two_body = two_body + two_body_slope * (pair.r2 - r * r) / (2 * r)
+        h_slope = jnp.where(pair.r2 < core * core, 0, h_slope)
+    return _Bonds(r, two_body, two_body_slope, h, h_slope)
+
+
+def _self_strength(tables: dict[str, Array], centre: Array | None, neighbour: Array | None) -> Array:
+    """The angular strength of a centre and twice the same neighbour."""
+    diagonal = jnp.stack([tables["angular"][:, b, b] for b in range(tables["sigma"].shape[0])], 1)
+    return diagonal[0, 0] if centre is None or neighbour is None else lookup(diagonal, centre, neighbour)
+
+
+def _fields_of(tables: dict[str, Array], pair: Pair) -> tuple[Array, list[Array], list[Array], Array]:
+    """The fields at both ends together, for T0, T1 and T2, and the self strengths of both ends.
+
+    The planes of the pair are the species, if there are several, and then the fields for each species of neighbour.
+    """
+    if tables["sigma"].shape[0] > 1:
+        here, there = pair.here[0], pair.there[0]
+        f_here = [choose(pair.here[1 + k :: _MOMENTS], there) for k in range(_MOMENTS)]
+        f_there = [choose(pair.there[1 + k :: _MOMENTS], here) for k in range(_MOMENTS)]
+        both = _self_strength(tables, here, there) + _self_strength(tables, there, here)
+    else:
+        f_here, f_there = pair.here, pair.there
+        both = 2 * _self_strength(tables, None, None)
+    f0 = f_here[0] + f_there[0]
+    f1 = [f_here[k] - f_there[k] for k in (1, 2, 3)]  # the direction is reversed as seen from j
+    f2 = [f_here[k] + f_there[k] for k in range(4, _MOMENTS)]
+    return f0, f1, f2, both
+
+
+def _field(tables: dict[str, Array], moments: list, s: int, species: Array) -> list[Array]:
     """The derivative of the angular energy with respect to the moments of neighbours of species s."""
-    n_species = len(moments)
+    n_species, angular, c = len(moments), tables["angular"], tables["cos_theta0"]
     out = []
     for k in range(_MOMENTS):
         factor = c * c if k == 0 else (-2 * c if k < 4 else 1)
