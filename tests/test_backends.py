@@ -1,5 +1,8 @@
 """The forms of the reductions for GPUs, run on the CPU: they agree with the CPU's to rounding, and are never mixed with them."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
 from itertools import combinations
@@ -168,3 +171,30 @@ def test_a_gpu_has_more_lanes():
 
 def test_here_programs_are_for_the_cpu():
     assert backend() == "cpu"
+
+
+def prepared(device: str | None, **environment: str) -> str:
+    """What a process of our own computes on, or the line that it ends with."""
+    code = (
+        "import os, sys; from clusteropt.errors import ClusterOptError; from clusteropt.runtime import host\n"
+        "try:\n"
+        f"    host.prepare(2, {device!r})\n"
+        "except ClusterOptError as problem:\n"
+        "    sys.exit(str(problem))\n"
+        "import jax; print(jax.default_backend(), jax.local_device_count(), 'small_while' in os.environ['XLA_FLAGS'])"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JAX", "XLA"))}
+    none_to_see = {"CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=kept | none_to_see | environment, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).strip()
+
+
+def test_a_process_computes_on_the_device_that_was_asked_for():
+    assert prepared(None) == prepared("cpu") == prepared("cpu", JAX_PLATFORMS="cuda") == "cpu 2 True"
+
+
+def test_a_gpu_that_is_not_there_is_one_line_with_the_cure():
+    (line,) = prepared("gpu").splitlines()
+    assert line.startswith("--device gpu: jax sees no GPU here")
+    assert "jax[cuda13]" in line

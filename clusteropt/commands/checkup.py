@@ -16,6 +16,7 @@ def findings() -> dict[str, str]:
     return host.versions() | {
         "cores": str(machine.n_cores()),
         "devices": devices.describe_devices(),
+        "gpu": devices.describe_gpus(),
         "compilation cache": "off" if folder is None else f"{folder} ({_size(folder)})",
         "self-test": "; ".join(self_test()) or "passed",
     }

@@ -1,8 +1,13 @@
 """The devices that jax computes on, and what its compiler is asked for."""
 
+import os
+import subprocess
+import sys
 import threading
 import warnings
 from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from clusteropt.runtime import fast_loops
@@ -86,3 +91,16 @@ def describe_devices() -> str:
 
     devices = jax.devices()
     return f"{len(devices)} x {devices[0].platform} ({devices[0].device_kind})"
+
+
+def describe_gpus() -> str:
+    """The GPUs that `--device gpu` would compute on, or why there is none."""
+    if find_spec("jax_plugins") is None and not entry_points(group="jax_plugins"):
+        return "none: this jax computes on the CPU alone; install jax[cuda13] for a GPU by NVIDIA"
+    code = "import jax; found = jax.devices('gpu'); print(len(found), 'x', found[0].device_kind)"
+    environment = os.environ | {"JAX_PLATFORMS": "cuda", "XLA_FLAGS": ""}
+    command = [sys.executable, "-c", code]  # another process: in this one jax may have been told to use the CPU
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"none that jax can use ({done.stderr.strip().rpartition(chr(10))[2][:200]})"
+    return done.stdout.strip()

@@ -29,20 +29,23 @@ _HEARD = (
 )
 
 
-def prepare(threads: int = 1, *, alone: bool = True) -> None:
-    """Sets up a process of our own: one jax device per thread, double precision, quiet libraries, the compilation cache.
+def prepare(threads: int = 1, device: str | None = None, *, alone: bool = True) -> None:
+    """Sets up a process of our own: its devices, double precision, quiet libraries, the compilation cache.
 
-    The user's settings of jax and XLA are for his programs: of them, only the choice of the platform is heard. Raises
-    ClusterOptError where jax does not start; with `alone=False` that is left to `join`.
+    `device` is 'cpu' or 'gpu'; None is the CPU, unless JAX_PLATFORMS names another. On a CPU jax has one device per thread. The
+    user's settings of jax and XLA are for his programs: of them, only the choice of the platform is heard. Raises
+    ClusterOptError where jax does not start or sees no such device; with `alone=False` that is left to `join`.
     """
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # a GPU may have other users
     for name in [name for name in os.environ if name.startswith("JAX_") and not name.startswith(_HEARD)]:
         del os.environ[name]
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    os.environ["XLA_FLAGS"] = fast_loops.FLAG  # an unknown flag would end the process, others change results
-    with _said_in_a_line():
+    os.environ["JAX_PLATFORMS"] = platforms = _platforms(device)
+    # an unknown flag would end the process, others change results
+    os.environ["XLA_FLAGS"] = fast_loops.FLAG if platforms.startswith("cpu") else ""
+    with said_in_a_line("--device gpu" if device == "gpu" else None):
         import jax
 
         jax.config.update("jax_enable_x64", True)
@@ -55,14 +58,27 @@ def prepare(threads: int = 1, *, alone: bool = True) -> None:
             jax.local_devices()
 
 
+def _platforms(device: str | None) -> str:
+    """Jax's names for the device; for a GPU they are JAX_PLATFORMS, where the user has named one that is no CPU."""
+    named = os.environ.get("JAX_PLATFORMS", "")
+    if device == "gpu":
+        return named if named and "cpu" not in named else "cuda"
+    return device or named or "cpu"
+
+
 @contextmanager
-def _said_in_a_line() -> Iterator[None]:
-    """Turns what keeps jax from starting into a ClusterOptError that names the cure."""
+def said_in_a_line(option: str | None = None) -> Iterator[None]:
+    """Turns what keeps jax from starting into a ClusterOptError that names the cure; `option` has chosen the device."""
     try:
         yield
     except Exception as problem:  # noqa: BLE001  libraries that do not fit together fail in any way
         platforms = os.environ.get("JAX_PLATFORMS", "cpu")
         reason = " ".join(str(problem).split()).partition(" (")[0][:200] or type(problem).__name__
+        if option is not None:
+            detail = f" ({reason})" if str(problem) else ""
+            raise ClusterOptError(
+                f"{option}: jax sees no GPU here{detail}: install jax[cuda13] for one by NVIDIA, or leave the option out"
+            ) from None
         if platforms != "cpu":
             raise ClusterOptError(
                 f"JAX_PLATFORMS={platforms}: jax cannot compute on that here ({reason}):"
@@ -112,7 +128,7 @@ def _first_user() -> int:
 @cache
 def start() -> None:
     """Has jax find its devices. Raises ClusterOptError where it does not start."""
-    with _said_in_a_line():
+    with said_in_a_line():
         import jax
 
         jax.local_devices()

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from clusteropt.errors import ClusterOptError, Deserted, UsageError
+from clusteropt.runtime import host
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +41,8 @@ def join(coordinator: str | None = None, number: int | None = None, total: int |
         raise ClusterOptError(
             f"the processes of this run do not find each other ({reason}): are all of them started?"
         ) from None
-    counts = sorted(set(Counter(device.process_index for device in jax.devices()).values()))
+    with host.said_in_a_line():
+        counts = sorted(set(Counter(device.process_index for device in jax.devices()).values()))
     if len(counts) > 1:
         raise UsageError(
             f"the processes of this run have different numbers of cores, {counts}: give all the same --threads"
