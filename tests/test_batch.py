@@ -14,6 +14,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.io import write
 from cli import cluster, clusters, frames_of, run, save
+from helpers import user_file
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ from clusteropt.batch.merge import VOCABULARY, outputs_of
 from clusteropt.batch.shards import cost, difference_of, share
 from clusteropt.engine.relax import Status
 from clusteropt.errors import UsageError
+from clusteropt.potentials import sets
 from clusteropt.search.starts import random_starts
 
 
@@ -267,6 +269,16 @@ def test_other_settings_are_refused_with_what_differs_and_restart_sets_aside(fol
     assert parts(folder) == before
     assert batch(folder, "a.xyz", "--fmax", "1e-3", "--restart").code == 0
     assert parts(folder, "out/set-aside/1") == before
+
+
+def test_results_with_other_numbers_in_the_parameter_file_are_refused(folder):
+    text = sets.text_of("lj")
+    user_file(folder, text)
+    batch(folder, "a.xyz", "--potential", "own.toml")
+    user_file(folder, text.replace("sigma = 1.0", "sigma = 1.1"))
+    refused = batch(folder, "a.xyz", "--potential", "own.toml")
+    assert refused.code == 2
+    assert "holds results with potential_sha256" in refused.complaints[0]
 
 
 def test_not_converged_is_retried_with_more_steps_and_only_that(folder):

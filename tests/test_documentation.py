@@ -30,11 +30,11 @@ def copied(folder: Path, *, checkout: bool) -> Path:
     return Path(shutil.copytree(ROOT if checkout else ROOT / "docs" / "examples", folder / "here", ignore=own))
 
 
-def run_all(lines: list[str], folder: Path) -> subprocess.CompletedProcess:
-    """The lines as one shell script, in a folder."""
+def run_all(lines: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess:
+    """The lines as one shell script, in a folder, with those variables of the environment."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     script = "set -eu\n" + "\n".join(lines)
-    environment = {**os.environ, "PATH": path}
+    environment = {**os.environ, "PATH": path, **variables}
     return subprocess.run(
         ["sh", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -22,7 +22,8 @@ def made_of(settings: MinimizeSettings) -> dict[str, Any]:
     if learned is not None:
         files["optimizer_sha256"] = hashlib.sha256(weights.named(learned).theta.tobytes()).hexdigest()[:16]
     if settings.potential is not None:
-        text = json.dumps(sets.load(settings.potential).record())
+        chosen = sets.load(settings.potential)
+        text = repr((chosen.record(), chosen.pairs, chosen.triples, chosen.options))
         files["potential_sha256"] = hashlib.sha256(text.encode()).hexdigest()[:16]
     return {"clusteropt": __version__, "settings": asdict(settings), **files}
 
