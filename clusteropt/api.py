@@ -7,7 +7,7 @@ from ase import Atoms
 
 from clusteropt.clusters.arrays import Structure
 from clusteropt.engine.lanes import Watch, renumbered
-from clusteropt.engine.relax import Status
+from clusteropt.engine.step import Status
 from clusteropt.errors import InputError, UsageError
 from clusteropt.io.doubts import warn_caller
 from clusteropt.io.structures import elements_of, to_structure

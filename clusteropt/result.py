@@ -7,7 +7,7 @@ import numpy as np
 from ase import Atoms
 
 from clusteropt.clusters.arrays import Structure
-from clusteropt.engine.relax import Status
+from clusteropt.engine.step import Status
 from clusteropt.io.best_known import best_known
 from clusteropt.io.doubts import of_shape
 from clusteropt.io.structures import result_atoms, result_text
@@ -50,7 +50,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """A label of `relax.Status`: 'converged', 'not-converged', 'fragmented', ..."""
+        """A label of `engine.step.Status`: 'converged', 'not-converged', 'fragmented', ..."""
         return self.minimum.status.label
 
     @property

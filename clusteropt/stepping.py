@@ -9,36 +9,37 @@ from ase import Atoms
 from jax import Array
 from jax.sharding import Mesh
 
-from clusteropt.clusters.arrays import Structure, n_lanes, pack, padded_size, take
-from clusteropt.engine import programs, relax
+from clusteropt.clusters.arrays import Structure, n_lanes, pack, padded_size
+from clusteropt.engine import programs
+from clusteropt.engine.batches import at, take
+from clusteropt.engine.step import NEVER, Trajectories, advance, start
 from clusteropt.errors import UsageError
 from clusteropt.io.best_known import formula_of
 from clusteropt.io.structures import elements_of, to_structure
-from clusteropt.optimizers.base import Scale
 from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.optimizers.table import Rule, learned_rule, make
 from clusteropt.potentials import sets
-from clusteropt.potentials.base import CORE, Potential
+from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import devices, host
-from clusteropt.search import chains
+from clusteropt.search.policy import search_for
 
 
 class Memory(NamedTuple):
     """The memory of a trajectory from step to step."""
 
-    run: relax.Run  # of one cluster in the first lane, in single precision
-    centre: np.ndarray  # (3,), from which the run's positions count
-    potential: Potential
+    now: Trajectories  # of one cluster in the first lane, in single precision
+    centre: np.ndarray  # (3,), from which its positions count
+    problem: ClusterProblem
     rule: Rule
 
     def __repr__(self) -> str:
-        return f"Memory(of a trajectory of {formula_of(self.symbols)}, potential {self.potential.name})"
+        return f"Memory(of a trajectory of {formula_of(self.symbols)}, potential {self.problem.potential.name})"
 
     @property
     def symbols(self) -> list[str]:
         """The elements of the atoms that move on it, in their order."""
-        inside = np.asarray(self.run.clusters.mask)[:, 0]
-        return [self.potential.elements[k] for k in np.asarray(self.run.clusters.species)[inside, 0]]
+        inside = np.asarray(self.now.batch.mask)[:, 0]
+        return [self.problem.potential.elements[k] for k in np.asarray(self.now.batch.species)[inside, 0]]
 
 
 def step(
@@ -66,45 +67,38 @@ def step(
         if memory is None:
             learned = optimizer if isinstance(optimizer, LearnedOptimizer) else named(optimizer)
             memory = _begin(atoms, learned, potential, n_steps)
-        near = np.array(memory.run.clusters.positions)
+        now = memory.now
+        near = np.array(now.batch.positions)
         near[:, : len(atoms), 0] = (atoms.positions - memory.centre).T
-        clusters = memory.run.clusters._replace(positions=near)  # type: ignore[arg-type]  numpy
-        common, run = (memory.potential, memory.rule), memory.run._replace(clusters=clusters)
-        leaves = programs.run(_stepped, common, run, mesh=devices.mesh(1), in_place=False)
-        after: relax.Run = jax.tree.unflatten(jax.tree.structure(run), leaves)
-    free = np.asarray(run.clusters.free)[: len(atoms), :1]
-    moved = np.asarray(after.clusters.positions, np.float64)[:, : len(atoms), 0].T + memory.centre
-    return np.where(free, moved, atoms.positions), memory._replace(run=after)
+        now = now._replace(batch=at(now.batch, near))
+        leaves = programs.run(_stepped, (memory.problem, memory.rule), now, mesh=devices.mesh(1), in_place=False)
+        after: Trajectories = jax.tree.unflatten(jax.tree.structure(now), leaves)
+    free = np.asarray(now.batch.free)[: len(atoms), :1]
+    moved = np.asarray(after.batch.positions, np.float64)[:, : len(atoms), 0].T + memory.centre
+    return np.where(free, moved, atoms.positions), memory._replace(now=after)
 
 
 def _begin(atoms: Atoms, optimizer: LearnedOptimizer, name: str | None, n_steps: int | None) -> Memory:
     elements = elements_of(atoms)
     potential = sets.potential_for(elements, name)
     structure = to_structure(atoms, potential)
-    search = chains.search_for(optimizer, len(atoms), potential, n_steps)
+    search = search_for(optimizer, len(atoms), potential, n_steps)
     rule = learned_rule(optimizer.theta, optimizer.settings, search.steps, (0, search.end))
-    centre = structure.positions.mean(0)
-    return Memory(
-        _blank(structure._replace(positions=structure.positions - centre), potential, rule), centre, potential, rule
-    )
+    centre, problem = structure.positions.mean(0), ClusterProblem(potential).softened()
+    own = structure._replace(positions=structure.positions - centre)
+    return Memory(_blank(own, problem, rule), centre, problem, rule)
 
 
-def _blank(structure: Structure, potential: Potential, rule: Rule) -> relax.Run:
-    """A run that has not moved, with as many lanes as a search has, of which one is taken."""
+def _blank(structure: Structure, problem: ClusterProblem, rule: Rule) -> Trajectories:
+    """A trajectory that has not moved, with as many lanes as a search has, of which one is taken."""
     size = padded_size(len(structure.positions))
     lanes = np.full(n_lanes(size), -1)
     lanes[0] = 0
     batch = take(pack([structure], size, np.float64), lanes, np.float32)
     limit = np.full(len(lanes), np.iinfo(np.int32).max, np.int32)
-    return relax.start(batch, limit, make(rule, _scale(potential)))  # type: ignore[arg-type]  numpy
+    return start(batch, limit, make(rule, problem))  # type: ignore[arg-type]  numpy
 
 
-def _stepped(common: tuple[Potential, Rule], run: relax.Run, *, mesh: Mesh) -> list[Array]:
-    potential, rule = common
-    never = relax.Criterion("fmax", -1.0)
-    core = CORE * potential.length
-    return jax.tree.leaves(relax.advance(potential, make(rule, _scale(potential)), never, run, 1, core))
-
-
-def _scale(potential: Potential) -> Scale:
-    return Scale(potential.length, potential.energy, len(potential.elements))
+def _stepped(common: tuple[ClusterProblem, Rule], now: Trajectories, *, mesh: Mesh) -> list[Array]:
+    problem, rule = common
+    return jax.tree.leaves(advance(problem, make(rule, problem), NEVER, now, 1))

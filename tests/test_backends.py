@@ -17,12 +17,13 @@ import clusteropt
 from clusteropt.clusters import pairs
 from clusteropt.clusters.arrays import Clusters, Structure, n_lanes, pack
 from clusteropt.clusters.cohesion import cohesion
-from clusteropt.engine import programs, relax
+from clusteropt.engine import programs
+from clusteropt.engine.step import NEVER, Trajectories, advance, start
 from clusteropt.optimizers import table
-from clusteropt.optimizers.base import Scale
 from clusteropt.optimizers.learned.weights import named
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential, energy_and_gradient
+from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import devices, host
 from clusteropt.runtime.backend import KINDS, backend, computing_for
 from clusteropt.search.starts import random_starts
@@ -121,19 +122,19 @@ def rules() -> dict[str, table.Rule]:
 def test_an_update_of_every_optimizer_agrees(name, dtype):
     """The states are those after some steps; from there one step more, because errors grow with every step."""
     potential, rule = sets.load("gupta-ag-au").potential(("Ag", "Au")), rules()[name]
-    optimizer = table.make(rule, Scale(potential.length, potential.energy, 2))
+    optimizer = table.make(rule, ClusterProblem(potential))
     clusters = clusters_of(potential, dtype)
 
     @jax.jit
-    def moved(run: relax.Run, n_steps: jax.Array) -> relax.Run:
-        return relax.advance(potential, optimizer, relax.Criterion("fmax", -1.0), run, n_steps)
+    def moved(run: Trajectories, n_steps: jax.Array) -> Trajectories:
+        return advance(ClusterProblem(potential), optimizer, NEVER, run, n_steps)
 
-    def step(run: relax.Run) -> tuple:
+    def step(run: Trajectories) -> tuple:
         after = moved(run, np.int32(1))
-        return after.clusters.positions - run.clusters.positions, after.force
+        return after.batch.positions - run.batch.positions, after.force
 
     with host.double_precision():
-        run = moved(relax.start(clusters, np.full(6, 100, np.int32), optimizer), np.int32(7))  # type: ignore[arg-type]
+        run = moved(start(clusters, np.full(6, 100, np.int32), optimizer), np.int32(7))  # type: ignore[arg-type]
     assert_agree(step, run, tolerance=1e-4 if dtype == np.float32 else 1e-9)
 
 

@@ -25,7 +25,7 @@ from clusteropt.batch.items import Given, Item, Parcel
 from clusteropt.batch.job import Shard, shard_of
 from clusteropt.batch.merge import VOCABULARY, outputs_of
 from clusteropt.batch.shards import cost, difference_of, share
-from clusteropt.engine.relax import Status
+from clusteropt.engine.step import Status
 from clusteropt.errors import UsageError
 from clusteropt.potentials import sets
 from clusteropt.search.starts import random_starts

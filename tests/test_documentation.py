@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clusteropt.cli import app
-from clusteropt.engine.relax import Status
+from clusteropt.engine.step import Status
 from clusteropt.potentials import sets
 from clusteropt.report.citations import METHOD, PROGRAM
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from clusteropt.engine.relax import Status
+from clusteropt.engine.step import Status
 from clusteropt.io.extxyz import atoms_of, blocks, text_of
 from clusteropt.io.extxyz.comments import MORE, comment_of
 from clusteropt.result import failed

@@ -9,24 +9,24 @@ import pytest
 from helpers import CASES, structure
 
 from clusteropt.clusters.arrays import Structure, pack
-from clusteropt.engine import relax
-from clusteropt.engine.relax import Criterion, Status
+from clusteropt.engine import step
+from clusteropt.engine.step import Criterion, Status
 from clusteropt.optimizers import table
-from clusteropt.optimizers.base import Scale
+from clusteropt.problems.clusters import ClusterProblem
 
-POTENTIAL = CASES["lj"].potential
-RULE = table.make(table.Rule("lbfgs"), Scale(POTENTIAL.length, POTENTIAL.energy))
+PROBLEM = ClusterProblem(CASES["lj"].potential)
+RULE = table.make(table.Rule("lbfgs"), PROBLEM)
 SIZE = 8
 
 
-@partial(jax.jit, static_argnames="measure")
-def advance(run: relax.Run, n_steps, tolerance, measure: str = "fmax") -> relax.Run:
-    return relax.advance(POTENTIAL, RULE, Criterion(measure, tolerance), run, n_steps)
+@partial(jax.jit, static_argnames="norm")
+def advance(run: step.Trajectories, n_steps, tolerance, norm: str = "fmax") -> step.Trajectories:
+    return step.advance(PROBLEM, RULE, Criterion(norm, tolerance), run, n_steps)
 
 
-def begin(structures: list[Structure], limit: int = 500) -> relax.Run:
+def begin(structures: list[Structure], limit: int = 500) -> step.Trajectories:
     batch = jax.tree.map(jnp.asarray, pack(structures, SIZE, np.float64))
-    return relax.start(batch, jnp.full(len(structures), limit, jnp.int32), RULE)
+    return step.start(batch, jnp.full(len(structures), limit, jnp.int32), RULE)
 
 
 def several() -> list[Structure]:
@@ -49,7 +49,7 @@ def test_a_lane_that_has_stopped_holds_still():
     run = advance(begin(several()), 500, 1e-6)
     assert (np.asarray(run.status) == Status.CONVERGED).all()
     again = advance(run, 50, 1e-6)
-    np.testing.assert_array_equal(run.clusters.positions, again.clusters.positions)
+    np.testing.assert_array_equal(run.batch.positions, again.batch.positions)
     np.testing.assert_array_equal(run.n_evaluations, again.n_evaluations)
 
 
@@ -57,16 +57,16 @@ def test_a_lane_that_is_refilled_runs_as_it_would_alone():
     run = advance(begin(several()), 9, 1e-6)
     lanes = jnp.array([False, True, False, True])
     fresh = begin([CASES["lj"].random(k, 6) for k in range(10, 14)])
-    run = advance(relax.refill(run, fresh, lanes, blank=jnp.array(False)), 500, 1e-6)
+    run = advance(step.refill(run, fresh, lanes, blank=jnp.array(False)), 500, 1e-6)
     alone = advance(fresh, 500, 1e-6)
     for lane in (1, 3):
-        np.testing.assert_array_equal(run.clusters.positions[..., lane], alone.clusters.positions[..., lane])
+        np.testing.assert_array_equal(run.batch.positions[..., lane], alone.batch.positions[..., lane])
         assert run.n_evaluations[lane] == alone.n_evaluations[lane]
 
 
-@pytest.mark.parametrize("measure", ["fmax", "rms"])
-def test_converged_means_that_the_forces_are_below_the_tolerance(measure):
-    run = advance(begin(several()), 500, 1e-5, measure=measure)
+@pytest.mark.parametrize("norm", ["fmax", "rms"])
+def test_converged_means_that_the_forces_are_below_the_tolerance(norm):
+    run = advance(begin(several()), 500, 1e-5, norm=norm)
     assert (np.asarray(run.status) == Status.CONVERGED).all()
     assert (np.asarray(run.force) <= 1e-5).all()
 
@@ -81,14 +81,14 @@ def test_a_structure_that_is_converged_at_once_takes_one_evaluation_and_does_not
     minimum = structure(np.array([[0, 0, 0], [2 ** (1 / 6), 0, 0]]))
     run = advance(begin([minimum]), 10, 1e-6)
     assert (int(run.status[0]), int(run.n_evaluations[0])) == (Status.CONVERGED, 1)
-    np.testing.assert_array_equal(np.asarray(run.clusters.positions)[:, :2, 0].T, minimum.positions)
+    np.testing.assert_array_equal(np.asarray(run.batch.positions)[:, :2, 0].T, minimum.positions)
 
 
 def test_what_overflows_is_non_finite_and_disturbs_nobody():
     close = structure(np.array([[0, 0, 0], [1e-60, 0, 0], [1, 1, 0]]))
     run = advance(begin([close, several()[0]]), 500, 1e-6)
     assert np.asarray(run.status).tolist() == [Status.NON_FINITE, Status.CONVERGED]
-    assert np.isfinite(run.clusters.positions).all()
+    assert np.isfinite(run.batch.positions).all()
 
 
 def test_an_empty_lane_is_idle():
@@ -101,7 +101,7 @@ def test_fixed_atoms_stay_and_their_forces_do_not_count():
     start = CASES["lj"].random(5)
     free = np.array([False] * 3 + [True] * 4)
     run = advance(begin([start._replace(free=free)]), 500, 1e-6)
-    moved = np.asarray(run.clusters.positions)[:, :7, 0].T
+    moved = np.asarray(run.batch.positions)[:, :7, 0].T
     np.testing.assert_array_equal(moved[:3], start.positions[:3])
     assert np.abs(moved[3:] - start.positions[3:]).max() > 0.01
     assert int(run.status[0]) == Status.CONVERGED
@@ -113,12 +113,12 @@ def test_a_structure_with_no_free_atom_is_converged_where_it_is():
     assert (int(run.status[0]), float(run.force[0])) == (Status.CONVERGED, 0.0)
 
 
-def test_measures_are_what_their_names_say():
+def test_norms_are_what_their_names_say():
     gradient = np.random.default_rng(0).normal(size=(3, SIZE, 2))
     free = np.ones((SIZE, 2), bool)
     free[5:, 1] = False
     gradient = np.where(free, gradient, 0)
-    fmax, rms = (np.asarray(relax.measure(kind, jnp.asarray(gradient), jnp.asarray(free))) for kind in ("fmax", "rms"))
+    fmax, rms = (np.asarray(PROBLEM.norm(kind, jnp.asarray(gradient), jnp.asarray(free))) for kind in ("fmax", "rms"))
     for lane, n in ((0, SIZE), (1, 5)):
         own = gradient[:, :n, lane]
         assert fmax[lane] == pytest.approx(np.linalg.norm(own, axis=0).max())

@@ -140,13 +140,13 @@ def test_what_was_reported_is_kept_at_thirty_random_moments(undisturbed, tmp_pat
 def test_a_search_that_is_stopped_gives_its_lowest_minima_so_far_and_says_so(tmp_path):
     save(tmp_path / "many.xyz", [a for a in starts() if len(a) == 7][:2])
     before = """
-from clusteropt.search import chains
-whole = chains.hop
+from clusteropt.search import walk
+whole = walk.hop
 def hop(*arguments):
-    chains.hop = whole
+    walk.hop = whole
     os.kill(os.getpid(), signal.SIGTERM)
     return whole(*arguments)
-chains.hop = hop
+walk.hop = hop
 """
     done = call(tmp_path, "minimize", "many.xyz", *WAYS["learned"], before=before)
     assert done.code == 75
@@ -274,15 +274,15 @@ def test_what_could_not_be_used_is_not_kept_and_what_has_no_file_is_only_finishe
 def test_a_second_signal_costs_nothing_that_the_first_has_left(tmp_path, second):
     save(tmp_path / "one.xyz", starts()[:1])
     before = f"""
-from clusteropt.search import chains, trajectories
-polish, hop = trajectories._polished, chains.hop
+from clusteropt.search import trajectories, walk
+polish, hop = trajectories._polished, walk.hop
 def hopped(*arguments):
     os.kill(os.getpid(), signal.SIGHUP)
     return hop(*arguments)
 def polished(*arguments):
     os.kill(os.getpid(), signal.SIG{second})
     return polish(*arguments)
-chains.hop, trajectories._polished = hopped, polished
+walk.hop, trajectories._polished = hopped, polished
 """
     done = call(tmp_path, "minimize", "one.xyz", *WAYS["learned"], before=before)
     assert done.code == 75

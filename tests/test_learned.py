@@ -22,14 +22,17 @@ from scipy.special import eval_legendre
 import clusteropt
 from clusteropt.clusters.arrays import pack
 from clusteropt.engine import programs
-from clusteropt.engine.relax import Status
+from clusteropt.engine.step import Status
 from clusteropt.errors import InputError, UsageError
-from clusteropt.optimizers.base import Scale
 from clusteropt.optimizers.learned import inputs, momenta, network, weights
+from clusteropt.optimizers.learned.features.angles import angles
+from clusteropt.optimizers.learned.features.base import Scene
+from clusteropt.optimizers.learned.features.radial import close_packed, radial_symmetry
 from clusteropt.optimizers.learned.rule import grown, learned, sizes
 from clusteropt.optimizers.learned.settings import FEATURES, LearnedSettings
-from clusteropt.optimizers.learned.surroundings import angles, close_packed, radial_symmetry
 from clusteropt.potentials.base import energy_and_gradient
+from clusteropt.problems.base import Scale
+from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import devices, host
 from clusteropt.search.minima import Minimum
 from clusteropt.search.starts import random_starts
@@ -54,11 +57,11 @@ def theta_of(made: LearnedSettings, seed: int = 0) -> np.ndarray:
 def stepper(name: str, made: LearnedSettings, of: int, part: tuple) -> Callable:
     """A compiled step, (theta, batch, state) to (batch, state); without a state it only makes the first."""
     potential = CASES[name].potential
-    scale = Scale(potential.length, potential.energy, len(potential.elements))
 
     @jax.jit
     def go(theta, clusters, state=None):
-        rule = learned(theta, jnp.float32(of), jnp.array(part, jnp.float32), made, scale)
+        problem = ClusterProblem(potential)
+        rule = learned(theta, jnp.float32(of), jnp.array(part, jnp.float32), made, problem)
         if state is None:
             return clusters, rule.init(clusters)
         energies, gradient = energy_and_gradient(potential, clusters, 0.7 * potential.length)
@@ -267,13 +270,14 @@ def test_a_gradient_is_steady_as_long_as_it_does_not_change():
     potential, start = CASES["lj"].potential, CASES["lj"].random(0)
     batch = jax.tree.map(jnp.asarray, pack([start], len(start.positions), np.float64))
     gradient = jnp.asarray(np.random.default_rng(0).normal(size=batch.positions.shape))
-    zero, scale = jnp.zeros(1), Scale(potential.length, potential.energy)
+    zero, problem = jnp.zeros(1), ClusterProblem(potential)
 
     def steadiness(signs: list[int]) -> np.ndarray:
         state = momenta.first_momenta(made, batch)
         for sign in signs:
             state = momenta.next_momenta(state, sign * gradient, made.decays)
-        seen, _ = inputs.look(gradient, state, batch, batch.positions[0], zero, made, scale)
+        corrected = momenta.corrected(state, made.decays)
+        seen, _ = inputs.look(Scene(problem, batch, batch.positions[0], *corrected, zero, made), gradient, state.styles)
         return np.array([seen[f"steadiness {k}"] for k in range(len(made.decays))])
 
     np.testing.assert_allclose(steadiness([1, 1, 1]), 1, atol=1e-6)

@@ -19,8 +19,10 @@ import clusteropt
 from clusteropt.clusters.arrays import pack, padded_size
 from clusteropt.engine import lanes
 from clusteropt.io.structures import to_structure
+from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
-from clusteropt.search import chains
+from clusteropt.search.descents import learned_motion
+from clusteropt.search.policy import search_for
 
 README = Path(__file__).parents[1] / "README.md"
 FEW = {"trajectories": 1, "steps": 3, "hops": 0}
@@ -147,11 +149,11 @@ def test_steps_by_hand_are_those_of_a_search_to_the_last_bit(trained, seed, coun
     potential = clusteropt.load_potential("lj").potential(("X",))
     structure = to_structure(atoms, potential)
     centre = structure.positions.mean(0)
-    search = chains.search_for(trained, 4, potential)
-    task = chains._trajectory(potential, trained, search.steps, (0, search.end))
+    search = search_for(trained, 4, potential)
+    motion = learned_motion(ClusterProblem(potential), trained, search.steps, (0, search.end))
     batch = pack([structure._replace(positions=structure.positions - centre)], padded_size(4), np.float64)
     with host.double_precision():
-        there = lanes.relax_batch(batch, np.array([count + 1]), task).positions[:, :4, 0].T + centre
+        there = lanes.move(batch, np.array([count + 1]), motion).positions[:, :4, 0].T + centre
     moved, memory = atoms.copy(), None
     for _ in range(count):
         moved.positions, memory = clusteropt.step(moved, trained, memory)

@@ -7,12 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from rastrigin import Rastrigin
 
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.errors import UsageError
 from clusteropt.optimizers import table
-from clusteropt.optimizers.base import Scale, from_optax, over_atoms, shortening
+from clusteropt.optimizers.base import from_optax, shortening
 from clusteropt.optimizers.local.lbfgs import MEMORY, lbfgs
+from clusteropt.problems.base import Scale
+from clusteropt.problems.units import over_units
 from clusteropt.runtime import plugins
 
 N_ATOMS, LANES = 5, 3
@@ -151,9 +154,9 @@ def two_loops(gradient: np.ndarray, pairs: list) -> np.ndarray:
     return -q
 
 
-def test_sums_over_atoms_do_not_depend_on_padding_or_lanes():
+def test_sums_over_units_do_not_depend_on_padding_or_lanes():
     values = np.random.default_rng(0).normal(size=(3, 13, 4)).astype(np.float32)
-    total = jax.jit(lambda a: over_atoms(lambda x: (x[0] * x[1], x[2]), a, largest=1))
+    total = jax.jit(lambda a: over_units(lambda x: (x[0] * x[1], x[2]), a, largest=1))
     summed, largest = total(values)
     padded = np.zeros((3, 32, 7), np.float32)
     padded[:, :13, 2:6] = values
@@ -172,4 +175,4 @@ def test_shortening_only_shortens():
 
 def test_an_unknown_optimizer_is_refused_with_a_suggestion():
     with pytest.raises(UsageError, match="did you mean 'fire'"):
-        table.make(table.Rule("fier"), SCALE)
+        table.make(table.Rule("fier"), Rastrigin())

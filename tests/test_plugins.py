@@ -8,8 +8,9 @@ from ase import Atoms
 
 import clusteropt
 from clusteropt.errors import UsageError
-from clusteropt.optimizers.base import Optimizer, Scale, from_optax
+from clusteropt.optimizers.base import Optimizer, from_optax
 from clusteropt.potentials.form import Form
+from clusteropt.problems.base import Scale
 from clusteropt.runtime import plugins
 
 GROUPS = tuple(plugins._SHIPPED)

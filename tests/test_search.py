@@ -24,15 +24,18 @@ from clusteropt.optimizers.learned.rule import sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
+from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
-from clusteropt.search import chains
-from clusteropt.search.chains import Search
+from clusteropt.search import walk
+from clusteropt.search.draws import uniforms
+from clusteropt.search.policy import Search, search_for
 from clusteropt.search.starts import random_starts, start_positions
 from clusteropt.search.surface import N_DRAWS, moved_over_surface
 
 LJ: Potential = sets.default(("X",)).potential(("X",))
 MADE = LearnedSettings(widths=(8,), styles=1)
 FRESH = weights.LearnedOptimizer(network.first_theta(MADE, *sizes(MADE), 0), MADE, {"tasks": ["X7", "X9", "Ag13"]})
+PROBLEM = ClusterProblem(LJ)
 SEARCH = Search(FRESH, steps=10, hops=4, hop_steps=10, surface=0.5)
 N = 7
 
@@ -45,11 +48,11 @@ def starts(count: int, first: int = 0) -> tuple[list[Structure], np.ndarray]:
     return made, np.arange(first, first + count, dtype=np.uint64)
 
 
-def walked(count: int, first: int = 0, hops: int = 4, search: Search = SEARCH) -> chains.Chains:
+def walked(count: int, first: int = 0, hops: int = 4, search: Search = SEARCH) -> walk.Chains:
     with host.double_precision():
-        alive = chains.begin(*starts(count, first), LJ, search)
+        alive = walk.begin(*starts(count, first), PROBLEM, search).chains
         for _ in range(hops):
-            alive = chains.hop(alive, LJ, search)
+            alive, _ = walk.hop(alive, PROBLEM, search)
     return alive
 
 
@@ -93,47 +96,47 @@ def test_at_zero_temperature_only_descents_are_taken():
 def test_of_rivals_the_lower_half_hops():
     search, groups = SEARCH._replace(hopping=0.5), np.array([7, 7, 7, 0, 0, 5, 7, 7, 0])
     with host.double_precision():
-        alive = chains.begin(*starts(9), LJ, search, rivals=groups)
-        alone = chains.begin(*starts(2, first=3), LJ, search, rivals=np.zeros(2))
-        everyone = chains.begin(*starts(9), LJ, SEARCH, rivals=groups)
-    stopped = chains.ended(alive, search)
+        alive = walk.begin(*starts(9), PROBLEM, search, rivals=groups).chains
+        alone = walk.begin(*starts(2, first=3), PROBLEM, search, rivals=np.zeros(2)).chains
+        everyone = walk.begin(*starts(9), PROBLEM, SEARCH, rivals=groups).chains
+    stopped = walk.ended(alive, search)
     for group, n_hopping in ((7, 3), (0, 2), (5, 1)):
         own = groups == group
         assert np.count_nonzero(own & ~stopped) == n_hopping, "at least one, and half"
         assert alive.energy[own & ~stopped].max() <= alive.energy[own & stopped].min(initial=np.inf)
-    assert np.count_nonzero(~chains.ended(alone, search)) == 1
-    assert not chains.ended(everyone, SEARCH).any()
+    assert np.count_nonzero(~walk.ended(alone, search)) == 1
+    assert not walk.ended(everyone, SEARCH).any()
 
 
 def test_ties_and_clusters_in_pieces_take_their_turn_among_rivals():
     energy, rivals = np.array([np.inf, -1.0, np.inf, -1.0, -2.0, np.inf]), np.array([1, 1, 1, 1, 0, 2])
-    np.testing.assert_array_equal(chains._ranks(energy, rivals), [0.5, 0.0, 0.75, 0.25, 0.0, 0.0])
-    assert chains._ranks(np.zeros(0), np.zeros(0)).shape == (0,)
+    np.testing.assert_array_equal(walk._ranks(energy, rivals), [0.5, 0.0, 0.75, 0.25, 0.0, 0.0])
+    assert walk._ranks(np.zeros(0), np.zeros(0)).shape == (0,)
 
 
 def test_a_search_leaves_trajectories_where_it_says():
     steps = [walked(4, hops=0, search=Search(FRESH, 30, end=end)).lowest for end in (1.0, 0.75, 0.75)]
     assert not np.array_equal(steps[0], steps[1])
     np.testing.assert_array_equal(steps[1], steps[2])
-    assert 0 < chains.search_for(FRESH, 38, LJ).end < 1
+    assert 0 < search_for(FRESH, 38, LJ).end < 1
 
 
 def test_chains_end_after_their_hops_or_without_progress():
     alive = walked(3)
     patient = alive._replace(n_hops=np.array([4, 3, 3]), n_idle=np.array([0, 2, 1]))
-    ended = chains.ended(patient, SEARCH._replace(patience=2))
+    ended = walk.ended(patient, SEARCH._replace(patience=2))
     np.testing.assert_array_equal(ended, [True, True, False])
 
 
 @given(seed=st.integers(0, 2**63), n=st.integers(1, 50))
 def test_uniform_numbers_are_uniform_and_their_own(seed, n):
     keys = np.array([seed, seed + 1, seed], np.uint64)
-    numbers = chains.uniforms(keys, np.array([0, 0, 1], np.uint64), n)
+    numbers = uniforms(keys, np.array([0, 0, 1], np.uint64), n)
     assert numbers.shape == (n, 3)
     assert ((numbers >= 0) & (numbers < 1)).all()
-    np.testing.assert_array_equal(numbers[:, :1], chains.uniforms(keys[:1], np.zeros(1, np.uint64), n))
+    np.testing.assert_array_equal(numbers[:, :1], uniforms(keys[:1], np.zeros(1, np.uint64), n))
     assert len(np.unique(numbers)) == 3 * n
-    many = chains.uniforms(keys, np.zeros(3, np.uint64), 4000)
+    many = uniforms(keys, np.zeros(3, np.uint64), 4000)
     np.testing.assert_allclose(many.mean(0), 0.5, atol=0.03)
 
 
@@ -198,8 +201,8 @@ def test_rivals_begin_together(monkeypatch):
         begun.append(np.unique(rivals, return_counts=True)[1].tolist())
         return begin(structures, keys, potential, search, rivals)
 
-    begin, begun = chains.begin, []
-    monkeypatch.setattr(chains, "begin", watched)
+    begin, begun = walk.begin, []
+    monkeypatch.setattr(walk, "begin", watched)
     search = Search(hopping=0.5, hops=3)
     score = measure(problem("X7"), "m", search, EvaluationSettings(hits=40, chains=64))
     assert len(begun) > 2

@@ -450,8 +450,7 @@ def test_a_validation_starts_where_neither_training_nor_a_report_has(monkeypatch
         drawn[where].add(seed)
         return random_starts(formula, count, seed, *more)
 
-    random_starts = trials.random_starts
-    monkeypatch.setattr(trials, "random_starts", watched)
+    random_starts = tasks.random_starts
     monkeypatch.setattr(tasks, "random_starts", watched)
     theta = last(SMALL).theta
     for where, look in (("report", trials.reported), ("validation", trials.validated)):

@@ -9,7 +9,7 @@ from ase import Atoms
 from clusteropt.api import run
 from clusteropt.batch.folder import SCHEMA
 from clusteropt.batch.items import Given, Line
-from clusteropt.engine.relax import Status
+from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError, is_of_memory, unexpected
 from clusteropt.report.results import record
 from clusteropt.result import Result, failed

@@ -23,7 +23,7 @@ VOCABULARY = (
     *_UNFINISHED,
     *_UNUSABLE,
     "interrupted",
-)  # labels of relax.Status; a structure ends in one of them
+)  # labels of engine.step.Status; a structure ends in one of them
 _RETRIES = ("failed", *_UNFINISHED, *_UNUSABLE)
 
 

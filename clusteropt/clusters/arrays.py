@@ -140,28 +140,6 @@ def pack(structures: Sequence[Structure], size: int, dtype: np.dtype | type) -> 
     return _batch(positions, species, mask, free, cell)
 
 
-def take(clusters: Clusters, columns: np.ndarray, dtype: np.dtype | type = np.float64) -> Clusters:
-    """Those columns of a batch of numpy arrays as a new batch, positions as `dtype`; an empty cluster where one is -1."""
-    empty = columns < 0
-    cell = None
-    if clusters.cell is not None:
-        cell = np.where(empty, np.eye(3)[:, :, None], clusters.cell[..., columns]).astype(dtype)
-    with np.errstate(over="ignore"):  # what single precision cannot hold is infinite, and ends as non-finite
-        positions = np.asarray(clusters.positions)[..., columns].astype(dtype)
-    return _batch(
-        positions,
-        np.asarray(clusters.species)[..., columns],
-        np.asarray(clusters.mask)[..., columns] & ~empty,
-        np.asarray(clusters.free)[..., columns] & ~empty,
-        cell,
-    )
-
-
-def at(clusters: Clusters, positions: np.ndarray) -> Clusters:
-    """The same clusters at other `positions` (3, n_atoms, n_clusters)."""
-    return clusters._replace(positions=positions)  # type: ignore[arg-type]  see _batch
-
-
 def _batch(*arrays: np.ndarray | None) -> Clusters:
     """Of numpy's arrays: jitted functions take either kind, and the types of `Clusters` are theirs."""
     return Clusters(*arrays)  # type: ignore[arg-type]

@@ -137,15 +137,14 @@ def _separated(clusters: Clusters) -> tuple[Array, Array, Array]:
 def minimum_image(d: tuple[Array, ...], cell: Array) -> tuple[Array, ...]:
     """The displacement to the nearest periodic image; exact up to half the smallest perpendicular height of the cell."""
     a, b, c = cell[0], cell[1], cell[2]
-    volume = dot(a, _cross(b, c))
+    volume = _dot(a, _cross(b, c))
     for v, w in ((a, _cross(b, c)), (b, _cross(c, a)), (c, _cross(a, b))):
-        shift = jnp.round(dot(d, w) / volume)
+        shift = jnp.round(_dot(d, w) / volume)
         d = tuple(x - shift * v_k for x, v_k in zip(d, v, strict=True))
     return d
 
 
-def dot(a: tuple[Array, ...] | Array, b: tuple[Array, ...] | Array) -> Array:
-    """The scalar product (...) of vectors (3, ...)."""
+def _dot(a: tuple[Array, ...] | Array, b: tuple[Array, ...] | Array) -> Array:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 

@@ -23,7 +23,7 @@ def before(potential: Potential, frames: Sequence[Frame], settings: MinimizeSett
     searches = move and method.search is not None
     if move:
         criterion = criterion_for(method.local, potential)
-        limit = f"{criterion.measure} <= {criterion.tolerance:.3g} {potential.force_unit}"
+        limit = f"{criterion.norm} <= {criterion.tolerance:.3g} {potential.force_unit}"
         by = "" if searches and all(frame.atoms.pbc.all() for frame in frames) else f", by {settings.optimizer}"
         said.append(f"converged at {limit}{by}")
     return said + (_of_boxes(frames, potential) if searches else []) + _of_units(frames, potential)

@@ -1,22 +1,24 @@
-"""Many structures through the programs of `queues`: shares them out among devices and lanes, and gathers the results.
+"""Batches of any size through the programs of `queues`: deals instances out to devices and lanes, and gathers the results.
 
-A structure's lane, neighbours, device and padding leave no trace in its result. Batches here are numpy's; one batch has one
+An instance's lane, neighbours, device and padding leave no trace in its result. Batches here are numpy's; one batch has one
 padded size.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jax.sharding import Mesh
 
-from clusteropt.clusters.arrays import Clusters, Structure, by_size, n_lanes, take
-from clusteropt.engine import programs, queues, relax
+from clusteropt.clusters.arrays import n_lanes
+from clusteropt.engine import programs, queues
+from clusteropt.engine.batches import take
+from clusteropt.engine.step import Criterion, Status
 from clusteropt.optimizers.table import Rule
-from clusteropt.potentials.base import Potential
+from clusteropt.problems.base import Inspection, Problem
 from clusteropt.runtime import devices
 
-QUEUE = 8  # structures in a device's queue, for each of its lanes
+QUEUE = 8  # instances in a device's queue, for each of its lanes
 _LOOK = 8  # evaluations between two looks for free lanes
 _WATCH = 10  # evaluations between two calls of an observer
 _PAIRS = 4e9  # pair terms between two returns to the host, which hears signals only then
@@ -24,55 +26,39 @@ _PAIRS = 4e9  # pair terms between two returns to the host, which hears signals 
 Watch = Callable[[int, int, np.ndarray], None]
 
 
-class Task(NamedTuple):
-    """How to relax."""
+class Motion(NamedTuple):
+    """How the instances of a batch move: by which rule, on which problem, and until when."""
 
-    potential: Potential
+    problem: Problem
     rule: Rule
-    criterion: relax.Criterion
+    criterion: Criterion
     dtype: type  # np.float32 or np.float64
-    core: float = 0.0
 
 
-class Relaxed(NamedTuple):
-    """The structures of a batch after relaxing, a column or entry each."""
+class Moved(NamedTuple):
+    """The instances of a batch after moving, a column or entry each."""
 
-    positions: np.ndarray  # (3, n_atoms, n_clusters) float64
-    status: np.ndarray  # (n_clusters,) int32, values of relax.Status
-    n_evaluations: np.ndarray  # (n_clusters,) int32
-
-
-class Evaluation(NamedTuple):
-    """Energies, forces and cohesion of the structures of a batch, in double precision, a column or entry each."""
-
-    energies: np.ndarray  # (n_atoms, n_clusters), of the atoms
-    gradient: np.ndarray  # (3, n_atoms, n_clusters)
-    energy: np.ndarray  # (n_clusters,)
-    fmax: np.ndarray  # (n_clusters,), the longest force on a free atom
-    coincident: np.ndarray  # (n_clusters,) bool, two atoms are closer than `near`
-    connected: np.ndarray  # (n_clusters,) bool, the atoms hang together by distances below `reach`
+    positions: np.ndarray  # (n_components, n_units, n_instances) float64
+    status: np.ndarray  # (n_instances,) int32, values of Status
+    n_evaluations: np.ndarray  # (n_instances,) int32
 
 
-def portions(structures: list[Structure], few: bool = False) -> Iterator[tuple[int, list[int]]]:
-    """A padded size and the indices of structures that share it, as many as there are places for, a portion at a time.
+def at_a_time(size: int) -> int:
+    """How many instances of a padded `size` all devices have places for."""
+    return queue_length(size) * devices.n_devices()
 
-    `few`: of few padded sizes, as far as that pays.
+
+def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = None) -> Moved:
+    """Moves every instance by at most `limit` (n_instances,) evaluations, on all devices.
+
+    `watch(column, n_evaluations, positions)` is called with each instance's positions (n_units, n_components) every few
+    evaluations.
     """
-    for (size, _), members in by_size(structures, few).items():
-        whole = _queue_length(size) * devices.n_devices()
-        yield from ((size, members[first : first + whole]) for first in range(0, len(members), whole))
-
-
-def relax_batch(clusters: Clusters, limit: np.ndarray, task: Task, watch: Watch | None = None) -> Relaxed:
-    """Relaxes every structure with at most `limit` (n_clusters,) evaluations, on all devices.
-
-    `watch(column, n_evaluations, positions)` is called with each structure's positions (n_atoms, 3) every few evaluations.
-    """
-    size, n_clusters = clusters.mask.shape
-    result = Relaxed(np.array(clusters.positions), *np.zeros((2, n_clusters), np.int32))
-    mesh = mesh_for(n_clusters, size)
-    for columns in _deals(n_clusters, _queue_length(size), mesh.size):
-        queue = _relaxed_queue(clusters, limit, columns, task, mesh, watch)
+    size, n_instances = batch.mask.shape
+    result = Moved(np.array(batch.positions), *np.zeros((2, n_instances), np.int32))
+    mesh = mesh_for(n_instances, size)
+    for columns in _deals(n_instances, queue_length(size), mesh.size):
+        queue = _finished_queue(batch, limit, columns, motion, mesh, watch)
         seated = columns >= 0
         result.positions[:, :, columns[seated]] = np.asarray(queue.waiting.positions)[:, :, seated]
         result.status[columns[seated]] = np.asarray(queue.status)[seated]
@@ -81,94 +67,92 @@ def relax_batch(clusters: Clusters, limit: np.ndarray, task: Task, watch: Watch 
 
 
 def renumbered(watch: Watch, indices: list[int]) -> Watch:
-    """The observer, told the index in a larger list of structures."""
+    """The observer, told the index in a larger list of instances."""
     return lambda k, n, positions: watch(indices[k], n, positions)
 
 
-def foresee(sample: Clusters, n_clusters: int, task: Task) -> bool:
-    """Has the task's program built in the background: it will be wanted for so many clusters like the sample.
+def foresee(sample: Any, n_instances: int, motion: Motion) -> bool:
+    """Has the motion's program built in the background: it will be wanted for so many instances like the sample.
 
-    Whether it has to be compiled for that.
+    Returns True where the program has to be compiled.
     """
     size = sample.mask.shape[0]
-    mesh = mesh_for(n_clusters, size)
-    nobody = np.full(_queue_length(size) * mesh.size, -1)
-    queue = queues.new_queue(
-        task.potential, task.rule, take(sample, nobody, task.dtype), nobody.astype(np.int32), mesh.size
-    )
-    scalars, static = _how(task, size, None)
+    mesh = mesh_for(n_instances, size)
+    nobody = np.full(queue_length(size) * mesh.size, -1)
+    waiting = take(sample, nobody, motion.dtype)
+    queue = queues.new_queue(motion.problem, motion.rule, waiting, nobody.astype(np.int32), mesh.size)
+    scalars, common = _numbers(motion, size, None), (motion.problem, motion.rule)
     return programs.request(
-        queues.advance, (task.potential, task.rule), queue, *scalars, mesh=mesh, in_place=True, **static
+        queues.advance, common, queue, *scalars, mesh=mesh, in_place=True, norm=motion.criterion.norm
     )
 
 
-def evaluate_batch(clusters: Clusters, potential: Potential, near: float, reach: float) -> Evaluation:
-    """Energies, forces and cohesion of every structure."""
-    size, n_clusters = clusters.mask.shape
-    parts: list[list[np.ndarray]] = []
-    mesh = mesh_for(n_clusters, size)
-    for columns in _deals(n_clusters, _queue_length(size), mesh.size):
-        batch = take(clusters, columns)
+def inspect(batch: Any, problem: Problem) -> Inspection:
+    """A close look at every instance, in double precision; numpy's arrays."""
+    size, n_instances = batch.mask.shape
+    parts: list[Inspection] = []
+    mesh = mesh_for(n_instances, size)
+    for columns in _deals(n_instances, queue_length(size), mesh.size):
         most = int((columns.reshape(mesh.size, -1) >= 0).sum(1).max())
-        scalars = np.float64(near), np.float64(reach), np.int32(-(-most // n_lanes(size)))
-        values = programs.run(queues.evaluate, potential, batch, *scalars, mesh=mesh, in_place=False)
+        n_portions = np.int32(-(-most // n_lanes(size)))
+        own = take(batch, columns)
+        values = programs.run(queues.inspect, problem, own, n_portions, mesh=mesh, in_place=False)
         places = np.argsort(columns)[np.count_nonzero(columns < 0) :]  # in the order of the columns
-        parts.append([np.asarray(value)[..., places] for value in values])
-    return Evaluation(*(np.concatenate(part, -1) for part in zip(*parts, strict=True)))
+        parts.append(Inspection(*(np.asarray(value)[..., places] for value in values)))  # type: ignore[arg-type]
+    return Inspection(*(np.concatenate(part, -1) for part in zip(*parts, strict=True)))  # type: ignore[arg-type]
 
 
-def _queue_length(size: int) -> int:
+def queue_length(size: int) -> int:
+    """Places in a device's queue."""
     return QUEUE * n_lanes(size) if n_lanes(size) > 1 else 1
 
 
-def mesh_for(n_clusters: int, size: int) -> Mesh:
+def mesh_for(n_instances: int, size: int) -> Mesh:
     """As many devices as there are lanes' worth of structures."""
-    return devices.mesh(min(devices.n_devices(), -(-n_clusters // n_lanes(size))))
+    return devices.mesh(min(devices.n_devices(), -(-n_instances // n_lanes(size))))
 
 
-def _deals(n_clusters: int, per_device: int, n_devices: int) -> Iterator[np.ndarray]:
+def _deals(n_instances: int, per_device: int, n_devices: int) -> Iterator[np.ndarray]:
     """Columns of the batch, -1 for an empty place, in portions of `per_device` for every device in turn.
 
     They are dealt out like cards, so that every device has its share when the last portion is not full.
     """
     whole = per_device * n_devices
-    for first in range(0, n_clusters, whole):
+    for first in range(0, n_instances, whole):
         cards = np.arange(first, first + whole)
-        yield np.where(cards < n_clusters, cards, -1).reshape(per_device, n_devices).T.ravel()
+        yield np.where(cards < n_instances, cards, -1).reshape(per_device, n_devices).T.ravel()
 
 
-def _relaxed_queue(
-    clusters: Clusters, limit: np.ndarray, columns: np.ndarray, task: Task, mesh: Mesh, watch: Watch | None
+def _finished_queue(
+    batch: Any, limit: np.ndarray, columns: np.ndarray, motion: Motion, mesh: Mesh, watch: Watch | None
 ) -> queues.Queue:
-    """One queueful, everyone finished."""
-    size = clusters.mask.shape[0]
-    waiting = take(clusters, columns, task.dtype)
-    queue = queues.new_queue(task.potential, task.rule, waiting, limit[columns].astype(np.int32), mesh.size)
-    scalars, static = _how(task, size, watch)
+    """One queueful, every instance finished."""
+    waiting = take(batch, columns, motion.dtype)
+    queue = queues.new_queue(motion.problem, motion.rule, waiting, limit[columns].astype(np.int32), mesh.size)
+    scalars, common = _numbers(motion, batch.mask.shape[0], watch), (motion.problem, motion.rule)
     while True:
         queue = programs.run(
-            queues.advance, (task.potential, task.rule), queue, *scalars, mesh=mesh, in_place=True, **static
+            queues.advance, common, queue, *scalars, mesh=mesh, in_place=True, norm=motion.criterion.norm
         )
-        running = (np.asarray(queue.status) == relax.Status.RUNNING).any()
+        running = (np.asarray(queue.status) == Status.RUNNING).any()
         if watch:
             _show(queue, columns, watch)
         if not running:
             return queue
 
 
-def _how(task: Task, size: int, watch: Watch | None) -> tuple[tuple, dict]:
-    """The arguments of `queues.advance` behind the queue: numbers, and what a program is built for."""
-    tolerance = np.asarray(min(task.criterion.tolerance, float(np.finfo(task.dtype).max)), task.dtype)
+def _numbers(motion: Motion, size: int, watch: Watch | None) -> tuple[np.ndarray, np.int32, np.int32]:
+    """Tolerance, steps before the host hears of them, and steps between two looks for free lanes."""
+    tolerance = np.asarray(min(motion.criterion.tolerance, float(np.finfo(motion.dtype).max)), motion.dtype)
     n_steps = _WATCH if watch else max(_LOOK, min(10_000, _PAIRS / (n_lanes(size) * size * size)))
-    static = {"measure": task.criterion.measure, "core": task.core}
-    return (tolerance, np.int32(n_steps), np.int32(_WATCH if watch else _LOOK)), static
+    return tolerance, np.int32(n_steps), np.int32(_WATCH if watch else _LOOK)
 
 
 def _show(queue: queues.Queue, columns: np.ndarray, watch: Watch) -> None:
-    """Tells the observer where the structures in the lanes are."""
-    run, n_devices = queue.run, len(queue.next)
-    positions, mask = np.asarray(run.clusters.positions, np.float64), np.asarray(run.clusters.mask)
-    counts = np.asarray(run.n_evaluations).tolist()
+    """Tells the observer where the instances in the lanes are."""
+    lanes, n_devices = queue.lanes, len(queue.next)
+    positions, mask = np.asarray(lanes.batch.positions, np.float64), np.asarray(lanes.batch.mask)
+    counts = np.asarray(lanes.n_evaluations).tolist()
     seats = np.asarray(queue.seats).reshape(n_devices, -1)
     own = columns.reshape(n_devices, -1)
     for device in range(n_devices):

@@ -1,55 +1,55 @@
-"""Queues on the devices: structures that wait for a lane take over those that fall free, without a word to the host.
+"""Queues on the devices: instances that wait for a lane take over those that fall free, without a word to the host.
 
 Each device has a queue of its own and runs until it is empty or a number of steps is done. The programs here depend on a
-padded size, an optimizer and a kind of criterion, and on nothing else that a structure shares with its neighbours.
+problem, a padded size, an optimizer and a kind of criterion, and on nothing else that an instance shares with its neighbours.
 """
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from clusteropt.clusters.arrays import Clusters, n_lanes
-from clusteropt.clusters.cohesion import cohesion
-from clusteropt.engine import relax
+from clusteropt.clusters.arrays import n_lanes
 from clusteropt.engine.programs import lanes_last
-from clusteropt.optimizers import table
-from clusteropt.optimizers.base import Optimizer, Scale, over_atoms
-from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.potentials.base import Potential, energy_and_gradient
+from clusteropt.engine.step import Criterion, Status, Trajectories, refill, start
+from clusteropt.engine.step import advance as advance_lanes
+from clusteropt.optimizers.base import Optimizer
+from clusteropt.optimizers.table import Rule, make
+from clusteropt.problems.base import Inspection, Problem
 
 
 class Queue(NamedTuple):
-    """Structures that wait for a lane, the lanes, and the results of those that are done.
+    """Instances that wait for a lane, the lanes, and the results of those that are done.
 
-    Every array's last axis counts structures (n_queue), lanes (n_clusters) or devices, and is split over the devices.
+    Every array's last axis counts instances (n_queue), lanes (n_lanes) or devices, and is split over the devices.
     """
 
-    waiting: Clusters  # of n_queue clusters; on the device, where they ended, once they are done
+    waiting: Any  # a batch of n_queue instances; on the device, where they ended, once they are done
     limit: jax.Array  # (n_queue,) int32, evaluations allowed
-    run: relax.Run
-    seats: jax.Array  # (n_clusters,) int32, which structure is in the lane; n_queue of the device for none
-    next: jax.Array  # (n_devices,) int32, the first structure that has had no lane yet
+    lanes: Trajectories
+    seats: jax.Array  # (n_lanes,) int32, which instance is in the lane; n_queue of the device for none
+    next: jax.Array  # (n_devices,) int32, the first instance that has had no lane yet
     status: jax.Array  # (n_queue,) int32, RUNNING until finished
     n_evaluations: jax.Array  # (n_queue,) int32
 
 
-def new_queue(potential: Potential, rule: table.Rule, waiting: Clusters, limit: np.ndarray, n_devices: int) -> Queue:
-    """A queue of numpy arrays in which nobody has a lane yet; its lanes are blank until the first structures come."""
+def new_queue(problem: Problem, rule: Rule, waiting: Any, limit: np.ndarray, n_devices: int) -> Queue:
+    """A queue of numpy arrays in which no instance has a lane yet; its lanes are blank until the first instances come."""
     size, n_queue = waiting.mask.shape
-    scale, lanes = _scale(potential), n_lanes(size) * n_devices
-    form = _form_of_run(rule.name, rule.settings, scale, size, lanes, waiting.positions.dtype, waiting.cell is not None)
-    blank = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), form)
-    idle, running = np.int32(relax.Status.IDLE), np.int32(relax.Status.RUNNING)
+    lanes = n_lanes(size) * n_devices
+    leaves, tree = jax.tree.flatten((problem, rule, waiting))
+    shapes = tuple((np.shape(leaf), np.dtype(leaf.dtype).str) for leaf in leaves)
+    blank = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), _form_of_lanes(tree, shapes, lanes))
+    idle, running = np.int32(Status.IDLE), np.int32(Status.RUNNING)
     status = np.where(waiting.mask.any(0), running, idle)
     return Queue(
         waiting=waiting,
         limit=limit,  # type: ignore[arg-type]  numpy, here and below
-        run=blank._replace(status=np.full(lanes, idle)),
+        lanes=blank._replace(status=np.full(lanes, idle)),
         seats=np.full(lanes, n_queue // n_devices, np.int32),  # type: ignore[arg-type]
         next=np.zeros(n_devices, np.int32),  # type: ignore[arg-type]
         status=status,  # type: ignore[arg-type]
@@ -58,23 +58,12 @@ def new_queue(potential: Potential, rule: table.Rule, waiting: Clusters, limit: 
 
 
 @cache
-def _form_of_run(
-    name: str, settings: LearnedSettings | None, scale: Scale, size: int, lanes: int, dtype: np.dtype, periodic: bool
-) -> relax.Run:
-    """Shapes and types of the arrays of a run, which do not depend on a rule's parameters."""
-    rule = table.Rule(name, {"theta": np.zeros(0), "n_steps": np.zeros(()), "part": np.zeros(2)}, settings)
-
-    def start() -> relax.Run:
-        flags = jnp.zeros((size, lanes), bool)
-        cell = jnp.zeros((3, 3, lanes), dtype) if periodic else None
-        clusters = Clusters(jnp.zeros((3, size, lanes), dtype), flags.astype(jnp.int32), flags, flags, cell)
-        return relax.start(clusters, jnp.zeros(lanes, jnp.int32), table.make(rule, scale))
-
-    return jax.eval_shape(start)
-
-
-def _scale(potential: Potential) -> Scale:
-    return Scale(potential.length, potential.energy, len(potential.elements))
+def _form_of_lanes(tree: Any, shapes: tuple[tuple[tuple[int, ...], str], ...], lanes: int) -> Trajectories:
+    """Shapes and types of the arrays of the lanes, for a problem, a rule and a batch of which only the forms are known."""
+    problem, rule, waiting = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*one) for one in shapes])
+    batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((*a.shape[:-1], lanes), a.dtype), waiting)
+    limit = jax.ShapeDtypeStruct((lanes,), np.int32)
+    return jax.eval_shape(lambda p, r, b, n: start(b, n, make(r, p)), problem, rule, batch, limit)
 
 
 def _on_lanes(mesh: Mesh, function: Callable, batch: object, result: object) -> object:
@@ -84,36 +73,35 @@ def _on_lanes(mesh: Mesh, function: Callable, batch: object, result: object) -> 
 
 
 def advance(
-    common: tuple[Potential, table.Rule],
+    common: tuple[Problem, Rule],
     queue: Queue,
     tolerance: jax.Array,
     n_steps: jax.Array,
-    look: jax.Array,
+    between: jax.Array,
     *,
     mesh: Mesh,
-    measure: str,
-    core: float,
+    norm: str,
 ) -> Queue:
-    """The queue after up to `n_steps` more evaluations in every lane; free lanes are filled every `look` of them."""
-    potential, rule = common[0], table.make(common[1], _scale(common[0]))
-    criterion = relax.Criterion(measure, tolerance)
+    """The queue after up to `n_steps` more evaluations in every lane; free lanes are filled every `between` of them."""
+    problem, rule = common
+    optimizer, criterion = make(rule, problem), Criterion(norm, tolerance)
 
     def unfinished(carry: tuple[jax.Array, Queue]) -> jax.Array:
-        return (carry[0] < n_steps) & (carry[1].status == relax.Status.RUNNING).any()
+        return (carry[0] < n_steps) & (carry[1].status == Status.RUNNING).any()
 
     def turn(carry: tuple[jax.Array, Queue]) -> tuple[jax.Array, Queue]:
-        queue = _fill(carry[1], rule)
-        queue = queue._replace(run=relax.advance(potential, rule, criterion, queue.run, look, core))
-        return carry[0] + look, _collect(queue)
+        queue = _fill(carry[1], optimizer)
+        queue = queue._replace(lanes=advance_lanes(problem, optimizer, criterion, queue.lanes, between))
+        return carry[0] + between, _collect(queue)
 
-    def go(part: Queue) -> Queue:
-        return jax.lax.while_loop(unfinished, turn, (jnp.int32(0), part))[1]
+    def go(own: Queue) -> Queue:
+        return jax.lax.while_loop(unfinished, turn, (jnp.int32(0), own))[1]
 
     return _on_lanes(mesh, go, queue, queue)  # type: ignore[return-value]
 
 
-def _fill(queue: Queue, rule: Optimizer) -> Queue:
-    """Gives every free lane the next structure in the queue."""
+def _fill(queue: Queue, optimizer: Optimizer) -> Queue:
+    """Gives every free lane the next instance in the queue."""
     n_queue = queue.limit.shape[0]
     free = queue.seats == n_queue
     coming = queue.next + jnp.cumsum(free, dtype=jnp.int32) - 1
@@ -121,29 +109,29 @@ def _fill(queue: Queue, rule: Optimizer) -> Queue:
 
     def seat(queue: Queue) -> Queue:
         columns = jnp.minimum(coming, n_queue - 1)
-        clusters, limit = jax.tree.map(lambda a: jnp.take(a, columns, axis=-1), (queue.waiting, queue.limit))
-        run = relax.refill(queue.run, relax.start(clusters, limit, rule), taken, blank=queue.next[0] == 0)
+        batch, limit = jax.tree.map(lambda a: jnp.take(a, columns, axis=-1), (queue.waiting, queue.limit))
+        lanes = refill(queue.lanes, start(batch, limit, optimizer), taken, blank=queue.next[0] == 0)
         seats = jnp.where(taken, coming, queue.seats)
-        return queue._replace(run=run, seats=seats, next=queue.next + taken.sum(dtype=jnp.int32))
+        return queue._replace(lanes=lanes, seats=seats, next=queue.next + taken.sum(dtype=jnp.int32))
 
     return jax.lax.cond(taken.any(), seat, lambda same: same, queue)
 
 
 def _collect(queue: Queue) -> Queue:
     """Writes down the results of lanes that have stopped, and frees them."""
-    n_queue, run = queue.limit.shape[0], queue.run
-    done = (queue.seats < n_queue) & (run.status != relax.Status.RUNNING)
+    n_queue, lanes = queue.limit.shape[0], queue.lanes
+    done = (queue.seats < n_queue) & (lanes.status != Status.RUNNING)
 
     def note(lane: jax.Array, queue: Queue) -> Queue:
         def write(queue: Queue) -> Queue:
-            def put(whole: jax.Array, part: jax.Array) -> jax.Array:
-                value = jnp.take(part, lane, axis=-1)
+            def put(whole: jax.Array, own: jax.Array) -> jax.Array:
+                value = jnp.take(own, lane, axis=-1)
                 return jax.lax.dynamic_update_index_in_dim(whole, value, queue.seats[lane], whole.ndim - 1)
 
             return queue._replace(
-                waiting=queue.waiting._replace(positions=put(queue.waiting.positions, run.clusters.positions)),
-                status=put(queue.status, run.status),
-                n_evaluations=put(queue.n_evaluations, run.n_evaluations),
+                waiting=queue.waiting._replace(positions=put(queue.waiting.positions, lanes.batch.positions)),
+                status=put(queue.status, lanes.status),
+                n_evaluations=put(queue.n_evaluations, lanes.n_evaluations),
             )
 
         return jax.lax.cond(done[lane], write, lambda same: same, queue)
@@ -154,37 +142,23 @@ def _collect(queue: Queue) -> Queue:
     return queue._replace(seats=jnp.where(done, n_queue, queue.seats))
 
 
-def evaluate(
-    potential: Potential, clusters: Clusters, near: jax.Array, reach: jax.Array, n_portions: jax.Array, *, mesh: Mesh
-) -> tuple[jax.Array, ...]:
-    """Energies of the atoms, gradient, energy, fmax, and whether atoms coincide and whether they hang together.
+def inspect(problem: Problem, batch: Any, n_portions: jax.Array, *, mesh: Mesh) -> Inspection:
+    """A close look at the first `n_portions` lanes' worth of instances on every device; zeros for the others."""
 
-    Of the first `n_portions` lanes' worth of clusters on every device; zeros of the others.
-    """
-
-    def look(clusters: Clusters) -> tuple[jax.Array, ...]:
-        energies, gradient = energy_and_gradient(potential, clusters)
-        (energy,) = over_atoms(lambda e: (e,), energies)
-        fmax = relax.measure("fmax", jnp.where(clusters.free, gradient, 0), clusters.free)
-        return energies, gradient, energy, fmax, *cohesion(clusters, near, reach)
-
-    def one_device(clusters: Clusters) -> tuple[jax.Array, ...]:
+    def one_device(own: Any) -> Inspection:
         """As many at once as there are lanes, whose arrays stay in the caches."""
-        lanes = n_lanes(clusters.mask.shape[0])
+        lanes = n_lanes(own.mask.shape[0])
 
-        def portion(a: jax.Array, k: jax.Array) -> jax.Array:
-            return jax.lax.dynamic_slice_in_dim(a, k * lanes, lanes, a.ndim - 1)
+        def portion(k: jax.Array) -> Any:
+            return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, k * lanes, lanes, a.ndim - 1), own)
 
-        def one(k: jax.Array, out: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-            values = look(jax.tree.map(lambda a: portion(a, k), clusters))
+        def one(k: jax.Array, out: Inspection) -> Inspection:
             put = jax.lax.dynamic_update_slice_in_dim
-            return tuple(put(whole, value, k * lanes, whole.ndim - 1) for whole, value in zip(out, values, strict=True))
+            return jax.tree.map(lambda w, v: put(w, v, k * lanes, w.ndim - 1), out, problem.inspect(portion(k)))
 
-        n = clusters.mask.shape[-1]
-        forms = jax.eval_shape(lambda: look(jax.tree.map(lambda a: portion(a, jnp.int32(0)), clusters)))
-        blank = tuple(jnp.zeros((*f.shape[:-1], n), f.dtype) for f in forms)
+        n, forms = own.mask.shape[-1], jax.eval_shape(lambda: problem.inspect(portion(jnp.int32(0))))
+        blank = jax.tree.map(lambda f: jnp.zeros((*f.shape[:-1], n), f.dtype), forms)
         return jax.lax.fori_loop(jnp.int32(0), n_portions, one, blank)
 
-    lanes = clusters.mask[0]
-    form = (clusters.positions[0], clusters.positions, lanes, lanes, lanes, lanes)
-    return _on_lanes(mesh, one_device, clusters, form)  # type: ignore[return-value]
+    form = jax.eval_shape(problem.inspect, batch)
+    return _on_lanes(mesh, one_device, batch, form)  # type: ignore[return-value]

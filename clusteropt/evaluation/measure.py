@@ -16,11 +16,13 @@ from clusteropt.evaluation.problem import Problem
 from clusteropt.evaluation.score import Score
 from clusteropt.evaluation.settings import EvaluationSettings
 from clusteropt.potentials.base import Potential
+from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
-from clusteropt.search import chains
-from clusteropt.search.chains import Chains, Search
+from clusteropt.search import walk
 from clusteropt.search.minima import minimized
+from clusteropt.search.policy import Search
 from clusteropt.search.starts import start_positions
+from clusteropt.search.walk import Chains, Walk
 from clusteropt.settings.method import LocalSettings
 
 HIT = 1e-4  # above the best-known energy, in energy scales, after polishing
@@ -36,46 +38,59 @@ def measure(given: Problem, method: str, search: Search, settings: EvaluationSet
         return _measured(given, method, search, settings, seen)
 
 
+class _Tally:
+    """The hits, misses and evaluations of one measurement, chains that are gone included."""
+
+    def __init__(self, given: Problem, n_places: int) -> None:
+        self._given = given
+        self._looked_at = np.full(n_places, np.inf)  # lowest energies that have been polished, and were no hit
+        self.gaps: list[float] = []
+        self.n_hits = self.spent = 0  # spent: evaluations of chains that are gone, and of polishing
+        self.counted = np.zeros(n_places, bool)  # places whose chain has ended
+
+    def look(self, under_way: Walk) -> None:
+        """Polishes what is near the best-known energy, and counts the chains that have ended, by a hit or without."""
+        best, scale, lowest = self._given.best_known, self._given.potential.energy, under_way.chains.lowest_energy
+        near = np.flatnonzero(~self.counted & (lowest < np.minimum(best + _NEAR * scale, self._looked_at)))
+        energies, used = _polished(under_way.chains, near, self._given.potential)
+        self.spent += used
+        self._looked_at[near] = lowest[near]
+        hit = np.zeros(len(lowest), bool)
+        hit[near] = energies < best + HIT * scale
+        ended = ~self.counted & (hit | under_way.ended)
+        self.n_hits += int(hit.sum())
+        self.gaps += np.where(hit, 0, lowest - best)[ended].tolist()
+        self.counted |= ended
+        under_way.stopped |= ended
+
+    def vacate(self, under_way: Walk, places: np.ndarray) -> None:
+        """Makes room for new chains."""
+        self.spent += int(under_way.chains.n_evaluations[places].sum())
+        self._looked_at[places], self.counted[places] = np.inf, False
+
+
 def _measured(given: Problem, method: str, search: Search, settings: EvaluationSettings, seen: str) -> Score:
-    begin, scale = time.perf_counter(), given.potential.energy
-    n_columns, group = settings.chains, _group(search, settings.chains)
-    alive = _fresh(given, search, settings, 0, n_columns)
-    n_begun = n_columns
-    looked_at = np.full(n_columns, np.inf)  # lowest energies that have been polished, and were no hit
-    idle = np.zeros(n_columns, bool)
-    gaps: list[float] = []
-    n_hits = spent = 0  # spent: evaluations of chains that are gone, and of polishing
-    pace = math.nan
-    while True:
-        near = np.flatnonzero(~idle & (alive.lowest_energy < np.minimum(given.best_known + _NEAR * scale, looked_at)))
-        energies, used = _polished(alive, near, given.potential)
-        spent += used
-        looked_at[near] = alive.lowest_energy[near]
-        hit = np.zeros(n_columns, bool)
-        hit[near] = energies < given.best_known + HIT * scale
-        ended = ~idle & (hit | chains.ended(alive, search))
-        n_hits += int(hit.sum())
-        gaps += np.where(hit, 0, alive.lowest_energy - given.best_known)[ended].tolist()
-        idle |= ended
-        total, seconds = spent + int(alive.n_evaluations.sum()), time.perf_counter() - begin
-        enough = n_hits >= settings.hits
-        ended_by = _ended_by(total, seconds, enough and bool(idle.all()), settings)
+    begin, n_begun = time.perf_counter(), settings.chains
+    group, tally, pace = _group(search, n_begun), _Tally(given, n_begun), math.nan
+    under_way = _fresh(given, search, settings, 0, n_begun)
+    total, seconds, ended_by = 0, 0.0, ""
+    while not ended_by:
+        next(under_way, None)  # none where all have ended, and are to be counted
+        tally.look(under_way)
+        total, seconds = tally.spent + int(under_way.chains.n_evaluations.sum()), time.perf_counter() - begin
+        enough = tally.n_hits >= settings.hits
+        ended_by = _ended_by(total, seconds, enough and bool(tally.counted.all()), settings)
         if math.isnan(pace) and (enough or ended_by):
             pace = seconds / total
-        if ended_by:
-            break
-        places = np.flatnonzero(idle)[: idle.sum() // group * group]
-        if not enough and places.size * _WAITING >= n_columns:
-            spent += int(alive.n_evaluations[places].sum())
-            alive = chains.at_columns(alive, places, _fresh(given, search, settings, n_begun, len(places)))
+        places = np.flatnonzero(tally.counted)[: tally.counted.sum() // group * group]
+        if not (ended_by or enough) and places.size * _WAITING >= settings.chains:
+            tally.vacate(under_way, places)
+            under_way.replace(places, _fresh(given, search, settings, n_begun, len(places)))
             n_begun += len(places)
-            looked_at[places], idle[places] = np.inf, False
-            continue
-        busy = np.flatnonzero(~idle)
-        alive = chains.at_columns(alive, busy, chains.hop(chains.columns_of(alive, busy), given.potential, search))
-    gap = float(np.median(gaps)) if gaps else math.nan
+    gap = float(np.median(tally.gaps)) if tally.gaps else math.nan
+    n_cut = int((~tally.counted).sum())
     return Score(
-        given.formula, method, seen, len(gaps), int((~idle).sum()), n_hits, total, seconds, gap, "", ended_by, pace
+        given.formula, method, seen, len(tally.gaps), n_cut, tally.n_hits, total, seconds, gap, "", ended_by, pace
     )
 
 
@@ -93,7 +108,7 @@ def _group(search: Search, n_chains: int) -> int:
     return min(_RIVALS, n_chains) if search.hopping < 1 else 1
 
 
-def _fresh(given: Problem, search: Search, settings: EvaluationSettings, first: int, count: int) -> Chains:
+def _fresh(given: Problem, search: Search, settings: EvaluationSettings, first: int, count: int) -> Walk:
     """Chains number `first` and following, each from a random start by the seed and its number.
 
     Every other start of a learned search is symmetric, and up to sixteen that begin together compete, as in
@@ -107,16 +122,16 @@ def _fresh(given: Problem, search: Search, settings: EvaluationSettings, first: 
         positions = start_positions(rng, n_atoms, potential.length, search.optimizer is not None and k % 2 == 1)
         starts.append(Structure(positions, species, np.ones(n_atoms, bool)))
         keys.append(rng.integers(2**64, dtype=np.uint64))
-    return chains.begin(starts, np.array(keys), potential, search, rivals=np.arange(count) // _RIVALS)
+    return walk.begin(starts, np.array(keys), ClusterProblem(potential), search, np.arange(count) // _RIVALS)
 
 
-def _polished(alive: Chains, columns: np.ndarray, potential: Potential) -> tuple[np.ndarray, int]:
+def _polished(chains: Chains, columns: np.ndarray, potential: Potential) -> tuple[np.ndarray, int]:
     """The energies of those chains' lowest minima, converged; and the evaluations that took."""
-    masks, species = np.asarray(alive.clusters.mask), np.asarray(alive.clusters.species)
+    masks, species = np.asarray(chains.clusters.mask), np.asarray(chains.clusters.species)
     structures = []
     for k in columns:
         inside = masks[:, k]
-        structures.append(Structure(alive.lowest[:, inside, k].T, species[inside, k], np.ones(inside.sum(), bool)))
+        structures.append(Structure(chains.lowest[:, inside, k].T, species[inside, k], np.ones(inside.sum(), bool)))
     found = {i: m for part in minimized(structures, potential, LocalSettings(), few=False) for i, m in part.items()}
     energies = np.array([found[i].energy for i in range(len(columns))])
     return energies, sum(m.n_evaluations for m in found.values())
@@ -125,7 +140,7 @@ def _polished(alive: Chains, columns: np.ndarray, potential: Potential) -> tuple
 def _warm_up(given: Problem, search: Search, settings: EvaluationSettings) -> None:
     """Has every program built."""
     few = search._replace(hops=min(search.hops, 1))
-    alive = _fresh(given, few, settings, 0, settings.chains)
-    if few.hops:
-        alive = chains.hop(alive, given.potential, few)
-    _polished(alive, np.arange(1), given.potential)
+    under_way = _fresh(given, few, settings, 0, settings.chains)
+    for _ in under_way:  # the starts, and a hop if there are any
+        pass
+    _polished(under_way.chains, np.arange(1), given.potential)

@@ -7,8 +7,7 @@ from clusteropt.io.best_known import best_known
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
-from clusteropt.search import chains
-from clusteropt.search.chains import Search
+from clusteropt.search.policy import Search, search_for
 from clusteropt.search.starts import symbols_of
 
 LEARNED, MULTISTART, BASIN_HOPPING = "learned", "multistart", "basin hopping"
@@ -36,7 +35,7 @@ def problem(formula: str) -> Problem:
 
 def learned(optimizer: LearnedOptimizer, given: Problem, **changes: int | None) -> Search:
     """The search that `minimize` makes, but for the `changes`: steps, hops, hop_steps."""
-    return chains.search_for(optimizer, len(given.symbols), given.potential, **changes)
+    return search_for(optimizer, len(given.symbols), given.potential, **changes)
 
 
 def baselines() -> dict[str, Search]:

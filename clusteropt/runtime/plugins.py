@@ -33,6 +33,7 @@ _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
         "es": "clusteropt.training.esmc:esmc",
         "ga": "clusteropt.training.ga:ga",
     },
+    "tasks": {},  # each makes a Task from its name (training/tasks.py); formulas need no entry
 }
 
 

@@ -10,20 +10,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.clusters.arrays import Clusters, Structure, at, by_size, pack, take
+from clusteropt.clusters.arrays import Clusters, Structure, by_size, pack
 from clusteropt.clusters.boxes import vacuum
 from clusteropt.engine import lanes
-from clusteropt.engine.lanes import Evaluation, Relaxed, Watch
-from clusteropt.engine.relax import Criterion, Status
+from clusteropt.engine.batches import at, take
+from clusteropt.engine.lanes import Motion, Moved, Watch
+from clusteropt.engine.step import Criterion, Status
 from clusteropt.optimizers.table import Rule
-from clusteropt.potentials.base import CORE, Potential
+from clusteropt.potentials.base import Potential
+from clusteropt.problems.base import Inspection
+from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search.progress import SILENT, Progress
 from clusteropt.settings.method import LEVELS, LocalSettings
 
 _MOST = 2**31 - 1  # evaluations that a counter can hold
 _EXPLORE = {"fmax": 2e-4, "rms": 1e-4}  # in units of energy over length: above the noise of single precision
 _EXPLORE_SHARE = 0.8  # of the evaluations allowed
-_SAME_PLACE = 1e-6  # distance, in lengths
 _ROUND_OFF = 1e-9  # by which an energy may seem to rise, in units of the energy scale and per atom
 
 
@@ -74,7 +76,7 @@ def minimized(
         new = [lanes.foresee(sample, len(members), task) for task in _tasks(potential, settings)]
         if any(new):
             progress.compiles([size])
-    for size, members in lanes.portions(structures, few):
+    for size, members in _portions(structures, few):
         own = [structures[i] for i in members]
         batch = pack(own, size, np.float64)
         before, problems = _look(batch, own, potential)
@@ -91,14 +93,24 @@ def minimized(
 
 def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dict[int, Minimum]]:
     """Energies and forces of the structures as they are, by their index, a portion at a time."""
-    for size, members in lanes.portions(structures, few=True):
+    for size, members in _portions(structures, few=True):
         own = [structures[i] for i in members]
         batch, n = pack(own, size, np.float64), len(own)
         values, problems = _look(batch, own, potential)
-        still = Relaxed(np.asarray(batch.positions), np.full(n, Status.EVALUATED, np.int32), np.ones(n, np.int32))
+        still = Moved(np.asarray(batch.positions), np.full(n, Status.EVALUATED, np.int32), np.ones(n, np.int32))
         together = values._replace(connected=np.ones(n, bool))  # a molecule in pieces has an energy like any other
         minima = _minima(batch, values, still, together, potential)
         yield {i: invalid(s, p) if p else m for i, s, p, m in zip(members, own, problems, minima, strict=True)}
+
+
+def _portions(structures: list[Structure], few: bool) -> Iterator[tuple[int, list[int]]]:
+    """A padded size and the indices of structures that share it, as many as there are places for, a portion at a time.
+
+    `few`: of few padded sizes, as far as that pays.
+    """
+    for (size, _), members in by_size(structures, few).items():
+        whole = lanes.at_a_time(size)
+        yield from ((size, members[first : first + whole]) for first in range(0, len(members), whole))
 
 
 def evaluate_one(structure: Structure, potential: Potential) -> Minimum:
@@ -106,7 +118,7 @@ def evaluate_one(structure: Structure, potential: Potential) -> Minimum:
     return next(evaluated([structure], potential))[0]
 
 
-def _look(batch: Clusters, structures: list[Structure], potential: Potential) -> tuple[Evaluation, list[str]]:
+def _look(batch: Clusters, structures: list[Structure], potential: Potential) -> tuple[Inspection, list[str]]:
     """Energies and forces of the structures as given, and the fault that makes a structure unusable (empty for sound ones)."""
     finite = np.asarray(np.isfinite(batch.positions).all((0, 1)))
     values = _evaluate(at(batch, np.where(finite, batch.positions, 0)), potential)
@@ -117,9 +129,9 @@ def _look(batch: Clusters, structures: list[Structure], potential: Potential) ->
     return values, problems
 
 
-def _evaluate(clusters: Clusters, potential: Potential) -> Evaluation:
-    """Energies, forces and cohesion, by what this potential calls the same place and hanging together."""
-    return lanes.evaluate_batch(clusters, potential, _SAME_PLACE * potential.length, potential.reach)
+def _evaluate(clusters: Clusters, potential: Potential) -> Inspection:
+    """Energies, forces and cohesion."""
+    return lanes.inspect(clusters, ClusterProblem(potential))
 
 
 def _coincidence(structure: Structure) -> str:
@@ -137,8 +149,8 @@ def _coincidence(structure: Structure) -> str:
 
 
 def _minimize(
-    given: Clusters, before: Evaluation, potential: Potential, settings: LocalSettings, watch: Watch | None
-) -> tuple[Relaxed, Evaluation]:
+    given: Clusters, before: Inspection, potential: Potential, settings: LocalSettings, watch: Watch | None
+) -> tuple[Moved, Inspection]:
     """Where the clusters come to rest, and what they are there.
 
     Where exploring left the valley and the energy rose, goes down from the input in double precision alone.
@@ -152,7 +164,7 @@ def _minimize(
         return relaxed, after
     start, left = take(given, risen), limit[risen] - relaxed.n_evaluations[risen]
     show = None if watch is None else _later(lanes.renumbered(watch, risen.tolist()), relaxed.n_evaluations[risen])
-    again = _settled(start, lanes.relax_batch(start, np.maximum(1, left), _tasks(potential, settings)[1], show))
+    again = _settled(start, lanes.move(start, np.maximum(1, left), _tasks(potential, settings)[1], show))
     there = _evaluate(at(start, again.positions), potential)
     # the limit came first, or there was nothing left of it: the start is the lowest point that is known
     stay = (left < 1) | ~(there.energy <= allowed[risen])
@@ -161,13 +173,13 @@ def _minimize(
         status=np.where(stay, Status.NOT_CONVERGED, again.status),
         n_evaluations=relaxed.n_evaluations[risen] + np.where(left < 1, 0, again.n_evaluations),
     )
-    there = Evaluation(*(np.where(stay, old, new) for old, new in zip(_columns(before, risen), there, strict=True)))
-    return Relaxed(*_with_columns(relaxed, risen, again)), Evaluation(*_with_columns(after, risen, there))
+    there = Inspection(*(np.where(stay, old, new) for old, new in zip(_columns(before, risen), there, strict=True)))
+    return Moved(*_with_columns(relaxed, risen, again)), Inspection(*_with_columns(after, risen, there))
 
 
 def _explore_and_polish(
     given: Clusters, limit: np.ndarray, potential: Potential, settings: LocalSettings, watch: Watch | None
-) -> Relaxed:
+) -> Moved:
     """Clusters are shifted towards the origin meanwhile: far from it, single precision is coarse."""
     explore, polish = _tasks(potential, settings)
     positions = np.asarray(given.positions)
@@ -175,13 +187,13 @@ def _explore_and_polish(
     near = at(given, np.where(given.mask, positions - centre, 0))
     share = (_EXPLORE_SHARE * limit).astype(np.int32)
     if not share.all():  # hardly a step is allowed: it is one of the polishing
-        return _settled(given, _moved(lanes.relax_batch(near, limit, polish, _shifted(watch, centre)), centre))
-    explored = lanes.relax_batch(near, share, explore, _shifted(watch, centre))
+        return _settled(given, _moved(lanes.move(near, limit, polish, _shifted(watch, centre)), centre))
+    explored = lanes.move(near, share, explore, _shifted(watch, centre))
     # a step into nonsense is taken back; who has not moved keeps the digits that single precision has not
     stay = (explored.status == Status.NON_FINITE) | (explored.n_evaluations == 1)
     again = at(near, np.where(stay, near.positions, _settled(near, explored).positions))
     show = None if watch is None else _later(watch, explored.n_evaluations)
-    polished = lanes.relax_batch(again, limit - explored.n_evaluations, polish, _shifted(show, centre))
+    polished = lanes.move(again, limit - explored.n_evaluations, polish, _shifted(show, centre))
     polished = polished._replace(n_evaluations=explored.n_evaluations + polished.n_evaluations)
     return _settled(given, _moved(polished, centre))
 
@@ -192,21 +204,21 @@ def _centres(clusters: Clusters) -> np.ndarray:
     return inside.cumsum(1)[:, -1:] / np.maximum(1, np.asarray(clusters.mask).sum(0))
 
 
-def _moved(relaxed: Relaxed, by: np.ndarray) -> Relaxed:
+def _moved(relaxed: Moved, by: np.ndarray) -> Moved:
     return relaxed._replace(positions=relaxed.positions + by)
 
 
-def _tasks(potential: Potential, settings: LocalSettings) -> tuple[lanes.Task, lanes.Task]:
+def _tasks(potential: Potential, settings: LocalSettings) -> tuple[Motion, Motion]:
     """Exploring and polishing."""
     wanted = criterion_for(settings, potential)
-    coarse = _EXPLORE[wanted.measure] * potential.energy / potential.length
-    first = Criterion(wanted.measure, max(wanted.tolerance, coarse))
+    coarse = _EXPLORE[wanted.norm] * potential.energy / potential.length
+    first = Criterion(wanted.norm, max(wanted.tolerance, coarse))
     rule = Rule(settings.optimizer)
-    explore = lanes.Task(potential, rule, first, np.float32, CORE * potential.length)
-    return explore, lanes.Task(potential, rule, wanted, np.float64)
+    explore = Motion(ClusterProblem(potential).softened(), rule, first, np.float32)
+    return explore, Motion(ClusterProblem(potential), rule, wanted, np.float64)
 
 
-def _settled(start: Clusters, relaxed: Relaxed) -> Relaxed:
+def _settled(start: Clusters, relaxed: Moved) -> Moved:
     """Fixed atoms exactly where they were, without the rounding of single precision or of a shift."""
     return relaxed._replace(positions=np.where(start.free, relaxed.positions, np.asarray(start.positions)))
 
@@ -221,8 +233,8 @@ def _later(watch: Watch, so_far: np.ndarray) -> Watch:
     return lambda k, n, positions: watch(k, n + int(so_far[k]), positions)
 
 
-def _columns(values: Evaluation, columns: np.ndarray) -> Evaluation:
-    return Evaluation(*(value[..., columns] for value in values))
+def _columns(values: Inspection, columns: np.ndarray) -> Inspection:
+    return Inspection(*(value[..., columns] for value in values))
 
 
 def _with_columns(whole: tuple, columns: np.ndarray, part: tuple) -> list[np.ndarray]:
@@ -234,7 +246,7 @@ def _with_columns(whole: tuple, columns: np.ndarray, part: tuple) -> list[np.nda
 
 
 def _minima(
-    given: Clusters, before: Evaluation, relaxed: Relaxed, after: Evaluation, potential: Potential
+    given: Clusters, before: Inspection, relaxed: Moved, after: Inspection, potential: Potential
 ) -> list[Minimum]:
     """A record per structure, with the last word on its status.
 

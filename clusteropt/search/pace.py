@@ -4,7 +4,9 @@ import numpy as np
 
 from clusteropt.clusters.arrays import n_lanes
 from clusteropt.runtime import devices
-from clusteropt.search.chains import Chains, Search, ended
+from clusteropt.search.hops import Origin
+from clusteropt.search.policy import Search
+from clusteropt.search.walk import Chains, Visits, ended
 
 _A_HOP = 100.0  # evaluations, before one was made
 _MORE = 2.0  # times the hops that chains want if none finds a lower minimum, which many do
@@ -23,10 +25,11 @@ class Pace:
     def _cost(self, n_chains: int | np.ndarray) -> float:
         return float(np.maximum(self._lanes, n_chains).sum())
 
-    def hopped(self, n_chains: int) -> None:
-        """So many chains have made a hop more."""
-        self._hops += n_chains
-        self._lane_hops += self._cost(n_chains)
+    def visited(self, visits: Visits) -> None:
+        """Hears of a round of visits; the starts are no hops."""
+        if visits.origins[0] != Origin.START:
+            self._hops += len(visits.columns)
+            self._lane_hops += self._cost(len(visits.columns))
 
     def share(self, alive: Chains) -> float:
         """From 0 to 1."""

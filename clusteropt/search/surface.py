@@ -15,8 +15,9 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from clusteropt.clusters.arrays import Clusters, n_lanes, take
+from clusteropt.clusters.arrays import Clusters, n_lanes
 from clusteropt.engine import lanes, programs
+from clusteropt.engine.batches import take
 from clusteropt.potentials.base import Potential
 
 MOST_MOVED = 3  # atoms

@@ -13,15 +13,17 @@ from typing import NamedTuple
 import numpy as np
 
 from clusteropt.clusters.arrays import Structure, by_size
-from clusteropt.engine.relax import Status
+from clusteropt.engine.step import Status
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials.base import Potential
-from clusteropt.search import chains
-from clusteropt.search.chains import Chains, Search
+from clusteropt.problems.clusters import ClusterProblem
+from clusteropt.search import walk
 from clusteropt.search.minima import Minimum, minimized
 from clusteropt.search.pace import Pace
+from clusteropt.search.policy import Search, search_for
 from clusteropt.search.progress import SILENT, Progress, Renumbered, Step
 from clusteropt.search.starts import start_positions
+from clusteropt.search.walk import Chains
 from clusteropt.settings.method import LocalSettings, SearchSettings
 
 _PERTURBATION = 0.4  # largest displacement of an atom, in lengths
@@ -75,7 +77,8 @@ def _foresee(
     """Has the programs of the search built in the background."""
     for (size, _), members in by_size(structures).items():
         alike = [structures[i] for i in members for _ in range(settings.chains)]
-        if chains.foresee(alike, potential, chains.search_for(optimizer, size, potential, 1, settings.hops)):
+        plan = search_for(optimizer, size, potential, 1, settings.hops)
+        if walk.foresee(alike, ClusterProblem(potential), plan):
             progress.compiles([size])
 
 
@@ -124,28 +127,28 @@ def _found(
     n_each, n_atoms = settings.chains, len(structures[0].positions)
     starts = [_start(s, k, potential, settings) for s in structures for k in range(n_each)]
     keys = np.array([_rng(s, k, settings).integers(2**64, dtype=np.uint64) for s in structures for k in range(n_each)])
-    search = chains.search_for(optimizer, n_atoms, potential, settings.steps, settings.hops)
+    search = search_for(optimizer, n_atoms, potential, settings.steps, settings.hops)
     lowest = min(m.energy for m in plain)
     progress.searches(Step(range(len(structures)), len(starts), 0, lowest, 0.0))
-    alive, minima, whole = None, {}, True
+    chains, minima, whole = None, {}, True
     try:
-        alive = chains.begin(starts, keys, potential, search, rivals=np.arange(len(starts)) // n_each)
-        pace = Pace(alive, search)
-        while (busy := np.flatnonzero(~chains.ended(alive, search))).size:
-            _tell(progress, alive, search, pace.share(alive), lowest, len(structures))
-            alive = chains.at_columns(alive, busy, chains.hop(chains.columns_of(alive, busy), potential, search))
-            pace.hopped(busy.size)
-        minima = _polished(starts, alive, list(range(len(starts))), potential, local)
+        under_way = walk.begin(starts, keys, ClusterProblem(potential), search, np.arange(len(starts)) // n_each)
+        chains, pace = under_way.chains, Pace(under_way.chains, search)
+        for visits in under_way:
+            chains = under_way.chains
+            pace.visited(visits)
+            _tell(progress, chains, search, pace.share(chains), lowest, len(structures))
+        minima = _polished(starts, chains, list(range(len(starts))), potential, local)
     except KeyboardInterrupt:
         if not unfinished:
             raise
         whole = False
-    if not whole and alive is not None:
-        each = alive.lowest_energy.reshape(-1, n_each)
+    if not whole and chains is not None:
+        each = chains.lowest_energy.reshape(-1, n_each)
         best = (each.argmin(1) + n_each * np.arange(len(each)))[np.isfinite(each.min(1))]
-        minima = _polished(starts, alive, best.tolist(), potential, local)
+        minima = _polished(starts, chains, best.tolist(), potential, local)
     of_each = [range(first, first + n_each) for first in range(0, len(starts), n_each)]
-    used = np.zeros(len(starts), np.int64) if alive is None else alive.n_evaluations
+    used = np.zeros(len(starts), np.int64) if chains is None else chains.n_evaluations
     return _Found(
         [[minima[k] for k in own if k in minima] for own in of_each],
         [int(used[list(own)].sum()) + sum(minima[k].n_evaluations for k in own if k in minima) for own in of_each],
@@ -154,21 +157,21 @@ def _found(
 
 
 def _polished(
-    starts: list[Structure], alive: Chains, columns: list[int], potential: Potential, local: LocalSettings
+    starts: list[Structure], chains: Chains, columns: list[int], potential: Potential, local: LocalSettings
 ) -> dict[int, Minimum]:
     """The lowest minima of some of the chains, by their column."""
     ends = []
     for k in columns:
-        start, end = starts[k], alive.lowest[:, : len(starts[k].positions), k].T
+        start, end = starts[k], chains.lowest[:, : len(starts[k].positions), k].T
         moved = np.where(start.free[:, None], end + start.positions.mean(0), start.positions)
         ends.append(start._replace(positions=moved))
     quench = replace(local, perturb=0.0)  # their ends have been moved enough
     return {columns[i]: m for part in minimized(ends, potential, quench, few=False) for i, m in part.items()}
 
 
-def _tell(progress: Progress, alive: Chains, search: Search, share: float, lowest: float, n_structures: int) -> None:
-    n_chains = len(alive.keys)
-    n_ended, lowest = int(chains.ended(alive, search).sum()), min(lowest, float(alive.lowest_energy.min()))
+def _tell(progress: Progress, chains: Chains, search: Search, share: float, lowest: float, n_structures: int) -> None:
+    n_chains = len(chains.keys)
+    n_ended, lowest = int(walk.ended(chains, search).sum()), min(lowest, float(chains.lowest_energy.min()))
     progress.searches(Step(range(n_structures), n_chains, n_ended, lowest, share))
 
 

@@ -22,7 +22,7 @@ from clusteropt.clusters.arrays import Clusters
 from clusteropt.errors import InputError, UsageError
 from clusteropt.runtime import host
 from clusteropt.runtime.files import write_atomically
-from clusteropt.search.chains import Chains
+from clusteropt.search.walk import Chains
 from clusteropt.training import loop
 from clusteropt.training.candidates import Candidate
 from clusteropt.training.loop import Progress

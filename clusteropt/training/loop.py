@@ -16,11 +16,11 @@ from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.optimizers.learned import network, weights
 from clusteropt.optimizers.learned.rule import grown, sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.potentials.base import Potential
+from clusteropt.problems.base import Problem
 from clusteropt.runtime import devices, host, plugins, processes
-from clusteropt.search.chains import Chains
+from clusteropt.search.walk import Chains
 from clusteropt.training import tasks
-from clusteropt.training.meta_loss import Batch, meta_loss
+from clusteropt.training.meta_loss import Tryout, meta_loss
 from clusteropt.training.settings import TrainSettings
 from clusteropt.training.strategy import State, Strategy
 
@@ -99,19 +99,16 @@ def _strategy(settings: TrainSettings) -> Strategy:
 def _step(settings: TrainSettings, strategy: Strategy, progress: Progress) -> Progress:
     task = tasks.task_named(settings.tasks[progress.step % len(settings.tasks)])
     pools = progress.pools
-    if task.hops:
-        pool = tasks.pool(task, settings, progress.step, progress.theta, pools.get(task.name))
-        batch = tasks.hops(task, settings, pool)
-    else:
-        pool, batch = None, tasks.trajectories(task, settings, progress.step)
-    losses = _losses(strategy.ask(progress.state, progress.step), task.potential, batch, settings)
+    tryout, pool = task.tryout(settings, progress.step, progress.theta, pools.get(task.name))
+    candidates = strategy.ask(progress.state, progress.step)
+    losses = _losses(candidates, task.problem.softened(), tryout, settings)
     if not np.isfinite(losses).any():
         raise ClusterOptError(
             f"step {progress.step + 1}, task {task.name}: no candidate has a finite loss: try a smaller sigma or rate"
         )
     state = strategy.tell(progress.state, progress.step, losses)
     if pool is not None:
-        pools = pools | {task.name: tasks.next_pool(task, settings, pool, state.theta)}
+        pools = pools | {task.name: task.next_pool(settings, pool, state.theta)}
     step, loss = progress.step + 1, float(losses[0])
     lowest, lowered = progress.lowest, progress.lowered
     if loss < lowest.get(task.name, np.inf):
@@ -119,13 +116,13 @@ def _step(settings: TrainSettings, strategy: Strategy, progress: Progress) -> Pr
     return Progress(step, state, pools, loss, task.name, lowest, lowered, progress.earlier)
 
 
-def _losses(candidates: np.ndarray, potential: Potential, batch: Batch, settings: TrainSettings) -> np.ndarray:
+def _losses(candidates: np.ndarray, problem: Problem, tryout: Tryout, settings: TrainSettings) -> np.ndarray:
     """(n_candidates,), the candidates shared out among the processes and their devices."""
     n_devices, n_processes = devices.n_devices(), processes.n_processes()
     n_own = -(-len(candidates) // (n_devices * n_processes)) * n_devices
     own = candidates[(processes.process() * n_own + np.arange(n_own)) % len(candidates)]
     program = _program(settings.network, settings.loss, settings.temperature, n_devices)
-    losses = np.asarray(program(own, potential, batch), np.float32)
+    losses = np.asarray(program(own, problem, tryout), np.float32)
     return processes.gathered(losses).ravel().astype(np.float64)[: len(candidates)]
 
 
@@ -133,9 +130,9 @@ def _losses(candidates: np.ndarray, potential: Potential, batch: Batch, settings
 def _program(network: LearnedSettings, loss: str, temperature: float, n_devices: int) -> Callable:
     mesh = devices.mesh(n_devices)
 
-    def losses(candidates: jax.Array, potential: Potential, batch: Batch) -> jax.Array:
+    def losses(candidates: jax.Array, problem: Problem, tryout: Tryout) -> jax.Array:
         def one_device(own: jax.Array) -> jax.Array:
-            return jax.lax.map(lambda theta: meta_loss(theta, potential, batch, network, loss, temperature), own)
+            return jax.lax.map(lambda theta: meta_loss(theta, problem, tryout, network, loss, temperature), own)
 
         split = PartitionSpec("lanes")
         return jax.shard_map(one_device, mesh=mesh, in_specs=(split,), out_specs=split, check_vma=False)(candidates)

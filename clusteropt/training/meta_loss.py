@@ -1,57 +1,54 @@
-"""How well theta optimizes: the energies of trajectories, in the potential's energy scale."""
+"""How well theta optimizes: the energies of trajectories, in the problem's energy scale."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from clusteropt.clusters.arrays import Clusters
-from clusteropt.optimizers.base import Scale
+from clusteropt.engine.step import step
 from clusteropt.optimizers.learned.rule import learned
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.potentials.base import CORE, Potential, energy_and_gradient
-
-_CEILING = 0.0  # energy that a cluster is counted with which ends above it, or nowhere
+from clusteropt.problems.base import Problem
 
 
-class Batch(NamedTuple):
+class Tryout(NamedTuple):
     """The trajectories that all candidates of an outer step are tried on."""
 
-    starts: Clusters
-    before: Array  # (n_clusters,), energies that are subtracted, in energy scales: of the minima before a hop, or zero
+    starts: Any  # a batch of the problem
+    before: Array  # (n_lanes,), energies that are subtracted, in energy scales: of the minima before a hop, or zero
     n_steps: Array  # () int32
-    part: Array  # (2,), where in a whole trajectory these begin and end
+    span: Array  # (2,), the fractions of a whole trajectory at which these begin and end
 
 
 def meta_loss(
-    theta: Array, potential: Potential, batch: Batch, network: LearnedSettings, loss: str, temperature: float
+    theta: Array, problem: Problem, tryout: Tryout, network: LearnedSettings, loss: str, temperature: float
 ) -> Array:
-    """The loss () of one candidate; infinite where no cluster ends with a finite energy."""
-    scale = Scale(potential.length, potential.energy, len(potential.elements))
-    rule = learned(theta, batch.n_steps.astype(jnp.float32), batch.part, network, scale)
-    core = CORE * potential.length
+    """The loss () of one candidate; infinite where no trajectory ends with a finite energy."""
+    rule = learned(theta, tryout.n_steps.astype(jnp.float32), tryout.span, network, problem)
 
-    def look(clusters: Clusters) -> tuple[Array, Array, Array]:
-        energies, gradient = energy_and_gradient(potential, clusters, core)
-        return energies, gradient, energies.sum(0) / potential.energy
+    def energy_of(energies: Array) -> Array:
+        return energies.sum(0) / problem.scale.energy
 
     def counted(energy: Array) -> Array:
-        return jnp.where(jnp.isfinite(energy), jnp.minimum(energy, _CEILING), _CEILING) - batch.before
+        ceiling = problem.ceiling
+        return jnp.where(jnp.isfinite(energy), jnp.minimum(energy, ceiling), ceiling) - tryout.before
 
-    def step(_: Array, carry: tuple) -> tuple:
-        clusters, state, total = carry
-        energies, gradient, energy = look(clusters)
-        move, state = rule.update(gradient, state, clusters, energies)
-        positions = jnp.where(clusters.free, clusters.positions + move, clusters.positions)
-        total = total + counted(energy) if loss == "mean" else total  # or the sum over the atoms is made for nothing
-        return clusters._replace(positions=positions), state, total
+    def judge(energies: Array, _: Array) -> tuple[Array, Array]:
+        """All lanes move, and their energies count if the loss is their mean; else no sum over the units is made."""
+        noted = counted(energy_of(energies)) if loss == "mean" else jnp.zeros_like(energies, shape=energies.shape[1:])
+        return jnp.array(True), noted
 
-    zero = jnp.zeros(batch.before.shape, batch.starts.positions.dtype)
-    first = (batch.starts, rule.init(batch.starts), zero)
-    clusters, _, total = jax.lax.fori_loop(jnp.int32(0), batch.n_steps, step, first)
-    end = look(clusters)[2]
-    energy = total / batch.n_steps if loss == "mean" else counted(end)
+    def one(_: Array, carry: tuple) -> tuple:
+        batch, state, total = carry
+        batch, state, noted = step(problem, rule, batch, state, judge)
+        return batch, state, total + noted if loss == "mean" else total
+
+    zero = jnp.zeros(tryout.before.shape, tryout.starts.positions.dtype)
+    first = (tryout.starts, rule.init(tryout.starts), zero)
+    batch, _, total = jax.lax.fori_loop(jnp.int32(0), tryout.n_steps, one, first)
+    end = energy_of(problem.energies_and_gradient(batch)[0])
+    energy = total / tryout.n_steps if loss == "mean" else counted(end)
     value = _soft_minimum(energy, temperature) if loss == "soft-min" else energy.mean()
     return jnp.where(jnp.isfinite(end).any(), value, jnp.inf)
 

@@ -1,85 +1,187 @@
-"""Tasks of a candidate theta: trajectories from random starts, or hops from a pool of minima."""
+"""Tasks of a candidate theta: trajectories from random starts, or hops from a pool of minima.
 
+A task is one object behind one protocol. `ClusterTask` and `HopTask` are named in the settings, as X13 and hop:X13;
+`ProblemTask` is for any other inner problem.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from clusteropt.clusters.arrays import Structure, pack, padded_size
+from clusteropt.engine.batches import at
 from clusteropt.errors import UsageError
+from clusteropt.io.best_known import best_known
 from clusteropt.io.structures import elements_of, to_structure
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials import sets
-from clusteropt.potentials.base import Potential
-from clusteropt.search import chains
-from clusteropt.search.chains import Chains, Search
-from clusteropt.search.starts import random_starts
-from clusteropt.training.meta_loss import Batch
+from clusteropt.problems.base import Problem
+from clusteropt.problems.clusters import ClusterProblem
+from clusteropt.runtime import plugins
+from clusteropt.search import walk
+from clusteropt.search.descents import by_learned, quenched
+from clusteropt.search.hops import displaced
+from clusteropt.search.policy import Search
+from clusteropt.search.starts import random_starts, symbols_of
+from clusteropt.search.walk import Chains, Walk
+from clusteropt.training.meta_loss import Tryout
 from clusteropt.training.settings import TrainSettings
 
 HOP = "hop:"
 _GENERATIONS = 40  # hops of a pool before it begins anew from random starts
 
 
-class Task(NamedTuple):
-    """One kind of problem."""
+class Ends(NamedTuple):
+    """Where theta's trajectories end, quenched."""
+
+    energies: np.ndarray  # (n_trajectories,), in the problem's unit; infinite for what fell apart
+    n_units: int
+    best_known: float | None  # the lowest energy that is known
+
+
+class Task(Protocol):
+    """One kind of trajectories of one problem."""
+
+    @property
+    def name(self) -> str:
+        """As the settings have it."""
+        ...
+
+    @property
+    def problem(self) -> Problem:
+        """The problem, whose softened form is trained on."""
+        ...
+
+    def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Chains | None) -> tuple[Tryout, Any]:
+        """The trajectories of an outer step, and the pool that they start from, if the task keeps one."""
+        ...
+
+    def next_pool(self, settings: TrainSettings, pool: Any, theta: np.ndarray) -> Any:
+        """The pool after the step, by the new theta."""
+        ...
+
+    def ends(self, theta: np.ndarray, settings: TrainSettings, count: int, seed: int) -> Ends | None:
+        """The ends of `count` trajectories from starts by that seed, for reports; None where the task has no reports."""
+        ...
+
+
+@dataclass(frozen=True)
+class ProblemTask:
+    """Trajectories from random starts of any problem."""
 
     name: str
-    potential: Potential
+    problem: Problem
+    starts: Callable[[int, int], Any]  # count and seed -> a batch of numpy arrays, in double precision
+    best_known: float | None = None
+
+    def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Any) -> tuple[Tryout, None]:
+        """Others at every step."""
+        batch = self.starts(settings.clusters, _seed(settings, step))
+        batch = at(batch, np.asarray(batch.positions, np.float32))
+        return Tryout(batch, *_numbers(np.zeros(settings.clusters), settings.trajectory, 0.0)), None
+
+    def next_pool(self, settings: TrainSettings, pool: Any, theta: np.ndarray) -> None:
+        """It keeps none."""
+
+    def ends(self, theta: np.ndarray, settings: TrainSettings, count: int, seed: int) -> Ends:
+        """Learned trajectories, then a quench."""
+        batch, optimizer = self.starts(count, seed), LearnedOptimizer(theta, settings.network, {})
+        there, _ = by_learned(batch, self.problem, optimizer, settings.trajectory, (0, 1))
+        return Ends(quenched(there, self.problem)[1], batch.mask.shape[0], self.best_known)
+
+
+@dataclass(frozen=True)
+class ClusterTask:
+    """Trajectories from random starts of a composition."""
+
+    name: str
     formula: str
-    hops: bool
+    problem: ClusterProblem
+
+    def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Any) -> tuple[Tryout, None]:
+        """Others at every step."""
+        starts = _starts(self, settings.clusters, _seed(settings, step), settings.density)
+        batch = pack(starts, padded_size(len(starts[0].positions)), np.float32)
+        return Tryout(batch, *_numbers(np.zeros(len(starts)), settings.trajectory, 0.0)), None
+
+    def next_pool(self, settings: TrainSettings, pool: Any, theta: np.ndarray) -> None:
+        """It keeps none."""
+
+    def ends(self, theta: np.ndarray, settings: TrainSettings, count: int, seed: int) -> Ends:
+        """The first minima of a walk."""
+        starts = _starts(self, count, seed, settings.density)
+        search = Search(LearnedOptimizer(theta, settings.network, {}), settings.trajectory)
+        visits = next(walk.begin(starts, np.arange(count, dtype=np.uint64), self.problem, search))
+        symbols = symbols_of(self.formula)
+        return Ends(visits.energy, len(symbols), best_known(self.problem.potential, symbols))
+
+
+@dataclass(frozen=True)
+class HopTask:
+    """Hops from a pool of minima, which theta's trajectories have found."""
+
+    name: str
+    formula: str
+    problem: ClusterProblem
+
+    def tryout(
+        self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Chains | None
+    ) -> tuple[Tryout, Chains]:
+        """The pool, displaced; a new one after forty hops."""
+        if pool is None or pool.n_hops[0] >= _GENERATIONS:
+            starts = _starts(self, settings.clusters, _seed(settings, step), settings.density)
+            keys = np.random.default_rng([settings.seed, step, 1]).integers(2**64, size=len(starts), dtype=np.uint64)
+            pool = walk.begin(starts, keys, self.problem, _hopping(settings, theta)).chains
+        moved = displaced(pool.clusters, pool.keys, pool.n_hops, self.problem, _hopping(settings, None))
+        moved = at(moved, np.asarray(moved.positions, np.float32))
+        before = np.where(np.isfinite(pool.energy), pool.energy, 0) / self.problem.scale.energy
+        return Tryout(moved, *_numbers(before, settings.hop_steps, settings.hop_begin)), pool
+
+    def next_pool(self, settings: TrainSettings, pool: Chains, theta: np.ndarray) -> Chains:
+        """After a hop of each member by theta."""
+        onward = Walk(self.problem, _hopping(settings, theta), pool)
+        next(onward)
+        return onward.chains
+
+    def ends(self, theta: np.ndarray, settings: TrainSettings, count: int, seed: int) -> None:
+        """Reports are about trajectories from random starts."""
 
 
 @cache
 def task_named(name: str) -> Task:
-    """X13 or hop:X13. Raises UsageError for a formula that is none or has no potential."""
+    """X13, hop:X13, or a task that another package registers, by its name or by the part of it before a colon.
+
+    Raises UsageError for what is not a formula, or has no potential.
+    """
+    kind = name.partition(":")[0]
+    if kind != "hop" and plugins.is_known("tasks", kind):
+        return plugins.load("tasks", kind)(name)
     formula = name.removeprefix(HOP)
     start = random_starts(formula, 1, 0, 1.0)[0]
     if len(start) < 2:
         raise UsageError(f"task '{name}': one atom has nothing to learn: name a formula of two or more")
-    elements = elements_of(start)
-    return Task(name, sets.potential_for(elements), formula, name.startswith(HOP))
-
-
-def trajectories(task: Task, settings: TrainSettings, step: int) -> Batch:
-    """Random starts, others for every step."""
-    starts = _starts(task, settings, step)
-    batch = pack(starts, padded_size(len(starts[0].positions)), np.float32)
-    return Batch(batch, *_numbers(np.zeros(len(starts)), settings.trajectory, 0.0))
-
-
-def pool(task: Task, settings: TrainSettings, step: int, theta: np.ndarray, old: Chains | None) -> Chains:
-    """The minima to hop from: the old ones, or new ones, which theta's trajectories have found."""
-    if old is not None and old.n_hops[0] < _GENERATIONS:
-        return old
-    starts = _starts(task, settings, step)
-    keys = np.random.default_rng([settings.seed, step, 1]).integers(2**64, size=len(starts), dtype=np.uint64)
-    return chains.begin(starts, keys, task.potential, _search(settings, theta))
-
-
-def hops(task: Task, settings: TrainSettings, pool: Chains) -> Batch:
-    """The pool, displaced."""
-    moved = chains.displaced(pool, task.potential, _search(settings, None))
-    moved = moved._replace(positions=np.asarray(moved.positions, np.float32))  # type: ignore[arg-type]
-    before = np.where(np.isfinite(pool.energy), pool.energy, 0) / task.potential.energy
-    return Batch(moved, *_numbers(before, settings.hop_steps, settings.hop_begin))
-
-
-def next_pool(task: Task, settings: TrainSettings, pool: Chains, theta: np.ndarray) -> Chains:
-    """The pool after a hop of each member by theta."""
-    return chains.hop(pool, task.potential, _search(settings, theta))
+    made = HopTask if name.startswith(HOP) else ClusterTask
+    return made(name, formula, ClusterProblem(sets.potential_for(elements_of(start))))
 
 
 def _numbers(before: np.ndarray, n_steps: int, begin: float) -> tuple:
     return before.astype(np.float32), np.int32(n_steps), np.array([begin, 1], np.float32)
 
 
-def _starts(task: Task, settings: TrainSettings, step: int) -> list[Structure]:
-    seed = int(np.random.default_rng([settings.seed, step]).integers(2**31))
-    frames = random_starts(task.formula, settings.clusters, seed, settings.density)
-    return [to_structure(atoms, task.potential) for atoms in frames]
+def _seed(settings: TrainSettings, step: int) -> int:
+    return int(np.random.default_rng([settings.seed, step]).integers(2**31))
 
 
-def _search(settings: TrainSettings, theta: np.ndarray | None) -> Search:
+def _starts(task: ClusterTask | HopTask, count: int, seed: int, density: float) -> list[Structure]:
+    frames = random_starts(task.formula, count, seed, density)
+    return [to_structure(atoms, task.problem.potential) for atoms in frames]
+
+
+def _hopping(settings: TrainSettings, theta: np.ndarray | None) -> Search:
+    """The search by which a pool begins and hops on."""
     optimizer = None if theta is None else LearnedOptimizer(theta, settings.network, {})
-    return Search(optimizer, settings.trajectory, hops=1, hop_steps=settings.hop_steps, hop_begin=settings.hop_begin)
+    steps, begin = settings.hop_steps, settings.hop_begin
+    return Search(optimizer, settings.trajectory, hops=_GENERATIONS, hop_steps=steps, hop_begin=begin)

@@ -4,16 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.io.best_known import best_known
-from clusteropt.io.structures import to_structure
-from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.runtime import host
-from clusteropt.search import chains
-from clusteropt.search.chains import Search
-from clusteropt.search.starts import random_starts
 from clusteropt.training import tasks
 from clusteropt.training.settings import TrainSettings
-from clusteropt.training.tasks import Task
 
 _CLOSE = 0.03  # energy scales above the best-known minimum: the quench of chains ends about 0.01 above a minimum
 _REPORT, _VALIDATION = 2**32, 2**33  # added to the seed of the starts; those of training have seeds below both
@@ -23,7 +16,7 @@ _CHANCE = 2.0  # standard errors that a difference must exceed to count
 class Trial(NamedTuple):
     """The ends of a theta's trajectories, quenched, by task."""
 
-    energies: dict[str, np.ndarray]  # (n_trajectories,) per atom, in energy scales; 0 for a cluster that fell apart
+    energies: dict[str, np.ndarray]  # (n_trajectories,) per atom, in energy scales; the ceiling for what fell apart
     hits: dict[str, np.ndarray]  # (n_trajectories,) bool, of the tasks whose best-known minimum is in the table
 
     @property
@@ -68,24 +61,13 @@ def _significance(some: dict[str, np.ndarray], others: dict[str, np.ndarray]) ->
 def _tried(theta: np.ndarray, settings: TrainSettings, count: int, stream: int) -> Trial:
     energies, hits = {}, {}
     for task in map(tasks.task_named, dict.fromkeys(settings.tasks)):
-        if task.hops:
+        with host.double_precision():
+            ends = task.ends(theta, settings, count, stream + settings.seed)
+        if ends is None:
             continue
-        found, symbols = _ends(task, theta, settings, count, stream + settings.seed)
-        sound = np.where(np.isfinite(found), np.minimum(found, 0), 0)
-        energies[task.name] = sound / (task.potential.energy * len(symbols))
-        lowest = best_known(task.potential, symbols)
-        if lowest is not None:
-            hits[task.name] = found < lowest + _CLOSE * task.potential.energy
+        scale, ceiling = task.problem.scale.energy, task.problem.ceiling * task.problem.scale.energy
+        sound = np.where(np.isfinite(ends.energies), np.minimum(ends.energies, ceiling), ceiling)
+        energies[task.name] = sound / (scale * ends.n_units)
+        if ends.best_known is not None:
+            hits[task.name] = ends.energies < ends.best_known + _CLOSE * scale
     return Trial(energies, hits)
-
-
-def _ends(
-    task: Task, theta: np.ndarray, settings: TrainSettings, count: int, seed: int
-) -> tuple[np.ndarray, list[str]]:
-    """The energies (count,) of the quenched ends, in the potential's unit, and the atoms' symbols."""
-    search = Search(LearnedOptimizer(theta, settings.network, {}), settings.trajectory)
-    starts = random_starts(task.formula, count, seed, settings.density)
-    structures = [to_structure(atoms, task.potential) for atoms in starts]
-    with host.double_precision():
-        found = chains.begin(structures, np.arange(count, dtype=np.uint64), task.potential, search)
-    return found.energy, starts[0].get_chemical_symbols()

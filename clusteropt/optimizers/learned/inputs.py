@@ -1,122 +1,87 @@
-"""Inputs of the network, one by one and by name: dimensionless, in the potential's own units."""
+"""Inputs of the network, one by one and by name: dimensionless, in the problem's own units.
+
+The gradient, its averages, the unit's place and its energy are made here; every other feature is a module of `features`.
+"""
 
 import jax.numpy as jnp
 from jax import Array
 
-from clusteropt.clusters.arrays import Clusters
-from clusteropt.clusters.pairs import dot
-from clusteropt.optimizers.base import Scale, over_atoms
-from clusteropt.optimizers.learned.momenta import Momenta, corrected
+from clusteropt.errors import UsageError
+from clusteropt.optimizers.learned.features.base import Scene
+from clusteropt.optimizers.learned.features.table import FEATURES
 from clusteropt.optimizers.learned.network import softsign
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.optimizers.learned.surroundings import (
-    ORDERS,
-    SHELLS,
-    angles,
-    close_packed,
-    neighbours,
-    radial_symmetry,
-)
 from clusteropt.optimizers.learned.vectors import length_of
-
-OTHERS = "others"  # how the names of inputs begin that a pure cluster does not have
+from clusteropt.problems.units import dot
 
 
 def names(settings: LearnedSettings) -> list[str]:
     """The inputs, in the order of theta."""
-    averages, own = range(len(settings.decays)), range(1 + len(settings.decays))
-    if settings.network == "coordinate":
-        found = [("place", "place"), ("", "gradient"), *(("", f"average {k}") for k in averages)]
-        found += [*(("", f"square {k}") for k in averages), ("", "logarithm")]
-    else:
-        found = [("", f"length {k}") for k in own] + [("", f"cosine {i} {j}") for i in own for j in range(i)]
-        found += [("place", f"outward {k}") for k in own]
-        found += [("energy", "energy"), ("place", "distance"), ("size", "size")]
-    found += [("neighbours", f"{which} {k}") for which in ("all", OTHERS) for k in range(len(SHELLS))]
-    found += [("schedule", f"schedule {k}") for k in range(4)] + [("", f"style {k}") for k in range(settings.styles)]
-    found += [("second-moments", f"steadiness {k}") for k in averages] + [("angles", f"order {k}") for k in ORDERS]
-    found += [("radial", name) for which in ("like", OTHERS) for name in _radial_names(which, settings)]
-    return [name for feature, name in found if feature in ("", *settings.features)]
+    own = _names_of_coordinates(settings) if settings.network == "coordinate" else _names_of_vectors(settings)
+    found = [name for feature, name in own if feature in ("", *settings.features)]
+    for feature, one in FEATURES.items():
+        found += one.names(settings) if feature in settings.features else []
+        if feature == "schedule":
+            found += [f"style {k}" for k in range(settings.styles)]
+    return found
 
 
-def look(
-    gradient: Array,
-    momenta: Momenta,
-    clusters: Clusters,
-    energies: Array,
-    progress: Array,
-    settings: LearnedSettings,
-    scale: Scale,
-) -> tuple[dict[str, Array], list[Array]]:
-    """Inputs by name, and the unit vectors (3, n_atoms, n_clusters) of the gradient, its averages and the place.
+def _names_of_coordinates(settings: LearnedSettings) -> list[tuple[str, str]]:
+    """The feature that each input belongs to ("" for all networks), and its name."""
+    averages = range(len(settings.decays))
+    found = [("place", "place"), ("", "gradient"), *(("", f"average {k}") for k in averages)]
+    return [*found, *(("", f"square {k}") for k in averages), ("", "logarithm")]
 
-    All that `settings` asks for is among the inputs, but those of other elements in a pure cluster. They are (n_atoms,
-    n_clusters), for the coordinate network (3, n_atoms, n_clusters). The `gradient` (3, n_atoms, n_clusters) is tamed and in the
-    `momenta` already; `energies` (n_atoms, n_clusters) are the potential's, `progress` (n_clusters,) is the part of the
-    trajectory that is over.
+
+def _names_of_vectors(settings: LearnedSettings) -> list[tuple[str, str]]:
+    own = range(1 + len(settings.decays))
+    found = [("", f"length {k}") for k in own] + [("", f"cosine {i} {j}") for i in own for j in range(i)]
+    found += [("place", f"outward {k}") for k in own]
+    return [*found, ("energy", "energy"), ("place", "distance"), ("size", "size")]
+
+
+def look(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, Array], list[Array]]:
+    """Inputs by name, and the unit vectors (n_components, n_units, n_lanes) of the gradient, its averages and the place.
+
+    All that the settings ask for is among the inputs, but those of other elements in a pure cluster. They are (n_units, n_lanes),
+    for the coordinate network (n_components, n_units, n_lanes). The `gradient` (n_components, n_units, n_lanes) is damped, see
+    `vectors.damped`; `styles` (n_styles, n_lanes) are the trajectory's random numbers. Raises UsageError for a feature of
+    atoms where the problem has none.
     """
-    averages, squares = corrected(momenta, settings.decays)
-    place, radius = _place(clusters, scale.length), _radius(clusters)
-    vectors = [gradient, *averages, place]
+    settings, problem = scene.settings, scene.problem
+    chosen = {name: feature for name, feature in FEATURES.items() if name in settings.features}
+    for name, feature in chosen.items():
+        if not all(hasattr(scene.batch, array) for array in feature.needs):
+            raise UsageError(f"feature '{name}' is for clusters of atoms, and this problem has none: leave it out")
+    place, radius = problem.place(scene.batch), problem.radius(scene.batch)
+    vectors = [gradient, *scene.averages, place]
     lengths = [length_of(v) for v in vectors]
     units = [v * (1 / n) for v, n in zip(vectors, lengths, strict=True)]
     if settings.network == "coordinate":
-        seen, shape = _of_coordinates(gradient, averages, place / radius), place.shape
+        seen, shape = _of_coordinates(gradient, scene.averages, place / radius), place.shape
     else:
         seen, shape = _of_vectors(lengths, units), lengths[0].shape
         seen |= {
-            "energy": softsign(energies / (10 * scale.energy)),
+            "energy": softsign(scene.energies / (10 * problem.scale.energy)),
             "distance": lengths[-1] / radius,
             "size": radius / 4,
         }
-    p = progress
-    schedule = (p, p * p, jnp.sin(jnp.pi * p), jnp.exp(-5 * p))  # by which the network can anneal
-    seen |= {f"schedule {k}": value for k, value in enumerate(schedule)}
-    seen |= {f"style {k}": value for k, value in enumerate(momenta.styles.astype(p.dtype))}
-    if "second-moments" in settings.features:  # 1 where the gradient has always been the same
-        steadiness = [n / jnp.sqrt(square + 1e-12) for n, square in zip(lengths[1:-1], squares, strict=True)]
-        seen |= {f"steadiness {k}": value for k, value in enumerate(steadiness)}
-    if "neighbours" in settings.features:
-        for which, counts in zip(("all", OTHERS), neighbours(clusters, scale), strict=True):
-            seen |= {f"{which} {k}": count for k, count in enumerate(counts)}
-    if "angles" in settings.features:
-        seen |= {f"order {k}": order for k, order in zip(ORDERS, angles(clusters, scale), strict=True)}
-    if "radial" in settings.features:
-        for which, sums in zip(("like", OTHERS), radial_symmetry(clusters, scale, settings.radial), strict=True):
-            seen |= {
-                name: s * (1 / close_packed(*pair))
-                for name, s, pair in zip(_radial_names(which, settings), sums, settings.radial, strict=False)
-            }
+    for feature in chosen.values():
+        seen |= feature.look(scene)
+    seen |= {f"style {k}": value for k, value in enumerate(styles.astype(scene.progress.dtype))}
     return {name: jnp.broadcast_to(value, shape) for name, value in seen.items()}, units
-
-
-def _radial_names(which: str, settings: LearnedSettings) -> list[str]:
-    """One for each radial symmetry function: its numbers are part of the name, because they say what theta has learned."""
-    return [f"{which} radial {cutoff:g} {eta:g}" for cutoff, eta in settings.radial]
 
 
 def _of_vectors(lengths: list[Array], units: list[Array]) -> dict[str, Array]:
     """Directions as the vector network sees them; the last is the place."""
     *own, out = units
     seen = {f"length {k}": jnp.log(n + 1e-3) / 4 for k, n in enumerate(lengths[:-1])}
-    seen |= {f"cosine {i} {j}": dot(own[i], own[j]) for i in range(len(own)) for j in range(i)}
-    return seen | {f"outward {k}": dot(unit, out) for k, unit in enumerate(own)}
+    seen |= {f"cosine {i} {j}": dot(own[i], own[j], 0) for i in range(len(own)) for j in range(i)}
+    return seen | {f"outward {k}": dot(unit, out, 0) for k, unit in enumerate(own)}
 
 
 def _of_coordinates(gradient: Array, averages: list[Array], place: Array) -> dict[str, Array]:
-    """One coordinate of an atom as the coordinate network sees it."""
+    """One coordinate of a unit as the coordinate network sees it."""
     seen = {"place": place, "gradient": gradient, "logarithm": jnp.log(jnp.abs(gradient) + 1e-3) / 4}
     seen |= {f"average {k}": m for k, m in enumerate(averages)}
     return seen | {f"square {k}": m * m for k, m in enumerate(averages)}
-
-
-def _place(clusters: Clusters, length: float) -> Array:
-    """The atoms' positions seen from their centre (3, n_atoms, n_clusters), in lengths."""
-    (total,) = over_atoms(lambda x, here: (jnp.where(here, x, 0),), clusters.positions, clusters.mask)
-    n_atoms = jnp.maximum(clusters.mask.sum(0), 1)
-    return (clusters.positions - (total / n_atoms)[:, None]) * (1 / length)
-
-
-def _radius(clusters: Clusters) -> Array:
-    """The cube root of the number of atoms (n_clusters,): in lengths, about the radius of a compact cluster."""
-    return jnp.cbrt(jnp.maximum(clusters.mask.sum(0), 1).astype(clusters.positions.dtype))

@@ -6,32 +6,32 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from clusteropt.clusters.arrays import Clusters
-from clusteropt.clusters.pairs import dot
 from clusteropt.optimizers.learned.noise import between_one, random_bits, scrambled
 from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.problems.base import Batch
+from clusteropt.problems.units import dot
 
 
 class Momenta(NamedTuple):
     """The memory of a batch of trajectories."""
 
-    averages: tuple[Array, ...]  # of the gradient, (3, n_atoms, n_clusters) for every decay
-    squares: tuple[Array, ...]  # of its squared length, (n_atoms, n_clusters); none if nobody looks at second moments
-    n_steps: Array  # (n_clusters,), of the averages
-    styles: Array  # (n_styles, n_clusters), between -1 and 1, drawn once
+    averages: tuple[Array, ...]  # of the gradient, (n_components, n_units, n_lanes) for every decay
+    squares: tuple[Array, ...]  # of its squared length, (n_units, n_lanes); none if nobody looks at second moments
+    n_steps: Array  # (n_lanes,), of the averages
+    styles: Array  # (n_styles, n_lanes), between -1 and 1, drawn once
 
 
-def first_momenta(settings: LearnedSettings, clusters: Clusters) -> Momenta:
+def first_momenta(settings: LearnedSettings, batch: Batch) -> Momenta:
     """Before the first step."""
-    zero, n_decays = jnp.zeros_like(clusters.positions), len(settings.decays)
+    zero, n_decays = jnp.zeros_like(batch.positions), len(settings.decays)
     n_squares = n_decays if "second-moments" in settings.features else 0
     n_steps = jnp.zeros(zero.shape[-1], zero.dtype)
-    return Momenta((zero,) * n_decays, (zero[0],) * n_squares, n_steps, _styles(settings.styles, clusters))
+    return Momenta((zero,) * n_decays, (zero[0],) * n_squares, n_steps, _styles(settings.styles, batch))
 
 
 def next_momenta(momenta: Momenta, gradient: Array, decays: tuple[float, ...]) -> Momenta:
     """With one gradient more."""
-    squared = dot(gradient, gradient)
+    squared = dot(gradient, gradient, 0)
     averages = tuple(d * m + (1 - d) * gradient for d, m in zip(decays, momenta.averages, strict=True))
     squares = tuple(d * m + (1 - d) * squared for d, m in zip(decays, momenta.squares, strict=bool(momenta.squares)))
     return Momenta(averages, squares, momenta.n_steps + 1, momenta.styles)
@@ -44,8 +44,8 @@ def corrected(momenta: Momenta, decays: tuple[float, ...]) -> tuple[list[Array],
     return averages, [m * (1 / s) for m, s in zip(momenta.squares, sums, strict=bool(momenta.squares))]
 
 
-def _styles(n_styles: int, clusters: Clusters) -> Array:
-    """(n_styles, n_clusters) numbers that follow from where the trajectory starts, and look random."""
-    mixed = jnp.where(clusters.mask, random_bits(clusters.positions)[0], 0).sum(0, dtype=jnp.uint32)
+def _styles(n_styles: int, batch: Batch) -> Array:
+    """(n_styles, n_lanes) numbers that follow from where the trajectory starts, and look random."""
+    mixed = jnp.where(batch.mask, random_bits(batch.positions)[0], 0).sum(0, dtype=jnp.uint32)
     salts = jnp.arange(1, n_styles + 1, dtype=jnp.uint32)[:, None] * np.uint32(0x9E3779B9)
-    return between_one(scrambled(mixed ^ salts), clusters.positions.dtype)
+    return between_one(scrambled(mixed ^ salts), batch.positions.dtype)

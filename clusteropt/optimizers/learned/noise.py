@@ -1,18 +1,26 @@
-"""Random numbers from where the atoms are: they depend on nothing else, neither the lane nor the batch."""
+"""Random numbers from where the units are: they depend on nothing else, neither the lane nor the batch."""
+
+from functools import reduce
+from operator import xor
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+_SALTS = (0x9E3779B9, 0x85EBCA6B, 0xC2B2AE35)
+_PRIMES = (73856093, 19349663, 83492791)
+
 
 def random_bits(positions: Array) -> Array:
-    """(3, ...) uint32 from the last bits of every atom's own coordinates (3, ...). They cost a few integer operations."""
+    """(n_components, ...) uint32 from the last bits of every unit's own coordinates, of which there are one to three.
+
+    They cost a few integer operations.
+    """
     bits = jax.lax.bitcast_convert_type(positions.astype(jnp.float32), jnp.uint32)
-    salt = jnp.array([0x9E3779B9, 0x85EBCA6B, 0xC2B2AE35], jnp.uint32)
-    salt = salt.reshape(-1, *(1 for _ in bits.shape[1:]))
-    mixed = (bits[0] * np.uint32(73856093)) ^ (bits[1] * np.uint32(19349663)) ^ (bits[2] * np.uint32(83492791)) ^ salt
-    return scrambled(mixed)
+    salt = jnp.array(_SALTS[: len(bits)], jnp.uint32).reshape(-1, *(1 for _ in bits.shape[1:]))
+    first, *others = (b * np.uint32(prime) for b, prime in zip(bits, _PRIMES, strict=False))
+    return scrambled(reduce(xor, others, first) ^ salt)
 
 
 def scrambled(mixed: Array) -> Array:

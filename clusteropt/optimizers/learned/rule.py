@@ -14,14 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from clusteropt.clusters.arrays import Clusters
-from clusteropt.optimizers.base import Optimizer, Scale
+from clusteropt.optimizers.base import Optimizer
 from clusteropt.optimizers.learned import inputs, network
-from clusteropt.optimizers.learned.momenta import Momenta, first_momenta, next_momenta
+from clusteropt.optimizers.learned.features.base import OTHERS, Scene
+from clusteropt.optimizers.learned.momenta import Momenta, corrected, first_momenta, next_momenta
 from clusteropt.optimizers.learned.network import softsign
 from clusteropt.optimizers.learned.noise import between_one, random_bits
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.optimizers.learned.vectors import length_of, tamed
+from clusteropt.optimizers.learned.vectors import damped, length_of
+from clusteropt.problems.base import Batch, Problem
 
 
 def sizes(settings: LearnedSettings) -> tuple[int, int]:
@@ -49,38 +50,37 @@ def grown(theta: np.ndarray, old: LearnedSettings, new: LearnedSettings, seed: i
     return np.concatenate([*flat, theta[len(theta) - len(old.learned) :]]).astype(np.float32)
 
 
-def learned(theta: Array, n_steps: Array, part: Array, settings: LearnedSettings, scale: Scale) -> Optimizer:
-    """The optimizer that theta makes, for trajectories of `n_steps` () steps, seen as part of longer ones.
+def learned(theta: Array, n_steps: Array, span: Array, settings: LearnedSettings, problem: Problem) -> Optimizer:
+    """The optimizer that theta makes, for trajectories of `n_steps` () steps which are a `span` of longer ones.
 
-    `part` (2,) is where in those they begin and end: (0, 1) is a whole trajectory. The state does not depend on theta. After
-    `n_steps` it goes on as at the end of the part.
+    `span` (2,) holds the fractions of the longer trajectory at which these begin and end: (0, 1) is all of it. The state does not
+    depend on theta. After `n_steps` the optimizer goes on as at the end of the span.
     """
-    names, layers = inputs.names(settings), network.shapes(settings, *sizes(settings))
-    move = _by_coordinates if settings.network == "coordinate" else _by_atoms
+    names, layers, scale = inputs.names(settings), network.shapes(settings, *sizes(settings)), problem.scale
+    move = _by_coordinates if settings.network == "coordinate" else _by_units
 
-    def init(clusters: Clusters) -> Momenta:
-        return first_momenta(settings, clusters)
+    def init(batch: Batch) -> Momenta:
+        return first_momenta(settings, batch)
 
-    def update(gradient: Array, state: Momenta, clusters: Clusters, energies: Array) -> tuple[Array, Momenta]:
-        progress = part[0] + (part[1] - part[0]) * jnp.minimum(state.n_steps / n_steps, 1).astype(gradient.dtype)
-        gradient = tamed(gradient * (scale.length / scale.energy))
+    def update(gradient: Array, state: Momenta, batch: Batch, energies: Array) -> tuple[Array, Momenta]:
+        progress = span[0] + (span[1] - span[0]) * jnp.minimum(state.n_steps / n_steps, 1).astype(gradient.dtype)
+        gradient = damped(gradient * (scale.length / scale.energy))
         state = next_momenta(state, gradient, settings.decays)
-        seen, directions = inputs.look(gradient, state, clusters, energies, progress, settings, scale)
-        known = [k for k, name in enumerate(names) if name in seen or not name.startswith(inputs.OTHERS)]
+        scene = Scene(problem, batch, energies, *corrected(state, settings.decays), progress, settings)
+        seen, directions = inputs.look(scene, gradient, state.styles)
+        known = [k for k, name in enumerate(names) if name in seen or not name.startswith(OTHERS)]
         planes = jnp.stack([seen[names[k]] for k in known])
         outputs = network.apply(theta.astype(gradient.dtype), layers, planes, known)
-        return scale.length * move(theta.astype(gradient.dtype), settings, outputs, directions, clusters), state
+        return scale.length * move(theta.astype(gradient.dtype), settings, outputs, directions, batch), state
 
     return Optimizer(init, update)
 
 
-def _by_atoms(
-    theta: Array, settings: LearnedSettings, weights: Array, directions: list[Array], clusters: Clusters
-) -> Array:
+def _by_units(theta: Array, settings: LearnedSettings, weights: Array, directions: list[Array], batch: Batch) -> Array:
     *against, outward = directions
     step = weights[len(against)] * outward - sum(w * unit for w, unit in zip(weights, against, strict=False))
     if settings.noise:
-        step = step + weights[len(directions)] * between_one(random_bits(clusters.positions), step.dtype)
+        step = step + weights[len(directions)] * between_one(random_bits(batch.positions), step.dtype)
     return _bounded(theta, settings, step / (1 + length_of(step)), weights[-1])
 
 

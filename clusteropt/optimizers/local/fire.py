@@ -9,35 +9,38 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from clusteropt.clusters.arrays import Clusters
-from clusteropt.optimizers.base import Optimizer, Scale, dot, over_atoms, shortening
+from clusteropt.optimizers.base import Optimizer, shortening
+from clusteropt.problems.base import Batch, Scale
+from clusteropt.problems.units import dot, over_units
 
 _FIRST_DT, _LONGEST_DT = 0.02, 0.2  # of length / sqrt(energy)
 _ALPHA, _ALPHA_FACTOR = 0.1, 0.99
 _FASTER, _SLOWER, _PATIENCE = 1.1, 0.5, 5
-_LONGEST = 0.1  # step of an atom, in lengths
+_LONGEST = 0.1  # step of a unit, in lengths
 
 
 class FireState(NamedTuple):
-    velocity: Array  # (3, n_atoms, n_clusters)
-    dt: Array  # (n_clusters,)
-    alpha: Array  # (n_clusters,)
-    downhill: Array  # (n_clusters,) int32, updates in a row with F.v > 0
+    velocity: Array  # (n_components, n_units, n_lanes)
+    dt: Array  # (n_lanes,)
+    alpha: Array  # (n_lanes,)
+    downhill: Array  # (n_lanes,) int32, updates in a row with F.v > 0
 
 
 def fire(scale: Scale) -> Optimizer:
     """FIRE with the constants of the paper."""
     time = scale.length / scale.energy**0.5
 
-    def init(clusters: Clusters) -> FireState:
-        positions = clusters.positions
+    def init(batch: Batch) -> FireState:
+        positions = batch.positions
         lanes = jnp.zeros(positions.shape[-1], positions.dtype)
         return FireState(
             jnp.zeros_like(positions), lanes + _FIRST_DT * time, lanes + _ALPHA, jnp.zeros_like(lanes, jnp.int32)
         )
 
-    def update(gradient: Array, state: FireState, clusters: Clusters, energies: Array) -> tuple[Array, FireState]:
-        slope, speed2, force2 = over_atoms(lambda g, v: (dot(g, v), dot(v, v), dot(g, g)), gradient, state.velocity)
+    def update(gradient: Array, state: FireState, batch: Batch, energies: Array) -> tuple[Array, FireState]:
+        slope, speed2, force2 = over_units(
+            lambda g, v: (dot(g, v, -2), dot(v, v, -2), dot(g, g, -2)), gradient, state.velocity
+        )
         downhill = slope < 0
         n_downhill = jnp.where(downhill, state.downhill + 1, 0)
         patient = n_downhill > _PATIENCE
@@ -48,7 +51,7 @@ def fire(scale: Scale) -> Optimizer:
         alpha = jnp.where(patient, state.alpha * _ALPHA_FACTOR, state.alpha)
         alpha = jnp.where(downhill, alpha, _ALPHA)
         velocity = velocity - dt * gradient
-        (fastest2,) = over_atoms(lambda v: (dot(v, v),), velocity, largest=1)
+        (fastest2,) = over_units(lambda v: (dot(v, v, -2),), velocity, largest=1)
         step = velocity * (dt * shortening(fastest2 * dt * dt, _LONGEST * scale.length))
         return step, FireState(velocity, dt, alpha, n_downhill)
 

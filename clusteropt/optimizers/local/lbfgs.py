@@ -19,12 +19,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from clusteropt.clusters.arrays import Clusters
-from clusteropt.optimizers.base import Optimizer, Scale, dot, over_atoms, shortening
+from clusteropt.optimizers.base import Optimizer, shortening
+from clusteropt.problems.base import Batch, Scale
+from clusteropt.problems.units import dot, over_units
 
 MEMORY = 5
 _FIRST_STEP = 0.02  # of the gradient, in length^2/energy
-_LONGEST = 0.1  # step of an atom, in lengths
+_LONGEST = 0.1  # step of a unit, in lengths
 _SHRINK = 0.3
 _STIFFEST = 1e-6  # s.y / y.y, in length^2/energy: two atoms at nearly the same place must not still all others
 _RISE = 1e-2  # of the energy scale
@@ -33,21 +34,21 @@ _RISE = 1e-2  # of the energy scale
 class History(NamedTuple):
     """The ring; `memory` is the first axis of all."""
 
-    steps: Array  # (memory, 3, n_atoms, n_clusters), s
-    changes: Array  # (memory, 3, n_atoms, n_clusters), y
-    weights: Array  # (memory, n_clusters), 1/(s.y), zero in unused slots
-    sy: Array  # (memory, memory, n_clusters), s_i.y_j where j is not older than i; the recursion asks for no others
-    yy: Array  # (memory, memory, n_clusters), y_i.y_j
+    steps: Array  # (memory, n_components, n_units, n_lanes), s
+    changes: Array  # (memory, n_components, n_units, n_lanes), y
+    weights: Array  # (memory, n_lanes), 1/(s.y), zero in unused slots
+    sy: Array  # (memory, memory, n_lanes), s_i.y_j where j is not older than i; the recursion asks for no others
+    yy: Array  # (memory, memory, n_lanes), y_i.y_j
 
 
 class LbfgsState(NamedTuple):
     """Positions minus `step` is the last accepted point, to which `gradient` belongs."""
 
-    started: Array  # (n_clusters,) bool
-    step: Array  # (3, n_atoms, n_clusters)
-    gradient: Array  # (3, n_atoms, n_clusters)
-    slope: Array  # (n_clusters,), gradient.step
-    curvature: Array  # (n_clusters,), s.y / y.y of the newest pair
+    started: Array  # (n_lanes,) bool
+    step: Array  # (n_components, n_units, n_lanes)
+    gradient: Array  # (n_components, n_units, n_lanes)
+    slope: Array  # (n_lanes,), gradient.step
+    curvature: Array  # (n_lanes,), s.y / y.y of the newest pair
     history: History
     slot: Array  # (), the ring's next slot, common to all lanes
 
@@ -55,8 +56,8 @@ class LbfgsState(NamedTuple):
 def lbfgs(scale: Scale, memory: int = MEMORY) -> Optimizer:
     """L-BFGS with a history of `memory` steps."""
 
-    def init(clusters: Clusters) -> LbfgsState:
-        positions = clusters.positions
+    def init(batch: Batch) -> LbfgsState:
+        positions = batch.positions
         zero = jnp.zeros_like(positions)
         lanes = jnp.zeros(positions.shape[-1], positions.dtype)
         vectors = jnp.zeros((memory, *positions.shape), positions.dtype)
@@ -65,11 +66,11 @@ def lbfgs(scale: Scale, memory: int = MEMORY) -> Optimizer:
         first = lanes + _FIRST_STEP * scale.length**2 / scale.energy
         return LbfgsState(lanes > 0, zero, zero, lanes, first, history, jnp.int32(0))
 
-    def update(gradient: Array, state: LbfgsState, clusters: Clusters, energies: Array) -> tuple[Array, LbfgsState]:
+    def update(gradient: Array, state: LbfgsState, batch: Batch, energies: Array) -> tuple[Array, LbfgsState]:
         put, old, slot = jax.lax.dynamic_update_index_in_dim, state.history, state.slot
         change = gradient - state.gradient
         steps, changes = put(old.steps, state.step, slot, 0), put(old.changes, change, slot, 0)
-        sg, yg, sy_new, yy_new = over_atoms(_products, steps, changes, gradient, change)
+        sg, yg, sy_new, yy_new = over_units(_products, steps, changes, gradient, change)
         too_high = state.started & ~((state.slope + sg[slot]) / 2 <= _RISE * scale.energy)
         useful = state.started & ~too_high & (sy_new[slot] > 0)
         weight = jnp.where(useful, 1 / jnp.where(useful, sy_new[slot], 1), 0)
@@ -79,7 +80,7 @@ def lbfgs(scale: Scale, memory: int = MEMORY) -> Optimizer:
         curvature = jnp.maximum(curvature, _STIFFEST * scale.length**2 / scale.energy)
         history = History(steps, changes, put(old.weights, weight, slot, 0), sy, yy)
         direction = _direction(gradient, history, curvature, sg, yg, slot)
-        slope, longest = over_atoms(lambda d, g: (dot(d, g), dot(d, d)), direction, gradient, largest=1)
+        slope, longest = over_units(lambda d, g: (dot(d, g, -2), dot(d, d, -2)), direction, gradient, largest=1)
         factor = jnp.where(slope > 0, -1, 1) * shortening(longest, _LONGEST * scale.length)
         step = jnp.where(too_high, _SHRINK * state.step, factor * direction)
         return jnp.where(too_high, step - state.step, step), LbfgsState(
@@ -96,12 +97,12 @@ def lbfgs(scale: Scale, memory: int = MEMORY) -> Optimizer:
 
 
 def _products(s: Array, y: Array, g: Array, y_new: Array) -> tuple[Array, ...]:
-    """Scalar products of one atom's vectors with all slots of the history, each (memory, n_clusters)."""
-    return dot(s, g), dot(y, g), dot(s, y_new), dot(y, y_new)
+    """Scalar products of one unit's vectors with all slots of the history, each (memory, n_lanes)."""
+    return dot(s, g, -2), dot(y, g, -2), dot(s, y_new, -2), dot(y, y_new, -2)
 
 
 def _direction(gradient: Array, history: History, curvature: Array, sg: Array, yg: Array, newest: Array) -> Array:
-    """Minus the inverse Hessian's estimate times the gradient, (3, n_atoms, n_clusters)."""
+    """Minus the inverse Hessian's estimate times the gradient, (n_components, n_units, n_lanes)."""
     memory = sg.shape[0]
     order = (newest - jnp.arange(memory, dtype=jnp.int32)) % memory  # newest first
     weights, sg, yg = history.weights[order], sg[order], yg[order]

@@ -1,0 +1,32 @@
+"""The interface of all features: the names of a feature's inputs to the network, and the inputs themselves."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jax import Array
+
+from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.problems.base import Problem
+
+OTHERS = "others"  # how the names of inputs begin that a pure cluster does not have
+
+
+class Scene(NamedTuple):
+    """A batch at one step of a trajectory, and what the optimizer remembers of it."""
+
+    problem: Problem
+    batch: Any  # a `problems.base.Batch` of that problem
+    energies: Array  # (n_units, n_lanes), of the units
+    averages: list[Array]  # (n_components, n_units, n_lanes) for every decay, of the gradient, with bias correction
+    squares: list[Array]  # (n_units, n_lanes) for every decay, of its squared length; empty without 'second-moments'
+    progress: Array  # (n_lanes,), fraction of the trajectory that is done
+    settings: LearnedSettings
+
+
+class Feature(NamedTuple):
+    """Inputs of the network, dimensionless."""
+
+    names: Callable[[LearnedSettings], list[str]]  # of the inputs, in the order of theta
+    look: Callable[[Scene], dict[str, Array]]  # by name, each broadcasting to (n_units, n_lanes)
+    # `look` leaves out names that begin with OTHERS where the batch has one species
+    needs: tuple[str, ...] = ()  # arrays that a batch must have beside positions, mask and free

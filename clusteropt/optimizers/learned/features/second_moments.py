@@ -1,0 +1,14 @@
+"""How steady the gradient is: the length of its average over the root of its mean square, 1 where it never changes."""
+
+import jax.numpy as jnp
+
+from clusteropt.optimizers.learned.features.base import Feature, Scene
+from clusteropt.optimizers.learned.vectors import length_of
+
+
+def _look(scene: Scene) -> dict:
+    pairs = zip(scene.averages, scene.squares, strict=True)
+    return {f"steadiness {k}": length_of(m) / jnp.sqrt(square + 1e-12) for k, (m, square) in enumerate(pairs)}
+
+
+FEATURE = Feature(lambda settings: [f"steadiness {k}" for k in range(len(settings.decays))], _look)

@@ -1,0 +1,116 @@
+"""The protocol of inner problems: what the inner loop minimizes, for many independent instances at once.
+
+A *batch* holds the instances side by side, one in each lane. Its inner parameters are `positions`: of atoms in space, or any
+other numbers. A *unit* is what an optimizer moves as one thing, an atom of three components or a single number. A problem says
+what a batch is worth and where its slope leads. Everything else (optimizers, queues, training) is written once, for all problems.
+"""
+
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import jax.numpy as jnp
+from jax import Array
+
+from clusteropt.problems.units import dot, over_units
+
+
+class Batch(Protocol):
+    """A pytree, in practice a NamedTuple, whose arrays all end in lanes. It may hold more than these three."""
+
+    @property
+    def positions(self) -> Array:
+        """(n_components, n_units, n_lanes), the inner parameters, in the problem's length unit."""
+        ...
+
+    @property
+    def mask(self) -> Array:
+        """(n_units, n_lanes) bool, False on padding."""
+        ...
+
+    @property
+    def free(self) -> Array:
+        """(n_units, n_lanes) bool, False on padding and on units that are held."""
+        ...
+
+    def _replace(self, **fields: Any) -> "Batch": ...
+
+
+class Scale(NamedTuple):
+    """The problem's own units, in which step lengths are set and inputs of networks are dimensionless."""
+
+    length: float
+    energy: float  # of the objective
+    n_species: int = 1
+
+
+AnyArray = Any  # jax's in a program, numpy's on the host
+
+
+class Inspection(NamedTuple):
+    """A close look at the instances of a batch where they are."""
+
+    energies: AnyArray  # (n_units, n_lanes), the parts of the energy that belong to the units
+    gradient: AnyArray  # (n_components, n_units, n_lanes), that of held units too
+    energy: AnyArray  # (n_lanes,), the objective
+    fmax: AnyArray  # (n_lanes,), the longest force on a free unit
+    coincident: (
+        AnyArray  # (n_lanes,) bool, True where two units are at the same place, if that makes an instance unusable
+    )
+    connected: AnyArray  # (n_lanes,) bool, False where an instance has fallen apart
+
+
+class Problem:
+    """An inner problem. A subclass is a pytree (its numbers are traced) and gives `scale`, `energies_and_gradient` and `place`.
+
+    The objective is called an energy and minus its gradient a force, whatever they are.
+    """
+
+    ceiling: ClassVar[float] = 1e6
+    """The energy, in scales, with which meta-training counts a trajectory that ends above it, or nowhere."""
+
+    @property
+    def scale(self) -> Scale:
+        """The problem's units."""
+        raise NotImplementedError
+
+    def softened(self) -> "Problem":
+        """The problem to explore from any start, in single precision; the same minima, or nearly."""
+        return self
+
+    def energies_and_gradient(self, batch: Any) -> tuple[Array, Array]:
+        """Energies of the units (n_units, n_lanes), and the gradient of their sum (n_components, n_units, n_lanes).
+
+        The sum of the energies is the objective. Both are zero on padding.
+        """
+        raise NotImplementedError
+
+    def place(self, batch: Any) -> Array:
+        """Where every unit is (n_components, n_units, n_lanes), dimensionless and seen from the instance's natural origin."""
+        raise NotImplementedError
+
+    def radius(self, batch: Any) -> Array:
+        """(n_lanes,), how far from the origin units usually are, dimensionless."""
+        return jnp.ones(batch.mask.shape[-1], batch.positions.dtype)
+
+    def moved(self, batch: Any, displacement: Array, lanes: Array) -> Any:
+        """The batch after a step (n_components, n_units, n_lanes) of the free units in those `lanes` (n_lanes,) bool."""
+        moves = lanes & batch.free
+        return batch._replace(positions=jnp.where(moves, batch.positions + displacement, batch.positions))
+
+    def norm(self, kind: str, gradient: Array, free: Array) -> Array:
+        """The size of the forces (n_lanes,) over the free units; zero without any. Held units' gradient must be zero.
+
+        'fmax' is the longest force on a unit, 'rms' the root mean square of all components.
+        """
+        if kind == "fmax":
+            return jnp.sqrt(over_units(lambda g: (dot(g, g, -2),), gradient, largest=1)[0])
+        (squared,) = over_units(lambda g: (dot(g, g, -2),), gradient)
+        n_components = gradient.shape[0]
+        return jnp.sqrt(squared / jnp.maximum(n_components * free.sum(0), 1).astype(squared.dtype))
+
+    def inspect(self, batch: Any) -> Inspection:
+        """Energies and forces; and whether the instance is usable and whole, which it always is here."""
+        energies, gradient = self.energies_and_gradient(batch)
+        (energy,) = over_units(lambda e: (e,), energies)
+        fmax = self.norm("fmax", jnp.where(batch.free, gradient, 0), batch.free)
+        sound = jnp.isfinite(energy)
+        return Inspection(energies, gradient, energy, fmax, ~(sound | True), sound | True)

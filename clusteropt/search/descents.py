@@ -1,0 +1,56 @@
+"""Two ways down from a start, for the instances of a batch side by side: a learned trajectory, and a rough quench."""
+
+from typing import Any
+
+import numpy as np
+
+from clusteropt.engine import lanes
+from clusteropt.engine.batches import at
+from clusteropt.engine.lanes import Motion
+from clusteropt.engine.step import NEVER, Criterion
+from clusteropt.optimizers.learned.weights import LearnedOptimizer
+from clusteropt.optimizers.table import Rule, learned_rule
+from clusteropt.problems.base import Inspection, Problem
+
+_QUENCH = 0.3  # longest force at the end of a quench, in energy over length: about 0.01 energy scales above the minimum
+_MOST_STEPS = 2000  # of a quench
+
+
+def learned_motion(problem: Problem, optimizer: LearnedOptimizer, n_steps: int, span: tuple[float, float]) -> Motion:
+    """A learned trajectory of `n_steps` that is this `span` of a whole one."""
+    rule = learned_rule(optimizer.theta, optimizer.settings, n_steps, span)
+    return Motion(problem.softened(), rule, NEVER, np.float32)
+
+
+def quench_motion(problem: Problem) -> Motion:
+    """L-BFGS until no force is longer than 0.3 in the problem's energy over length."""
+    tolerance = _QUENCH * problem.scale.energy / problem.scale.length
+    return Motion(problem.softened(), Rule("lbfgs"), Criterion("fmax", tolerance), np.float32)
+
+
+def by_learned(
+    batch: Any, problem: Problem, optimizer: LearnedOptimizer, n_steps: int, span: tuple[float, float]
+) -> tuple[Any, np.ndarray]:
+    """The batch where the learned optimizer takes it, and evaluations (n_instances,).
+
+    Instances that blew up stay where they were.
+    """
+    n_instances = batch.mask.shape[-1]
+    moved = lanes.move(batch, np.full(n_instances, n_steps), learned_motion(problem, optimizer, n_steps, span))
+    finite = np.isfinite(moved.positions).all((0, 1))
+    positions = np.where(batch.free & finite, moved.positions, batch.positions)
+    return at(batch, positions), moved.n_evaluations.astype(np.int64)
+
+
+def quenched(batch: Any, problem: Problem) -> tuple[Any, np.ndarray, Inspection, np.ndarray]:
+    """The batch roughly at the minima below, their energies, an inspection there, and evaluations (n_instances,).
+
+    The energies (n_instances,) are infinite where an instance has fallen apart or blown up. The inspection counts as one
+    evaluation.
+    """
+    moved = lanes.move(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem))
+    finite = np.isfinite(moved.positions).all((0, 1))
+    there = at(batch, np.where(batch.free & finite, moved.positions, batch.positions))
+    seen = lanes.inspect(there, problem)
+    energy = np.where(seen.connected & finite & np.isfinite(seen.energy), seen.energy, np.inf)
+    return there, energy, seen, moved.n_evaluations.astype(np.int64) + 1
