@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clusteropt
-from clusteropt.clusters.arrays import Structure, by_size, n_lanes, pack, padded_size, padded_sizes, take
+from clusteropt.clusters.arrays import Structure, by_size, n_lanes, pack, padded_size, padded_sizes
+from clusteropt.engine.batches import take
 from clusteropt.potentials import sets
 from clusteropt.runtime import devices, host
 from clusteropt.search.minima import minimized
