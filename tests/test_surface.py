@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from clusteropt.clusters.arrays import Clusters, Structure, n_lanes, pack, take
+from clusteropt.clusters.arrays import Clusters, Structure, n_lanes, pack
 from clusteropt.engine import programs
+from clusteropt.engine.batches import take
 from clusteropt.potentials import sets
 from clusteropt.runtime import devices, host
 from clusteropt.search import surface
