@@ -1,6 +1,6 @@
 """Finds the lowest-energy structures of atomic clusters.
 
-`minimize(atoms)` searches from ASE atoms, `evaluate([atoms])` leaves them where they are, `ClusterCalculator(name)` is an ASE
+`minimize(atoms)` searches from ASE atoms, `energy(atoms)` leaves them where they are, `ClusterCalculator(name)` is an ASE
 calculator, `load_potential(name)` reads a parameter set, `load_optimizer(name)` a learned optimizer; `train_es` and `train_ga`
 train one, `step` takes one step of it, `benchmark` measures what it finds.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from clusteropt.runtime import fast_loops
 
 if TYPE_CHECKING:
-    from clusteropt.api import evaluate, minimize
+    from clusteropt.api import energy, minimize
     from clusteropt.calculator import ClusterCalculator
     from clusteropt.errors import ClusterOptError
     from clusteropt.evaluation.benchmark import benchmark
@@ -29,7 +29,7 @@ __all__ = [
     "LearnedOptimizer",
     "Result",
     "benchmark",
-    "evaluate",
+    "energy",
     "load_optimizer",
     "load_potential",
     "minimize",
@@ -48,7 +48,7 @@ fast_loops.ask()  # jax reads the environment once, when it begins to compute
 _HOMES = {
     "Result": ("clusteropt.result", "Result"),
     "benchmark": ("clusteropt.evaluation.benchmark", "benchmark"),
-    "evaluate": ("clusteropt.api", "evaluate"),
+    "energy": ("clusteropt.api", "energy"),
     "minimize": ("clusteropt.api", "minimize"),
     "ClusterCalculator": ("clusteropt.calculator", "ClusterCalculator"),
     "ClusterOptError": ("clusteropt.errors", "ClusterOptError"),

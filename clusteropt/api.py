@@ -21,13 +21,14 @@ from clusteropt.search.minima import Minimum, evaluated, minimized
 from clusteropt.search.progress import SILENT, Progress, Renumbered
 from clusteropt.search.trajectories import explored
 from clusteropt.settings.config import MinimizeSettings
+from clusteropt.settings.keywords import changed, signed
 from clusteropt.words import counted
 
 IN_MEMORY = "in-memory"
 
 
-class _Changes(TypedDict, total=False):
-    """The keyword arguments of `minimize`, for its overloads."""
+class MinimizeChanges(TypedDict, total=False):
+    """The keyword arguments of `minimize`, for type checkers."""
 
     optimizer: str | LearnedOptimizer
     opt: str | None
@@ -46,47 +47,36 @@ class _Changes(TypedDict, total=False):
 def minimize(
     structures: Atoms,
     potential: str | None = ...,
-    **changes: Unpack[_Changes],
+    **changes: Unpack[MinimizeChanges],
 ) -> Result: ...
 @overload
 def minimize(
     structures: Sequence[Atoms],
     potential: str | None = ...,
-    **changes: Unpack[_Changes],
+    **changes: Unpack[MinimizeChanges],
 ) -> list[Result]: ...
 @overload
 def minimize(
     structures: Atoms | Sequence[Atoms],  # as `ase.io.read` is declared
     potential: str | None = ...,
-    **changes: Unpack[_Changes],
+    **changes: Unpack[MinimizeChanges],
 ) -> Any: ...
 def minimize(
     structures: Atoms | Sequence[Atoms],
     potential: str | None = None,
-    *,
-    optimizer: str | LearnedOptimizer = MinimizeSettings.optimizer,
-    opt: str | None = None,
-    fmax: float | None = None,
-    rms: float | None = None,
-    max_steps: int = MinimizeSettings.max_steps,
-    perturb: float = 0.0,
-    seed: int = 0,
-    trajectories: int = MinimizeSettings.trajectories,
-    steps: int | None = None,
-    hops: int | None = None,
-    start: str = MinimizeSettings.start,
+    **changes: Unpack[MinimizeChanges],
 ) -> Result | list[Result]:
     """The lowest minima found from the given structures: one Result for one Atoms object, a list for a sequence.
 
-    The arguments are those of the command line, see `MinimizeSettings`; `optimizer` may also be what `train_es`, `train_ga` or
-    `load_optimizer` has returned. A structure that cannot be used has a Result with
-    status 'invalid-structure' or 'no-potential'. Raises UsageError for an argument that cannot be.
+    `optimizer` may also be what `train_es`, `train_ga` or `load_optimizer` has returned. A structure that cannot be used has a
+    Result with status 'invalid-structure' or 'no-potential'. Raises UsageError for an argument that cannot be.
     """
+    given: dict[str, Any] = {**changes, "potential": potential}
+    optimizer = given.get("optimizer")
     learned = optimizer if isinstance(optimizer, LearnedOptimizer) else None
-    name = MinimizeSettings.optimizer if isinstance(optimizer, LearnedOptimizer) else optimizer
-    settings = MinimizeSettings(
-        potential, name, opt, fmax, rms, max_steps, perturb, seed, trajectories, steps, hops, start
-    )
+    if learned is not None:
+        del given["optimizer"]
+    settings = changed(MinimizeSettings(), given, "minimize")
     warn_caller(sets.doubt(potential))
     several = _several(structures)
     results = _all(run(several, settings, learned=learned))
@@ -94,13 +84,16 @@ def minimize(
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
 
+signed(minimize, MinimizeSettings())
+
+
 @overload
-def evaluate(structures: Atoms, potential: str | None = ...) -> Result: ...
+def energy(structures: Atoms, potential: str | None = ...) -> Result: ...
 @overload
-def evaluate(structures: Sequence[Atoms], potential: str | None = ...) -> list[Result]: ...
+def energy(structures: Sequence[Atoms], potential: str | None = ...) -> list[Result]: ...
 @overload
-def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = ...) -> Any: ...
-def evaluate(structures: Atoms | Sequence[Atoms], potential: str | None = None) -> Result | list[Result]:
+def energy(structures: Atoms | Sequence[Atoms], potential: str | None = ...) -> Any: ...
+def energy(structures: Atoms | Sequence[Atoms], potential: str | None = None) -> Result | list[Result]:
     """Energies and forces of the structures as they are: one Result for one Atoms object, a list for a sequence."""
     warn_caller(sets.doubt(potential))
     several = _several(structures)

@@ -16,7 +16,7 @@ from test_batch import lines
 
 from clusteropt.batch.folder import Folder
 from clusteropt.batch.items import Item, Line
-from clusteropt.batch.job import Job, unbegun
+from clusteropt.batch.job import BatchJob, unbegun
 from clusteropt.batch.tally import Tally
 from clusteropt.errors import ExitCode
 from clusteropt.runtime.signals import Signals
@@ -238,7 +238,7 @@ def test_only_runs_in_a_row_that_lacked_time_and_finished_nothing_count(
         monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + left))
     own = Folder(folder / "out")
     own.open({}, restart=False)
-    job = Job([], folder / "out", MinimizeSettings())
+    job = BatchJob([], folder / "out", MinimizeSettings())
     job.signals.heard = heard
 
     def stopped() -> bool:

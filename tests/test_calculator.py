@@ -35,7 +35,7 @@ def gold() -> Atoms:
 
 
 def test_energies_and_forces_are_those_of_evaluate(gold: Atoms) -> None:
-    (found,) = clusteropt.evaluate([gold])
+    (found,) = clusteropt.energy([gold])
     assert gold.get_potential_energy() == found.energy
     np.testing.assert_array_equal(gold.get_forces(), found.forces)
     assert gold.get_potential_energies().sum() == pytest.approx(found.energy, rel=1e-14)
@@ -111,7 +111,7 @@ def test_one_calculator_serves_one_structure_after_another() -> None:
     shared, structures = ClusterCalculator(), [alloy(3), Atoms("Au2", [[0, 0, 0], [0, 0, 2.5]]), alloy(4)]
     for atoms in structures:
         atoms.calc = shared
-    assert [a.get_potential_energy() for a in structures] == [r.energy for r in clusteropt.evaluate(structures)]
+    assert [a.get_potential_energy() for a in structures] == [r.energy for r in clusteropt.energy(structures)]
 
 
 def test_a_set_by_name_or_by_file_replaces_the_default(tmp_path: Path) -> None:

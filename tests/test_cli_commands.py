@@ -238,7 +238,7 @@ def test_the_help_gives_every_option_of_minimize_its_unit(tmp_path):
     text = plain(call(tmp_path, "minimize", "--help", env={"COLUMNS": "300"}).out)
     for option, unit in {
         "--fmax": "force unit of the potential, eV/angstrom or epsilon/sigma",
-        "--rms": "same unit as fmax",
+        "--rms": "force unit of the potential, eV/angstrom or epsilon/sigma",
         "--opt": "energy over length scale",
         "--max-steps": "Evaluations",
         "--perturb": "angstrom or sigma",

@@ -80,7 +80,9 @@ pool.ThreadPoolExecutor._adjust_thread_count = stop
     assert done.complaints == ["clusteropt: interrupted: 0 of 3 structures are finished and kept"]
 
 
-@pytest.mark.parametrize("place", ["runtime.host.prepare", "commands.session._read_all", "commands.session._compute"])
+@pytest.mark.parametrize(
+    "place", ["runtime.host.prepare", "commands.structures._read_all", "commands.structures._compute"]
+)
 def test_ctrl_c_at_any_time_is_code_130_and_one_line(folder, place):
     module, _, name = f"clusteropt.{place}".rpartition(".")
     before = f"import {module}\ndef stop(*_, **__): os.kill(os.getpid(), signal.SIGINT)\n"

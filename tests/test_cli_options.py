@@ -38,9 +38,9 @@ PARSED = [  # what the parser of the command line refuses by itself
 CONFIGURED = {  # content of a configuration file, and what the one line about it says
     'optimiser = "fire"': "unknown key 'optimiser'; did you mean 'optimizer'?",
     "max-steps = 100": "unknown key 'max-steps'; did you mean 'max_steps'?",
-    'fmax = "small"': "fmax must be of type float, got 'small'",
-    "max_steps = 1.5": "max_steps must be of type int, got 1.5",
-    "seed = true": "seed must be of type int, got True",
+    'fmax = "small"': "fmax must be a number, got 'small'",
+    "max_steps = 1.5": "max_steps must be a whole number, got 1.5",
+    "seed = true": "seed must be a whole number, got True",
     'optimizer = "fier"': "optimizer cannot be 'fier'; did you mean 'fire'?",
     "fmax = -1": "fmax must be a positive number",
     "fmax = 1\nrms = 1": "give one of them",

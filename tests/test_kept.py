@@ -17,15 +17,15 @@ COUNT = 60
 # files are written and spoken of after every portion, and a search has one structure in a portion; nothing heavy is imported
 # before the program listens to signals
 OFTEN = """
-from clusteropt.commands import session
-whole_compute = session._compute
+from clusteropt.commands import structures
+whole_compute = structures._compute
 def compute(*arguments):
     from clusteropt.commands import display, outputs
     from clusteropt.search import trajectories
     outputs._EVERY = outputs._RARELY = display._REPORT = 0
     trajectories._AT_A_TIME = 2
     return whole_compute(*arguments)
-session._compute = compute
+structures._compute = compute
 """
 WAYS = {
     "lbfgs": ["--optimizer", "lbfgs"],
@@ -296,9 +296,9 @@ walk.hop, trajectories._polished = hopped, polished
 @pytest.mark.parametrize(("name", "code"), [("TERM", 0), ("INT", 130)])
 def test_a_signal_when_all_is_done_stops_nothing(tmp_path, name, code):
     save(tmp_path / "few.xyz", starts()[:3])
-    for place in ("session._compute", "session._show"):
+    for place in ("structures._compute", "structures._show"):
         before = f"""
-from clusteropt.commands import session
+from clusteropt.commands import structures
 whole = {place}
 def late(*arguments):
     whole(*arguments)

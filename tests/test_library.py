@@ -40,7 +40,7 @@ RIGHT = """
 clusteropt.minimize(atoms).energy.hex()
 clusteropt.minimize([atoms])[0].atoms.positions
 clusteropt.minimize((atoms, atoms), optimizer=clusteropt.load_optimizer("learned"))[0].fmax
-clusteropt.evaluate(read("au55.xyz")).energy
+clusteropt.energy(read("au55.xyz")).energy
 trained = clusteropt.train_es(tasks=("X5",))
 trained.save("x.h5")
 positions, memory = clusteropt.step(atoms, trained)
@@ -78,7 +78,7 @@ def test_names_that_do_not_exist_are_no_attributes():
     "atoms", [cluster(), cluster("Au"), Atoms("Fe2", [[0, 0, 0], [2, 0, 0]]), Atoms("X2"), Atoms()]
 )
 def test_a_result_is_shown_in_one_short_line(atoms):
-    for result in (clusteropt.evaluate(atoms), clusteropt.minimize(atoms, optimizer="lbfgs")):
+    for result in (clusteropt.energy(atoms), clusteropt.minimize(atoms, optimizer="lbfgs")):
         for shown in (repr(result), repr(result.minimum)):
             assert len(shown.splitlines()) == 1
             assert len(shown) < 600
@@ -87,7 +87,7 @@ def test_a_result_is_shown_in_one_short_line(atoms):
 
 
 @pytest.mark.parametrize(
-    "ask", [clusteropt.evaluate, clusteropt.minimize, lambda _, name: clusteropt.ClusterCalculator(name)]
+    "ask", [clusteropt.energy, clusteropt.minimize, lambda _, name: clusteropt.ClusterCalculator(name)]
 )
 def test_a_doubtful_set_is_warned_of_where_the_caller_stands(ask):
     with pytest.warns(UserWarning, match="sw-ge is doubtful") as heard:
@@ -177,7 +177,7 @@ def test_a_memory_belongs_to_its_atoms_and_prints_in_a_line(trained, tmp_path):
             clusteropt.step(others, trained, memory)
 
 
-@pytest.mark.parametrize("ask", [clusteropt.evaluate, clusteropt.minimize])
+@pytest.mark.parametrize("ask", [clusteropt.energy, clusteropt.minimize])
 @pytest.mark.parametrize("given", [None, 3, "a.xyz", [None]])
 def test_what_is_no_structure_is_refused_in_words(ask, given):
     with pytest.raises(clusteropt.ClusterOptError, match="structures must be ASE Atoms, got"):
@@ -190,7 +190,7 @@ def test_tasks_may_be_one_string(trained):
 
 
 @pytest.mark.parametrize(
-    "call", ["evaluate(atoms)", "step(atoms, 'learned')", "train_es(tasks=['X5'], steps=1)", "benchmark(tasks='X5')"]
+    "call", ["energy(atoms)", "step(atoms, 'learned')", "train_es(tasks=['X5'], steps=1)", "benchmark(tasks='X5')"]
 )
 def test_a_platform_that_is_not_there_is_named(call):
     code = f"import clusteropt, ase\natoms = ase.Atoms('X2', [[0, 0, 0], [0, 0, 1]])\nclusteropt.{call}"
@@ -204,7 +204,7 @@ def test_a_second_process_finds_its_programs_and_computes_the_same_bits(tmp_path
 import clusteropt, jax
 from ase.build import molecule
 atoms = molecule("CH4"); atoms.symbols = "X5"
-result = clusteropt.evaluate(atoms)
+result = clusteropt.energy(atoms)
 print(repr(result.energy), result.forces.tobytes().hex(), jax.config.jax_compilation_cache_dir, jax.config.jax_enable_x64)
 """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAX", "XLA", "CLUSTEROPT"))}

@@ -12,7 +12,7 @@ from cli import call, cluster, save
 _ANSWER = """
 import numpy as np; from ase import Atoms
 positions = 2.4 * np.argwhere(np.ones((3, 3, 2)))[:13] + np.random.default_rng(0).uniform(-0.1, 0.1, (13, 3))
-result = clusteropt.evaluate(Atoms("Si13", positions))
+result = clusteropt.energy(Atoms("Si13", positions))
 print(repr(result.energy), result.forces.tobytes().hex())
 """
 ORDERS = {
@@ -126,11 +126,11 @@ from ase.build import molecule
 dimer = molecule("H2"); dimer.symbols = "X2"
 def use(_):
     try:
-        return clusteropt.evaluate(dimer).energy
+        return clusteropt.energy(dimer).energy
     except clusteropt.ClusterOptError as problem:
         return str(problem)
 if __name__ == "__main__":
-    print(clusteropt.evaluate(dimer).status)
+    print(clusteropt.energy(dimer).status)
     with multiprocessing.get_context("fork").Pool(1) as pool:
         print(pool.map_async(use, [0]).get(timeout=60))
 """
@@ -145,7 +145,7 @@ def test_a_fork_before_the_first_use_computes(tmp_path: Path):
     code = """
 import os, clusteropt
 if os.fork() == 0:
-    assert clusteropt.evaluate(__import__("ase").Atoms("X2", [[0, 0, 0], [1.1, 0, 0]])).status == "evaluated"
+    assert clusteropt.energy(__import__("ase").Atoms("X2", [[0, 0, 0], [1.1, 0, 0]])).status == "evaluated"
     os._exit(7)
 print(os.waitstatus_to_exitcode(os.wait()[1]))
 """

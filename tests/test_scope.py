@@ -65,7 +65,7 @@ def test_a_doubtful_set_is_marked_wherever_it_is_suggested(tmp_path):
     text = sets.text_of("lj").replace("X", "Ge").replace('"epsilon"', '"eV"').replace('"sigma"', '"angstrom"')
     (tmp_path / "mine.toml").write_text(text.replace('default_for = ["Ge"]', ""), encoding="utf-8")
     boxed = Atoms("Ge2", [[0, 0, 0], [2.4, 0, 0]], cell=[20] * 3, pbc=True)
-    assert "(sw-ge (doubtful: " in clusteropt.evaluate(boxed, str(tmp_path / "mine.toml")).problem
+    assert "(sw-ge (doubtful: " in clusteropt.energy(boxed, str(tmp_path / "mine.toml")).problem
 
 
 @pytest.mark.parametrize("command", ["minimize", "energy", "batch"])
@@ -85,10 +85,10 @@ def test_a_doubtful_set_warns_once_when_it_is_used(tmp_path, command):
 def test_a_doubtful_set_warns_in_python_and_a_sound_one_does_not():
     pair = Atoms("Ge2", [[0, 0, 0], [0, 0, 2.4]])
     with pytest.warns(UserWarning, match="potential sw-ge is doubtful"):
-        clusteropt.evaluate(pair, "sw-ge")
+        clusteropt.energy(pair, "sw-ge")
     with pytest.warns(UserWarning, match="potential sw-ge is doubtful"):
         ClusterCalculator("sw-ge")
-    clusteropt.evaluate(Atoms("Si2", [[0, 0, 0], [0, 0, 2.4]]), "sw-si")  # warnings are errors in the suite
+    clusteropt.energy(Atoms("Si2", [[0, 0, 0], [0, 0, 2.4]]), "sw-si")  # warnings are errors in the suite
 
 
 @pytest.mark.parametrize("command", [["minimize"], ["energy", "--out", "e.xyz"]])

@@ -69,7 +69,7 @@ def test_the_lowest_minimum_is_kept_and_never_rises():
     assert (np.diff(lowest, axis=0) <= 0).all()
     end = walked(16)
     assert (end.lowest_energy <= end.energy).all()
-    found = clusteropt.evaluate([clusteropt_atoms(end.lowest[:, :N, k].T) for k in range(16)])
+    found = clusteropt.energy([clusteropt_atoms(end.lowest[:, :N, k].T) for k in range(16)])
     np.testing.assert_allclose([r.energy for r in found], end.lowest_energy, atol=1e-9)
 
 

@@ -87,7 +87,7 @@ def test_a_periodic_crystal_of_ase_has_the_energy_of_the_bulk() -> None:
     """Through the minimum-image convention, and with atoms outside the cell."""
     crystal_of_ase = bulk("Si", "diamond", a=5.43095, cubic=True).repeat(2)
     crystal_of_ase.positions += [1.0, -7.0, 30.0]
-    (found,) = clusteropt.evaluate([crystal_of_ase])
+    (found,) = clusteropt.energy([crystal_of_ase])
     assert found.potential is not None
     assert found.potential.name == "sw-si"
     assert found.energy / 64 == pytest.approx(-4.33660, abs=5e-6)

@@ -9,7 +9,7 @@ from clusteropt.batch.folder import Folder
 from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given
-from clusteropt.batch.job import Job
+from clusteropt.batch.job import BatchJob
 from clusteropt.batch.remarks import of_left_out
 from clusteropt.batch.shards import share
 from clusteropt.clusters.arrays import n_lanes, padded_sizes
@@ -46,7 +46,7 @@ class Bucket(NamedTuple):
     size: int  # padded
 
 
-def dry_run(job: Job) -> ExitCode:
+def dry_run(job: BatchJob) -> ExitCode:
     """`clusteropt batch --dry-run`: says what there is to do; reads the inputs and computes and writes nothing."""
     common = made_of(job.settings)
     files, left_out = files_of(job.names, job.out)

@@ -18,7 +18,7 @@ from typing import Any
 from clusteropt.batch.chunk import deadly, lines_of
 from clusteropt.batch.identity import made_of
 from clusteropt.batch.items import Given, Line, Parcel
-from clusteropt.batch.job import Job
+from clusteropt.batch.job import BatchJob
 from clusteropt.batch.worker import work
 from clusteropt.clusters.arrays import n_lanes, padded_size
 from clusteropt.console import say
@@ -31,7 +31,7 @@ _SEARCHES = 16  # structures in a task of a global search
 _QUEUES = 8  # as many structures for each lane in a task of local minimization
 
 
-def computed(chunks: Iterator[list[Given]], job: Job) -> Iterator[list[Line]]:
+def computed(chunks: Iterator[list[Given]], job: BatchJob) -> Iterator[list[Line]]:
     """The results as they come back.
 
     Raises UsageError where Dask is not installed or the workers are not ours, Stopped where no scheduler answers (any more).
@@ -80,11 +80,11 @@ def computed(chunks: Iterator[list[Given]], job: Job) -> Iterator[list[Line]]:
             client.close(timeout=5)
 
 
-def _name(job: Job) -> str:
+def _name(job: BatchJob) -> str:
     return job.scheduler or str(job.scheduler_file)
 
 
-def _client(job: Job) -> Any:
+def _client(job: BatchJob) -> Any:
     try:
         from distributed import Client
     except ImportError:

@@ -41,7 +41,7 @@ ALL = Shard()
 
 
 @dataclass
-class Job:
+class BatchJob:
     """Inputs, output folder, settings, and how to go about it."""
 
     names: list[str]  # files, folders, patterns; '-' for a list from standard input

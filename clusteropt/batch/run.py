@@ -10,7 +10,7 @@ from clusteropt.batch.folder import RESULTS, Folder, counts_of, failures_of
 from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given, Item
-from clusteropt.batch.job import Job, exit_code, too_short
+from clusteropt.batch.job import BatchJob, exit_code, too_short
 from clusteropt.batch.remarks import Remarks, of_left_out
 from clusteropt.batch.report import in_words, may_be_saddles
 from clusteropt.batch.shards import difference_of, share
@@ -30,7 +30,7 @@ _CHUNK = 8192  # structures at most, that are read and then computed
 _CHUNK_ATOMS = 400_000
 
 
-def batch(job: Job) -> ExitCode:
+def batch(job: BatchJob) -> ExitCode:
     """`clusteropt batch`. Raises Stopped or Interrupted where it did not get to the end, after what is done is written.
 
     Raises UsageError and ClusterOptError for what cannot be.
@@ -85,7 +85,7 @@ def _warn_of_other_inputs(before: list[Item], items: list[Item]) -> None:
         say(f"warning: not the inputs of the run before ({what}{where}): do all shards see the same inputs?")
 
 
-def _work(chunks: Iterator[list[Given]], tally: Tally, job: Job) -> None:
+def _work(chunks: Iterator[list[Given]], tally: Tally, job: BatchJob) -> None:
     """Computes, here or on other hosts, and writes meanwhile. Raises KeyboardInterrupt after what is done is written."""
     if job.scheduler is None and job.scheduler_file is None:
         portions: Iterator[Any] = (done for given in chunks for done in chunk.computed(given, job.settings))
@@ -128,7 +128,7 @@ def _size(given: Given) -> int:
     return given.item.n_atoms
 
 
-def _finish(job: Job, folder: Folder, items: list[Item], own: list[Item]) -> ExitCode:
+def _finish(job: BatchJob, folder: Folder, items: list[Item], own: list[Item]) -> ExitCode:
     """Joins the results where this run was all of the batch, shows how it went, and chooses the exit code."""
     places = folder.results()
     counts = counts_of((places[item.key].status for item in own if item.key in places), len(own))

@@ -6,7 +6,7 @@ from collections import Counter
 
 from clusteropt.batch.folder import RESULTS, Folder, Place
 from clusteropt.batch.items import Item, Line
-from clusteropt.batch.job import Job, far_from_end
+from clusteropt.batch.job import BatchJob, far_from_end
 from clusteropt.console import complain, say
 from clusteropt.words import counted
 
@@ -18,7 +18,7 @@ _COMPLAINTS = 20  # that are shown; all are in the results
 class Tally:
     """Counts of what is done, and what is still to do."""
 
-    def __init__(self, job: Job, folder: Folder) -> None:
+    def __init__(self, job: BatchJob, folder: Folder) -> None:
         self._job, self._folder = job, folder
         self._began = self._said = time.monotonic()
         self._complaints: Counter[str] = Counter()  # by where else they are to be found

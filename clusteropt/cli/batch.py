@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from clusteropt.cli import options
+from clusteropt.cli.flags import spread
 from clusteropt.cli.options import Json, Quiet, Threads
 
 _Folder = Annotated[
@@ -21,6 +22,7 @@ _OneFile = Annotated[
 ]
 
 
+@spread
 def batch(
     inputs: Annotated[
         list[str],
@@ -32,20 +34,8 @@ def batch(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the results; the same command again goes on in it.")
     ],
-    potential: options.PotentialName = None,
-    elements: options.Elements = None,
-    no_box: options.NoBox = False,
-    optimizer: options.Optimizer = None,
-    opt: options.Level = None,
-    fmax: options.Fmax = None,
-    rms: options.Rms = None,
-    max_steps: options.MaxSteps = None,
-    perturb: options.Perturb = None,
-    seed: options.Seed = None,
-    trajectories: options.Trajectories = None,
-    steps: options.Steps = None,
-    hops: options.Hops = None,
-    start: options.Start = None,
+    given: options.Given,
+    reading: options.Reading,
     config: options.Config = None,
     shard: Annotated[
         str | None,
@@ -94,38 +84,14 @@ def batch(
     Stops with code 75 at the time limit, before the end of a Slurm job, and on SIGTERM, SIGHUP or SIGUSR1. Example:
     [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
     """
-    from clusteropt.batch.job import Job, retry_of, shard_of, tolerated_of
-    from clusteropt.errors import UsageError
-    from clusteropt.runtime.signals import STOPPING, remembered
-    from clusteropt.settings.config import MinimizeSettings, ReadingSettings, merged
+    from clusteropt.batch.job import BatchJob, retry_of, shard_of, tolerated_of
+    from clusteropt.commands import batches, structures
 
-    given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
-    given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
-    given |= {"trajectories": trajectories, "steps": steps, "hops": hops, "start": start}
-    settings = merged(MinimizeSettings, config, given)
-    options.refuse_idle(settings, given)
-    if scheduler is not None and scheduler_file is not None:
-        raise UsageError("--scheduler and --scheduler-file are two ways to name one scheduler: give one")
-    if restart and shard is not None:
-        raise UsageError("--restart with --shard would set aside what the other shards do: name another --out")
-    job = Job(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
-    job.reading = ReadingSettings(elements, not no_box)
+    settings = structures.chosen(config, given)
+    job = BatchJob(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
     job.scheduler, job.scheduler_file, job.json, job.quiet = scheduler, scheduler_file, json, quiet
     job.one_file, job.verbose = one_file, verbose
-    with remembered(*STOPPING, seconds=options.seconds_left(time_limit)) as signals:
-        job.signals = signals
-        try:
-            from clusteropt.runtime import host, machine
-
-            host.prepare(threads or machine.n_cores())
-            from clusteropt.batch import estimate, run
-
-            raise typer.Exit(estimate.dry_run(job) if dry_run else run.batch(job))
-        except KeyboardInterrupt:
-            signals.patient = True
-            from clusteropt.batch.job import unbegun
-
-            raise unbegun(signals) from None
+    raise typer.Exit(batches.batch(job, reading, dry_run, threads, time_limit))
 
 
 def merge(folder: _Folder, one_file: _OneFile = None, json: Json = False) -> None:

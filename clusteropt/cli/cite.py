@@ -21,23 +21,6 @@ def cite(
 
     Example: [bold]clusteropt cite gupta-ag-cu --bibtex[/bold]
     """
-    from clusteropt.console import emit, say
-    from clusteropt.errors import UsageError
-    from clusteropt.potentials import sets
-    from clusteropt.report import citations
+    from clusteropt.commands import references
 
-    if bibtex and json:
-        raise UsageError("--bibtex and --json are two formats: give one")
-    works = [citations.PROGRAM, citations.METHOD]
-    works += [citations.of_potential(sets.load(name)) for name in dict.fromkeys(potentials or [])]
-    if json:
-        import json as json_module
-
-        emit(json_module.dumps([work.record() for work in works], indent=1))
-    elif bibtex:
-        emit("\n\n".join(work.bibtex for work in works))
-    else:
-        emit("\n".join(f"{work.purpose}:\n  {work.text}" for work in works))
-    for work in works:
-        if work.doubt:
-            say(f"warning: {work.purpose} are doubtful: {work.doubt}")
+    references.cite(potentials or [], bibtex, json)

@@ -5,8 +5,6 @@ from typing import Annotated
 import typer
 
 from clusteropt.cli.options import Json, Threads
-from clusteropt.console import emit
-from clusteropt.errors import ExitCode
 
 
 def doctor(
@@ -17,19 +15,6 @@ def doctor(
     ] = False,
 ) -> None:
     """Versions, devices, cores, compilation cache, and a self-test that catches a jax that computes wrong numbers."""
-    from clusteropt.runtime import cachedir, host, machine
+    from clusteropt.commands import doctor as command
 
-    if clear_cache:
-        cachedir.clear()
-    host.prepare(threads or machine.n_cores())
-    from clusteropt.commands import checkup
-
-    findings = checkup.findings()
-    if json:
-        import json as json_module
-
-        emit(json_module.dumps(findings, indent=1))
-    else:
-        width = max(map(len, findings))
-        emit("\n".join(f"{name:<{width}}  {value}" for name, value in findings.items()))
-    raise typer.Exit(ExitCode.OK if findings["self-test"] == "passed" else ExitCode.FAILURE)
+    raise typer.Exit(command.doctor(threads, json, clear_cache))

@@ -3,29 +3,27 @@
 import typer
 
 from clusteropt.cli import options
-from clusteropt.cli.options import Files, Force, Json, Out, PotentialName, Quiet, Threads, Wide
+from clusteropt.cli.flags import spread
 
 
+@spread
 def energy(
-    files: Files,
-    potential: PotentialName = None,
-    elements: options.Elements = None,
-    no_box: options.NoBox = False,
-    out: Out = None,
-    threads: Threads = None,
-    force: Force = False,
-    json: Json = False,
-    wide: Wide = False,
-    quiet: Quiet = False,
+    files: options.Files,
+    given: options.Potential,
+    reading: options.Reading,
+    out: options.Out = None,
+    threads: options.Threads = None,
+    force: options.Force = False,
+    json: options.Json = False,
+    wide: options.Wide = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Energies and forces of every structure in FILES as it is; with --out, written to a file.
 
     Example: [bold]clusteropt energy cluster.xyz --json[/bold]
     """
-    from clusteropt.commands import plans, session
-    from clusteropt.settings.config import MinimizeSettings, ReadingSettings
+    from clusteropt.commands import structures
+    from clusteropt.commands.plans import Outputs, Show
 
-    plan = plans.plan_outputs(files, out, force) if out is not None else plans.NO_OUTPUT
-    settings, reading = MinimizeSettings(potential), ReadingSettings(elements, not no_box)
-    job = session.Job(files, settings, plan, reading, move=False, threads=threads, json=json, wide=wide, quiet=quiet)
-    raise typer.Exit(session.run(job))
+    show = Show(json, wide, quiet)
+    raise typer.Exit(structures.energy(files, given, reading, Outputs(out, force), show, threads))

@@ -1,31 +1,19 @@
 """`clusteropt minimize`."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from clusteropt.cli import options
-from clusteropt.cli.options import Files, Force, Json, Out, PotentialName, Quiet, Threads, Wide
+from clusteropt.cli.flags import spread
 
 
+@spread
 def minimize(
-    files: Files,
-    potential: PotentialName = None,
-    elements: options.Elements = None,
-    no_box: options.NoBox = False,
-    optimizer: options.Optimizer = None,
-    opt: options.Level = None,
-    fmax: options.Fmax = None,
-    rms: options.Rms = None,
-    max_steps: options.MaxSteps = None,
-    perturb: options.Perturb = None,
-    seed: options.Seed = None,
-    trajectories: options.Trajectories = None,
-    steps: options.Steps = None,
-    hops: options.Hops = None,
-    start: options.Start = None,
-    out: Out = None,
+    files: options.Files,
+    given: options.Given,
+    reading: options.Reading,
+    out: options.Out = None,
     save_trajectory: Annotated[
         bool,
         typer.Option(
@@ -40,30 +28,22 @@ def minimize(
         ),
     ] = False,
     time_limit: options.TimeLimit = None,
-    threads: Threads = None,
+    threads: options.Threads = None,
     config: options.Config = None,
-    force: Force = False,
-    json: Json = False,
-    wide: Wide = False,
-    quiet: Quiet = False,
+    force: options.Force = False,
+    json: options.Json = False,
+    wide: options.Wide = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Search the lowest minimum around every structure in FILES and write it to <stem>.min.xyz in the working directory.
+    """Search for the lowest minimum around every structure in FILES; it goes to <stem>.min.xyz in the working directory.
 
     The learned optimizer explores from each structure; plain local minimization of it takes part, and no answer is above it.
     Examples: [bold]clusteropt minimize cluster.xyz[/bold], and for the local minimum alone
     [bold]clusteropt minimize cluster.xyz --optimizer lbfgs --opt tight[/bold]
     """
-    from clusteropt.settings.config import MinimizeSettings, ReadingSettings, merged
+    from clusteropt.commands import structures
+    from clusteropt.commands.plans import Outputs, Show
 
-    given = {"potential": potential, "optimizer": optimizer, "opt": opt, "fmax": fmax, "rms": rms}
-    given |= {"max_steps": max_steps, "perturb": perturb, "seed": seed}
-    given |= {"trajectories": trajectories, "steps": steps, "hops": hops, "start": start}
-    settings = merged(MinimizeSettings, config, given)
-    options.refuse_idle(settings, given | {"all-minima": all_minima or None})
-
-    from clusteropt.commands import plans, session
-
-    plan = plans.plan_outputs(files, out, force, trajectories=save_trajectory, minima=all_minima)
-    reading = ReadingSettings(elements, not no_box)
-    job = session.Job(files, settings, plan, reading, threads=threads, json=json, wide=wide, quiet=quiet)
-    raise typer.Exit(session.run(replace(job, seconds=options.seconds_left(time_limit))))
+    settings = structures.chosen(config, given, all_minima)
+    outputs, show = Outputs(out, force, save_trajectory, all_minima), Show(json, wide, quiet)
+    raise typer.Exit(structures.minimize(files, settings, reading, outputs, show, threads, time_limit))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from clusteropt.api import evaluate
+from clusteropt.api import energy
 from clusteropt.commands.plans import STDOUT, Plan
 from clusteropt.console import complain, emit_frames, say
 from clusteropt.errors import ClusterOptError
@@ -172,7 +172,7 @@ def _ways(
 
 def _evaluated(given: list[Atoms], potential: str | None) -> list[Atoms]:
     """With energies and forces; `evaluations` stay those of the way."""
-    evaluated = [result.atoms for result in evaluate(given, potential)]
+    evaluated = [result.atoms for result in energy(given, potential)]
     for atoms, before in zip(evaluated, given, strict=True):
         atoms.info["evaluations"] = before.info["evaluations"]
     return evaluated

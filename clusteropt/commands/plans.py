@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from clusteropt.errors import UsageError
 from clusteropt.runtime.files import check_writable, stem_of
@@ -28,20 +29,39 @@ class Plan:
 NO_OUTPUT = Plan()
 
 
-def plan_outputs(
-    files: list[str], out: Path | None, force: bool, trajectories: bool = False, minima: bool = False
-) -> Plan:
+class Outputs(NamedTuple):
+    """The files that a user asks for."""
+
+    out: Path | None = None
+    force: bool = False  # overwrites
+    trajectories: bool = False
+    minima: bool = False
+
+
+class Show(NamedTuple):
+    """How results and messages are shown."""
+
+    json: bool = False
+    wide: bool = False  # all columns of the table
+    quiet: bool = False
+
+
+SHOW = Show()
+
+
+def plan_outputs(files: list[str], wanted: Outputs) -> Plan:
     """Where the results of `files` go. Raises UsageError where a file exists or could not be written."""
+    out = wanted.out
     outputs = {f: out if out is not None else Path(f"{_stem(f)}.min.xyz") for f in files}
     folder = out.parent if out is not None and out != STDOUT else Path()
-    moving = {f: folder / f"{_stem(f)}.trajectory.xyz" for f in files} if trajectories else {}
-    several = {f: folder / f"{_stem(f)}.minima.xyz" for f in files} if minima else {}
+    moving = {f: folder / f"{_stem(f)}.trajectory.xyz" for f in files} if wanted.trajectories else {}
+    several = {f: folder / f"{_stem(f)}.minima.xyz" for f in files} if wanted.minima else {}
     results = {out} if out is not None else outputs.values()  # all inputs may share --out
     clashes = [p for p, n in Counter([*results, *moving.values(), *several.values()]).items() if n > 1]
     if clashes:
         raise UsageError(f"several inputs would be written to {clashes[0]}: give one --out for all, or run them apart")
     for path in {*outputs.values(), *moving.values(), *several.values()} - {STDOUT}:
-        check_writable(path, force)
+        check_writable(path, wanted.force)
     return Plan(outputs, moving, several)
 
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 from clusteropt.errors import UsageError
 from clusteropt.evaluation import measure as measuring
 from clusteropt.evaluation.problem import LEARNED, Problem, baselines, learned, problem
 from clusteropt.evaluation.score import Score
-from clusteropt.evaluation.settings import EvaluationSettings
+from clusteropt.evaluation.settings import EvaluationChanges, EvaluationSettings
 from clusteropt.io import cards
 from clusteropt.optimizers.learned import weights
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
+from clusteropt.settings.keywords import changed, signed
 
 TASKS = ("X17", "X22", "X34")
 
@@ -22,7 +23,6 @@ class Plan(NamedTuple):
     optimizers: dict[str, LearnedOptimizer]  # by name
     problems: list[Problem]
     settings: EvaluationSettings
-    changes: dict[str, int | None]  # of the learned searches: steps, hops, hop_steps; None for what is usual
     alone: bool  # without the baselines
 
 
@@ -30,28 +30,22 @@ def benchmark(
     optimizers: str | PathLike[str] | LearnedOptimizer | Sequence[str | PathLike[str] | LearnedOptimizer] = "learned",
     tasks: str | Sequence[str] = TASKS,
     *,
-    hits: int = EvaluationSettings.hits,
-    evaluations: float = EvaluationSettings.evaluations,
-    seconds: float = EvaluationSettings.seconds,
-    chains: int = EvaluationSettings.chains,
-    seed: int = EvaluationSettings.seed,
-    steps: int | None = None,
-    hops: int | None = None,
-    hop_steps: int | None = None,
     alone: bool = False,
+    **changes: Unpack[EvaluationChanges],
 ) -> list[Score]:
     """How often learned optimizers find best-known minima and what a hit costs: a Score per task and method.
 
     An optimizer is the name of a shipped one, the path of a .h5 file, or an object. The tasks are formulas, in a sequence or
-    as one string with commas. The other arguments are the options of `clusteropt evaluate`. Raises UsageError for what cannot
+    as one string with commas. The `changes` are
+    those of the default settings, see `EvaluationSettings`. Raises UsageError for what cannot
     be, InputError for a file that is no use.
     """
     several = [optimizers] if isinstance(optimizers, str | PathLike | LearnedOptimizer) else optimizers
-    settings = EvaluationSettings(hits, evaluations, seconds, chains, seed)
-    changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
-    return list(
-        scores(planned(several, formulas_of(tasks) if isinstance(tasks, str) else tasks, settings, changes, alone))
-    )
+    settings = changed(EvaluationSettings(), {**changes}, "benchmark")
+    return list(scores(planned(several, formulas_of(tasks) if isinstance(tasks, str) else tasks, settings, alone)))
+
+
+signed(benchmark, EvaluationSettings())
 
 
 def formulas_of(text: str) -> list[str]:
@@ -63,7 +57,6 @@ def planned(
     optimizers: Sequence[str | PathLike[str] | LearnedOptimizer],
     tasks: Sequence[str],
     settings: EvaluationSettings,
-    changes: dict[str, int | None],
     alone: bool = False,
 ) -> Plan:
     """The plan, checked before anything is measured. Raises UsageError for what cannot be."""
@@ -74,7 +67,7 @@ def planned(
     for number, given in enumerate(optimizers, 1):
         one = isinstance(given, LearnedOptimizer)
         found |= {f"optimizer {number}": given} if one else {str(given): weights.named(str(given))}
-    return Plan(found, problems, settings, changes, alone)
+    return Plan(found, problems, settings, alone)
 
 
 def trained(plan: Plan) -> dict[str, list[str]]:
@@ -88,10 +81,11 @@ def trained(plan: Plan) -> dict[str, list[str]]:
 
 def scores(plan: Plan) -> Iterator[Score]:
     """Measures task by task: the optimizers, then the baselines, once for all of them."""
+    changes = {name: getattr(plan.settings, name) for name in ("steps", "hops", "hop_steps")}
     for given in plan.problems:
         for name, optimizer in plan.optimizers.items():
             seen = cards.seen(optimizer, given.symbols, given.potential)
-            search = learned(optimizer, given, **plan.changes)
+            search = learned(optimizer, given, **changes)
             yield measuring.measure(given, LEARNED, search, plan.settings, seen)._replace(optimizer=name)
         for method, search in {} if plan.alone else baselines().items():
             yield measuring.measure(given, method, search, plan.settings)

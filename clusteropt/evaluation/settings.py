@@ -1,27 +1,42 @@
-"""How much an evaluation looks at."""
+"""The settings of an evaluation: how much it looks at, and the search of a learned optimizer."""
 
-import math
 from dataclasses import dataclass
+from typing import TypedDict
 
-from clusteropt.errors import UsageError
+from clusteropt.settings.options import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, SEED, check, option
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How much to look at."""
+    """How much to look at, and what to change in the learned searches."""
 
-    hits: int = 20  # enough: no chain begins after them, and those that have begun go on to their ends
-    evaluations: float = 3e6  # at most, for each task and method
-    seconds: float = 300.0  # at most, likewise
-    chains: int = 64  # at a time
-    seed: int = 0
+    steps: int | None = option(None, "Steps of a trajectory.", NOT_NEGATIVE, usual="7.5 for each atom")
+    hops: int | None = option(None, "Hops after a trajectory, at most.", NOT_NEGATIVE, usual="200")
+    hop_steps: int | None = option(None, "Learned steps in a hop.", NOT_NEGATIVE, usual="40; none for silicon")
+    hits: int = option(
+        20, "Hits after which no chain begins; those under way go on to their ends, and may hit too.", AT_LEAST_1
+    )
+    evaluations: float = option(
+        3e6, "Evaluations allowed for each task and method, after which all chains are cut off.", POSITIVE
+    )
+    seconds: float = option(
+        300.0, "Time allowed, likewise; a score that it ends is not repeatable.", POSITIVE, unit="seconds"
+    )
+    chains: int = option(64, "Chains at a time.", AT_LEAST_1)
+    seed: int = option(0, "Seed of the starts and hops.", SEED, "no unit")
 
     def __post_init__(self) -> None:
-        for name in ("hits", "chains"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("evaluations", "seconds"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise UsageError(f"{name} must be a positive number, got {getattr(self, name)}")
-        if not 0 <= self.seed < 2**32:
-            raise UsageError(f"seed must be between 0 and {2**32 - 1}, got {self.seed}")
+        check(self)
+
+
+class EvaluationChanges(TypedDict, total=False):
+    """The same as keyword arguments, for type checkers."""
+
+    steps: int | None
+    hops: int | None
+    hop_steps: int | None
+    hits: int
+    evaluations: float
+    seconds: float
+    chains: int
+    seed: int

@@ -42,6 +42,11 @@ def is_known(group: str, name: str) -> bool:
     return name in _SHIPPED[group] or name in _registered(group)
 
 
+def shipped(group: str) -> tuple[str, ...]:
+    """The names of the parts that this package has."""
+    return tuple(_SHIPPED[group])
+
+
 def known(group: str) -> dict[str, str]:
     """All parts of a group, as name -> module:attribute; the shipped ones come first, and no package can replace one."""
     others = {name: place for name, place in _registered(group).items() if name not in _SHIPPED[group]}

@@ -1,35 +1,97 @@
 """The settings of the two things that a method is made of: local minimization, and the search that uses it."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-# --opt levels: largest force allowed, in units of the potential's energy over length scale
+from clusteropt.errors import UsageError
+from clusteropt.runtime import plugins
+from clusteropt.settings.options import (
+    AT_LEAST_1,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    Choices,
+    check,
+    one_of,
+    option,
+)
+
+# largest force allowed, in units of the potential's energy over length scale
 LEVELS = {"crude": 1e-2, "loose": 1e-3, "normal": 1e-4, "tight": 1e-6, "extreme": 1e-8}
 STARTS = ("given", "perturbed", "random")
 LOCAL = "lbfgs"  # the optimizer of the local minimizations in a search
+_LEVELS = ", ".join(f"{name} {force:.0e}".replace("e-0", "e-") for name, force in LEVELS.items())
+CRITERIA = ("opt", "fmax", "rms")
+_FORCE = "force unit of the potential, eV/angstrom or epsilon/sigma"
+
+
+def check_criterion(settings: Any) -> None:
+    """Raises UsageError where more than one criterion of convergence is given."""
+    if sum(getattr(settings, name) is not None for name in CRITERIA) > 1:
+        raise UsageError("opt, fmax and rms are three ways to say when to stop: give one of them")
 
 
 @dataclass(frozen=True)
 class LocalSettings:
     """Local minimization: the optimizer, when a structure counts as converged, and how many evaluations it may take."""
 
-    optimizer: str = LOCAL
-    opt: str | None = None  # level of convergence; 'normal' where neither fmax nor rms is given
-    fmax: float | None = None  # largest force on an atom, force unit of the potential
-    rms: float | None = None  # root mean square of the force components, force unit of the potential
-    max_steps: int = 20_000  # evaluations per structure
-    perturb: float = 0.0  # random displacement before the start, length unit of the potential
-    seed: int = 0  # of the random displacement
+    optimizer: str = option(
+        LOCAL,
+        "Local optimizer.",
+        Choices(lambda: tuple(plugins.known("optimizers")), partial(plugins.is_known, "optimizers")),
+    )
+    opt: str | None = option(
+        None,
+        f"How far to converge: {_LEVELS}, each the largest force in units of the potential's energy over length scale.",
+        one_of(*LEVELS),
+        usual="normal",
+    )
+    fmax: float | None = option(None, "Converged when no force is larger.", POSITIVE, _FORCE, "as --opt says")
+    rms: float | None = option(
+        None,
+        "Converged when the root mean square of all force components is smaller.",
+        POSITIVE,
+        _FORCE,
+        "as --opt says",
+    )
+    max_steps: int = option(20_000, "Evaluations of energy and forces allowed for each local minimization.", AT_LEAST_1)
+    perturb: float = option(
+        0.0,
+        "Random displacement before the start, to leave saddle points.",
+        NOT_NEGATIVE,
+        "angstrom or sigma",
+    )
+    seed: int = option(0, "Seed of the random displacement.", SEED, "no unit")
+
+    def __post_init__(self) -> None:
+        check(self)
+        check_criterion(self)
 
 
 @dataclass(frozen=True)
 class SearchSettings:
     """A search: chains of local minimizations, from several starts for each structure."""
 
-    chains: int = 16  # for each structure
-    steps: int | None = None  # of a learned trajectory; None: by the number of atoms
-    hops: int | None = None  # of a chain, at most; None: 200
-    start: str = "given"  # of the chains: the given positions, then near them and random in turn; or all of a kind
-    seed: int = 0  # of the starts and hops
+    chains: int = option(16, "Learned trajectories for each structure; the lowest minimum wins.", AT_LEAST_1)
+    steps: int | None = option(
+        None,
+        "Steps (evaluations) of a learned trajectory, the first three quarters of the way that was trained.",
+        NOT_NEGATIVE,
+        usual="7.5 for each atom, up to 1000",
+    )
+    hops: int | None = option(
+        None, "Hops from minimum to minimum after each trajectory, at most.", NOT_NEGATIVE, usual="200"
+    )
+    start: str = option(
+        "given",
+        "Where trajectories start: given (the structure, then near it and at random in turn), perturbed or random.",
+        one_of(*STARTS),
+    )
+    seed: int = option(0, "Seed of the starts and hops.", SEED, "no unit")
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from clusteropt.runtime.signals import Signals
 
 
 @dataclass
-class Job:
+class TrainingJob:
     """Where a run leaves its files, what it says, and when it stops before its end."""
 
     out: Path | None = None  # the weights; the other files are called after it

@@ -8,24 +8,25 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 
 from clusteropt import __version__
-from clusteropt.errors import ClusterOptError, Interrupted, Stopped, UsageError, suggest
+from clusteropt.errors import ClusterOptError, Interrupted, Stopped, UsageError
 from clusteropt.optimizers.learned import weights
 from clusteropt.runtime import host, processes
 from clusteropt.runtime.files import check_writable
+from clusteropt.settings.keywords import changed
 from clusteropt.training import checkpoint, loop
 from clusteropt.training.candidates import Candidate, best, kept, validate
 from clusteropt.training.checkpoint import Checkpoint
-from clusteropt.training.job import Job
+from clusteropt.training.job import TrainingJob
 from clusteropt.training.log import Log, picture
 from clusteropt.training.loop import Progress
-from clusteropt.training.settings import DEFAULTS, TrainSettings
+from clusteropt.training.settings import TrainSettings, defaults
 from clusteropt.training.tasks import HOP
 from clusteropt.training.trials import Trial, reported, validated
 from clusteropt.words import counted
@@ -56,18 +57,14 @@ def train_ga(
 def _train(
     strategy: str, settings: TrainSettings | None, out: Path | str | None, values: dict[str, Any]
 ) -> weights.LearnedOptimizer:
-    known = tuple(get_type_hints(TrainSettings))
-    for name in values:
-        if name not in known:
-            raise UsageError(f"no setting '{name}' of a training run; {suggest(name, known)}")
-    chosen = replace(settings or DEFAULTS[strategy], **values)
+    chosen = changed(settings or defaults(strategy), values, f"train_{strategy}")
     if chosen.strategy != strategy:
         raise UsageError(f"these settings are for the strategy '{chosen.strategy}': call train_{chosen.strategy}")
     host.start()
-    return run(chosen, Job(None if out is None else Path(out), quiet=True))
+    return run(chosen, TrainingJob(None if out is None else Path(out), quiet=True))
 
 
-def check(job: Job) -> None:
+def check(job: TrainingJob) -> None:
     """Raises UsageError where the files could not be written, or belong to a run that can go on."""
     if job.out is None or not job.writes:
         return
@@ -83,7 +80,7 @@ def check(job: Job) -> None:
         check_writable(path, job.force or goes_on)
 
 
-def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
+def run(settings: TrainSettings, job: TrainingJob) -> weights.LearnedOptimizer:
     """Trains to the end, or until the job stops it. The best theta of a finished run is its result, the last of a stopped one.
 
     Raises Stopped or Interrupted where it did, after everything is written; UsageError, InputError and ClusterOptError for what
@@ -120,7 +117,7 @@ def run(settings: TrainSettings, job: Job) -> weights.LearnedOptimizer:
     return optimizer
 
 
-def _stops(job: Job) -> bool:
+def _stops(job: TrainingJob) -> bool:
     """True where this process or another one of the run has to stop."""
     return bool(processes.gathered(np.array([job.stops])).any())
 
@@ -156,7 +153,7 @@ def _last(settings: TrainSettings, log: Log, end: Checkpoint) -> weights.Learned
 
 
 def _chosen(
-    settings: TrainSettings, job: Job, log: Log, end: Checkpoint, last_one: weights.LearnedOptimizer
+    settings: TrainSettings, job: TrainingJob, log: Log, end: Checkpoint, last_one: weights.LearnedOptimizer
 ) -> weights.LearnedOptimizer:
     """The best theta by a validation. Raises Stopped or Interrupted where the job stops it; it begins anew with --resume."""
     step, theta = end.progress.step, end.progress.theta
@@ -182,7 +179,7 @@ def _chosen(
     return last_one._replace(theta=chosen.theta, card=last_one.card | about)
 
 
-def _together(settings: TrainSettings, job: Job) -> tuple[TrainSettings, Checkpoint]:
+def _together(settings: TrainSettings, job: TrainingJob) -> tuple[TrainSettings, Checkpoint]:
     """The settings and the beginning, the same in all processes of the run.
 
     Raises ClusterOptError where one of them cannot begin.
@@ -212,7 +209,7 @@ def _together(settings: TrainSettings, job: Job) -> tuple[TrainSettings, Checkpo
     return settings, start
 
 
-def _begin(settings: TrainSettings, job: Job) -> tuple[TrainSettings, Checkpoint]:
+def _begin(settings: TrainSettings, job: TrainingJob) -> tuple[TrainSettings, Checkpoint]:
     stored = job.beside(".checkpoint.h5")
     if job.resume and stored is not None:
         if stored.exists():
@@ -228,13 +225,13 @@ def _begin(settings: TrainSettings, job: Job) -> tuple[TrainSettings, Checkpoint
     return settings, fresh
 
 
-def _save(settings: TrainSettings, job: Job, now: Checkpoint) -> None:
+def _save(settings: TrainSettings, job: TrainingJob, now: Checkpoint) -> None:
     stored = job.beside(".checkpoint.h5")
     if stored is not None and job.writes:
         checkpoint.save(stored, settings, now)
 
 
-def _finish(job: Job, optimizer: weights.LearnedOptimizer, log: Log) -> None:
+def _finish(job: TrainingJob, optimizer: weights.LearnedOptimizer, log: Log) -> None:
     if job.out is not None and job.writes:
         weights.save(job.out, optimizer)
         image = job.beside(".png")
@@ -244,7 +241,7 @@ def _finish(job: Job, optimizer: weights.LearnedOptimizer, log: Log) -> None:
         job.say(f"{job.out}: {which}, {optimizer.theta.size} numbers")
 
 
-def _tell_the_end(settings: TrainSettings, job: Job, progress: Progress) -> None:
+def _tell_the_end(settings: TrainSettings, job: TrainingJob, progress: Progress) -> None:
     if loop.finished(settings, progress):
         if progress.step < settings.steps:
             job.say(f"no task has had a lower loss for {settings.patience} steps: ended with step {progress.step}")
@@ -253,7 +250,7 @@ def _tell_the_end(settings: TrainSettings, job: Job, progress: Progress) -> None
     raise _ended(job, f"after step {progress.step} of {settings.steps}: go on with --resume")
 
 
-def _ended(job: Job, where: str) -> Stopped | Interrupted:
+def _ended(job: TrainingJob, where: str) -> Stopped | Interrupted:
     return Interrupted(f"interrupted {where}") if job.signals.heard == signal.SIGINT else Stopped(f"stopped {where}")
 
 

@@ -1,10 +1,12 @@
 """Settings of a training run."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
-from clusteropt.errors import UsageError, suggest
+from clusteropt.errors import UsageError
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.runtime import plugins
+from clusteropt.settings.options import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, SEED, SHARE, Choices, check, one_of, option
 
 LOSSES = ("final", "mean", "soft-min")
 OUTER = ("adam", "rmsprop", "adafactor", "sgd")
@@ -14,58 +16,60 @@ OUTER = ("adam", "rmsprop", "adafactor", "sgd")
 class TrainSettings:
     """A training run."""
 
-    strategy: str = "es"
-    # X13: trajectories from random starts; hop:X13: hops from minima; each outer step takes the next one
-    tasks: tuple[str, ...] = ("X13",)
-    steps: int = 80  # outer steps
-    trajectory: int = 300  # inner steps of a trajectory
-    hop_steps: int = 80  # inner steps of a hop
-    hop_begin: float = 0.7  # the part of a trajectory that is over when those begin
-    clusters: int = 64  # trajectories for the loss of one candidate
-    pairs: int = 8  # antithetic pairs of candidates for one outer step
-    sigma: float = 0.15  # spread of the perturbations of theta
-    sigma_end: float = 1.0  # what is left of it at the end, a fraction
-    rate: float = 0.04  # first step length of the outer optimizer; it falls to a tenth in a straight line
-    # outer steps over which sigma and rate fall, and of which a tenth lies between two reports; 0: all steps
-    decay_steps: int = 0
-    outer: str = "adam"
-    loss: str = "final"  # energy at the end of a trajectory, its mean over all steps, or a soft minimum over the batch
-    temperature: float = 2.0  # of the soft minimum, in energy scales
-    density: float = 0.7  # of the random starts, atoms per cubed length
-    warm_start: str = ""  # weights to begin with, a name or path, and go on from there; empty: random ones
-    seed: int = 0
-    patience: int = 0  # outer steps after which to stop when no task has had a loss below its lowest; 0: never
+    strategy: str = option(
+        "es",
+        "Strategy that finds theta.",
+        Choices(lambda: tuple(plugins.known("strategies")), partial(plugins.is_known, "strategies")),
+    )
+    tasks: tuple[str, ...] = option(
+        ("X13",),
+        "Formulas to train on, separated by commas; each outer step takes the next one. X13: trajectories from random "
+        "starts; hop:X13: hops from minima.",
+    )
+    steps: int = option(
+        80, "Outer steps. With --resume they may be others than before, but no fewer than are done.", AT_LEAST_1
+    )
+    trajectory: int = option(300, "Inner steps (evaluations) of a trajectory.", AT_LEAST_1)
+    hop_steps: int = option(80, "Inner steps of a hop.", AT_LEAST_1)
+    hop_begin: float = option(0.7, "Fraction of a trajectory that is over when a hop begins.", SHARE)
+    clusters: int = option(64, "Trajectories for the loss of one candidate.", AT_LEAST_1)
+    pairs: int = option(8, "Half the number of candidates in an outer step.", AT_LEAST_1)
+    sigma: float = option(0.15, "Spread of the perturbations of theta.", POSITIVE)
+    sigma_end: float = option(1.0, "Fraction of sigma that is left at the end.", SHARE)
+    rate: float = option(
+        0.04, "First step length of the outer optimizer; it falls to a tenth in a straight line.", POSITIVE
+    )
+    decay_steps: int = option(
+        0,
+        "Outer steps over which sigma and rate fall, and of which a tenth lies between two reports; 0: all of --steps.",
+        NOT_NEGATIVE,
+    )
+    outer: str = option("adam", f"Outer optimizer: {', '.join(OUTER)}.", one_of(*OUTER))
+    loss: str = option(
+        "final",
+        "final (energy at the end), mean (over all steps) or soft-min (over the batch, at the end).",
+        one_of(*LOSSES),
+    )
+    temperature: float = option(2.0, "Temperature of the soft minimum.", POSITIVE, unit="the potential's energy scale")
+    density: float = option(
+        0.7, "Density of the random starts.", POSITIVE, unit="atoms per cubed length of the potential"
+    )
+    warm_start: str = option(
+        "",
+        "Weights to go on from, a shipped name or the path of a .h5 file. Wider layers and more features begin without "
+        "effect.",
+        usual="random weights",
+    )
+    seed: int = option(0, "Seed of everything random.", SEED, "no unit")
+    patience: int = option(
+        0, "Outer steps after which to stop when no task has had a loss below its lowest; 0: never.", NOT_NEGATIVE
+    )
     network: LearnedSettings = field(default_factory=LearnedSettings)
 
     def __post_init__(self) -> None:
-        if not plugins.is_known("strategies", self.strategy):
-            known = tuple(plugins.known("strategies"))
-            raise UsageError(f"strategy cannot be '{self.strategy}'; {suggest(self.strategy, known)}")
-        for name, allowed in (("loss", LOSSES), ("outer", OUTER)):
-            value = getattr(self, name)
-            if value not in allowed:
-                raise UsageError(f"{name} cannot be '{value}'; {suggest(str(value), allowed)}")
-        if not isinstance(self.warm_start, str):
-            raise UsageError(f"warm_start must be text, a name or a path, got {self.warm_start!r}")
-        if not self.tasks or isinstance(self.tasks, str):
+        check(self)
+        if not self.tasks:
             raise UsageError("tasks must be a list that names at least one formula, as X13")
-        for name in ("steps", "trajectory", "hop_steps", "clusters", "pairs", "decay_steps", "patience", "seed"):
-            if not isinstance(getattr(self, name), int):
-                raise UsageError(f"{name} must be a whole number, got {getattr(self, name)!r}")
-        for name in ("steps", "trajectory", "hop_steps", "clusters", "pairs"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("sigma", "rate", "temperature", "density"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} must be a positive number, got {getattr(self, name)}")
-        for name in ("hop_begin", "sigma_end"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
-        if not 0 <= self.seed < 2**32:
-            raise UsageError(f"seed must be between 0 and {2**32 - 1}, got {self.seed}")
-        for name in ("patience", "decay_steps"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} must not be negative, got {getattr(self, name)}")
 
     @property
     def schedule(self) -> int:
@@ -74,3 +78,8 @@ class TrainSettings:
 
 
 DEFAULTS = {"es": TrainSettings(), "ga": TrainSettings("ga", sigma=0.3)}  # certain of LJ13 within a minute
+
+
+def defaults(strategy: str) -> TrainSettings:
+    """The settings that a run by this strategy begins with. Raises UsageError for an unknown one."""
+    return DEFAULTS.get(strategy) or TrainSettings(strategy)

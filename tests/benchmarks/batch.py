@@ -117,12 +117,12 @@ def mixed(count: int) -> None:
         from clusteropt.runtime import host, machine
 
         host.prepare(machine.n_cores())
-        from clusteropt.batch.job import Job
+        from clusteropt.batch.job import BatchJob
         from clusteropt.batch.run import batch
         from clusteropt.settings.config import MinimizeSettings
 
         def one(file: str, k: str) -> float:
-            job = Job(
+            job = BatchJob(
                 [file], folder / f"{k}{Path(file).stem}", MinimizeSettings(optimizer="lbfgs", rms=1e-3), quiet=True
             )
             begin = time.perf_counter()
@@ -134,7 +134,7 @@ def mixed(count: int) -> None:
             one(file, "warm")
         apart = sum(one(file, "apart") for file in files)
         begin = time.perf_counter()
-        batch(Job(files, folder / "again", MinimizeSettings(optimizer="lbfgs", rms=1e-3), quiet=True))
+        batch(BatchJob(files, folder / "again", MinimizeSettings(optimizer="lbfgs", rms=1e-3), quiet=True))
         within = time.perf_counter() - begin
         sys.stdout = stdout
         print(

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from clusteropt.errors import UsageError, suggest
+from clusteropt.errors import UsageError
+from clusteropt.settings.options import AT_LEAST_1, FINITE, NOT_NEGATIVE, POSITIVE, SHARE, check, one_of, option
+from clusteropt.settings.values import shown
 
 NETWORKS = ("vector", "coordinate")
 FORMS = ("sum", "product")
@@ -22,47 +24,56 @@ class LearnedSettings:
     direction with |d| < 1, m a magnitude, both the network's.
     """
 
-    network: str = "vector"  # 'vector': one atom's rotation invariants; 'coordinate': one coordinate by itself
-    widths: tuple[int, ...] = (24, 24)  # hidden units
-    # what the network sees beside the gradient and its averages, kept in the order of FEATURES; of coordinates not all
-    features: tuple[str, ...] = _USUAL
-    # cutoff c and exponent eta of each radial symmetry function, in nearest-neighbour distances; filled in with the usual ones
-    # where features have 'radial', empty where they have not
-    radial: tuple[tuple[float, float], ...] = ()
-    decays: tuple[float, ...] = (0.5, 0.9, 0.98)  # of the moving averages of the gradient
-    noise: bool = True  # whether the vector network may weigh a random direction
-    styles: int = 0  # inputs that are random numbers of the trajectory, the same for all its atoms and steps
-    form: str = "sum"
-    alpha: float = 0.2  # longest step, in lengths
-    beta: float = 4.0
-    gamma: float = -1.5
-    learned: tuple[str, ...] = ()  # which of alpha, beta, gamma are part of theta, as logarithms of factors
+    network: str = option(
+        "vector",
+        "vector (one atom's rotation invariants) or coordinate (one coordinate by itself).",
+        one_of(*NETWORKS),
+    )
+    widths: tuple[int, ...] = option((24, 24), "Hidden units of each layer, separated by commas.", AT_LEAST_1)
+    features: tuple[str, ...] = option(
+        _USUAL,
+        "What the network sees beside the gradient and its averages, separated by commas: "
+        f"{', '.join(FEATURES)} (energy and size: vector only).",
+        one_of(*FEATURES),
+    )
+    radial: tuple[tuple[float, float], ...] = option(
+        (),
+        "Cutoff and exponent of each radial symmetry function of the feature 'radial': 1.6:0.5,2.2:0.5 is two of them.",
+        unit="nearest-neighbour distances",
+        usual=f"{shown(_RADIAL)} with the feature",
+    )
+    decays: tuple[float, ...] = option(
+        (0.5, 0.9, 0.98), "Decays of the moving averages of the gradient, separated by commas.", SHARE
+    )
+    noise: bool = option(True, "Whether the vector network may weigh a random direction.")
+    styles: int = option(
+        0, "Inputs that are random numbers of the trajectory, the same for all its atoms and steps.", NOT_NEGATIVE
+    )
+    form: str = option(
+        "sum", "Step: alpha d sigmoid(beta m + gamma) (sum) or alpha d sigmoid(beta m gamma) (product).", one_of(*FORMS)
+    )
+    alpha: float = option(0.2, "Longest step.", POSITIVE, unit="the potential's length")
+    beta: float = option(4.0, "See form.", FINITE)
+    gamma: float = option(-1.5, "See form.", FINITE)
+    learned: tuple[str, ...] = option(
+        (),
+        "Which of alpha, beta and gamma are part of theta too, separated by commas.",
+        one_of(*LEARNABLE),
+        usual="none",
+    )
 
     def __post_init__(self) -> None:
-        if self.network not in NETWORKS:
-            raise UsageError(f"network cannot be '{self.network}'; {suggest(self.network, NETWORKS)}")
-        if self.form not in FORMS:
-            raise UsageError(f"form cannot be '{self.form}'; {suggest(self.form, FORMS)}")
-        for name in self.features:
-            if name not in FEATURES:
-                raise UsageError(f"there is no feature '{name}'; {suggest(name, FEATURES)}")
+        check(self)
         if len(set(self.features)) < len(self.features):
             raise UsageError(f"features must not be named twice, got {', '.join(self.features)}")
         absent = _OF_ATOMS if self.network == "coordinate" else ()
         chosen = tuple(name for name in FEATURES if name in self.features and name not in absent)
         object.__setattr__(self, "features", chosen)
         object.__setattr__(self, "radial", _radial(self.radial) if "radial" in chosen else ())
-        for name in self.learned:
-            if name not in LEARNABLE:
-                raise UsageError(f"'{name}' cannot be learned; {suggest(name, LEARNABLE)}")
-        if not self.widths or min(self.widths) < 1:
-            raise UsageError(f"widths must be positive numbers of hidden units, got {self.widths}")
-        if not self.decays or not all(0 <= decay < 1 for decay in self.decays):
+        if not self.widths:
+            raise UsageError("widths must name at least one layer of hidden units")
+        if not self.decays or 1 in self.decays:
             raise UsageError(f"decays must be between 0 and 1, got {self.decays}")
-        if self.styles < 0:
-            raise UsageError(f"styles must not be negative, got {self.styles}")
-        if not 0 < self.alpha < float("inf"):
-            raise UsageError(f"alpha must be a positive length, got {self.alpha}")
 
 
 def _radial(given: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:

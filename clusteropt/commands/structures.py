@@ -1,17 +1,20 @@
-"""The work of the commands with files: read all, compute, keep what is finished, report, and choose the exit code."""
+"""`clusteropt minimize` and `energy`: read all, compute, keep what is finished, report, and choose the exit code."""
 
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from clusteropt.commands.plans import Plan
+from clusteropt.commands.plans import NO_OUTPUT, SHOW, Outputs, Plan, Show, plan_outputs
+from clusteropt.commands.time_limit import seconds_left
 from clusteropt.console import complain, emit, say, warn
 from clusteropt.errors import ClusterOptError, ExitCode, UsageError, is_of_memory, unexpected
 from clusteropt.runtime import host, machine
 from clusteropt.runtime.signals import STOPPING, Signals, remembered, stopped
 from clusteropt.settings.config import MinimizeSettings, ReadingSettings
+from clusteropt.settings.merging import merged
 
 if TYPE_CHECKING:
     from clusteropt.commands.display import Display
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Job:
+class FileJob:
     """The work that a command is asked to do with files."""
 
     files: list[str]
@@ -33,18 +36,49 @@ class Job:
     move: bool = True  # False only evaluates
     threads: int | None = None  # None: all cores
     seconds: float | None = None  # until it has to stop
-    json: bool = False
-    wide: bool = False  # all columns of the table
-    quiet: bool = False
+    show: Show = SHOW
 
 
-def run(job: Job) -> ExitCode:
-    """`clusteropt minimize` and `energy`: the exit code, after everything is written and shown.
+def minimize(
+    files: list[str],
+    settings: MinimizeSettings,
+    reading: dict[str, Any],
+    outputs: Outputs,
+    show: Show,
+    threads: int | None,
+    time_limit: str | None,
+) -> ExitCode:
+    """`clusteropt minimize`; see `run`."""
+    job = FileJob(files, settings, plan_outputs(files, outputs), merged(ReadingSettings, None, reading), True, threads)
+    return run(replace(job, show=show, seconds=seconds_left(time_limit)))
+
+
+def energy(
+    files: list[str], given: dict[str, Any], reading: dict[str, Any], outputs: Outputs, show: Show, threads: int | None
+) -> ExitCode:
+    """`clusteropt energy`; see `run`. Nothing is written without an output file."""
+    plan = NO_OUTPUT if outputs.out is None else plan_outputs(files, outputs)
+    settings = merged(MinimizeSettings, None, given)
+    return run(FileJob(files, settings, plan, merged(ReadingSettings, None, reading), False, threads, show=show))
+
+
+def chosen(config: Path | None, given: dict[str, Any], all_minima: bool = False) -> MinimizeSettings:
+    """The settings of a command. Raises UsageError for options that would do nothing without a learned optimizer."""
+    settings = merged(MinimizeSettings, config, given)
+    idle = [name for name in ("trajectories", "steps", "hops", "start") if given.get(name) is not None]
+    idle += ["all-minima"] * all_minima
+    if settings.method().search is None and idle:
+        raise UsageError(f"--{idle[0]} is for a learned optimizer, and --optimizer is {settings.optimizer}: drop one")
+    return settings
+
+
+def run(job: FileJob) -> ExitCode:
+    """The exit code, after everything is written and shown.
 
     Raises Stopped after the time limit or a signal and Interrupted after Ctrl-C, when what is finished is written and shown, and
     ClusterOptError likewise after an error that nobody has foreseen.
     """
-    if job.json and job.plan.to_stdout:
+    if job.show.json and job.plan.to_stdout:
         raise UsageError("--json and --out - both want standard output: give --out a file name")
     keeper = None
     with remembered(*STOPPING, seconds=job.seconds) as signals:
@@ -52,7 +86,7 @@ def run(job: Job) -> ExitCode:
             host.prepare(job.threads or machine.n_cores())
             from clusteropt.potentials import sets
 
-            warn(sets.doubt(job.settings.potential), job.quiet)
+            warn(sets.doubt(job.settings.potential), job.show.quiet)
             frames, unreadable = _read_all(job)
             from clusteropt.commands.outputs import Keeper
 
@@ -70,7 +104,7 @@ def run(job: Job) -> ExitCode:
     return _exit_code([r.status for r in keeper.results.values()], unreadable) if whole else ExitCode.FAILURE
 
 
-def _read_all(job: Job) -> tuple[list["Frame"], int]:
+def _read_all(job: FileJob) -> tuple[list["Frame"], int]:
     """The frames of all files that can be read, and how many cannot; says once for each file how it was understood."""
     from clusteropt.io.reading import Unreadable, frames, wishes_of
 
@@ -84,13 +118,13 @@ def _read_all(job: Job) -> tuple[list["Frame"], int]:
             complain(f"{one.label}: {one.problem}")
             continue
         found.append(one)
-        if one.note and not job.quiet and (one.source, one.note) not in noted:
+        if one.note and not job.show.quiet and (one.source, one.note) not in noted:
             noted.add((one.source, one.note))
             say(f"{one.source}: {one.note}")
     return found, unreadable
 
 
-def _worked(frames: list["Frame"], job: Job, keeper: "Keeper", signals: Signals) -> tuple[Exception | None, bool]:
+def _worked(frames: list["Frame"], job: FileJob, keeper: "Keeper", signals: Signals) -> tuple[Exception | None, bool]:
     """Computes, and then writes and shows what there is: the first error, and whether every file could be written."""
     track: Track = []
     problem, whole = _computed(frames, job, keeper, track, signals), True
@@ -101,11 +135,13 @@ def _worked(frames: list["Frame"], job: Job, keeper: "Keeper", signals: Signals)
             problem = problem or error
     if problem is None and keeper.n_finished == len(frames):
         for path in keeper.old:
-            warn(f"{path}: is of an earlier run, because this one has nothing for it", job.quiet)
+            warn(f"{path}: is of an earlier run, because this one has nothing for it", job.show.quiet)
     return problem, whole
 
 
-def _computed(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track", signals: Signals) -> Exception | None:
+def _computed(
+    frames: list["Frame"], job: FileJob, keeper: "Keeper", track: "Track", signals: Signals
+) -> Exception | None:
     """Gives the keeper all results, or those that are there at a signal or at an error, which is returned.
 
     Signals are only noted from then on: what is finished is written first.
@@ -122,14 +158,14 @@ def _computed(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track",
     return problem
 
 
-def _compute(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track", signals: Signals) -> None:
+def _compute(frames: list["Frame"], job: FileJob, keeper: "Keeper", track: "Track", signals: Signals) -> None:
     """Gives the keeper the results as they are finished; `track` gets the ways there, where they are wanted."""
     from clusteropt import api
     from clusteropt.commands.display import Display
     from clusteropt.search.progress import cost
 
     watch = (lambda i, n, positions: track.append((i, n, positions.copy()))) if job.plan.trajectories else None
-    with Display([cost(len(f.atoms)) for f in frames], job.quiet) as display:
+    with Display([cost(len(f.atoms)) for f in frames], job.show.quiet) as display:
         atoms, hear = [f.atoms for f in frames], _Observer(frames, job, display)
         for portion in api.run(atoms, job.settings, move=job.move, watch=watch, progress=hear, unfinished=True):
             with signals.held():
@@ -142,14 +178,14 @@ def _compute(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track", 
 class _Observer:
     """Says of what is being computed what there is to say before, and shows how far it is."""
 
-    def __init__(self, frames: Sequence["Frame"], job: Job, display: "Display") -> None:
+    def __init__(self, frames: Sequence["Frame"], job: FileJob, display: "Display") -> None:
         self._frames, self._job, self._display = frames, job, display
 
     def begins(self, potential: "Potential", indices: Sequence[int]) -> None:
         from clusteropt.commands import announcements
 
         self._display.begins(potential, indices)
-        if not self._job.quiet:
+        if not self._job.show.quiet:
             own = [self._frames[i] for i in indices]
             for message in announcements.before(potential, own, self._job.settings, self._job.move):
                 say(message)
@@ -170,7 +206,7 @@ def _told(problem: Exception, keeper: "Keeper") -> ClusterOptError:
     return ClusterOptError(f"{unexpected(problem)}: {keeper.words}: please report it")
 
 
-def _report(job: Job, keeper: "Keeper") -> bool:
+def _report(job: FileJob, keeper: "Keeper") -> bool:
     """Says what there is to say, writes the files, shows the results; whether every file could be written."""
     from clusteropt.commands import announcements
 
@@ -178,35 +214,35 @@ def _report(job: Job, keeper: "Keeper") -> bool:
     for label, result in rows:
         if result.problem:
             complain(f"{label}: {result.problem}")
-    for message in [] if job.quiet else announcements.after(rows, job.settings, job.move, bool(job.plan.outputs)):
+    for message in [] if job.show.quiet else announcements.after(rows, job.settings, job.move, bool(job.plan.outputs)):
         say(message)
-    whole = keeper.finish(job.quiet)
+    whole = keeper.finish(job.show.quiet)
     if not job.plan.to_stdout:
         _show(rows, job)
     return whole
 
 
-def _write_ways(frames: list["Frame"], job: Job, keeper: "Keeper", track: "Track") -> bool:
+def _write_ways(frames: list["Frame"], job: FileJob, keeper: "Keeper", track: "Track") -> bool:
     """Writes the ways of what is finished, where they are wanted; whether every file could be written."""
     from clusteropt.commands.outputs import write_ways
 
     if not job.plan.trajectories:
         return True
     try:
-        return write_ways(frames, keeper.results, track, job.plan, job.settings.potential, job.quiet)
+        return write_ways(frames, keeper.results, track, job.plan, job.settings.potential, job.show.quiet)
     except Exception as error:  # noqa: BLE001  the results are there, and only the ways are lost
         complain(f"--save-trajectory: not written, because of an {unexpected(error)}")
         return False
 
 
-def _show(rows: list[tuple[str, "Result"]], job: Job) -> None:
+def _show(rows: list[tuple[str, "Result"]], job: FileJob) -> None:
     from clusteropt.report.results import results_json, results_table
     from clusteropt.report.tables import show
 
-    if job.json:
+    if job.show.json:
         emit(results_json(rows))
     elif rows:
-        show(results_table(rows, moved=job.move), job.wide)
+        show(results_table(rows, moved=job.move), job.show.wide)
 
 
 def _drop_programs() -> None:

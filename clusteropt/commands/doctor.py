@@ -1,0 +1,23 @@
+"""`clusteropt doctor`; light, because the process is prepared before the libraries are loaded."""
+
+import json
+
+from clusteropt.console import emit
+from clusteropt.errors import ExitCode
+from clusteropt.runtime import cachedir, host, machine
+
+
+def doctor(threads: int | None, as_json: bool, clear_cache: bool) -> ExitCode:
+    """Shows the findings; FAILURE where the self-test has not passed."""
+    if clear_cache:
+        cachedir.clear()
+    host.prepare(threads or machine.n_cores())
+    from clusteropt.commands import checkup
+
+    findings = checkup.findings()
+    if as_json:
+        emit(json.dumps(findings, indent=1))
+    else:
+        width = max(map(len, findings))
+        emit("\n".join(f"{name:<{width}}  {value}" for name, value in findings.items()))
+    return ExitCode.OK if findings["self-test"] == "passed" else ExitCode.FAILURE

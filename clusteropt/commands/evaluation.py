@@ -1,0 +1,108 @@
+"""`clusteropt evaluate`: measures optimizers and shows their scores."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from clusteropt.commands.plans import Show
+from clusteropt.console import emit, say
+from clusteropt.errors import UsageError
+from clusteropt.evaluation.settings import EvaluationSettings
+from clusteropt.runtime import host, machine
+from clusteropt.runtime.files import check_writable
+from clusteropt.runtime.signals import STOPPING, Signals, remembered, stopped
+from clusteropt.settings.merging import merged
+from clusteropt.words import counted
+
+if TYPE_CHECKING:
+    from clusteropt.evaluation.benchmark import Plan
+    from clusteropt.evaluation.score import Score
+
+
+class Comparison(NamedTuple):
+    """The optimizers that are compared, on which tasks, and where the scores go."""
+
+    optimizers: list[str]
+    tasks: str  # with commas
+    alone: bool  # without the baselines
+    test: bool  # refuses what was trained on
+    plot: Path | None
+    save_scores: bool
+    force: bool
+
+
+def evaluate(wanted: Comparison, given: dict[str, Any], show: Show, threads: int | None) -> None:
+    """Measures and shows. Raises UsageError for what cannot be, Stopped and Interrupted after a signal."""
+    _check(wanted)
+    settings = merged(EvaluationSettings, None, given)
+    host.prepare(threads or machine.n_cores())
+    from clusteropt.evaluation import benchmark
+
+    plan = benchmark.planned(wanted.optimizers, benchmark.formulas_of(wanted.tasks), settings, wanted.alone)
+    for name, known in benchmark.trained(plan).items() if wanted.test else ():
+        raise UsageError(f"{', '.join(known)}: in the training of {name}, so no test: leave out, or drop --test")
+    with remembered(*STOPPING) as signals:
+        scores, whole = _measured(plan, show.quiet, signals)
+        _report(wanted, plan, scores, show)
+    if not whole:
+        raise stopped(signals, f"{counted(len(scores), 'measurement')} finished and shown")
+
+
+def _check(wanted: Comparison) -> None:
+    """Raises UsageError for a picture or scores that could not be written."""
+    if wanted.plot is not None:
+        if wanted.plot.suffix != ".png":
+            raise UsageError(f"{wanted.plot}: pictures are PNG files: end the name in .png")
+        check_writable(wanted.plot, wanted.force, "--plot")
+    if wanted.save_scores and not all(name.endswith(".h5") for name in wanted.optimizers):
+        raise UsageError("--save-scores writes into .h5 files of your own: name no others as OPTIMIZER")
+
+
+def _measured(plan: "Plan", quiet: bool, signals: Signals) -> tuple[list["Score"], bool]:
+    """The scores, and whether no signal has ended them early. Afterwards signals are only noted."""
+    from clusteropt.evaluation import benchmark
+
+    scores: list[Score] = []
+    try:
+        for score in benchmark.scores(plan):
+            scores.append(score)
+            if not quiet:
+                say(_line(score))
+    except KeyboardInterrupt:
+        signals.patient = True
+        return scores, False
+    signals.patient = True
+    return scores, True
+
+
+def _line(score: "Score") -> str:
+    ends = {
+        "evaluations": ", all that were allowed (--evaluations)",
+        "seconds": ", all that the time allowed (--seconds): another run may end elsewhere",
+    }
+    count = f"{counted(score.n_hits, 'hit')} in {counted(score.n_evaluations, 'evaluation')}"
+    return f"{score.formula}, {score.name}: {count}{ends.get(score.ended_by, '')}"
+
+
+def _report(wanted: Comparison, plan: "Plan", scores: list["Score"], show: Show) -> None:
+    """Shows the scores, and writes them where that is wanted."""
+    from clusteropt.report import tables
+    from clusteropt.report.results import scores_json, scores_picture, scores_table
+
+    if show.json:
+        emit(scores_json(scores))
+    else:
+        tables.show(scores_table(scores), show.wide)
+    if wanted.save_scores:
+        _keep(plan, scores)
+    if wanted.plot is not None and scores:
+        scores_picture(scores, wanted.plot)
+
+
+def _keep(plan: "Plan", scores: list["Score"]) -> None:
+    from clusteropt.io import cards
+    from clusteropt.optimizers.learned import weights
+    from clusteropt.report.results import score_record
+
+    for name, optimizer in plan.optimizers.items():
+        own = [score_record(score) for score in scores if score.optimizer == name]
+        weights.save(Path(name), cards.with_scores(optimizer, own))

@@ -1,0 +1,51 @@
+"""`clusteropt potentials`: the shipped parameter sets, and the check of one of the user's own."""
+
+import json
+from pathlib import Path
+
+from clusteropt.console import emit
+from clusteropt.errors import InputError
+from clusteropt.potentials import sets
+from clusteropt.potentials.parameter_files import read
+from clusteropt.report.tables import Column, show
+
+
+def list_all(as_json: bool, wide: bool) -> None:
+    """Shows all shipped sets."""
+    records = [sets.load(name).record() for name in sets.names()]
+    if as_json:
+        emit(json.dumps(records, indent=1))
+        return
+    columns = [
+        Column("name", [r["name"] + " (doubtful)" * bool(r["doubtful"]) for r in records]),
+        Column("form", [r["form"] for r in records], rank=3),
+        Column("elements", [" ".join(r["elements"]) for r in records], rank=1, folds=True),
+        Column("default for", [" ".join(r["default_for"]) for r in records], rank=2, folds=True),
+        Column("units", [" ".join(r["units"].values()) for r in records], rank=4),
+        Column(
+            "source",
+            [r["source"] + f" DOUBTFUL: {r['doubtful']}" * bool(r["doubtful"]) for r in records],
+            rank=5,
+            folds=True,
+        ),
+    ]
+    show(columns, wide)
+
+
+def show_one(name: str) -> None:
+    """Shows the TOML file of a set."""
+    emit(sets.text_of(name).rstrip("\n"))
+
+
+def check(file: Path) -> None:
+    """Says what the file holds. Raises InputError where it is not there, or is no parameter set."""
+    if not file.is_file():
+        raise InputError(f"{file}: no such file: check the name")
+    chosen = read(file)
+    emit(f"{file}: {chosen.form} for {chosen.describe_pairs()}, {' and '.join(chosen.units.values())}: all well")
+    for element in chosen.elements:
+        potential = chosen.potential((element,))
+        units = potential.energy_unit, potential.length_unit
+        emit(
+            f"  {element}: energy scale {potential.energy:.6g} {units[0]}, length scale {potential.length:.6g} {units[1]}"
+        )

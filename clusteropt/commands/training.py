@@ -1,0 +1,101 @@
+"""`clusteropt train`, in one process or several; light, so that signals are heard while the libraries are being loaded."""
+
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from clusteropt.commands.time_limit import seconds_left
+from clusteropt.console import complain
+from clusteropt.errors import ClusterOptError, Deserted, ExitCode, Interrupted, Stopped, UsageError
+from clusteropt.runtime import host, machine, processes
+from clusteropt.runtime.signals import remembered
+from clusteropt.settings.merging import merged
+from clusteropt.training.job import TrainingJob
+from clusteropt.training.settings import TrainSettings, defaults
+
+
+class Place(NamedTuple):
+    """The place of this process among those of a run."""
+
+    coordinator: str  # address of the first one
+    number: int  # from 0
+    total: int
+
+
+def train(
+    strategy: str,
+    file: Path | None,
+    given: dict[str, Any],
+    job: TrainingJob,
+    place: Place | None,
+    threads: int | None,
+    time_limit: str | None,
+) -> None:
+    """Trains to the end. Raises UsageError for what cannot be, Stopped and Interrupted where it was stopped before."""
+    begin = time.monotonic()
+    settings = merged(TrainSettings, file, given, defaults(strategy))
+    if settings.strategy != strategy:
+        raise UsageError(
+            f"{file}: is for the strategy '{settings.strategy}': use `clusteropt train {settings.strategy}`"
+        )
+    left = seconds_left(time_limit)
+    if left is not None:
+        job.deadline = begin + left
+    with remembered(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, patient=True) as job.signals:
+        joins = place is not None or processes.several_processes()
+        host.prepare(threads or machine.n_cores(), alone=not joins)
+        if joins:
+            _join(job, place)
+        _run(settings, job)
+
+
+def _join(job: TrainingJob, place: Place | None) -> None:
+    """Waits for the other processes of the run; only the first writes."""
+    from clusteropt.training.session import check
+
+    if place is not None and place.number == 0:
+        check(job)
+        job.say(f"waiting for {place.total - 1} other processes to come to {place.coordinator}")
+    processes.join(*(place or (None, None, None)))
+    job.writes = processes.process() == 0
+
+
+def _run(settings: TrainSettings, job: TrainingJob) -> None:
+    from clusteropt.training.session import run
+
+    try:
+        run(settings, job)
+    except BaseException as problem:
+        together = isinstance(problem, (Stopped, Interrupted)) and not isinstance(problem, Deserted)
+        if processes.n_processes() == 1 or together:
+            raise
+        _leave(problem)
+
+
+def _leave(problem: BaseException) -> NoReturn:
+    """Ends the process at once: leaving in the usual way would wait for the others, who wait for this one."""
+    if isinstance(problem, ClusterOptError):
+        complain(str(problem))
+    else:
+        traceback.print_exception(problem)
+    sys.stderr.flush()
+    os._exit(problem.exit_code if isinstance(problem, ClusterOptError) else ExitCode.FAILURE)
+
+
+def place(coordinator: str | None, process: str | None) -> Place | None:
+    """The place that the options name; None without them. Raises UsageError for what cannot be."""
+    if coordinator is None and process is None:
+        return None
+    if coordinator is None or process is None:
+        raise UsageError("--coordinator HOST:PORT and --process 2/4, the second of four, go together")
+    if not re.fullmatch(r"[^\s:/]+:\d+|\[[0-9a-fA-F:]+\]:\d+", coordinator):
+        raise UsageError(f"--coordinator cannot be '{coordinator}': write HOST:PORT")
+    match = re.fullmatch(r"(\d+)/(\d+)", process)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"--process cannot be '{process}': write 2/4 for the second of four, counted from 1")
+    return Place(coordinator, int(match[1]) - 1, int(match[2]))
