@@ -33,6 +33,23 @@ sys.argv[0] = "clusteropt"
 from clusteropt.cli import main
 main()
 """
+FULL_DISK = """
+import contextlib, itertools, resource
+from clusteropt.runtime import files
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+whole_writing, written = files.writing, itertools.count()
+@contextlib.contextmanager
+def writing(path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    full = os.path.realpath(path).startswith(os.getcwd()) and next(written) >= {spared}
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({size} if full else before[0], before[1]))
+    try:
+        with whole_writing(path) as file:
+            yield file
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+files.writing = writing
+"""  # after `spared` files, the working folder has room for files of `size` bytes; compiled programs are kept elsewhere
 
 
 class Outcome(NamedTuple):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ase import Atoms
-from cli import call, clusters, finish, save, spawn
+from cli import FULL_DISK, call, clusters, finish, save, spawn
 from test_batch import lines
 
 from clusteropt.batch.folder import Folder
@@ -148,10 +148,7 @@ def test_sigterm_in_the_middle_of_a_compilation_is_heard(folder, tmp_path):
 
 
 def test_a_full_disk_stops_it_with_a_word_and_once_there_is_room_it_goes_on(folder):
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)); "
-    limited += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
-    cache = {"CLUSTEROPT_CACHE": "off"}
-    done = call(folder, *command(), before=limited, env=cache)
+    done = call(folder, *command(), before=FULL_DISK.format(size=30_000, spared=0))
     assert done.code == 1
     assert "cannot be written: File too large: make room" in done.complaints[-1]
     assert not list((folder / "out").rglob(".*.tmp"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import clusters, finish, save, spawn
+from cli import FULL_DISK, clusters, finish, save, spawn
 from test_batch import lines
 
 from clusteropt.optimizers.learned import weights
@@ -99,7 +99,7 @@ def test_one_node(folder):
 @pytest.mark.parametrize("how", ["USR1", "end of the job"])
 def test_one_node_is_requeued_when_its_time_is_over_and_then_goes_on(folder, how):
     save(folder / "starts/large.xyz", random_starts("X3000", 6, 0, 0.7))  # takes minutes
-    soon = {"SLURM_JOB_END_TIME": str(int(time.time()) + 80)} if how != "USR1" else {}
+    soon = {"SLURM_JOB_END_TIME": str(int(time.time()) + 74)} if how != "USR1" else {}
     job = submitted(folder, "single-node.sh", **soon)
     if how == "USR1":
         end = time.monotonic() + 90
@@ -167,8 +167,18 @@ def test_training_on_two_processes_gives_the_theta_of_one(folder):
     assert [r["step"] for r in records if "task" in r] == [1, 2, 3, 4]
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The theta of a run of 60 steps by one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    settings_file(folder, steps=60)
+    with spawn(folder, "train", "es", "settings.toml", "--out", "one.h5", "--threads", "1", "--no-picture") as process:
+        assert finish(process, 100).code == 0
+    return theta(folder / "one.h5")
+
+
 @pytest.mark.parametrize("victim", [1, 2])
-def test_the_death_of_a_process_ends_the_others_and_all_go_on_from_the_checkpoint(folder, victim):
+def test_the_death_of_a_process_ends_the_others_and_all_go_on_from_the_checkpoint(folder, alone, victim):
     settings_file(folder, steps=60)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -190,9 +200,7 @@ def test_the_death_of_a_process_ends_the_others_and_all_go_on_from_the_checkpoin
         assert (done.code, "start all of them again with --resume" in done.err) == (75, True)
     with process(1) as first, process(2) as second:
         assert finish(first, 100).code == finish(second, 100).code == 0
-    with spawn(folder, "train", "es", "settings.toml", "--out", "one.h5", "--threads", "1", "--no-picture") as alone:
-        assert finish(alone, 100).code == 0
-    np.testing.assert_array_equal(theta(folder / "two.h5"), theta(folder / "one.h5"))
+    np.testing.assert_array_equal(theta(folder / "two.h5"), alone)
 
 
 def test_a_time_limit_stops_all_processes_after_the_same_step(folder):
@@ -237,14 +245,12 @@ def test_a_process_that_fails_alone_takes_the_others_with_it(folder):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    full = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-    full += "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))"
 
     def process(k: int, before: str):
         more = ["--coordinator", address, "--process", f"{k}/2", "--threads", "1", "--no-picture", "--out", "f.h5"]
-        return spawn(folder, "train", "es", "settings.toml", *more, before=before, env={"CLUSTEROPT_CACHE": "off"})
+        return spawn(folder, "train", "es", "settings.toml", *more, before=before)
 
-    with process(1, full) as first, process(2, "") as second:
+    with process(1, FULL_DISK.format(size=20_000, spared=2)) as first, process(2, "") as second:
         ends = finish(first, 90), finish(second, 90)
     assert (ends[0].code, "cannot be written: File too large" in ends[0].err) == (1, True)
     assert ends[1].code in (1, 75, -signal.SIGABRT)
