@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import clusteropt
 from clusteropt.clusters.arrays import Structure
+from clusteropt.engine import lanes
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.evaluation import measure as measuring
 from clusteropt.evaluation.measure import measure
@@ -79,10 +80,31 @@ def clusteropt_atoms(positions: np.ndarray):
     return atoms
 
 
-def test_evaluations_are_counted_in_full():
-    before, after = walked(4, hops=0), walked(4, hops=1, search=SEARCH._replace(surface=0.0))
-    assert (before.n_evaluations > SEARCH.steps).all()
-    assert (after.n_evaluations - before.n_evaluations > SEARCH.hop_steps).all()
+def test_evaluations_are_counted_in_full(monkeypatch):
+    """Those that the inner loop reports, learned steps and quenches, one at each minimum, and the work of surface moves."""
+    spent = []
+
+    def noting(function, cost):
+        def noted(*arguments):
+            out = function(*arguments)
+            spent.append(cost(out))
+            return out
+
+        return noted
+
+    monkeypatch.setattr(lanes, "relax_batch", noting(lanes.relax_batch, lambda out: out.n_evaluations.sum()))
+    monkeypatch.setattr(lanes, "evaluate_batch", noting(lanes.evaluate_batch, lambda out: out.energy.size))
+    monkeypatch.setattr(chains, "moved_over_surface", noting(moved_over_surface, lambda out: out[1].sum()))
+    for surface in (0.0, 1.0):
+        spent.clear()
+        n_calls = []
+        alive = walked(4, hops=0, search=SEARCH._replace(surface=surface))
+        for _ in range(2):
+            n_calls.append(len(spent))
+            assert alive.n_evaluations.sum() == sum(spent)
+            with host.double_precision():
+                alive = chains.hop(alive, LJ, SEARCH._replace(surface=surface))
+        assert n_calls == [3, 6], "each a move, a quench and a look"
 
 
 def test_at_zero_temperature_only_descents_are_taken():
