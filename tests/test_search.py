@@ -27,7 +27,7 @@ from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
-from clusteropt.search import walk
+from clusteropt.search import hops, walk
 from clusteropt.search.draws import uniforms
 from clusteropt.search.policy import Search, search_for
 from clusteropt.search.starts import random_starts, start_positions
@@ -92,9 +92,9 @@ def test_evaluations_are_counted_in_full(monkeypatch):
 
         return noted
 
-    monkeypatch.setattr(lanes, "relax_batch", noting(lanes.relax_batch, lambda out: out.n_evaluations.sum()))
-    monkeypatch.setattr(lanes, "evaluate_batch", noting(lanes.evaluate_batch, lambda out: out.energy.size))
-    monkeypatch.setattr(chains, "moved_over_surface", noting(moved_over_surface, lambda out: out[1].sum()))
+    monkeypatch.setattr(lanes, "move", noting(lanes.move, lambda out: out.n_evaluations.sum()))
+    monkeypatch.setattr(lanes, "inspect", noting(lanes.inspect, lambda out: out.energy.size))
+    monkeypatch.setattr(hops, "moved_over_surface", noting(moved_over_surface, lambda out: out[1].sum()))
     for surface in (0.0, 1.0):
         spent.clear()
         n_calls = []
@@ -103,8 +103,9 @@ def test_evaluations_are_counted_in_full(monkeypatch):
             n_calls.append(len(spent))
             assert alive.n_evaluations.sum() == sum(spent)
             with host.double_precision():
-                alive = chains.hop(alive, LJ, SEARCH._replace(surface=surface))
-        assert n_calls == [3, 6], "each a move, a quench and a look"
+                alive, visits = walk.hop(alive, PROBLEM, SEARCH._replace(surface=surface))
+            assert visits.n_evaluations.sum() == sum(spent[-3:])
+        assert n_calls == [3, 6], "each a motion, a quench and an inspection"
 
 
 def test_at_zero_temperature_only_descents_are_taken():
