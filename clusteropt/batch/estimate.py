@@ -8,7 +8,7 @@ from typing import NamedTuple
 from clusteropt.batch.folder import Folder
 from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
-from clusteropt.batch.items import Given
+from clusteropt.batch.items import Given, Item
 from clusteropt.batch.job import BatchJob
 from clusteropt.batch.remarks import of_left_out
 from clusteropt.batch.shards import share
@@ -46,60 +46,90 @@ class Bucket(NamedTuple):
     size: int  # padded
 
 
+class Estimate(NamedTuple):
+    """The work of a batch, as `--json` prints it."""
+
+    structures: int
+    different: int
+    done: int
+    unusable: int
+    buckets: int
+    programs: int
+    memory: int  # bytes
+    seconds: float
+    seconds_compiling: float  # at most, where no program is in the cache
+
+
 def dry_run(job: BatchJob) -> ExitCode:
     """`clusteropt batch --dry-run`: says what there is to do; reads the inputs and computes and writes nothing."""
-    common = made_of(job.settings)
+    items, buckets = _surveyed(job)
+    done = _done(job, items)
+    counts = Counter(buckets[key] for key in {item.key for item in items} - done)
+    unusable = counts.pop(None, 0)
+    here = job.scheduler is None and job.scheduler_file is None  # a worker sees one size at a time
+    search = job.settings.method().search
+    found = _padded(counts, few=here and search is None)
+    estimate = _estimate(items, found, search)._replace(done=len(done), unusable=unusable)
+    if job.json:
+        emit(json.dumps(estimate._asdict(), indent=1))
+    else:
+        show(_table(found))
+        for line in _summary(estimate):
+            say(line)
+    return ExitCode.OK
+
+
+def _surveyed(job: BatchJob) -> tuple[list[Item], dict[str, Bucket | None]]:
+    """The structures of the job's shard, and the buckets by key; warns of files that are left out."""
     files, left_out = files_of(job.names, job.out)
     for message in [] if job.quiet else of_left_out(left_out):
         say(message)
-    wishes = wishes_of(job.reading, job.settings.potential)
     buckets: dict[str, Bucket | None] = {}
 
     def look(given: Given) -> None:
         buckets[given.item.key] = _bucket(given, job.settings)
 
-    with Inputs(files, fingerprint(common), wishes) as inputs:
-        items = share(inputs.survey(look), job.shard)
+    wishes = wishes_of(job.reading, job.settings.potential)
+    with Inputs(files, fingerprint(made_of(job.settings)), wishes) as inputs:
+        return share(inputs.survey(look), job.shard), buckets
+
+
+def _done(job: BatchJob, items: list[Item]) -> set[str]:
+    """The keys of structures whose results are in the folder already. Raises UsageError where it holds other results."""
     folder = Folder(job.out)
-    done = set()
-    if folder.begun and not job.restart:
-        folder.compare(common, job.may_differ)
-        places = folder.results()
-        done = {item.key for item in items if item.key in places and not job.repeats(places[item.key].status)}
-    keys = {item.key: item.n_atoms for item in items if item.key not in done}
-    counts = Counter(buckets[key] for key in keys)
-    unusable = counts.pop(None, 0)
-    here = job.scheduler is None and job.scheduler_file is None  # a worker sees one size at a time
-    search = job.settings.method().search
-    found = _padded(counts, few=here and search is None)
+    if not folder.begun or job.restart:
+        return set()
+    folder.compare(made_of(job.settings), job.may_differ)
+    places = folder.results()
+    return {item.key for item in items if item.key in places and not job.repeats(places[item.key].status)}
+
+
+def _estimate(items: list[Item], found: dict[Bucket, int], search: SearchSettings | None) -> Estimate:
+    """The work for the structures in these buckets, of all `items`."""
     work = sum(_seconds(bucket, count, search) for bucket, count in found.items())
-    seconds = _BEGIN + work / devices.n_devices()
-    per_bucket = _PLAIN_PROGRAMS if search is None else _SEARCH_PROGRAMS
-    summary = {
-        "structures": len(items),
-        "different": len({item.key for item in items}),
-        "done": len(done),
-        "unusable": unusable,
-        "buckets": len(found),
-        "programs": per_bucket * len(found),
-        "memory": round(_BASE_MEMORY + _PER_STRUCTURE * len(items) + _memory(list(found))),
-        "seconds": round(seconds, 1),
-        "seconds_compiling": round(per_bucket * len(found) * _COMPILATION, 1),
-    }
-    if job.json:
-        emit(json.dumps(summary, indent=1))
-        return ExitCode.OK
-    show(_table(found))
-    say(
-        f"{counted(len(items), 'structure')}, {summary['different']:,} different, {len(done):,} done already, "
-        f"{unusable:,} of the different ones unusable: {counted(len(found), 'bucket')}, {counted(summary['programs'], 'program')}"
+    programs = (_PLAIN_PROGRAMS if search is None else _SEARCH_PROGRAMS) * len(found)
+    return Estimate(
+        structures=len(items),
+        different=len({item.key for item in items}),
+        done=0,
+        unusable=0,
+        buckets=len(found),
+        programs=programs,
+        memory=round(_BASE_MEMORY + _PER_STRUCTURE * len(items) + _memory(list(found))),
+        seconds=round(_BEGIN + work / devices.n_devices(), 1),
+        seconds_compiling=round(programs * _COMPILATION, 1),
     )
-    say(
-        f"memory about {summary['memory'] / 1e9:.1f} GB; time very roughly {seconds:.0f} s on "
-        f"{counted(devices.n_devices(), 'core')}, and up to {summary['seconds_compiling']:.0f} s more for programs "
-        "that are not in the cache"
-    )
-    return ExitCode.OK
+
+
+def _summary(work: Estimate) -> list[str]:
+    return [
+        f"{counted(work.structures, 'structure')}, {work.different:,} different, {work.done:,} done already, "
+        f"{work.unusable:,} of the different ones unusable: {counted(work.buckets, 'bucket')}, "
+        f"{counted(work.programs, 'program')}",
+        f"memory about {work.memory / 1e9:.1f} GB; time very roughly {work.seconds:.0f} s on "
+        f"{counted(devices.n_devices(), 'core')}, and up to {work.seconds_compiling:.0f} s more for programs "
+        "that are not in the cache",
+    ]
 
 
 def _bucket(given: Given, settings: MinimizeSettings) -> Bucket | None:
