@@ -1,5 +1,6 @@
 """The parts that docs/extending.md adds from outside: the page is made into an installed package, and its commands run."""
 
+import ast
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ase.io import read
 from helpers import structure, user_file, value
 from test_documentation import ROOT, blocks, commands, run_all
 
+import clusteropt
 from clusteropt.potentials import sets
 from clusteropt.potentials.form import form_of
 
@@ -68,3 +70,16 @@ def test_a_form_whose_entry_point_is_wrong_is_refused_in_a_line(tmp_path: Path) 
     assert done.stderr.splitlines()[0].startswith(
         "clusteropt: the entry point 'my-morse' of clusteropt.potentials must be"
     )
+
+
+@pytest.mark.parametrize("name", ["lennard-jones", "gupta", "stillinger-weber", "morse"])
+def test_the_name_of_a_form_stands_in_its_own_module_and_in_the_table(name: str) -> None:
+    """The program asks the record of a form, and compares no names."""
+    package = Path(clusteropt.__file__).parent
+    places = {
+        str(file.relative_to(package))
+        for file in package.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value == name
+    }
+    assert places == {"runtime/plugins.py", f"potentials/forms/{name.replace('-', '_')}.py"}

@@ -184,3 +184,9 @@ def test_gallium_nitride_mixes_its_angle_energies_as_lammps_does() -> None:
         bonds = [chosen.pairs[centre, other]["epsilon"] for other in ("Ga", "N")]
         assert chosen.triples[centre, "Ga", "N"]["epsilon"] == pytest.approx(np.sqrt(np.prod(bonds)), rel=1e-7)
         assert chosen.triples[centre, "N", "Ga"] == chosen.triples[centre, "Ga", "N"]
+
+
+@every_set
+def test_bonds_have_directions_in_silicon_and_its_kin_alone(name: str) -> None:
+    chosen = sets.load(name)
+    assert chosen.potential(chosen.elements[:1]).directional == name.startswith("sw-")
