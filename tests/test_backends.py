@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import cache
 from itertools import combinations
 from typing import Any
@@ -199,3 +200,31 @@ def test_a_gpu_that_is_not_there_is_one_line_with_the_cure():
     (line,) = prepared("gpu").splitlines()
     assert line.startswith("--device gpu: jax sees no GPU here")
     assert "jax[cuda13]" in line
+
+
+def made_for_a_gpu(program: programs.Program) -> Future:
+    """A stand-in for the program: made as where jax computes on a GPU by NVIDIA, and giving ones, and False."""
+    shardings, arguments, _ = programs._arguments(program)
+    with host.double_precision(), computing_for(program.kind):
+        jitted = jax.jit(programs._flat(program), in_shardings=shardings)
+        made = jax.export.export(jitted, platforms=("cuda",))(*arguments)
+    results = [np.zeros(a.shape, a.dtype) if a.dtype == bool else np.ones(a.shape, a.dtype) for a in made.out_avals]
+    future: Future = Future()
+    future.set_result(lambda *_: results)
+    return future
+
+
+def test_every_program_of_a_search_can_be_made_for_a_gpu(monkeypatch):
+    """Nothing is computed: the stand-ins' results lead a search through all of its programs."""
+    found: dict[programs.Program, Future] = {}
+
+    def built(program: programs.Program) -> Future:
+        if program not in found:
+            found[program] = made_for_a_gpu(program)
+        return found[program]
+
+    monkeypatch.setattr(programs, "_built", built)
+    with computing_for("gpu"):
+        clusteropt.minimize(random_starts("X7", 1, 3, 0.7)[0], trajectories=2, hops=9)
+    assert {program.kind for program in found} == {"gpu"}
+    assert len(found) >= 5  # evaluation, exploring, polishing, learned steps, moves over the surface

@@ -104,7 +104,8 @@ def drop_waiting() -> None:
     _built.cache_clear()
 
 
-def _build(program: Program) -> jax.stages.Compiled:
+def _arguments(program: Program) -> tuple[list, list, tuple[int, ...]]:
+    """How the program's arguments are split over the devices, their shapes, and the numbers of those given away."""
     _, batch, _ = jax.tree.unflatten(program.tree, range(len(program.shapes)))
     split = {*jax.tree.leaves(batch)}  # the numbers of the batch's leaves
     shardings = [
@@ -112,7 +113,11 @@ def _build(program: Program) -> jax.stages.Compiled:
         for k, (shape, _) in enumerate(program.shapes)
     ]
     arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in program.shapes]
-    donated = tuple(sorted(split)) if program.in_place else ()
+    return shardings, arguments, tuple(sorted(split)) if program.in_place else ()
+
+
+def _build(program: Program) -> jax.stages.Compiled:
+    shardings, arguments, donated = _arguments(program)
     with host.double_precision(), computing_for(program.kind):  # settings of the thread
         folder = host.cache_in_use()
         function = _flat(program) if folder is None else _kept_trace(program, shardings, arguments, folder)
