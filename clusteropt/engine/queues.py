@@ -20,6 +20,7 @@ from clusteropt.engine.step import advance as advance_lanes
 from clusteropt.optimizers.base import Optimizer
 from clusteropt.optimizers.table import Rule, make
 from clusteropt.problems.base import Inspection, Problem
+from clusteropt.runtime.backend import backend
 
 
 class Queue(NamedTuple):
@@ -121,6 +122,13 @@ def _collect(queue: Queue) -> Queue:
     """Writes down the results of lanes that have stopped, and frees them."""
     n_queue, lanes = queue.limit.shape[0], queue.lanes
     done = (queue.seats < n_queue) & (lanes.status != Status.RUNNING)
+    note = {"cpu": _noted_in_turn, "gpu": _noted_at_once}[backend()]
+    queue = jax.lax.cond(done.any(), lambda q: note(q, lanes, done), lambda same: same, queue)
+    return queue._replace(seats=jnp.where(done, n_queue, queue.seats))
+
+
+def _noted_in_turn(queue: Queue, lanes: Trajectories, done: jax.Array) -> Queue:
+    """The queue with the results of lanes that are `done`, lane by lane: on a CPU a write costs no more than its bytes."""
 
     def note(lane: jax.Array, queue: Queue) -> Queue:
         def write(queue: Queue) -> Queue:
@@ -128,18 +136,27 @@ def _collect(queue: Queue) -> Queue:
                 value = jnp.take(own, lane, axis=-1)
                 return jax.lax.dynamic_update_index_in_dim(whole, value, queue.seats[lane], whole.ndim - 1)
 
-            return queue._replace(
-                waiting=queue.waiting._replace(positions=put(queue.waiting.positions, lanes.batch.positions)),
-                status=put(queue.status, lanes.status),
-                n_evaluations=put(queue.n_evaluations, lanes.n_evaluations),
-            )
+            return _with_results(queue, lanes, put)
 
         return jax.lax.cond(done[lane], write, lambda same: same, queue)
 
-    queue = jax.lax.cond(
-        done.any(), lambda q: jax.lax.fori_loop(jnp.int32(0), jnp.int32(done.size), note, q), lambda same: same, queue
+    return jax.lax.fori_loop(jnp.int32(0), jnp.int32(done.size), note, queue)
+
+
+def _noted_at_once(queue: Queue, lanes: Trajectories, done: jax.Array) -> Queue:
+    """The same by one scattered write: on a GPU every turn of a loop costs the start of some programs."""
+    nowhere = queue.limit.shape[0]
+    places = jnp.where(done, queue.seats, nowhere)
+    return _with_results(queue, lanes, lambda whole, own: whole.at[..., places].set(own, mode="drop"))
+
+
+def _with_results(queue: Queue, lanes: Trajectories, put: Callable[[jax.Array, jax.Array], jax.Array]) -> Queue:
+    """The queue into whose arrays those of the lanes are `put`."""
+    return queue._replace(
+        waiting=queue.waiting._replace(positions=put(queue.waiting.positions, lanes.batch.positions)),
+        status=put(queue.status, lanes.status),
+        n_evaluations=put(queue.n_evaluations, lanes.n_evaluations),
     )
-    return queue._replace(seats=jnp.where(done, n_queue, queue.seats))
 
 
 def inspect(problem: Problem, batch: Any, n_portions: jax.Array, *, mesh: Mesh) -> Inspection:
