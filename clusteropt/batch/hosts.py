@@ -37,39 +37,14 @@ def computed(chunks: Iterator[list[Given]], job: BatchJob) -> Iterator[list[Line
     Raises UsageError where Dask is not installed or the workers are not ours, Stopped where no scheduler answers (any more).
     """
     client = _client(job)
-    from distributed import KilledWorker, as_completed
-
-    common = made_of(job.settings)
     tasks = (task for given in chunks for task in tasks_of(given, job.settings))
-    running = as_completed(loop=client.loop)
-    task_of: dict[Any, list[Given]] = {}
-
-    def hand_in(task: list[Given]) -> None:
-        future = client.submit(work, Parcel(task), job.settings, common, pure=False)
-        task_of[future] = task
-        running.add(future)
-
-    def fill() -> None:
-        wanted = _WAITING * max(1, len(client.nthreads()))
-        while len(task_of) < wanted and (task := next(tasks, None)) is not None:
-            hand_in(task)
-
+    crew = _Crew(client, tasks, job.settings)
     try:
         if not client.nthreads() and not job.quiet:
             say("the scheduler has no worker yet: waiting for one")
-        fill()
-        while task_of:
-            future = next(running)
-            task = task_of.pop(future)
-            try:
-                lines = future.result()
-            except KilledWorker:
-                lines = [] if len(task) > 1 else lines_of([deadly(task[0], job.settings)], job.settings)
-                for given in task if len(task) > 1 else ():  # one of them is to blame
-                    hand_in([given])
-            future.release()
-            fill()
-            if lines:
+        crew.fill()
+        while crew.task_of:
+            if lines := crew.finished():
                 yield lines
     except (OSError, CancelledError, StopIteration) as problem:
         raise Stopped(
@@ -78,6 +53,50 @@ def computed(chunks: Iterator[list[Given]], job: BatchJob) -> Iterator[list[Line
     finally:
         with suppress(Exception):
             client.close(timeout=5)
+
+
+class _Crew:
+    """The workers of a scheduler, and the tasks that they have."""
+
+    def __init__(self, client: Any, tasks: Iterator[list[Given]], settings: MinimizeSettings) -> None:
+        from distributed import as_completed
+
+        self._client, self._tasks, self._settings = client, tasks, settings
+        self._common = made_of(settings)
+        self._running = as_completed(loop=client.loop)
+        self.task_of: dict[Any, list[Given]] = {}  # by Dask's futures
+
+    def fill(self) -> None:
+        """Hands in tasks until no worker will be idle."""
+        wanted = _WAITING * max(1, len(self._client.nthreads()))
+        while len(self.task_of) < wanted and (task := next(self._tasks, None)) is not None:
+            self._hand_in(task)
+
+    def finished(self) -> list[Line]:
+        """Waits for the next task to end, and hands in others; its results, none where its structures were handed in again."""
+        future = next(self._running)
+        task = self.task_of.pop(future)
+        lines = self._results(future, task)
+        future.release()
+        self.fill()
+        return lines
+
+    def _results(self, future: Any, task: list[Given]) -> list[Line]:
+        from distributed import KilledWorker
+
+        try:
+            return future.result()
+        except KilledWorker:
+            if len(task) == 1:
+                return lines_of([deadly(task[0], self._settings)], self._settings)
+            for given in task:  # one of them is to blame
+                self._hand_in([given])
+            return []
+
+    def _hand_in(self, task: list[Given]) -> None:
+        future = self._client.submit(work, Parcel(task), self._settings, self._common, pure=False)
+        self.task_of[future] = task
+        self._running.add(future)
 
 
 def _name(job: BatchJob) -> str:

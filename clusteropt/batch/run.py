@@ -1,12 +1,13 @@
 """A batch from its inputs to its folder: what is not done yet is done, a chunk at a time, until all is done or it has to stop."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from clusteropt.batch import chunk, merge
-from clusteropt.batch.folder import RESULTS, Folder, counts_of, failures_of
+from clusteropt.batch.folder import RESULTS, Folder, Place, counts_of, failures_of
 from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given, Item
@@ -43,25 +44,15 @@ def batch(job: BatchJob) -> ExitCode:
     folder = Folder(job.out)
     folder.open(common, job.restart, job.may_differ)
     inputs = Inputs(files, fingerprint(common), wishes_of(job.reading, job.settings.potential))
-    remarks = Remarks(job.settings)
     tally = Tally(job, folder)
     try:
         with inputs:
-            items = inputs.survey(remarks.look)
-            for message in [] if job.quiet else remarks.messages:
-                say(message)
-            before = folder.write_inputs(items)
-            if before is not None and job.shard.total > 1 and not job.quiet:
-                _warn_of_other_inputs(before, items)
+            items = _listed(inputs, folder, job)
             own = share(items, job.shard)
             tally.begin(own, folder.results())
             _work(_chunks(inputs, tally.todo), tally, job)
     except KeyboardInterrupt:
-        job.signals.patient = True
-        programs.drop_waiting()
-        if tally.stop():
-            raise too_short(job.signals, f"{tally.words}, none of them by the last {tally.fruitless} runs") from None
-        raise stopped(job.signals, f"{tally.words}: the same command goes on") from None
+        raise _stopped(tally, job) from None
     except Exception:
         with suppress(ClusterOptError):  # the disk may be full
             tally.write("failed")
@@ -74,6 +65,27 @@ def batch(job: BatchJob) -> ExitCode:
         )
     tally.write("finished")
     return _finish(job, folder, items, own)
+
+
+def _listed(inputs: Inputs, folder: Folder, job: BatchJob) -> list[Item]:
+    """All structures of the inputs, written to the folder; says what is remarkable about them."""
+    remarks = Remarks(job.settings)
+    items = inputs.survey(remarks.look)
+    for message in [] if job.quiet else remarks.messages:
+        say(message)
+    before = folder.write_inputs(items)
+    if before is not None and job.shard.total > 1 and not job.quiet:
+        _warn_of_other_inputs(before, items)
+    return items
+
+
+def _stopped(tally: Tally, job: BatchJob) -> ClusterOptError:
+    """Ends the run after a signal, and tells how far it came."""
+    job.signals.patient = True
+    programs.drop_waiting()
+    if tally.stop():
+        return too_short(job.signals, f"{tally.words}, none of them by the last {tally.fruitless} runs")
+    return stopped(job.signals, f"{tally.words}: the same command goes on")
 
 
 def _warn_of_other_inputs(before: list[Item], items: list[Item]) -> None:
@@ -136,17 +148,7 @@ def _finish(job: BatchJob, folder: Folder, items: list[Item], own: list[Item]) -
         raise Stopped(
             f"{counted(counts['interrupted'], 'structure')} changed while being read: run the same command again"
         )
-    if job.shard.total == 1:
-        summary = merge.merge(folder, items, places, job.one_file)
-        if not job.quiet:
-            say("potentials: " + ", ".join(f"{name} {count:,}" for name, count in summary["potentials"].items()))
-            if doubt := may_be_saddles(summary["flat"]):
-                say(doubt)
-    else:
-        summary = merge.summary_of(counts, len(own)) | {"shard": str(job.shard)}
-        if not job.quiet:
-            option = {None: "", True: " --one-file", False: " --many-files"}[job.one_file]
-            say(f"shard {job.shard} is done: when all are, `clusteropt merge {job.out}{option}` joins them")
+    summary = _joined(job, folder, items, places) if job.shard.total == 1 else _of_shard(job, counts, len(own))
     if job.json:
         emit(json.dumps(summary, indent=1))
     else:
@@ -156,3 +158,21 @@ def _finish(job: BatchJob, folder: Folder, items: list[Item], own: list[Item]) -
         where = f"see {job.out / RESULTS}" if job.shard.total == 1 else f"see `clusteropt status {job.out}`"
         say(f"{in_words(failed)}: {where}, and --retry failed")
     return exit_code(counts, job.tolerated)
+
+
+def _joined(job: BatchJob, folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[str, Any]:
+    """Joins the results in the folder; their summary."""
+    summary = merge.merge(folder, items, places, job.one_file)
+    if not job.quiet:
+        say("potentials: " + ", ".join(f"{name} {count:,}" for name, count in summary["potentials"].items()))
+        if doubt := may_be_saddles(summary["flat"]):
+            say(doubt)
+    return summary
+
+
+def _of_shard(job: BatchJob, counts: Counter[str], total: int) -> dict[str, Any]:
+    """The summary of a share of the batch; says how the shares are joined."""
+    if not job.quiet:
+        option = {None: "", True: " --one-file", False: " --many-files"}[job.one_file]
+        say(f"shard {job.shard} is done: when all are, `clusteropt merge {job.out}{option}` joins them")
+    return merge.summary_of(counts, total) | {"shard": str(job.shard)}

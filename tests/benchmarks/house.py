@@ -198,7 +198,7 @@ def main() -> int:
         "19 of 20 functions have at most 30 lines": p95(numbers[1]) <= 30,
         "19 of 20 functions take at most 5 arguments": p95(numbers[2]) <= 5,
         "no function but commands takes more than 12 arguments": max(numbers[2]) <= 12,
-        "at most 2 pairs of places share code": len(pairs) <= 2,
+        "at most 2 pairs of places share code beyond signatures": len(pairs) - len(bare) <= 2,
     }
     for goal, reached in goals.items():
         print(f"{'reached' if reached else 'MISSED'}: {goal}")
