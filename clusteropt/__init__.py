@@ -5,13 +5,14 @@ calculator, `load_potential(name)` reads a parameter set, `load_optimizer(name)`
 train one, `step` takes one step of it, `benchmark` measures what it finds.
 """
 
+from functools import cache
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from clusteropt.runtime import fast_loops
 
 if TYPE_CHECKING:
+    __version__: str
     from clusteropt.api import energy, minimize
     from clusteropt.calculator import ClusterCalculator
     from clusteropt.errors import ClusterOptError
@@ -38,11 +39,6 @@ __all__ = [
     "train_ga",
 ]
 
-try:
-    __version__ = version("clusteropt")
-except PackageNotFoundError:  # a checkout that nobody installed
-    __version__ = "0+unknown"
-
 fast_loops.ask()  # jax reads the environment once, when it begins to compute
 
 _HOMES = {
@@ -61,10 +57,22 @@ _HOMES = {
 }
 
 
+@cache
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("clusteropt")
+    except PackageNotFoundError:  # a checkout that nobody installed
+        return "0+unknown"
+
+
 if not TYPE_CHECKING:  # which would take any name for a public one
 
     def __getattr__(name: str) -> object:
         """Public names, imported on first use: `import clusteropt` alone costs nothing."""
+        if name == "__version__":
+            return _version()
         if name not in _HOMES:
             raise AttributeError(f"module 'clusteropt' has no attribute '{name}'")
         module, attribute = _HOMES[name]

@@ -8,9 +8,9 @@ Another package registers a part of its own as an entry point, for instance in i
 Nothing is imported before the part is used, and no package is searched for a name that is shipped.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,13 @@ def sources() -> list[Path]:
         folders = spec.submodule_search_locations
         found |= {Path(str(spec.origin))} if folders is None else {f for d in folders for f in Path(d).rglob("*.py")}
     return sorted(file for file in found if file.is_file())
+
+
+def entry_points(group: str) -> Iterable[Any]:
+    """Those of all installed packages; Python's library for it is loaded here, because it costs the help text dear."""
+    from importlib import metadata
+
+    return metadata.entry_points(group=group)
 
 
 @cache
