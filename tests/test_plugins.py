@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint
 import optax
 import pytest
 from ase import Atoms
+from cli import run
 
 import clusteropt
 from clusteropt.errors import UsageError
@@ -12,6 +13,7 @@ from clusteropt.optimizers.base import Optimizer, from_optax
 from clusteropt.potentials.form import Form
 from clusteropt.problems.base import Scale
 from clusteropt.runtime import plugins
+from clusteropt.training import loop, session
 
 GROUPS = tuple(plugins._SHIPPED)
 
@@ -94,3 +96,15 @@ def test_programs_depend_on_the_code_of_the_packages_that_register_parts(registe
     assert plugins.sources() == []
     register("optimizers", adam=f"{__name__}:adam")
     assert [file.name for file in plugins.sources()] == ["test_plugins.py"]
+
+
+def test_a_strategy_of_another_package_trains(register, tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(session, "run", lambda settings, job: begun.append((settings.strategy, loop.begin(settings))))
+    assert run(tmp_path, "train", "mine").code == 2
+    register("strategies", mine="clusteropt.training.ga:ga")
+    done = run(tmp_path, "train", "mine", "--tasks", "X4")
+    assert done.code == 0, done.err
+    ((name, progress),) = begun
+    assert (name, progress.state.memory) == ("mine", None), "as the genetic algorithm begins"
+    assert "mine" in run(tmp_path, "train", "--help").out

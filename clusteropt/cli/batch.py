@@ -16,7 +16,8 @@ _OneFile = Annotated[
     bool | None,
     typer.Option(
         "--one-file/--many-files",
-        help="All minima in one file, minima.xyz, or a file for each input. Default: as it was before, else many.",
+        help="All minima in one file, minima.xyz, or a file for each input. "
+        "[dim]\\[default: as it was before, else many][/dim]",
         show_default=False,
     ),
 ]

@@ -17,7 +17,9 @@ Files = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(help="Number of cores to use. Default: all that the process may use.", min=1, show_default=False),
+    typer.Option(
+        help="Number of cores to use. [dim]\\[default: all that the process may use][/dim]", min=1, show_default=False
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output files.")]
 Json = Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")]
@@ -39,7 +41,8 @@ Config = Annotated[
 TimeLimit = Annotated[
     str | None,
     typer.Option(
-        help="Stop after that time, as 90s, 30m or 2h, with code 75 if not done. Default: a minute before a Slurm job ends.",
+        help="Stop after that time, as 90s, 30m or 2h, with code 75 if not done. "
+        "[dim]\\[default: a minute before a Slurm job ends][/dim]",
         show_default=False,
     ),
 ]
