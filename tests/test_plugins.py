@@ -10,6 +10,7 @@ from cli import run
 import clusteropt
 from clusteropt.errors import UsageError
 from clusteropt.optimizers.base import Optimizer, from_optax
+from clusteropt.optimizers.learned.features.base import Feature
 from clusteropt.potentials.form import Form
 from clusteropt.problems.base import Scale
 from clusteropt.runtime import plugins
@@ -41,7 +42,8 @@ def register(monkeypatch):
 def test_every_shipped_part_can_be_loaded(group, name):
     assert plugins.is_known(group, name)
     part = plugins.load(group, name)
-    assert isinstance(part, Form) if group == "potentials" else callable(part)
+    record = {"potentials": Form, "features": Feature}.get(group)
+    assert isinstance(part, record) if record else callable(part)
 
 
 def test_a_part_of_another_package_is_known_by_its_name(register):

@@ -18,6 +18,13 @@ from typing import Any
 from clusteropt.errors import UsageError, suggest
 
 _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
+    "features": {  # each is a Feature (optimizers/learned/features/base.py); theta has their inputs in this order
+        "neighbours": "clusteropt.optimizers.learned.features.neighbours:FEATURE",
+        "schedule": "clusteropt.optimizers.learned.features.schedule:FEATURE",
+        "second-moments": "clusteropt.optimizers.learned.features.second_moments:FEATURE",
+        "angles": "clusteropt.optimizers.learned.features.angles:FEATURE",
+        "radial": "clusteropt.optimizers.learned.features.radial:FEATURE",
+    },
     "optimizers": {  # each makes an Optimizer from a Scale (optimizers/base.py)
         "lbfgs": "clusteropt.optimizers.local.lbfgs:lbfgs",
         "fire": "clusteropt.optimizers.local.fire:fire",

@@ -7,23 +7,29 @@ import jax.numpy as jnp
 from jax import Array
 
 from clusteropt.errors import UsageError
-from clusteropt.optimizers.learned.features.base import Scene
-from clusteropt.optimizers.learned.features.table import FEATURES
+from clusteropt.optimizers.learned.features.base import Feature, Scene, feature_of
 from clusteropt.optimizers.learned.network import softsign
-from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.optimizers.learned.settings import OF_UNITS, LearnedSettings
 from clusteropt.optimizers.learned.vectors import length_of
 from clusteropt.problems.units import dot
+from clusteropt.runtime import plugins
 
 
 def names(settings: LearnedSettings) -> list[str]:
     """The inputs, in the order of theta."""
     own = _names_of_coordinates(settings) if settings.network == "coordinate" else _names_of_vectors(settings)
     found = [name for feature, name in own if feature in ("", *settings.features)]
-    for feature, one in FEATURES.items():
-        found += one.names(settings) if feature in settings.features else []
+    chosen = _features(settings)
+    for feature in dict.fromkeys((*plugins.shipped("features"), *chosen)):
+        found += chosen[feature].names(settings) if feature in chosen else []
         if feature == "schedule":
             found += [f"style {k}" for k in range(settings.styles)]
     return found
+
+
+def _features(settings: LearnedSettings) -> dict[str, Feature]:
+    """The chosen features by name that are not made here."""
+    return {name: feature_of(name) for name in settings.features if name not in OF_UNITS}
 
 
 def _names_of_coordinates(settings: LearnedSettings) -> list[tuple[str, str]]:
@@ -49,7 +55,7 @@ def look(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, Array]
     atoms where the problem has none.
     """
     settings, problem = scene.settings, scene.problem
-    chosen = {name: feature for name, feature in FEATURES.items() if name in settings.features}
+    chosen = _features(settings)
     for name, feature in chosen.items():
         if not all(hasattr(scene.batch, array) for array in feature.needs):
             raise UsageError(f"feature '{name}' is for clusters of atoms, and this problem has none: leave it out")

@@ -3,16 +3,33 @@
 from dataclasses import dataclass
 
 from clusteropt.errors import UsageError
-from clusteropt.settings.options import AT_LEAST_1, FINITE, NOT_NEGATIVE, POSITIVE, SHARE, check, one_of, option
+from clusteropt.runtime import plugins
+from clusteropt.settings.options import (
+    AT_LEAST_1,
+    FINITE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Choices,
+    check,
+    one_of,
+    option,
+)
 from clusteropt.settings.values import shown
 
 NETWORKS = ("vector", "coordinate")
 FORMS = ("sum", "product")
-FEATURES = ("energy", "place", "size", "neighbours", "schedule", "second-moments", "angles", "radial")
-_USUAL = FEATURES[:5]
+OF_UNITS = ("energy", "place", "size")  # features that `inputs` makes itself
+FEATURES = (*OF_UNITS, *plugins.shipped("features"))
+_USUAL = (*OF_UNITS, "neighbours", "schedule")
 _RADIAL = ((1.6, 0.5), (2.2, 0.5), (3.2, 0.2))  # the nearest shell of a compact cluster, two of them, and four
 _OF_ATOMS = ("energy", "size")  # which the coordinate network does not see
 LEARNABLE = ("alpha", "beta", "gamma")
+
+
+def _features() -> tuple[str, ...]:
+    """All features by name, those of other packages too."""
+    return (*OF_UNITS, *plugins.known("features"))
 
 
 @dataclass(frozen=True)
@@ -34,7 +51,7 @@ class LearnedSettings:
         _USUAL,
         "What the network sees beside the gradient and its averages, separated by commas: "
         f"{', '.join(FEATURES)} (energy and size: vector only).",
-        one_of(*FEATURES),
+        Choices(_features, lambda name: name in OF_UNITS or plugins.is_known("features", name)),
     )
     radial: tuple[tuple[float, float], ...] = option(
         (),
@@ -67,7 +84,8 @@ class LearnedSettings:
         if len(set(self.features)) < len(self.features):
             raise UsageError(f"features must not be named twice, got {', '.join(self.features)}")
         absent = _OF_ATOMS if self.network == "coordinate" else ()
-        chosen = tuple(name for name in FEATURES if name in self.features and name not in absent)
+        others = sorted(set(self.features) - set(FEATURES))  # of other packages
+        chosen = tuple(name for name in (*FEATURES, *others) if name in self.features and name not in absent)
         object.__setattr__(self, "features", chosen)
         object.__setattr__(self, "radial", _radial(self.radial) if "radial" in chosen else ())
         if not self.widths:

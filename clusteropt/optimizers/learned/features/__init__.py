@@ -1,1 +1,1 @@
-"""Features of units that a network may be shown, one file each, all in one table."""
+"""Features of units that a network may be shown: one module each, which ends in its record FEATURE."""

@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 from jax import Array
 
+from clusteropt.errors import UsageError
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.problems.base import Problem
+from clusteropt.runtime import plugins
 
 OTHERS = "others"  # how the names of inputs begin that a pure cluster does not have
 
@@ -30,3 +32,11 @@ class Feature(NamedTuple):
     look: Callable[[Scene], dict[str, Array]]  # by name, each broadcasting to (n_units, n_lanes)
     # `look` leaves out names that begin with OTHERS where the batch has one species
     needs: tuple[str, ...] = ()  # arrays that a batch must have beside positions, mask and free
+
+
+def feature_of(name: str) -> Feature:
+    """The feature of that name. Raises UsageError where there is none."""
+    feature = plugins.load("features", name)
+    if not isinstance(feature, Feature):
+        raise UsageError(f"the entry point '{name}' of clusteropt.features must be a Feature: correct its place")
+    return feature
