@@ -41,6 +41,7 @@ class MinimizeChanges(TypedDict, total=False):
     steps: int | None
     hops: int | None
     start: str
+    all_minima: bool
 
 
 @overload

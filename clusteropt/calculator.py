@@ -11,7 +11,7 @@ from clusteropt.io.structures import elements_of, to_structure
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.runtime import host
-from clusteropt.search.minima import evaluate_one
+from clusteropt.search.local import evaluate_one
 
 
 class ClusterCalculator(Calculator):

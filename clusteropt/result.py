@@ -12,7 +12,7 @@ from clusteropt.io.best_known import best_known
 from clusteropt.io.doubts import of_shape
 from clusteropt.io.structures import result_atoms, result_text
 from clusteropt.potentials.base import Potential
-from clusteropt.search.minima import Minimum, invalid
+from clusteropt.search.minimum import Minimum, invalid
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,10 @@ class Result:
 
     @cached_property
     def minima(self) -> tuple[Atoms, ...]:
-        """All distinct minima that a learned optimizer has found, the lowest first."""
+        """The distinct minima of a search, the lowest first.
+
+        With `all_minima` they are all that the search visited, otherwise the lowest of each chain.
+        """
         return tuple(result_atoms(self.given, m, self.potential, self.optimizer) for m in self.minimum.minima)
 
     @property

@@ -12,7 +12,7 @@ from clusteropt.clusters.arrays import Structure, by_size, n_lanes, pack, padded
 from clusteropt.engine.batches import take
 from clusteropt.potentials import sets
 from clusteropt.runtime import devices, host
-from clusteropt.search.minima import minimized
+from clusteropt.search.local import minimized
 from clusteropt.search.starts import random_starts
 from clusteropt.settings.method import LocalSettings
 

@@ -21,9 +21,9 @@ from clusteropt.commands import structures
 whole_compute = structures._compute
 def compute(*arguments):
     from clusteropt.commands import display, outputs
-    from clusteropt.search import trajectories
+    from clusteropt.search import searches
     outputs._EVERY = outputs._RARELY = display._REPORT = 0
-    trajectories._AT_A_TIME = 2
+    searches._AT_A_TIME = 2
     return whole_compute(*arguments)
 structures._compute = compute
 """
@@ -167,14 +167,14 @@ walk.hop = hop
 def test_an_error_half_way_keeps_what_is_finished(tmp_path, error, words):
     save(tmp_path / "many.xyz", starts())
     before = f"""
-from clusteropt.search import minima
-whole, calls = minima._minimize, []
+from clusteropt.search import local
+whole, calls = local._minimize, []
 def faulty(*arguments):
     calls.append(0)
     if len(calls) == 2:
         raise {error}
     return whole(*arguments)
-minima._minimize = faulty
+local._minimize = faulty
 """
     done = call(tmp_path, "minimize", "many.xyz", *WAYS["lbfgs"], before=before)
     assert done.code == 1
@@ -274,15 +274,15 @@ def test_what_could_not_be_used_is_not_kept_and_what_has_no_file_is_only_finishe
 def test_a_second_signal_costs_nothing_that_the_first_has_left(tmp_path, second):
     save(tmp_path / "one.xyz", starts()[:1])
     before = f"""
-from clusteropt.search import trajectories, walk
-polish, hop = trajectories._polished, walk.hop
+from clusteropt.search import searches, walk
+polish, hop = searches._polished, walk.hop
 def hopped(*arguments):
     os.kill(os.getpid(), signal.SIGHUP)
     return hop(*arguments)
 def polished(*arguments):
     os.kill(os.getpid(), signal.SIG{second})
     return polish(*arguments)
-walk.hop, trajectories._polished = hopped, polished
+walk.hop, searches._polished = hopped, polished
 """
     done = call(tmp_path, "minimize", "one.xyz", *WAYS["learned"], before=before)
     assert done.code == 75

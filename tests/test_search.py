@@ -29,6 +29,7 @@ from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
 from clusteropt.search import hops, walk
 from clusteropt.search.draws import uniforms
+from clusteropt.search.hops import Origin
 from clusteropt.search.policy import Search, search_for
 from clusteropt.search.starts import random_starts, start_positions
 from clusteropt.search.surface import N_DRAWS, moved_over_surface
@@ -106,6 +107,55 @@ def test_evaluations_are_counted_in_full(monkeypatch):
                 alive, visits = walk.hop(alive, PROBLEM, SEARCH._replace(surface=surface))
             assert visits.n_evaluations.sum() == sum(spent[-3:])
         assert n_calls == [3, 6], "each a motion, a quench and an inspection"
+
+
+def test_a_walk_yields_every_minimum_that_its_chains_come_to():
+    with host.double_precision():
+        under_way = walk.begin(*starts(8), PROBLEM, SEARCH)
+        rounds = list(under_way)
+    assert len(rounds) == 1 + SEARCH.hops
+    assert (rounds[0].origins == Origin.START).all()
+    origins = np.concatenate([visits.origins for visits in rounds[1:]])
+    assert {Origin.LEARNED_HOP, Origin.SURFACE_HOP} == set(origins)
+    energies = np.stack([visits.energy for visits in rounds])  # no chain ends before the others here
+    np.testing.assert_array_equal(energies.min(0), under_way.chains.lowest_energy)
+    used = sum(visits.n_evaluations for visits in rounds)
+    np.testing.assert_array_equal(used, under_way.chains.n_evaluations)
+    for visits in rounds:
+        found = clusteropt.evaluate([clusteropt_atoms(visits.positions[:, :N, k].T) for k in range(8)])
+        np.testing.assert_allclose([r.energy for r in found], visits.energy, atol=1e-9)
+
+
+def test_a_chain_that_is_stopped_holds_still_and_one_that_is_replaced_begins_anew():
+    with host.double_precision():
+        under_way = walk.begin(*starts(4), PROBLEM, SEARCH)
+        next(under_way)
+        before = under_way.chains
+        under_way.stopped[1] = True
+        assert next(under_way).columns.tolist() == [0, 2, 3]
+        assert under_way.chains.n_evaluations[1] == before.n_evaluations[1]
+        under_way.replace(np.array([1]), walk.begin(*starts(1, first=9), PROBLEM, SEARCH))
+        fresh = next(under_way)
+        own = next(walk.begin(*starts(1, first=9), PROBLEM, SEARCH))
+        assert (fresh.columns.tolist(), fresh.origins.tolist()) == ([1], [Origin.START])
+        np.testing.assert_array_equal(fresh.energy, own.energy)
+        assert next(under_way).columns.tolist() == [0, 1, 2, 3]
+
+
+def test_all_minima_are_those_of_the_chains_and_more_and_the_answer_is_the_same():
+    (atoms,) = random_starts("X13", 1, 1, 0.7)
+    few, many = (
+        clusteropt.minimize(atoms, trajectories=2, hops=12, steps=20, all_minima=everything)
+        for everything in (False, True)
+    )
+    assert many.energy == few.energy
+    np.testing.assert_array_equal(many.atoms.positions, few.atoms.positions)
+    assert many.n_evaluations > few.n_evaluations
+    energies = [[a.get_potential_energy() for a in found.minima] for found in (few, many)]
+    assert len(energies[0]) <= 3, "the ends of two chains, and plain minimization"
+    assert len(energies[1]) > len(energies[0])
+    assert set(energies[0]) <= set(energies[1])
+    assert (np.diff(energies[1]) > 1e-6).all(), "distinct, the lowest first"
 
 
 def test_at_zero_temperature_only_descents_are_taken():
@@ -447,7 +497,7 @@ def test_what_cannot_be_searched_is_left_to_the_plain_way(folder):
 
 
 def test_given_starts_are_the_structure_others_near_it_and_others_anywhere():
-    from clusteropt.search.trajectories import _start
+    from clusteropt.search.searches import _start
     from clusteropt.settings.method import SearchSettings
 
     structure, chosen = starts(1)[0][0], SearchSettings()

@@ -11,6 +11,7 @@ from ase.constraints import FixAtoms
 
 from clusteropt import __version__
 from clusteropt.batch.job import RETRY_MAY_CHANGE
+from clusteropt.errors import UsageError
 from clusteropt.optimizers.learned import weights
 from clusteropt.potentials import sets
 from clusteropt.settings.config import MinimizeSettings
@@ -18,6 +19,8 @@ from clusteropt.settings.config import MinimizeSettings
 
 def made_of(settings: MinimizeSettings) -> dict[str, Any]:
     """The settings that all results of a batch share. Raises UsageError and InputError for unusable files named in them."""
+    if settings.all_minima:
+        raise UsageError("all_minima is for `minimize`: a batch keeps the lowest minimum of each structure")
     files, learned = {}, settings.method().learned
     if learned is not None:
         files["optimizer_sha256"] = hashlib.sha256(weights.named(learned).theta.tobytes()).hexdigest()[:16]
@@ -25,7 +28,8 @@ def made_of(settings: MinimizeSettings) -> dict[str, Any]:
         chosen = sets.load(settings.potential)
         text = repr((chosen.record(), chosen.pairs, chosen.triples, chosen.options))
         files["potential_sha256"] = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return {"clusteropt": __version__, "settings": asdict(settings), **files}
+    shared = {name: value for name, value in asdict(settings).items() if name != "all_minima"}
+    return {"clusteropt": __version__, "settings": shared, **files}
 
 
 def fingerprint(common: dict[str, Any]) -> str:

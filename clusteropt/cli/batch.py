@@ -35,7 +35,7 @@ def batch(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the results; the same command again goes on in it.")
     ],
-    given: options.Given,
+    given: options.GivenToBatch,
     reading: options.Reading,
     config: options.Config = None,
     shard: Annotated[

@@ -21,12 +21,6 @@ def minimize(
             help="Write <stem>.trajectory.xyz: the way down, every 10 evaluations (start and end of a search).",
         ),
     ] = False,
-    all_minima: Annotated[
-        bool,
-        typer.Option(
-            "--all-minima", help="Write <stem>.minima.xyz: all distinct minima that the learned optimizer has found."
-        ),
-    ] = False,
     time_limit: options.TimeLimit = None,
     threads: options.Threads = None,
     config: options.Config = None,
@@ -44,6 +38,6 @@ def minimize(
     from clusteropt.commands import structures
     from clusteropt.commands.plans import Outputs, Show
 
-    settings = structures.chosen(config, given, all_minima)
-    outputs, show = Outputs(out, force, save_trajectory, all_minima), Show(json, wide, quiet)
+    settings = structures.chosen(config, given)
+    outputs, show = Outputs(out, force, save_trajectory, settings.all_minima), Show(json, wide, quiet)
     raise typer.Exit(structures.minimize(files, settings, reading, outputs, show, threads, time_limit))

@@ -47,5 +47,6 @@ TimeLimit = Annotated[
     ),
 ]
 Given = Annotated[dict[str, Any], From(MinimizeSettings)]
+GivenToBatch = Annotated[dict[str, Any], From(MinimizeSettings, without=("all_minima",))]
 Potential = Annotated[dict[str, Any], From(MinimizeSettings, only=("potential",))]
 Reading = Annotated[dict[str, Any], From(ReadingSettings)]

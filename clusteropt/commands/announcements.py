@@ -7,7 +7,7 @@ from clusteropt.io.reading import Frame
 from clusteropt.optimizers.learned import weights
 from clusteropt.potentials.base import Potential
 from clusteropt.result import Result
-from clusteropt.search.minima import criterion_for
+from clusteropt.search.local import criterion_for
 from clusteropt.settings.config import MinimizeSettings
 from clusteropt.words import counted, listed
 

@@ -7,7 +7,7 @@ import numpy as np
 from clusteropt.clusters.arrays import Structure
 from clusteropt.potentials import sets
 from clusteropt.runtime import cachedir, devices, host, machine
-from clusteropt.search.minima import evaluate_one
+from clusteropt.search.local import evaluate_one
 
 
 def findings() -> dict[str, str]:

@@ -62,13 +62,14 @@ def energy(
     return run(FileJob(files, settings, plan, merged(ReadingSettings, None, reading), False, threads, show=show))
 
 
-def chosen(config: Path | None, given: dict[str, Any], all_minima: bool = False) -> MinimizeSettings:
+def chosen(config: Path | None, given: dict[str, Any]) -> MinimizeSettings:
     """The settings of a command. Raises UsageError for options that would do nothing without a learned optimizer."""
     settings = merged(MinimizeSettings, config, given)
-    idle = [name for name in ("trajectories", "steps", "hops", "start") if given.get(name) is not None]
-    idle += ["all-minima"] * all_minima
+    idle = [name for name in ("trajectories", "steps", "hops", "start", "all_minima") if given.get(name) is not None]
     if settings.method().search is None and idle:
-        raise UsageError(f"--{idle[0]} is for a learned optimizer, and --optimizer is {settings.optimizer}: drop one")
+        raise UsageError(
+            f"--{idle[0].replace('_', '-')} is for a learned optimizer, and --optimizer is {settings.optimizer}: drop one"
+        )
     return settings
 
 

@@ -19,7 +19,7 @@ from clusteropt.potentials.base import Potential
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
 from clusteropt.search import walk
-from clusteropt.search.minima import minimized
+from clusteropt.search.local import minimized
 from clusteropt.search.policy import Search
 from clusteropt.search.starts import start_positions
 from clusteropt.search.walk import Chains, Walk

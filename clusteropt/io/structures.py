@@ -16,7 +16,7 @@ from clusteropt.io import extxyz
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.potentials.scope import offered
-from clusteropt.search.minima import Minimum
+from clusteropt.search.minimum import Minimum
 
 
 def to_structure(atoms: Atoms, potential: Potential) -> Structure:

@@ -43,6 +43,7 @@ class MinimizeSettings:
     steps: int | None = same(SearchSettings, "steps")
     hops: int | None = same(SearchSettings, "hops")
     start: str = same(SearchSettings, "start")
+    all_minima: bool = same(SearchSettings, "all_minima")
 
     def __post_init__(self) -> None:
         check(self)
@@ -53,8 +54,8 @@ class MinimizeSettings:
         learned = self.optimizer if _is_learned(self.optimizer) else None
         optimizer = LOCAL if learned else self.optimizer
         local = LocalSettings(optimizer, self.opt, self.fmax, self.rms, self.max_steps, self.perturb, self.seed)
-        search = SearchSettings(self.trajectories, self.steps, self.hops, self.start, self.seed) if learned else None
-        return Method(local, search, learned)
+        search = SearchSettings(self.trajectories, self.steps, self.hops, self.start, self.seed, self.all_minima)
+        return Method(local, search if learned else None, learned)
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,11 @@ class SearchSettings:
         one_of(*STARTS),
     )
     seed: int = option(0, "Seed of the starts and hops.", SEED, "no unit")
+    all_minima: bool = option(
+        False,
+        "Keep all distinct minima that the search visits, in <stem>.minima.xyz.",
+        flags=("--all-minima",),
+    )
 
     def __post_init__(self) -> None:
         check(self)

@@ -116,7 +116,7 @@ def our_quench(name: str, element: str, n: int, count: int, seed: int) -> dict:
 
     from clusteropt.clusters.arrays import Structure
     from clusteropt.potentials import sets
-    from clusteropt.search.minima import minimized
+    from clusteropt.search.local import minimized
     from clusteropt.settings.method import LocalSettings
 
     potential = sets.load(name).potential((element,))
@@ -213,7 +213,7 @@ def memory() -> None:
     host.prepare(1)
     from clusteropt.clusters.arrays import Structure
     from clusteropt.potentials import sets
-    from clusteropt.search.minima import minimized
+    from clusteropt.search.local import minimized
     from clusteropt.settings.method import LocalSettings
 
     potential = sets.load("lj").potential(("X",))

@@ -6,7 +6,6 @@ that a result does not depend on the company it was computed in.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from clusteropt.optimizers.table import Rule
 from clusteropt.potentials.base import Potential
 from clusteropt.problems.base import Inspection
 from clusteropt.problems.clusters import ClusterProblem
+from clusteropt.search.minimum import Minimum, invalid
 from clusteropt.search.progress import SILENT, Progress
 from clusteropt.settings.method import LEVELS, LocalSettings
 
@@ -27,26 +27,6 @@ _MOST = 2**31 - 1  # evaluations that a counter can hold
 _EXPLORE = {"fmax": 2e-4, "rms": 1e-4}  # in units of energy over length: above the noise of single precision
 _EXPLORE_SHARE = 0.8  # of the evaluations allowed
 _ROUND_OFF = 1e-9  # by which an energy may seem to rise, in units of the energy scale and per atom
-
-
-class Minimum(NamedTuple):
-    """The result for one structure. Energies and lengths in the potential's units."""
-
-    status: Status
-    positions: np.ndarray  # (n_atoms, 3)
-    energy_before: float
-    energy: float
-    energies: np.ndarray  # (n_atoms,)
-    forces: np.ndarray  # (n_atoms, 3), fixed atoms' own too
-    fmax: float  # longest force on a free atom
-    n_evaluations: int
-    problem: str = ""  # what makes the structure invalid
-    won: str = ""  # 'learned' or 'fallback', where a learned optimizer took part
-    gain: float = 0.0  # by which it lies below plain local minimization of the input
-    minima: tuple["Minimum", ...] = ()  # all distinct ones that the search has found, the lowest first
-
-    def __repr__(self) -> str:
-        return f"Minimum({len(self.positions)} atoms: {self.status.label}, energy {self.energy:.6f})"
 
 
 def criterion_for(settings: LocalSettings, potential: Potential) -> Criterion:
@@ -279,13 +259,6 @@ def _fills_its_box(given: Clusters, reach: float) -> np.ndarray:
     positions, masks, cells = (np.asarray(array) for array in (given.positions, given.mask, given.cell))
     gaps = [vacuum(positions[:, masks[:, k], k].T, cells[..., k]) for k in range(masks.shape[-1])]
     return np.array(gaps) <= reach
-
-
-def invalid(structure: Structure, problem: str, status: Status = Status.INVALID_STRUCTURE) -> Minimum:
-    """The record of a structure that cannot be used, or was not."""
-    nothing = np.full(structure.positions.shape, np.nan)
-    nan = float("nan")
-    return Minimum(status, structure.positions, nan, nan, nothing[:, 0], nothing, nan, 0, problem)
 
 
 def _perturbed(given: Clusters, structures: list[Structure], columns: np.ndarray, settings: LocalSettings) -> Clusters:

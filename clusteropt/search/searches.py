@@ -4,7 +4,7 @@ Plain local minimization of the input takes part as well. Where it ends lowest, 
 is the answer (the fallback), so that the answer is never above it, unless it is in pieces or nowhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -18,12 +18,13 @@ from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials.base import Potential
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search import walk
-from clusteropt.search.minima import Minimum, minimized
+from clusteropt.search.local import minimized
+from clusteropt.search.minimum import Minimum
 from clusteropt.search.pace import Pace
 from clusteropt.search.policy import Search, search_for
 from clusteropt.search.progress import SILENT, Progress, Renumbered, Step
 from clusteropt.search.starts import start_positions
-from clusteropt.search.walk import Chains
+from clusteropt.search.walk import Chains, Visits
 from clusteropt.settings.method import LocalSettings, SearchSettings
 
 _PERTURBATION = 0.4  # largest displacement of an atom, in lengths
@@ -31,7 +32,7 @@ _SAME = 1e-6  # energies closer than this, in energy scales, are those of one mi
 _AT_A_TIME = 512  # chains, which bounds the memory and what an interruption costs
 
 
-def explored(
+def searched(
     structures: list[Structure],
     potential: Potential,
     local: LocalSettings,
@@ -60,7 +61,8 @@ def explored(
             found = _found(
                 [structures[i] for i in part], plain, potential, local, settings, optimizer, hear, unfinished
             )
-            answers = map(partial(_answer, same=_SAME * potential.energy), plain, found.minima, found.n_evaluations)
+            of_each = (plain, found.minima, found.others, found.n_evaluations)
+            answers = map(partial(_answer, same=_SAME * potential.energy), *of_each)
             yield {i: m if found.whole else _stopped(m) for i, m in zip(part, answers, strict=True)}
             if not found.whole:
                 yield {i: _stopped(done[i]) for later in parts[k + 1 :] for i in later}
@@ -108,7 +110,8 @@ def _settled(plain: Minimum) -> bool:
 class _Found(NamedTuple):
     """The minima that a search has found, an entry for each structure."""
 
-    minima: list[list[Minimum]]  # of the ends of its chains
+    minima: list[list[Minimum]]  # the lowest of each chain
+    others: list[list[Minimum]]  # all that its chains have visited, if they were asked for
     n_evaluations: list[int]
     whole: bool  # nobody has stopped it
 
@@ -130,15 +133,18 @@ def _found(
     search = search_for(optimizer, n_atoms, potential, settings.steps, settings.hops)
     lowest = min(m.energy for m in plain)
     progress.searches(Step(range(len(structures)), len(starts), 0, lowest, 0.0))
-    chains, minima, whole = None, {}, True
+    chains, minima, whole, visited = None, {}, True, _Visited()
     try:
         under_way = walk.begin(starts, keys, ClusterProblem(potential), search, np.arange(len(starts)) // n_each)
         chains, pace = under_way.chains, Pace(under_way.chains, search)
         for visits in under_way:
             chains = under_way.chains
             pace.visited(visits)
+            if settings.all_minima:
+                visited.note(visits)
             _tell(progress, chains, search, pace.share(chains), lowest, len(structures))
-        minima = _polished(starts, chains, list(range(len(starts))), potential, local)
+        minima = _polished(starts, chains.lowest, range(len(starts)), potential, local)
+        visited.polish(starts, potential, local)
     except KeyboardInterrupt:
         if not unfinished:
             raise
@@ -146,27 +152,65 @@ def _found(
     if not whole and chains is not None:
         each = chains.lowest_energy.reshape(-1, n_each)
         best = (each.argmin(1) + n_each * np.arange(len(each)))[np.isfinite(each.min(1))]
-        minima = _polished(starts, chains, best.tolist(), potential, local)
+        minima = _polished(starts, chains.lowest[..., best], best.tolist(), potential, local)
     of_each = [range(first, first + n_each) for first in range(0, len(starts), n_each)]
     used = np.zeros(len(starts), np.int64) if chains is None else chains.n_evaluations
-    return _Found(
-        [[minima[k] for k in own if k in minima] for own in of_each],
-        [int(used[list(own)].sum()) + sum(minima[k].n_evaluations for k in own if k in minima) for own in of_each],
-        whole,
-    )
+    own = [[minima[k] for k in members if k in minima] for members in of_each]
+    others = [[m for k in members for m in visited.minima.get(k, ())] for members in of_each]
+    n_evaluations = [
+        int(used[list(members)].sum()) + sum(m.n_evaluations for m in (*ends, *more))
+        for members, ends, more in zip(of_each, own, others, strict=True)
+    ]
+    return _Found(own, others, n_evaluations, whole)
+
+
+class _Visited:
+    """All that chains have visited, until it is polished."""
+
+    def __init__(self) -> None:
+        self._columns: list[int] = []
+        self._positions: list[np.ndarray] = []
+        self.minima: dict[int, list[Minimum]] = {}  # by chain, once they are polished
+
+    def note(self, visits: Visits) -> None:
+        """Keeps the minima whose atoms hang together."""
+        whole = np.isfinite(visits.energy)
+        self._columns += visits.columns[whole].tolist()
+        self._positions.append(visits.positions[..., whole])
+
+    def polish(self, starts: list[Structure], potential: Potential, local: LocalSettings) -> None:
+        """Takes all of them down to their minima."""
+        if not self._columns:
+            return
+        positions = np.concatenate(self._positions, -1)
+        for first in range(0, len(self._columns), _AT_A_TIME):
+            columns = self._columns[first : first + _AT_A_TIME]
+            ends = _ends([starts[k] for k in columns], positions[..., first : first + _AT_A_TIME])
+            for k, minimum in _local(ends, potential, local).items():
+                self.minima.setdefault(columns[k], []).append(minimum)
 
 
 def _polished(
-    starts: list[Structure], chains: Chains, columns: list[int], potential: Potential, local: LocalSettings
+    starts: list[Structure], positions: np.ndarray, columns: Sequence[int], potential: Potential, local: LocalSettings
 ) -> dict[int, Minimum]:
-    """The lowest minima of some of the chains, by their column."""
+    """The minima at the positions (3, n_atoms, n_columns) of some of the chains, by the chain."""
+    ends = _ends([starts[k] for k in columns], positions)
+    return {columns[i]: m for i, m in _local(ends, potential, local).items()}
+
+
+def _ends(starts: list[Structure], positions: np.ndarray) -> list[Structure]:
+    """The structures at positions (3, n_atoms, n_structures) around their centres; fixed atoms where they were."""
     ends = []
-    for k in columns:
-        start, end = starts[k], chains.lowest[:, : len(starts[k].positions), k].T
+    for k, start in enumerate(starts):
+        end = positions[:, : len(start.positions), k].T
         moved = np.where(start.free[:, None], end + start.positions.mean(0), start.positions)
         ends.append(start._replace(positions=moved))
-    quench = replace(local, perturb=0.0)  # their ends have been moved enough
-    return {columns[i]: m for part in minimized(ends, potential, quench, few=False) for i, m in part.items()}
+    return ends
+
+
+def _local(ends: list[Structure], potential: Potential, local: LocalSettings) -> dict[int, Minimum]:
+    quench = replace(local, perturb=0.0)  # they have been moved enough
+    return {i: m for part in minimized(ends, potential, quench, few=False) for i, m in part.items()}
 
 
 def _tell(progress: Progress, chains: Chains, search: Search, share: float, lowest: float, n_structures: int) -> None:
@@ -175,13 +219,13 @@ def _tell(progress: Progress, chains: Chains, search: Search, share: float, lowe
     progress.searches(Step(range(n_structures), n_chains, n_ended, lowest, share))
 
 
-def _answer(plain: Minimum, minima: list[Minimum], n_evaluations: int, same: float) -> Minimum:
-    """The best of plain minimization and the chains; `n_evaluations` counts all of them."""
+def _answer(plain: Minimum, minima: list[Minimum], others: list[Minimum], n_evaluations: int, same: float) -> Minimum:
+    """The best of plain minimization and the chains; `n_evaluations` counts what the chains and their polishing took."""
     best = best_of(plain, minima, same)
     won, gain = ("fallback", 0.0) if best is plain else ("learned", plain.energy - best.energy)
-    others = distinct([plain, *minima], same)
+    known = distinct([plain, *minima, *others], same)
     total = plain.n_evaluations + n_evaluations
-    return best._replace(energy_before=plain.energy_before, n_evaluations=total, won=won, gain=gain, minima=others)
+    return best._replace(energy_before=plain.energy_before, n_evaluations=total, won=won, gain=gain, minima=known)
 
 
 def best_of(plain: Minimum, minima: list[Minimum], same: float) -> Minimum:

@@ -1,0 +1,35 @@
+"""The record of a structure after minimization or search."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clusteropt.clusters.arrays import Structure
+from clusteropt.engine.step import Status
+
+
+class Minimum(NamedTuple):
+    """The result for one structure. Energies and lengths in the potential's units."""
+
+    status: Status
+    positions: np.ndarray  # (n_atoms, 3)
+    energy_before: float
+    energy: float
+    energies: np.ndarray  # (n_atoms,)
+    forces: np.ndarray  # (n_atoms, 3), fixed atoms' own too
+    fmax: float  # longest force on a free atom
+    n_evaluations: int
+    problem: str = ""  # what makes the structure invalid
+    won: str = ""  # 'learned' or 'fallback', where a learned optimizer took part
+    gain: float = 0.0  # by which it lies below plain local minimization of the input
+    minima: tuple["Minimum", ...] = ()  # all distinct ones that the search has found, the lowest first
+
+    def __repr__(self) -> str:
+        return f"Minimum({len(self.positions)} atoms: {self.status.label}, energy {self.energy:.6f})"
+
+
+def invalid(structure: Structure, problem: str, status: Status = Status.INVALID_STRUCTURE) -> Minimum:
+    """The record of a structure that cannot be used, or was not."""
+    nothing = np.full(structure.positions.shape, np.nan)
+    nan = float("nan")
+    return Minimum(status, structure.positions, nan, nan, nothing[:, 0], nothing, nan, 0, problem)
