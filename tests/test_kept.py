@@ -320,9 +320,9 @@ def test_a_stop_or_an_error_writes_the_ways_of_what_is_finished(tmp_path):
     assert {a.info["number"] for a in frames_of(tmp_path / "many.trajectory.xyz")} == set(kept)
     no_memory = """
 from clusteropt.commands import outputs
-def evaluate(*_):
+def energy(*_):
     raise MemoryError
-outputs.evaluate = evaluate
+outputs.energy = energy
 """
     save(tmp_path / "few.xyz", starts()[:3])
     done = call(tmp_path, "minimize", "few.xyz", *ways, before=no_memory)
