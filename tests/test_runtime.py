@@ -85,6 +85,34 @@ def test_the_command_line_does_not_hear_variables_that_are_for_other_programs(tm
     assert plain.code == 0
 
 
+NOWHERE = [
+    ["energy", "none.xyz"],
+    ["minimize", "a.xyz"],
+    ["batch", "a.xyz", "--out", "out"],
+    ["train", "es", "--out", "mine.h5"],
+    ["evaluate", "learned", "--tasks", "X13"],
+    ["doctor"],
+]
+
+
+@pytest.mark.parametrize("command", NOWHERE, ids=lambda command: command[0])
+def test_a_gpu_that_is_not_there_is_told_of_in_one_line_before_a_file_is_touched(tmp_path, command):
+    save(tmp_path / "a.xyz", cluster())
+    before = sorted(tmp_path.iterdir())
+    done = call(tmp_path, *command, "--device", "gpu", env={"CUDA_VISIBLE_DEVICES": ""})
+    (line,) = done.err.splitlines()
+    assert done.code == 1
+    assert line.startswith("clusteropt: --device gpu: jax sees no GPU here")
+    assert "jax[cuda13]" in line
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_device_of_the_command_line_is_stronger_than_that_of_the_environment(tmp_path):
+    save(tmp_path / "a.xyz", cluster())
+    plain = call(tmp_path, "energy", "a.xyz", "--json")
+    assert call(tmp_path, "energy", "a.xyz", "--json", "--device", "cpu", env={"JAX_PLATFORMS": "cuda"}) == plain
+
+
 @pytest.mark.parametrize(
     ("command", "platform"),
     [

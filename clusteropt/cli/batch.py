@@ -7,7 +7,7 @@ import typer
 
 from clusteropt.cli import options
 from clusteropt.cli.flags import spread
-from clusteropt.cli.options import Json, Quiet, Threads
+from clusteropt.cli.options import Json, Quiet
 
 _Folder = Annotated[
     Path, typer.Argument(help="The folder that --out of `clusteropt batch` has named.", show_default=False)
@@ -37,6 +37,7 @@ def batch(
     ],
     given: options.GivenToBatch,
     reading: options.Reading,
+    devices: options.Devices,
     config: options.Config = None,
     shard: Annotated[
         str | None,
@@ -75,7 +76,6 @@ def batch(
         bool, typer.Option("--dry-run", help="Only say what there is to do: structures, programs, memory, time.")
     ] = False,
     one_file: _OneFile = None,
-    threads: Threads = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log lines of Dask on standard error too.")] = False,
@@ -92,7 +92,7 @@ def batch(
     job = BatchJob(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
     job.scheduler, job.scheduler_file, job.json, job.quiet = scheduler, scheduler_file, json, quiet
     job.one_file, job.verbose = one_file, verbose
-    raise typer.Exit(batches.batch(job, reading, dry_run, threads, time_limit))
+    raise typer.Exit(batches.batch(job, reading, dry_run, devices, time_limit))
 
 
 def merge(folder: _Folder, one_file: _OneFile = None, json: Json = False) -> None:

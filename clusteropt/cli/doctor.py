@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from clusteropt.cli.options import Json, Threads
+from clusteropt.cli.flags import spread
+from clusteropt.cli.options import Devices, Json
 
 
+@spread
 def doctor(
-    threads: Threads = None,
+    devices: Devices,
     json: Json = False,
     clear_cache: Annotated[
         bool, typer.Option("--clear-cache", help="Delete the cache of compiled programs first.")
@@ -17,4 +19,4 @@ def doctor(
     """Versions, devices, cores, compilation cache, and a self-test that catches a jax that computes wrong numbers."""
     from clusteropt.commands import doctor as command
 
-    raise typer.Exit(command.doctor(threads, json, clear_cache))
+    raise typer.Exit(command.doctor(devices, json, clear_cache))

@@ -11,8 +11,8 @@ def energy(
     files: options.Files,
     given: options.Potential,
     reading: options.Reading,
+    devices: options.Devices,
     out: options.Out = None,
-    threads: options.Threads = None,
     force: options.Force = False,
     json: options.Json = False,
     wide: options.Wide = False,
@@ -26,4 +26,4 @@ def energy(
     from clusteropt.commands.plans import Outputs, Show
 
     show = Show(json, wide, quiet)
-    raise typer.Exit(structures.energy(files, given, reading, Outputs(out, force), show, threads))
+    raise typer.Exit(structures.energy(files, given, reading, Outputs(out, force), show, devices))

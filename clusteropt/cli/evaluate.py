@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from clusteropt.cli.flags import From, spread
-from clusteropt.cli.options import Force, Json, Quiet, Threads, Wide
+from clusteropt.cli.options import Devices, Force, Json, Quiet, Wide
 from clusteropt.evaluation.settings import EvaluationSettings
 
 
@@ -21,6 +21,7 @@ def evaluate(
         ),
     ],
     given: Annotated[dict[str, Any], From(EvaluationSettings)],
+    devices: Devices,
     tasks: Annotated[
         str, typer.Option(help="Formulas with a best-known minimum, separated by commas: X17,X22,Cu13.")
     ] = "X17,X22,X34",
@@ -34,7 +35,6 @@ def evaluate(
     save_scores: Annotated[
         bool, typer.Option("--save-scores", help="Keep the scores in the .h5 files, for `optimizers show`.")
     ] = False,
-    threads: Threads = None,
     force: Force = False,
     json: Json = False,
     wide: Wide = False,
@@ -49,4 +49,4 @@ def evaluate(
     from clusteropt.commands.plans import Show
 
     wanted = evaluation.Comparison(optimizers, tasks, alone, test, plot, save_scores, force)
-    evaluation.evaluate(wanted, given, Show(json, wide, quiet), threads)
+    evaluation.evaluate(wanted, given, Show(json, wide, quiet), devices)

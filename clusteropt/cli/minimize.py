@@ -13,6 +13,7 @@ def minimize(
     files: options.Files,
     given: options.Given,
     reading: options.Reading,
+    devices: options.Devices,
     out: options.Out = None,
     save_trajectory: Annotated[
         bool,
@@ -22,7 +23,6 @@ def minimize(
         ),
     ] = False,
     time_limit: options.TimeLimit = None,
-    threads: options.Threads = None,
     config: options.Config = None,
     force: options.Force = False,
     json: options.Json = False,
@@ -40,4 +40,4 @@ def minimize(
 
     settings = structures.chosen(config, given)
     outputs, show = Outputs(out, force, save_trajectory, settings.all_minima), Show(json, wide, quiet)
-    raise typer.Exit(structures.minimize(files, settings, reading, outputs, show, threads, time_limit))
+    raise typer.Exit(structures.minimize(files, settings, reading, outputs, show, devices, time_limit))

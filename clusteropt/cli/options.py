@@ -7,18 +7,13 @@ import typer
 
 from clusteropt.cli.flags import From
 from clusteropt.settings.config import MinimizeSettings, ReadingSettings
+from clusteropt.settings.devices import DeviceSettings
 
 Files = Annotated[
     list[str],
     typer.Argument(
         help="Structure files of any format ASE reads; 'file.xyz@0:10' for some frames; '-' for standard input.",
         show_default=False,
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of cores to use. [dim]\\[default: all that the process may use][/dim]", min=1, show_default=False
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output files.")]
@@ -50,3 +45,4 @@ Given = Annotated[dict[str, Any], From(MinimizeSettings)]
 GivenToBatch = Annotated[dict[str, Any], From(MinimizeSettings, without=("all_minima",))]
 Potential = Annotated[dict[str, Any], From(MinimizeSettings, only=("potential",))]
 Reading = Annotated[dict[str, Any], From(ReadingSettings)]
+Devices = Annotated[dict[str, Any], From(DeviceSettings)]

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from clusteropt.cli.flags import From, spread
-from clusteropt.cli.options import Force, Quiet, Threads, TimeLimit
+from clusteropt.cli.options import Devices, Force, Quiet, TimeLimit
 from clusteropt.runtime import plugins
 from clusteropt.training.settings import TrainSettings, defaults
 
@@ -63,6 +63,7 @@ def _command(strategy: str, doc: str, without: tuple[str, ...] = ()) -> Callable
 
     def train(
         given: Annotated[dict[str, Any], From(TrainSettings, (), ("strategy", *without), defaults(strategy))],
+        devices: Devices,
         file: _File = None,
         out: _Weights = Path("optimizer.h5"),
         resume: _Resume = False,
@@ -70,7 +71,6 @@ def _command(strategy: str, doc: str, without: tuple[str, ...] = ()) -> Callable
         picture: _Picture = True,
         coordinator: _Coordinator = None,
         process: _Process = None,
-        threads: Threads = None,
         force: Force = False,
         quiet: Quiet = False,
     ) -> None:
@@ -78,7 +78,7 @@ def _command(strategy: str, doc: str, without: tuple[str, ...] = ()) -> Callable
         from clusteropt.training.job import TrainingJob
 
         job = TrainingJob(out, resume, force, picture, quiet)
-        training.train(strategy, file, given, job, training.place(coordinator, process), threads, time_limit)
+        training.train(strategy, file, given, job, training.place(coordinator, process), devices, time_limit)
 
     train.__doc__ = doc
     return spread(train)

@@ -1,17 +1,19 @@
 """`clusteropt doctor`; light, because the process is prepared before the libraries are loaded."""
 
 import json
+from typing import Any
 
+from clusteropt.commands.process import prepare
 from clusteropt.console import emit
 from clusteropt.errors import ExitCode
-from clusteropt.runtime import cachedir, host, machine
+from clusteropt.runtime import cachedir
 
 
-def doctor(threads: int | None, as_json: bool, clear_cache: bool) -> ExitCode:
+def doctor(devices: dict[str, Any], as_json: bool, clear_cache: bool) -> ExitCode:
     """Shows the findings; FAILURE where the self-test has not passed."""
     if clear_cache:
         cachedir.clear()
-    host.prepare(threads or machine.n_cores())
+    prepare(devices)
     from clusteropt.commands import checkup
 
     findings = checkup.findings()

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clusteropt.commands.plans import Show
+from clusteropt.commands.process import prepare
 from clusteropt.console import emit, say
 from clusteropt.errors import UsageError
 from clusteropt.evaluation.settings import EvaluationSettings
-from clusteropt.runtime import host, machine
 from clusteropt.runtime.files import check_writable
 from clusteropt.runtime.signals import STOPPING, Signals, remembered, stopped
 from clusteropt.settings.merging import merged
@@ -30,11 +30,11 @@ class Comparison(NamedTuple):
     force: bool
 
 
-def evaluate(wanted: Comparison, given: dict[str, Any], show: Show, threads: int | None) -> None:
+def evaluate(wanted: Comparison, given: dict[str, Any], show: Show, devices: dict[str, Any]) -> None:
     """Measures and shows. Raises UsageError for what cannot be, Stopped and Interrupted after a signal."""
     _check(wanted)
     settings = merged(EvaluationSettings, None, given)
-    host.prepare(threads or machine.n_cores())
+    prepare(devices)
     from clusteropt.evaluation import benchmark
 
     plan = benchmark.planned(wanted.optimizers, benchmark.formulas_of(wanted.tasks), settings, wanted.alone)

@@ -2,16 +2,16 @@
 
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusteropt.commands.plans import NO_OUTPUT, SHOW, Outputs, Plan, Show, plan_outputs
+from clusteropt.commands.process import prepare
 from clusteropt.commands.time_limit import seconds_left
 from clusteropt.console import complain, emit, say, warn
 from clusteropt.errors import ClusterOptError, ExitCode, UsageError, is_of_memory, unexpected
-from clusteropt.runtime import host, machine
 from clusteropt.runtime.signals import STOPPING, Signals, remembered, stopped
 from clusteropt.settings.config import MinimizeSettings, ReadingSettings
 from clusteropt.settings.merging import merged
@@ -34,7 +34,7 @@ class FileJob:
     plan: Plan
     reading: ReadingSettings
     move: bool = True  # False only evaluates
-    threads: int | None = None  # None: all cores
+    devices: dict[str, Any] = field(default_factory=dict)  # to compute on, as given
     seconds: float | None = None  # until it has to stop
     show: Show = SHOW
 
@@ -45,21 +45,26 @@ def minimize(
     reading: dict[str, Any],
     outputs: Outputs,
     show: Show,
-    threads: int | None,
+    devices: dict[str, Any],
     time_limit: str | None,
 ) -> ExitCode:
     """`clusteropt minimize`; see `run`."""
-    job = FileJob(files, settings, plan_outputs(files, outputs), merged(ReadingSettings, None, reading), True, threads)
+    job = FileJob(files, settings, plan_outputs(files, outputs), merged(ReadingSettings, None, reading), True, devices)
     return run(replace(job, show=show, seconds=seconds_left(time_limit)))
 
 
 def energy(
-    files: list[str], given: dict[str, Any], reading: dict[str, Any], outputs: Outputs, show: Show, threads: int | None
+    files: list[str],
+    given: dict[str, Any],
+    reading: dict[str, Any],
+    outputs: Outputs,
+    show: Show,
+    devices: dict[str, Any],
 ) -> ExitCode:
     """`clusteropt energy`; see `run`. Nothing is written without an output file."""
     plan = NO_OUTPUT if outputs.out is None else plan_outputs(files, outputs)
     settings = merged(MinimizeSettings, None, given)
-    return run(FileJob(files, settings, plan, merged(ReadingSettings, None, reading), False, threads, show=show))
+    return run(FileJob(files, settings, plan, merged(ReadingSettings, None, reading), False, devices, show=show))
 
 
 def chosen(config: Path | None, given: dict[str, Any]) -> MinimizeSettings:
@@ -84,7 +89,7 @@ def run(job: FileJob) -> ExitCode:
     keeper = None
     with remembered(*STOPPING, seconds=job.seconds) as signals:
         try:
-            host.prepare(job.threads or machine.n_cores())
+            prepare(job.devices)
             from clusteropt.potentials import sets
 
             warn(sets.doubt(job.settings.potential), job.show.quiet)

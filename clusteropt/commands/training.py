@@ -9,10 +9,11 @@ import traceback
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from clusteropt.commands.process import prepare
 from clusteropt.commands.time_limit import seconds_left
 from clusteropt.console import complain
 from clusteropt.errors import ClusterOptError, Deserted, ExitCode, Interrupted, Stopped, UsageError
-from clusteropt.runtime import host, machine, processes
+from clusteropt.runtime import processes
 from clusteropt.runtime.signals import remembered
 from clusteropt.settings.merging import merged
 from clusteropt.training.job import TrainingJob
@@ -33,7 +34,7 @@ def train(
     given: dict[str, Any],
     job: TrainingJob,
     place: Place | None,
-    threads: int | None,
+    devices: dict[str, Any],
     time_limit: str | None,
 ) -> None:
     """Trains to the end. Raises UsageError for what cannot be, Stopped and Interrupted where it was stopped before."""
@@ -48,7 +49,7 @@ def train(
         job.deadline = begin + left
     with remembered(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, patient=True) as job.signals:
         joins = place is not None or processes.several_processes()
-        host.prepare(threads or machine.n_cores(), alone=not joins)
+        prepare(devices, alone=not joins)
         if joins:
             _join(job, place)
         _run(settings, job)
