@@ -20,6 +20,8 @@ WRONG = [  # options, and what the one line about them says
     (["--rms", "0"], ["rms must be a positive number, got 0"]),
     (["--fmax", "1e-3", "--rms", "1e-3"], ["fmax and rms", "give one of them"]),
     (["--max-steps", "0"], ["at least 1, got 0"]),
+    (["--threads", "0"], ["threads must be at least 1, got 0"]),
+    (["--device", "tpu"], ["device cannot be 'tpu'", "cpu, gpu"]),
     (["--perturb", "-0.1"], ["perturb must not be negative, got -0.1"]),
     (["--seed", "-1"], ["seed must be between 0 and 4294967295, got -1"]),
     (["--seed", "4294967296"], ["seed must be between 0 and 4294967295"]),
@@ -31,7 +33,6 @@ WRONG = [  # options, and what the one line about them says
 ]
 PARSED = [  # what the parser of the command line refuses by itself
     (["--fmax", "small"], "--fmax"),
-    (["--threads", "0"], "--threads"),
     (["--max-stepz", "3"], "--max-steps"),
     (["--max-steps", "1.5"], "--max-steps"),
 ]
