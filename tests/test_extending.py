@@ -1,6 +1,9 @@
 """The parts that docs/extending.md adds from outside: the page is made into an installed package, and its commands run."""
 
 import ast
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,10 +14,25 @@ from helpers import structure, user_file, value
 from test_documentation import ROOT, blocks, commands, run_all
 
 import clusteropt
+from clusteropt.optimizers.learned.network import n_numbers
+from clusteropt.optimizers.learned.rule import sizes
+from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials import sets
 from clusteropt.potentials.form import form_of
+from clusteropt.runtime import plugins
 
 PAGE = ROOT / "docs" / "extending.md"
+IN_TURN = """
+import runpy, shlex, sys
+from clusteropt.cli import main
+for line in sys.argv[1:]:
+    program, *sys.argv[1:] = shlex.split(line)
+    try:
+        runpy.run_path(sys.argv[1]) if program == "python" else main()
+    except SystemExit as end:
+        if end.code:
+            raise
+"""  # all commands in one process, which saves their starts
 
 
 def files() -> dict[str, str]:
@@ -38,22 +56,41 @@ def install(folder: Path) -> None:
     (about / "entry_points.txt").write_text("\n".join(sections), encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def outside(tmp_path_factory) -> Path:
-    """A folder where the page's package is installed and its commands have run."""
-    folder = tmp_path_factory.mktemp("outside")
+def printed_in(folder: Path) -> str:
+    """The page's package is installed in the folder and all of its commands run; what they printed."""
     install(folder)
-    done = run_all(commands(PAGE), folder, PYTHONPATH=str(folder))
+    command = [sys.executable, "-c", IN_TURN, *commands(PAGE)]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return folder
+    return done.stdout + done.stderr
 
 
-def test_a_form_from_outside_has_the_energies_of_the_shipped_one(outside: Path) -> None:
-    found = read(outside / "ar13.min.xyz")
-    shipped = sets.load(user_file(outside, files()["argon.toml"].replace("my-morse", "morse"), "shipped.toml"))
+def test_the_parts_of_the_page_work_from_outside(tmp_path: Path) -> None:
+    """The form has the energies of the shipped one, the optimizer reaches a minimum, the network sees the feature."""
+    printed = printed_in(tmp_path)
+    found = read(tmp_path / "ar13.min.xyz")
+    shipped = sets.load(user_file(tmp_path, files()["argon.toml"].replace("my-morse", "morse"), "shipped.toml"))
     expected = value(shipped.potential(("Ar",)), structure(found.positions), size=16)
     assert found.get_potential_energy() == pytest.approx(expected.energy, abs=1e-9)
     assert np.abs(found.get_forces() + expected.gradient).max() < 1e-9
+
+    found = read(tmp_path / "adam.xyz")
+    assert "by my-adam" in printed
+    assert np.abs(found.get_forces()).max() < 3e-6
+    assert found.get_potential_energy() < -30 * 0.0104
+
+    assert "strategy: my-search" in printed
+    assert "features: ('schedule', 'my-density')" in printed
+    without = LearnedSettings(features=("schedule",))
+    assert f"{n_numbers(without, *sizes(without)) + without.widths[0]} numbers" in printed
+
+
+def test_features_from_outside_follow_the_shipped_ones_whatever_the_order_asked_for(monkeypatch) -> None:
+    """The order of theta must not depend on the order of the words or of the installed packages."""
+    monkeypatch.setattr(plugins, "is_known", lambda group, name: True)
+    asked = [LearnedSettings(features=names) for names in (("b", "a", "radial", "size"), ("size", "a", "b", "radial"))]
+    assert asked[0].features == asked[1].features == ("size", "radial", "a", "b")
 
 
 def test_the_page_explains_every_field_of_the_record() -> None:
