@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import signal
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -164,6 +165,15 @@ def test_at_zero_temperature_only_descents_are_taken():
     assert (np.diff(energies, axis=0) <= 0).all()
     hot = [walked(16, hops=n, search=SEARCH._replace(temperature=1e9)).energy for n in range(5)]
     assert (np.diff(hot, axis=0) > 0).any()
+
+
+def test_a_chain_is_idle_since_it_came_distinctly_below_all_its_minima():
+    seen = [walked(16, hops=n) for n in range(5)]
+    for before, after in pairwise(seen):
+        lower = after.lowest_energy < before.lowest_energy - 0.02 * LJ.energy
+        np.testing.assert_array_equal(after.n_idle, np.where(lower, 0, before.n_idle + 1))
+    assert not seen[0].n_idle.any()
+    assert seen[-1].n_idle.min() < 4 == seen[-1].n_idle.max(), "some came lower, and some did not"
 
 
 def test_of_rivals_the_lower_half_hops():
