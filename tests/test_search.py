@@ -251,9 +251,32 @@ def test_basin_hopping_and_multistart_find_the_minimum_of_seven_atoms():
     for method, search in baselines().items():
         score = measure(problem(f"X{N}"), method, search, EvaluationSettings(hits=8, chains=16))
         assert score.n_hits >= 8
-        assert score.evaluations_per_hit == score.n_evaluations / score.n_hits
         assert score.hit_rate <= 1
         assert score.n_evaluations > 16 * 5
+
+
+@pytest.mark.parametrize("method", baselines())
+def test_a_hit_costs_all_minima_that_were_visited_and_polished(monkeypatch, method):
+    visited, polished = {}, []
+    following, polishing = walk.Walk.__next__, measuring.minimized
+
+    def visiting(under_way: walk.Walk) -> walk.Visits:
+        visits = following(under_way)
+        visited[id(visits.n_evaluations)] = visits.n_evaluations  # once, also of chains that took the places of others
+        return visits
+
+    def counting(*arguments, **options):
+        for portion in polishing(*arguments, **options):
+            polished.extend(minimum.n_evaluations for minimum in portion.values())
+            yield portion
+
+    monkeypatch.setattr(measuring, "_warm_up", lambda *_: None)
+    monkeypatch.setattr(walk.Walk, "__next__", visiting)
+    monkeypatch.setattr(measuring, "minimized", counting)
+    score = measure(problem(f"X{N}"), method, baselines()[method], EvaluationSettings(hits=40, chains=16))
+    assert score.n_chains > 16, "some took the places of others"
+    spent = sum(polished) + sum(int(n_evaluations.sum()) for n_evaluations in visited.values())
+    assert score.evaluations_per_hit == spent / score.n_hits
 
 
 def test_what_cannot_be_hit_costs_the_budget_and_no_more():
