@@ -20,7 +20,7 @@ from clusteropt.runtime import host
 from clusteropt.search.local import evaluated, minimized
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.progress import SILENT, Progress, Renumbered
-from clusteropt.search.searches import searched
+from clusteropt.search.searches import Kit, searched
 from clusteropt.settings.config import MinimizeSettings
 from clusteropt.settings.keywords import changed, signed
 from clusteropt.words import counted
@@ -139,7 +139,7 @@ def run(
         elif learned is None or method.search is None:
             portions = minimized(inputs, potential, method.local, show, hear)
         else:
-            portions = searched(inputs, potential, method.local, method.search, learned, hear, unfinished)
+            portions = searched(inputs, Kit(potential, method.local, method.search, learned), hear, unfinished)
         # a box is no cluster to search
         by = [asked if learned is None or one.cell is None else method.local.optimizer for one in inputs]
         for minima in _in_double(portions):

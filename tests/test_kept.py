@@ -275,14 +275,14 @@ def test_a_second_signal_costs_nothing_that_the_first_has_left(tmp_path, second)
     save(tmp_path / "one.xyz", starts()[:1])
     before = f"""
 from clusteropt.search import searches, walk
-polish, hop = searches._polished, walk.hop
+polish, hop = searches.Kit.polished, walk.hop
 def hopped(*arguments):
     os.kill(os.getpid(), signal.SIGHUP)
     return hop(*arguments)
 def polished(*arguments):
     os.kill(os.getpid(), signal.SIG{second})
     return polish(*arguments)
-walk.hop, searches._polished = hopped, polished
+walk.hop, searches.Kit.polished = hopped, polished
 """
     done = call(tmp_path, "minimize", "one.xyz", *WAYS["learned"], before=before)
     assert done.code == 75

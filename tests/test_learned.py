@@ -34,8 +34,9 @@ from clusteropt.potentials.base import energy_and_gradient
 from clusteropt.problems.base import Scale
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import devices, host
+from clusteropt.search.answers import best_of
 from clusteropt.search.minimum import Minimum
-from clusteropt.search.searches import best_of, searched
+from clusteropt.search.searches import Kit, searched
 from clusteropt.search.starts import random_starts
 from clusteropt.settings.method import LocalSettings, SearchSettings
 from clusteropt.training import loop
@@ -344,7 +345,9 @@ def test_a_minute_of_training_makes_lj13_certain():
         structures = [CASES["lj"].random(0)._replace(**_random(n, k)) for k in range(100)]
         with host.double_precision():
             found = [
-                m for part in searched(structures, potential, LocalSettings(), chosen, optimizer) for m in part.values()
+                m
+                for part in searched(structures, Kit(potential, LocalSettings(), chosen, optimizer))
+                for m in part.values()
             ]
         assert np.mean([m.energy < energy + 1e-4 for m in found]) > share
 

@@ -530,7 +530,7 @@ def test_what_cannot_be_searched_is_left_to_the_plain_way(folder):
 
 
 def test_given_starts_are_the_structure_others_near_it_and_others_anywhere():
-    from clusteropt.search.searches import _start
+    from clusteropt.search.chain_starts import start as _start
     from clusteropt.settings.method import SearchSettings
 
     structure, chosen = starts(1)[0][0], SearchSettings()

@@ -1,0 +1,38 @@
+"""The answer of a search, out of the minima that it has found and the result of plain local minimization."""
+
+import numpy as np
+
+from clusteropt.engine.step import Status
+from clusteropt.search.minimum import Minimum
+
+
+def answer(plain: Minimum, minima: list[Minimum], others: list[Minimum], n_evaluations: int, same: float) -> Minimum:
+    """The best of plain minimization and the chains; `n_evaluations` counts what the chains and their polishing took."""
+    best = best_of(plain, minima, same)
+    won, gain = ("fallback", 0.0) if best is plain else ("learned", plain.energy - best.energy)
+    known = distinct([plain, *minima, *others], same)
+    total = plain.n_evaluations + n_evaluations
+    return best._replace(energy_before=plain.energy_before, n_evaluations=total, won=won, gain=gain, minima=known)
+
+
+def best_of(plain: Minimum, minima: list[Minimum], same: float) -> Minimum:
+    """The lowest converged of the minima, if it lies below the plain result by more than `same`; else the plain result.
+
+    Any minimum is better than a plain result that is in pieces or nowhere.
+    """
+    best, ceiling = plain, plain.energy - same
+    if plain.status not in (Status.CONVERGED, Status.NOT_CONVERGED):
+        ceiling = np.inf
+    for minimum in minima:
+        if minimum.status == Status.CONVERGED and minimum.energy < ceiling:
+            best, ceiling = minimum, minimum.energy
+    return best
+
+
+def distinct(minima: list[Minimum], same: float) -> tuple[Minimum, ...]:
+    """The converged ones, lowest first, one of those whose energies are equal within `same`."""
+    found: list[Minimum] = []
+    for minimum in sorted((m for m in minima if m.status == Status.CONVERGED), key=lambda m: m.energy):
+        if not found or minimum.energy - found[-1].energy > same:
+            found.append(minimum)
+    return tuple(found)

@@ -1,0 +1,34 @@
+"""Where the chains of a structure start, and their keys: both follow from the structure, the seed and the number of the chain."""
+
+import numpy as np
+
+from clusteropt.clusters.arrays import Structure
+from clusteropt.potentials.base import Potential
+from clusteropt.search.starts import start_positions
+from clusteropt.settings.method import SearchSettings
+
+_PERTURBATION = 0.4  # largest displacement of an atom, in lengths
+
+
+def key(structure: Structure, k: int, settings: SearchSettings) -> np.uint64:
+    """The root of all random numbers of chain k."""
+    return _rng(structure, k, settings).integers(2**64, dtype=np.uint64)
+
+
+def start(structure: Structure, k: int, potential: Potential, settings: SearchSettings) -> Structure:
+    """The start of chain k. 'given': the structure itself, and then in turn one near it and one anywhere.
+
+    Every other one anywhere is symmetric. With fixed atoms all are near the structure.
+    """
+    if settings.start == "given" and k == 0:
+        return structure
+    rng, n = _rng(structure, k, settings), len(structure.positions)
+    number = k // 2 if settings.start == "given" else k
+    if structure.free.all() and (settings.start == "random" or (settings.start == "given" and k % 2 == 0)):
+        return structure._replace(positions=start_positions(rng, n, potential.length, number % 2 == 1))
+    shift = rng.uniform(-1, 1, (n, 3)) * _PERTURBATION * potential.length / np.sqrt(3)
+    return structure._replace(positions=structure.positions + np.where(structure.free[:, None], shift, 0))
+
+
+def _rng(structure: Structure, k: int, settings: SearchSettings) -> np.random.Generator:
+    return np.random.default_rng([settings.seed, structure.content_hash(), k])
