@@ -114,7 +114,8 @@ def double_precision() -> Iterator[None]:
         settings.enter_context(jax.check_tracer_leaks(False))
         settings.enter_context(jax.numpy_rank_promotion("allow"))
         settings.enter_context(jax.numpy_dtype_promotion("standard"))
-        settings.enter_context(jax.default_matmul_precision(None))
+        # a GPU would round the factors of products in single precision to ten bits
+        settings.enter_context(jax.default_matmul_precision(None if jax.default_backend() == "cpu" else "highest"))
         settings.enter_context(jax.default_device(None))
         yield
 
