@@ -6,7 +6,8 @@ The versions are called through the command line and Python's public interface, 
 each version has a process of its own per task, the older one first in every other round; a process of the Python interface
 compiles before it measures, and gives the best of several repeats. `time` and `CPU` are the medians over the rounds of
 the ratios of elapsed and processor time, with the smallest and the largest; `best` is the ratio of the shortest elapsed times of
-all rounds, which other work on the machine disturbs least. Use one core for kernels and steps: `taskset -c 0`.
+all rounds, which other work on the machine disturbs least. Use one core for kernels and steps: `taskset -c 0`. Install both
+versions as users do (`pip install .`, not `-e`): Python keeps what it has compiled of an installed package.
 """
 
 import argparse
