@@ -21,6 +21,8 @@ from clusteropt.clusters.cohesion import cohesion
 from clusteropt.engine import programs
 from clusteropt.engine.step import NEVER, Trajectories, advance, start
 from clusteropt.optimizers import table
+from clusteropt.optimizers.learned import network
+from clusteropt.optimizers.learned.rule import sizes
 from clusteropt.optimizers.learned.weights import named
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential, energy_and_gradient
@@ -28,6 +30,8 @@ from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import devices, host
 from clusteropt.runtime.backend import KINDS, backend, computing_for
 from clusteropt.search.starts import random_starts
+from clusteropt.training import loop, tasks
+from clusteropt.training.settings import TrainSettings
 
 SIZE = 13
 QUICK = {"xla_backend_optimization_level": 0}  # to compile is what takes time here
@@ -228,3 +232,13 @@ def test_every_program_of_a_search_can_be_made_for_a_gpu(monkeypatch):
         clusteropt.minimize(random_starts("X7", 1, 3, 0.7)[0], trajectories=2, hops=9)
     assert {program.kind for program in found} == {"gpu"}
     assert len(found) >= 5  # evaluation, exploring, polishing, learned steps, moves over the surface
+
+
+def test_a_training_step_can_be_made_for_a_gpu():
+    settings = TrainSettings(strategy="es", tasks=("X7",))
+    task, theta = tasks.task_named("X7"), network.first_theta(settings.network, *sizes(settings.network), 0)
+    with host.double_precision(), computing_for("gpu"):
+        tryout, _ = task.tryout(settings, 0, theta, None)
+        step = loop._program(settings.network, settings.loss, settings.temperature, 2)
+        traced = step.trace(np.stack([theta, theta]), task.problem.softened(), tryout)  # type: ignore[attr-defined]
+        assert "stablehlo" in traced.lower(lowering_platforms=("cuda",)).as_text()
