@@ -19,7 +19,7 @@ from clusteropt.result import Result, failed
 from clusteropt.runtime import host
 from clusteropt.search.local import evaluated, minimized
 from clusteropt.search.minimum import Minimum
-from clusteropt.search.progress import SILENT, Progress, Renumbered
+from clusteropt.search.observer import SILENT, Observer, Renumbered
 from clusteropt.search.searches import Kit, searched
 from clusteropt.settings.config import MinimizeSettings
 from clusteropt.settings.keywords import changed, signed
@@ -109,13 +109,13 @@ def run(
     *,
     move: bool = True,
     watch: Watch | None = None,
-    progress: Progress = SILENT,
+    observer: Observer = SILENT,
     unfinished: bool = False,
     learned: LearnedOptimizer | None = None,
 ) -> Iterator[dict[int, Result]]:
     """Yields the results by the structures' indices, a portion at a time as they are done; `move=False` only evaluates.
 
-    `watch(index, n_evaluations, positions)` sees the structures on their way, `progress` hears how far it is. `unfinished`: a
+    `watch(index, n_evaluations, positions)` sees the structures on their way, `observer` hears how far it is. `unfinished`: a
     search that KeyboardInterrupt stops yields the lowest minima found so far, with status 'interrupted', before it raises that.
     A `learned` optimizer takes the place of the one that the settings name.
     """
@@ -132,8 +132,8 @@ def run(
         potential = members[0][1]
         indices, inputs = [i for i, _, _ in members], [structure for _, _, structure in members]
         show = None if watch is None else renumbered(watch, indices)
-        progress.begins(potential, indices)
-        hear = Renumbered(progress, indices)
+        observer.begins(potential, indices)
+        hear = Renumbered(observer, indices)
         if not move:
             portions = evaluated(inputs, potential)
         elif learned is None or method.search is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from clusteropt.batch.items import Item
 from clusteropt.batch.job import Shard
-from clusteropt.search.progress import cost
+from clusteropt.search.observer import cost
 from clusteropt.words import counted
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from clusteropt.console import Messages, say
-from clusteropt.search.progress import Step
+from clusteropt.search.observer import SearchProgress
 from clusteropt.words import counted, so_many_of
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ class TimeLeft:
 
 
 class Display:
-    """Watches the computation of structures of these `costs`; see `progress.Progress`."""
+    """Watches the computation of structures of these `costs`; see `search.observer.Observer`."""
 
     def __init__(self, costs: Sequence[float], quiet: bool) -> None:
         self._costs, self._quiet = costs, quiet
         self._total = sum(costs) or 1.0
         self._pace = TimeLeft()
         self._finished: set[int] = set()
-        self._step: Step | None = None
+        self._progress: SearchProgress | None = None
         self._unit = ""
         self._compiled: set[int] = set()
         self._said = time.monotonic()
@@ -78,14 +78,14 @@ class Display:
             say(f"compiling for clusters of up to {sizes} {atoms} (once for {plural})")
             self._show("compiling")
 
-    def searches(self, step: Step) -> None:
-        self._step = step
+    def searches(self, progress: SearchProgress) -> None:
+        self._progress = progress
         self._show("searching")
 
     def finished(self, indices: Iterable[int]) -> None:
         """These have their results."""
         self._finished |= set(indices)
-        self._step = None
+        self._progress = None
         self._show("computing")
 
     def kept(self, count: int) -> None:
@@ -98,17 +98,17 @@ class Display:
         if self._bar is None:
             return
         done = sum(self._costs[i] for i in self._finished)
-        if self._step is not None:
-            done += self._step.share * sum(self._costs[i] for i in self._step.indices)
-        if done or self._step is not None:
+        if self._progress is not None:
+            done += self._progress.share * sum(self._costs[i] for i in self._progress.indices)
+        if done or self._progress is not None:
             self._pace.note(done / self._total, time.monotonic())
         self._bar.update(self._bar.task_ids[0], completed=self._pace.share, description=what, words=self._words())
 
     def _words(self) -> str:
         words = [f"{len(self._finished)} of {len(self._costs)}"] if len(self._costs) > 1 else []
-        if self._step is not None:
-            words.append(f"{self._step.n_ended} of {counted(self._step.n_chains, 'chain')} ended")
-            words.append(f"lowest {self._step.lowest:.6f} {self._unit}")
+        if self._progress is not None:
+            words.append(f"{self._progress.n_ended} of {counted(self._progress.n_chains, 'chain')} ended")
+            words.append(f"lowest {self._progress.lowest:.6f} {self._unit}")
         return " · ".join(words)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clusteropt.io.reading import Frame
     from clusteropt.potentials.base import Potential
     from clusteropt.result import Result
-    from clusteropt.search.progress import Step
+    from clusteropt.search.observer import SearchProgress
 
 
 @dataclass(frozen=True)
@@ -168,12 +168,12 @@ def _compute(frames: list["Frame"], job: FileJob, keeper: "Keeper", track: "Trac
     """Gives the keeper the results as they are finished; `track` gets the ways there, where they are wanted."""
     from clusteropt import api
     from clusteropt.commands.display import Display
-    from clusteropt.search.progress import cost
+    from clusteropt.search.observer import cost
 
     watch = (lambda i, n, positions: track.append((i, n, positions.copy()))) if job.plan.trajectories else None
     with Display([cost(len(f.atoms)) for f in frames], job.show.quiet) as display:
         atoms, hear = [f.atoms for f in frames], _Observer(frames, job, display)
-        for portion in api.run(atoms, job.settings, move=job.move, watch=watch, progress=hear, unfinished=True):
+        for portion in api.run(atoms, job.settings, move=job.move, watch=watch, observer=hear, unfinished=True):
             with signals.held():
                 keeper.add(portion)
                 if keeper.keep():
@@ -199,8 +199,8 @@ class _Observer:
     def compiles(self, n_atoms: Sequence[int]) -> None:
         self._display.compiles(n_atoms)
 
-    def searches(self, step: "Step") -> None:
-        self._display.searches(step)
+    def searches(self, progress: "SearchProgress") -> None:
+        self._display.searches(progress)
 
 
 def _told(problem: Exception, keeper: "Keeper") -> ClusterOptError:

@@ -20,7 +20,7 @@ from clusteropt.potentials.base import Potential
 from clusteropt.problems.base import Inspection
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search.minimum import Minimum, invalid
-from clusteropt.search.progress import SILENT, Progress
+from clusteropt.search.observer import SILENT, Observer
 from clusteropt.settings.method import LEVELS, LocalSettings
 
 _MOST = 2**31 - 1  # evaluations that a counter can hold
@@ -42,12 +42,12 @@ def minimized(
     potential: Potential,
     settings: LocalSettings,
     watch: Watch | None = None,
-    progress: Progress = SILENT,
+    observer: Observer = SILENT,
     few: bool = True,
 ) -> Iterator[dict[int, Minimum]]:
     """The local minima below the given structures by their index, a portion at a time.
 
-    `watch(index, n_evaluations, positions)` sees every structure now and then, `progress` hears of compilations. Periodic cells
+    `watch(index, n_evaluations, positions)` sees every structure now and then, `observer` hears of compilations. Periodic cells
     are taken as they are: `structures.to_structure` has looked at them. `few` pads to few sizes; a search, which goes on with the
     programs of each size, does not.
     """
@@ -55,7 +55,7 @@ def minimized(
         sample = pack([structures[members[0]]], size, np.float64)
         new = [lanes.foresee(sample, len(members), task) for task in _tasks(potential, settings)]
         if any(new):
-            progress.compiles([size])
+            observer.compiles([size])
     for size, members in _portions(structures, few):
         own = [structures[i] for i in members]
         batch = pack(own, size, np.float64)

@@ -22,9 +22,9 @@ from clusteropt.search.answers import answer
 from clusteropt.search.chain_starts import key, start
 from clusteropt.search.local import minimized
 from clusteropt.search.minimum import Minimum
+from clusteropt.search.observer import SILENT, Observer, Renumbered, SearchProgress
 from clusteropt.search.pace import Pace
 from clusteropt.search.policy import Search, search_for
-from clusteropt.search.progress import SILENT, Progress, Renumbered, Step
 from clusteropt.search.walk import Chains, Visits
 from clusteropt.settings.method import LocalSettings, SearchSettings
 
@@ -62,15 +62,15 @@ class Kit(NamedTuple):
 
 
 def searched(
-    structures: list[Structure], kit: Kit, progress: Progress = SILENT, unfinished: bool = False
+    structures: list[Structure], kit: Kit, observer: Observer = SILENT, unfinished: bool = False
 ) -> Iterator[dict[int, Minimum]]:
-    """The lowest minima found for the structures, by their index, a portion at a time; `progress` hears how far it is.
+    """The lowest minima found for the structures, by their index, a portion at a time; `observer` hears how far it is.
 
     `unfinished`: KeyboardInterrupt ends the search, and is raised when the lowest minima found so far have been yielded; their
     status is 'interrupted', because a search that is not stopped may find others.
     """
-    _foresee([s for s in structures if _worth(s) and len(s.positions) > 2], kit, progress)
-    for portion in minimized(structures, kit.potential, kit.local, progress=progress, few=False):
+    _foresee([s for s in structures if _worth(s) and len(s.positions) > 2], kit, observer)
+    for portion in minimized(structures, kit.potential, kit.local, observer=observer, few=False):
         # what is not for a learned optimizer has the plain result, which says so
         open_ones = [i for i, m in portion.items() if _worth(structures[i]) and not _settled(m)]
         done = {
@@ -80,7 +80,7 @@ def searched(
         parts = _parts(open_ones, structures, kit.settings.chains)
         for k, part in enumerate(parts):
             plain = [portion[i] for i in part]
-            found = _found([structures[i] for i in part], plain, kit, Renumbered(progress, part), unfinished)
+            found = _found([structures[i] for i in part], plain, kit, Renumbered(observer, part), unfinished)
             of_each = (plain, found.minima, found.others, found.n_evaluations)
             answers = map(partial(answer, same=_SAME * kit.potential.energy), *of_each)
             yield {i: m if found.whole else _stopped(m) for i, m in zip(part, answers, strict=True)}
@@ -89,12 +89,12 @@ def searched(
                 raise KeyboardInterrupt
 
 
-def _foresee(structures: list[Structure], kit: Kit, progress: Progress) -> None:
+def _foresee(structures: list[Structure], kit: Kit, observer: Observer) -> None:
     """Has the programs of the search built in the background."""
     for (size, _), members in by_size(structures).items():
         alike = [structures[i] for i in members for _ in range(kit.settings.chains)]
         if walk.foresee(alike, kit.problem, kit.plan(size)._replace(steps=1)):
-            progress.compiles([size])
+            observer.compiles([size])
 
 
 def _parts(indices: list[int], structures: list[Structure], trajectories: int) -> list[list[int]]:
@@ -129,13 +129,13 @@ class _Found(NamedTuple):
     whole: bool  # nobody has stopped it
 
 
-def _found(structures: list[Structure], plain: list[Minimum], kit: Kit, progress: Progress, unfinished: bool) -> _Found:
+def _found(structures: list[Structure], plain: list[Minimum], kit: Kit, observer: Observer, unfinished: bool) -> _Found:
     """The minima that the chains of structures of one size find; of a search that was stopped, the lowest of each."""
     n_each = kit.settings.chains
     starts = [start(s, k, kit.potential, kit.settings) for s in structures for k in range(n_each)]
     keys = np.array([key(s, k, kit.settings) for s in structures for k in range(n_each)])
     plan, lowest = kit.plan(len(structures[0].positions)), min(m.energy for m in plain)
-    progress.searches(Step(range(len(structures)), len(starts), 0, lowest, 0.0))
+    observer.searches(SearchProgress(range(len(structures)), len(starts), 0, lowest, 0.0))
     chains, whole, ends = None, True, {}
     visited = _Visited(kit, starts)
     try:
@@ -145,7 +145,7 @@ def _found(structures: list[Structure], plain: list[Minimum], kit: Kit, progress
             chains = under_way.chains
             pace.visited(visits)
             visited.note(visits)
-            _tell(progress, chains, plan, pace.share(chains), lowest, len(structures))
+            _tell(observer, chains, plan, pace.share(chains), lowest, len(structures))
         ends = dict(enumerate(kit.polished(starts, chains.lowest, range(len(starts)))))
         visited.polish()
     except KeyboardInterrupt:
@@ -204,7 +204,7 @@ class _Visited:
                 self.minima.setdefault(k, []).append(minimum)
 
 
-def _tell(progress: Progress, chains: Chains, search: Search, share: float, lowest: float, n_structures: int) -> None:
+def _tell(observer: Observer, chains: Chains, search: Search, share: float, lowest: float, n_structures: int) -> None:
     n_chains = len(chains.keys)
     n_ended, lowest = int(walk.ended(chains, search).sum()), min(lowest, float(chains.lowest_energy.min()))
-    progress.searches(Step(range(n_structures), n_chains, n_ended, lowest, share))
+    observer.searches(SearchProgress(range(n_structures), n_chains, n_ended, lowest, share))

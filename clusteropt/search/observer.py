@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 _FEW = 20  # atoms, below which overheads count as much as the pairs
 
 
-class Step(NamedTuple):
+class SearchProgress(NamedTuple):
     """How far a search from some structures is, which go side by side."""
 
     indices: Sequence[int]  # of the structures
@@ -19,7 +19,7 @@ class Step(NamedTuple):
     share: float  # of the work that is done, about: 0 to 1
 
 
-class Progress(Protocol):
+class Observer(Protocol):
     """An observer. What it does leaves no trace in the results."""
 
     def begins(self, potential: "Potential", indices: Sequence[int]) -> None:
@@ -28,7 +28,7 @@ class Progress(Protocol):
     def compiles(self, n_atoms: Sequence[int]) -> None:
         """Programs are being compiled for clusters of up to so many atoms, which no earlier process has left behind."""
 
-    def searches(self, step: Step) -> None:
+    def searches(self, progress: SearchProgress) -> None:
         """A search has begun or got further."""
 
 
@@ -39,7 +39,7 @@ class Silent:
 
     def compiles(self, n_atoms: Sequence[int]) -> None: ...
 
-    def searches(self, step: Step) -> None: ...
+    def searches(self, progress: SearchProgress) -> None: ...
 
 
 SILENT = Silent()
@@ -48,17 +48,17 @@ SILENT = Silent()
 class Renumbered:
     """The observer of a larger list of structures, in which these are at `indices`."""
 
-    def __init__(self, progress: Progress, indices: Sequence[int]) -> None:
-        self._progress, self._indices = progress, indices
+    def __init__(self, observer: Observer, indices: Sequence[int]) -> None:
+        self._observer, self._indices = observer, indices
 
     def begins(self, potential: "Potential", indices: Sequence[int]) -> None:
-        self._progress.begins(potential, [self._indices[i] for i in indices])
+        self._observer.begins(potential, [self._indices[i] for i in indices])
 
     def compiles(self, n_atoms: Sequence[int]) -> None:
-        self._progress.compiles(n_atoms)
+        self._observer.compiles(n_atoms)
 
-    def searches(self, step: Step) -> None:
-        self._progress.searches(step._replace(indices=[self._indices[i] for i in step.indices]))
+    def searches(self, progress: SearchProgress) -> None:
+        self._observer.searches(progress._replace(indices=[self._indices[i] for i in progress.indices]))
 
 
 def cost(n_atoms: int) -> float:
