@@ -12,7 +12,7 @@ from helpers import CASES, LARGE, relaxed, structure
 
 import clusteropt
 from clusteropt.clusters.arrays import padded_size
-from clusteropt.io.best_known import best_known, formula_of, listed
+from clusteropt.io.best_known import best_known, formula_of, table_energy
 from clusteropt.potentials import sets
 from clusteropt.runtime.resources import shipped
 from clusteropt.search.starts import random_starts
@@ -30,7 +30,7 @@ def bonded(positions: np.ndarray, distance: float = 1.0) -> np.ndarray:
 
 
 def lj(n: int) -> float:
-    known = listed("lj", ["X"] * n)
+    known = table_energy("lj", ["X"] * n)
     assert known is not None
     return known
 
@@ -60,7 +60,7 @@ def test_every_row_is_of_a_shipped_set_that_covers_it_and_names_its_source() -> 
         assert sets.load(row["potential"]).covers(elements), row
         assert formula_of(symbols) == row["formula"]
         assert row["source"] in ("CCD", "own", "icosahedron") or row["source"].startswith("10."), row
-        assert listed(row["potential"], symbols[::-1]) == float(row["energy"]) < 0
+        assert table_energy(row["potential"], symbols[::-1]) == float(row["energy"]) < 0
     assert len({(r["potential"], r["formula"]) for r in ROWS}) == len(ROWS)
 
 
@@ -69,7 +69,7 @@ def test_every_row_is_of_a_shipped_set_that_covers_it_and_names_its_source() -> 
     [("lj", "X"), ("morse-rho6", "X"), ("sw-si", "Si"), *[("gupta-cleri-rosato", m) for m in METALS if m != "Pt"]],
 )
 def test_every_further_atom_gains_some_energy_but_not_more_than_twelve_bonds(potential: str, element: str) -> None:
-    known = {n: listed(potential, [element] * n) for n in range(2, 151)}
+    known = {n: table_energy(potential, [element] * n) for n in range(2, 151)}
     energies = {n: e for n, e in known.items() if e is not None}
     scale = sets.load(potential).potential((element,)).energy
     assert len(energies) > 2
@@ -87,10 +87,10 @@ def test_the_table_knows_the_magic_numbers() -> None:
 
 
 def test_what_the_table_does_not_know_has_no_energy() -> None:
-    assert listed("lj", ["X"] * 151) is None
-    assert listed("lj-noble-gases", ["Ar"] * 13) is None
+    assert table_energy("lj", ["X"] * 151) is None
+    assert table_energy("lj-noble-gases", ["Ar"] * 13) is None
     assert best_known(sets.load("gupta-rosato").potential(("Au",)), ["Au"] * 13) is None
-    assert listed("gupta-rosato", ["Au"] * 13) is None
+    assert table_energy("gupta-rosato", ["Au"] * 13) is None
 
 
 @pytest.mark.parametrize("element", ["X", "Ne", "Ar", "Kr", "Xe"])
@@ -143,7 +143,7 @@ def test_no_regular_cluster_of_a_metal_undercuts_the_table(element: str) -> None
     potential = sets.load("gupta-cleri-rosato").potential((element,))
     for shape in (Octahedron("Au", 4, 1), Icosahedron("Au", 3), Decahedron("Au", 2, 2, 1)):
         start = structure(bonded(shape.positions, 0.97 * potential.length))
-        known = listed("gupta-cleri-rosato", [element] * len(shape))
+        known = table_energy("gupta-cleri-rosato", [element] * len(shape))
         energy = relaxed(potential, start, **LARGE)[1]
         assert known is None or known - 1e-6 < energy < 0.99 * known
 

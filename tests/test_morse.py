@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import clusteropt
 from clusteropt.errors import InputError
 from clusteropt.io import cards
-from clusteropt.io.best_known import best_known, listed
+from clusteropt.io.best_known import best_known, table_energy
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials import sets
@@ -61,7 +61,7 @@ def test_regular_clusters_relax_to_the_published_energies(rho: int, shape: Atoms
     positions = shape.positions / shape.get_all_distances()[np.triu_indices(len(shape), 1)].min()
     potential = sets.load(f"morse-rho{rho}").potential(("X",))
     assert relaxed(potential, structure(positions), **LARGE)[1] == pytest.approx(energy, abs=6e-7)
-    assert listed(potential.name, ["X"] * len(shape)) == energy or energy == OCTAHEDRON_AT_RHO_6
+    assert table_energy(potential.name, ["X"] * len(shape)) == energy or energy == OCTAHEDRON_AT_RHO_6
 
 
 @pytest.mark.parametrize("rho", [6, 14])
@@ -81,7 +81,7 @@ def test_the_search_finds_the_best_38_atoms(rho: int) -> None:
 def test_x_is_lennard_jones_unless_morse_is_named() -> None:
     assert sets.default(("X",)).name == "lj"
     morse = sets.load("morse-rho6").potential(("X",))
-    assert best_known(morse, ["X"] * 13) == listed("morse-rho6", ["X"] * 13) != listed("lj", ["X"] * 13)
+    assert best_known(morse, ["X"] * 13) == table_energy("morse-rho6", ["X"] * 13) != table_energy("lj", ["X"] * 13)
 
 
 def test_so_soft_a_repulsion_that_clusters_collapse_is_refused(tmp_path: Path) -> None:

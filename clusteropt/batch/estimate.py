@@ -26,7 +26,10 @@ from clusteropt.settings.config import MinimizeSettings
 from clusteropt.settings.method import SearchSettings
 from clusteropt.words import counted
 
-_PLAIN_PROGRAMS, _SEARCH_PROGRAMS = 3, 5  # per bucket: look, explore, polish; learned steps and moves over the surface
+_PLAIN_PROGRAMS, _SEARCH_PROGRAMS = (
+    3,
+    5,
+)  # per bucket: evaluate, explore, polish; learned steps and moves over the surface
 _COMPILATION = 2.5  # seconds for a program, where the cache has none; more cores hardly help (measured: 2 to 3)
 _PAIR = 5e-10  # seconds of one core for a pair of Lennard-Jones atoms and an evaluation in single precision
 _FIRST, _PER_ATOM = 50, 6  # evaluations of a local minimization: 50 + 6 for each atom
@@ -86,12 +89,12 @@ def _surveyed(job: BatchJob) -> tuple[list[Item], dict[str, Bucket | None]]:
         say(message)
     buckets: dict[str, Bucket | None] = {}
 
-    def look(given: Given) -> None:
+    def observe(given: Given) -> None:
         buckets[given.item.key] = _bucket(given, job.settings)
 
     wishes = wishes_of(job.reading, job.settings.potential)
     with Inputs(files, fingerprint(made_of(job.settings)), wishes) as inputs:
-        return share(inputs.survey(look), job.shard), buckets
+        return share(inputs.survey(observe), job.shard), buckets
 
 
 def _done(job: BatchJob, items: list[Item]) -> set[str]:

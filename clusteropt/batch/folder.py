@@ -190,7 +190,7 @@ class Folder:
         """How a shard is getting on."""
         own = process.this()
         about = {"schema": SCHEMA, "shard": str(shard), "host": socket.gethostname()}
-        about |= {"process": own.number, "place": own.place, "started": own.started}
+        about |= {"process": own.number, "place": own.namespace, "started": own.started}
         text = json.dumps(about | state | {"updated": time.time()}) + "\n"
         write_atomically(self._file(_RUNS) / _name_of(shard), text)
 

@@ -16,7 +16,7 @@ from clusteropt.io.reading.formats import ENDINGS
 from clusteropt.io.reading.labels import AS_WRITTEN
 
 _MAGIC = set("*?[")
-_KEPT = 2_000_000  # atoms that are kept in memory between the first look and the work
+_KEPT = 2_000_000  # atoms that are kept in memory between the survey and the work
 NO_ENDING = "without the ending of a structure file"
 NO_FILE = "pipes and devices, which are read where they are named"
 
@@ -39,14 +39,14 @@ class Inputs:
     def __exit__(self, *_: object) -> None:
         self._context.close()
 
-    def survey(self, look: Callable[[Given], None] = lambda given: None) -> list[Item]:
-        """All items; `look` sees each as it is read."""
+    def survey(self, observe: Callable[[Given], None] = lambda given: None) -> list[Item]:
+        """All items; `observe` sees each as it is read."""
         items: list[Item] = []
         kept: list[Given] | None = []
         n_atoms = 0
         for given in self._read():
             items.append(given.item)
-            look(given)
+            observe(given)
             n_atoms += given.item.n_atoms
             if n_atoms > _KEPT:
                 kept = None

@@ -12,25 +12,25 @@ class Process(NamedTuple):
     """A process, known from all others that have had its number."""
 
     number: int
-    place: str = ""  # where numbers count: since this start of the machine, and in this container; empty if unknown
+    namespace: str = ""  # where numbers count: since this start of the machine, and in this container; empty if unknown
     started: str = ""  # clock ticks from the start of the machine to that of the process
 
 
 def this() -> Process:
     """The process that asks."""
     number = os.getpid()
-    return Process(number, _place(), _started(number) or "")
+    return Process(number, _namespace(), _started(number) or "")
 
 
 def lives(process: Process) -> bool | None:
     """True where it is there, and no zombie; None where that cannot be seen from here, as on another machine."""
-    if not process.place or not process.started or process.place != _place():
+    if not process.namespace or not process.started or process.namespace != _namespace():
         return None
     started = _started(process.number)
     return None if started is None and _hidden(process.number) else started == process.started
 
 
-def _place() -> str:
+def _namespace() -> str:
     with suppress(OSError):
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink(_PROC / 'self/ns/pid')}"

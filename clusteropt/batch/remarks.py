@@ -24,7 +24,7 @@ class Remarks:
         self._files: dict[str, list[str]] = {}  # remark -> files
         self._doubted: set[str] = set()  # files that were looked at
 
-    def look(self, given: Given) -> None:
+    def observe(self, given: Given) -> None:
         """Sees one structure."""
         if given.note:
             self._add(given.note, given.item.source)

@@ -100,13 +100,13 @@ def merge(folder: _Folder, one_file: _OneFile = None, json: Json = False) -> Non
 
     Refuses where a structure has no result. Example: [bold]clusteropt merge results[/bold]
     """
-    from clusteropt.batch import report
+    from clusteropt.batch import overview
 
-    raise typer.Exit(report.merge_folder(folder, json, one_file))
+    raise typer.Exit(overview.merge_folder(folder, json, one_file))
 
 
 def status(folder: _Folder, json: Json = False) -> None:
     """How far a batch has got, from its files alone. Example: [bold]clusteropt status results[/bold]"""
-    from clusteropt.batch import report
+    from clusteropt.batch import overview
 
-    report.status(folder, json)
+    overview.status(folder, json)

@@ -78,7 +78,7 @@ def _command(strategy: str, doc: str, without: tuple[str, ...] = ()) -> Callable
         from clusteropt.training.job import TrainingJob
 
         job = TrainingJob(out, resume, force, picture, quiet)
-        training.train(strategy, file, given, job, training.place(coordinator, process), devices, time_limit)
+        training.train(strategy, file, given, job, training.rank_of(coordinator, process), devices, time_limit)
 
     train.__doc__ = doc
     return spread(train)

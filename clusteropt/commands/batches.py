@@ -26,9 +26,9 @@ def batch(
         job.signals = signals
         try:
             prepare(devices)
-            from clusteropt.batch import estimate, run
+            from clusteropt.batch import estimate, execution
 
-            return estimate.dry_run(job) if dry_run else run.batch(job)
+            return estimate.dry_run(job) if dry_run else execution.batch(job)
         except KeyboardInterrupt:
             signals.patient = True
             raise unbegun(signals) from None

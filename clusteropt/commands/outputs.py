@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from clusteropt.api import energy
-from clusteropt.commands.plans import STDOUT, Plan
+from clusteropt.commands.plans import STDOUT, OutputPlan
 from clusteropt.console import complain, emit_frames, say
 from clusteropt.errors import ClusterOptError
 from clusteropt.io.extxyz import text_of
@@ -30,7 +30,7 @@ _NAMED = 4  # output files that are told by name
 class Keeper:
     """The results of a command and the files they belong to."""
 
-    def __init__(self, frames: Sequence[Frame], plan: Plan) -> None:
+    def __init__(self, frames: Sequence[Frame], plan: OutputPlan) -> None:
         self.results: dict[int, Result] = {}  # by frame
         self._frames, self._plan = frames, plan
         self._held: dict[Path, set[int]] = {}  # the frames that have something in each file, as it was last written
@@ -147,7 +147,12 @@ def _text(label: str, result: Result) -> str:
 
 
 def write_ways(
-    frames: Sequence[Frame], results: Mapping[int, Result], track: Track, plan: Plan, potential: str | None, quiet: bool
+    frames: Sequence[Frame],
+    results: Mapping[int, Result],
+    track: Track,
+    plan: OutputPlan,
+    potential: str | None,
+    quiet: bool,
 ) -> bool:
     """Writes the ways of the structures that are finished; whether every file could be written."""
     done = {i: r for i, r in results.items() if r.status != "interrupted" and r.potential is not None and not r.problem}
@@ -156,7 +161,7 @@ def write_ways(
 
 
 def _ways(
-    frames: Sequence[Frame], results: Mapping[int, Result], track: Track, plan: Plan, potential: str | None
+    frames: Sequence[Frame], results: Mapping[int, Result], track: Track, plan: OutputPlan, potential: str | None
 ) -> dict[Path, str]:
     """Frames along the way, by structure and then by evaluations, with their energies and forces."""
     ends = [(i, 0, frames[i].atoms.positions) for i in results]

@@ -13,7 +13,7 @@ STDOUT = Path("-")
 
 
 @dataclass(frozen=True)
-class Plan:
+class OutputPlan:
     """Where results go: input file -> output file. Several inputs may share one."""
 
     outputs: dict[str, Path] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Plan:
         return STDOUT in self.outputs.values()
 
 
-NO_OUTPUT = Plan()
+NO_OUTPUT = OutputPlan()
 
 
 class Outputs(NamedTuple):
@@ -49,7 +49,7 @@ class Show(NamedTuple):
 SHOW = Show()
 
 
-def plan_outputs(files: list[str], wanted: Outputs) -> Plan:
+def plan_outputs(files: list[str], wanted: Outputs) -> OutputPlan:
     """Where the results of `files` go. Raises UsageError where a file exists or could not be written."""
     out = wanted.out
     outputs = {f: out if out is not None else Path(f"{_stem(f)}.min.xyz") for f in files}
@@ -62,7 +62,7 @@ def plan_outputs(files: list[str], wanted: Outputs) -> Plan:
         raise UsageError(f"several inputs would be written to {clashes[0]}: give one --out for all, or run them apart")
     for path in {*outputs.values(), *moving.values(), *several.values()} - {STDOUT}:
         check_writable(path, wanted.force)
-    return Plan(outputs, moving, several)
+    return OutputPlan(outputs, moving, several)
 
 
 def _stem(spec: str) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clusteropt.commands.plans import NO_OUTPUT, SHOW, Outputs, Plan, Show, plan_outputs
+from clusteropt.commands.plans import NO_OUTPUT, SHOW, OutputPlan, Outputs, Show, plan_outputs
 from clusteropt.commands.process import prepare
 from clusteropt.commands.time_limit import seconds_left
 from clusteropt.console import complain, emit, say, warn
@@ -31,7 +31,7 @@ class FileJob:
 
     files: list[str]
     settings: MinimizeSettings
-    plan: Plan
+    plan: OutputPlan
     reading: ReadingSettings
     move: bool = True  # False only evaluates
     devices: dict[str, Any] = field(default_factory=dict)  # to compute on, as given
@@ -48,9 +48,9 @@ def minimize(
     devices: dict[str, Any],
     time_limit: str | None,
 ) -> ExitCode:
-    """`clusteropt minimize`; see `run`."""
+    """`clusteropt minimize`; see `execute`."""
     job = FileJob(files, settings, plan_outputs(files, outputs), merged(ReadingSettings, None, reading), True, devices)
-    return run(replace(job, show=show, seconds=seconds_left(time_limit)))
+    return execute(replace(job, show=show, seconds=seconds_left(time_limit)))
 
 
 def energy(
@@ -61,10 +61,10 @@ def energy(
     show: Show,
     devices: dict[str, Any],
 ) -> ExitCode:
-    """`clusteropt energy`; see `run`. Nothing is written without an output file."""
+    """`clusteropt energy`; see `execute`. Nothing is written without an output file."""
     plan = NO_OUTPUT if outputs.out is None else plan_outputs(files, outputs)
     settings = merged(MinimizeSettings, None, given)
-    return run(FileJob(files, settings, plan, merged(ReadingSettings, None, reading), False, devices, show=show))
+    return execute(FileJob(files, settings, plan, merged(ReadingSettings, None, reading), False, devices, show=show))
 
 
 def chosen(config: Path | None, given: dict[str, Any]) -> MinimizeSettings:
@@ -78,7 +78,7 @@ def chosen(config: Path | None, given: dict[str, Any]) -> MinimizeSettings:
     return settings
 
 
-def run(job: FileJob) -> ExitCode:
+def execute(job: FileJob) -> ExitCode:
     """The exit code, after everything is written and shown.
 
     Raises Stopped after the time limit or a signal and Interrupted after Ctrl-C, when what is finished is written and shown, and

@@ -20,7 +20,7 @@ from clusteropt.training.job import TrainingJob
 from clusteropt.training.settings import TrainSettings, defaults
 
 
-class Place(NamedTuple):
+class Rank(NamedTuple):
     """The place of this process among those of a run."""
 
     coordinator: str  # address of the first one
@@ -33,7 +33,7 @@ def train(
     file: Path | None,
     given: dict[str, Any],
     job: TrainingJob,
-    place: Place | None,
+    rank: Rank | None,
     devices: dict[str, Any],
     time_limit: str | None,
 ) -> None:
@@ -48,21 +48,21 @@ def train(
     if left is not None:
         job.deadline = begin + left
     with remembered(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, patient=True) as job.signals:
-        joins = place is not None or processes.several_processes()
+        joins = rank is not None or processes.several_processes()
         prepare(devices, alone=not joins)
         if joins:
-            _join(job, place)
+            _join(job, rank)
         _run(settings, job)
 
 
-def _join(job: TrainingJob, place: Place | None) -> None:
+def _join(job: TrainingJob, rank: Rank | None) -> None:
     """Waits for the other processes of the run; only the first writes."""
     from clusteropt.training.session import check
 
-    if place is not None and place.number == 0:
+    if rank is not None and rank.number == 0:
         check(job)
-        job.say(f"waiting for {place.total - 1} other processes to come to {place.coordinator}")
-    processes.join(*(place or (None, None, None)))
+        job.say(f"waiting for {rank.total - 1} other processes to come to {rank.coordinator}")
+    processes.join(*(rank or (None, None, None)))
     job.writes = processes.process() == 0
 
 
@@ -88,7 +88,7 @@ def _leave(problem: BaseException) -> NoReturn:
     os._exit(problem.exit_code if isinstance(problem, ClusterOptError) else ExitCode.FAILURE)
 
 
-def place(coordinator: str | None, process: str | None) -> Place | None:
+def rank_of(coordinator: str | None, process: str | None) -> Rank | None:
     """The place that the options name; None without them. Raises UsageError for what cannot be."""
     if coordinator is None and process is None:
         return None
@@ -99,4 +99,4 @@ def place(coordinator: str | None, process: str | None) -> Place | None:
     match = re.fullmatch(r"(\d+)/(\d+)", process)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise UsageError(f"--process cannot be '{process}': write 2/4 for the second of four, counted from 1")
-    return Place(coordinator, int(match[1]) - 1, int(match[2]))
+    return Rank(coordinator, int(match[1]) - 1, int(match[2]))

@@ -32,11 +32,11 @@ def best_known(potential: "Potential", symbols: Sequence[str]) -> float | None:
     scale; six decimals of the table are as many in units of that scale.
     """
     if potential.reduced_set:
-        reduced = listed(potential.reduced_set, ["X"] * len(symbols))
+        reduced = table_energy(potential.reduced_set, ["X"] * len(symbols))
         return None if reduced is None else reduced * potential.energy
-    return listed(potential.name, symbols)
+    return table_energy(potential.name, symbols)
 
 
-def listed(potential: str, symbols: Sequence[str]) -> float | None:
+def table_energy(potential: str, symbols: Sequence[str]) -> float | None:
     """The entry of the table for a parameter set by name; None where there is none."""
     return _table().get((potential, formula_of(symbols)))

@@ -117,8 +117,8 @@ def mixed(count: int) -> None:
         from clusteropt.runtime import host, machine
 
         host.prepare(machine.n_cores())
+        from clusteropt.batch.execution import batch
         from clusteropt.batch.job import BatchJob
-        from clusteropt.batch.run import batch
         from clusteropt.settings.config import MinimizeSettings
 
         def one(file: str, k: str) -> float:

@@ -15,7 +15,7 @@ _TAKEN = frozenset(
 _INTEGERS = np.iinfo(np.int32)  # those of ASE's reader
 
 
-class Column(NamedTuple):
+class Property(NamedTuple):
     """Some columns with one name."""
 
     name: str
@@ -36,7 +36,7 @@ class Column(NamedTuple):
 class Table(NamedTuple):
     """The columns of a frame, and what goes elsewhere."""
 
-    columns: list[Column]
+    columns: list[Property]
     shapes: dict[str, list[int]]  # of an array's part for one atom, where it is not plain from the columns
     rest: dict[Any, np.ndarray]  # arrays
 
@@ -44,17 +44,17 @@ class Table(NamedTuple):
 def table_of(atoms: Atoms, results: dict[str, np.ndarray]) -> Table:
     """Symbols, positions, fixed atoms, arrays, and results by their names in extended XYZ."""
     columns = [
-        Column("species", "S", 1, [[symbol] for symbol in atoms.symbols]),
-        Column("pos", "R", 3, atoms.positions.tolist()),
+        Property("species", "S", 1, [[symbol] for symbol in atoms.symbols]),
+        Property("pos", "R", 3, atoms.positions.tolist()),
         *_mask(atoms),
     ]
-    last = [_column(name, values) for name, values in results.items()]
+    last = [_property(name, values) for name, values in results.items()]
     taken = {field for column in [*columns, *filter(None, last)] for field in column.fields} | {"move_mask"}
     shapes, rest = {}, {}
     for name, values in atoms.arrays.items():
         if name in ("numbers", "positions"):
             continue
-        column = None if name in _TAKEN else _column(name, values)
+        column = None if name in _TAKEN else _property(name, values)
         if column is None or taken & column.fields or (name == "initial_charges" and values.ndim > 1):
             rest[name] = values
             continue
@@ -65,7 +65,7 @@ def table_of(atoms: Atoms, results: dict[str, np.ndarray]) -> Table:
     return Table([*columns, *filter(None, last)], shapes, rest)
 
 
-def _mask(atoms: Atoms) -> list[Column]:
+def _mask(atoms: Atoms) -> list[Property]:
     """The atoms, or coordinates of atoms, that may move, where some may not."""
     free = np.ones((len(atoms), 3), bool)
     for constraint in atoms.constraints:
@@ -77,25 +77,25 @@ def _mask(atoms: Atoms) -> list[Column]:
         return []
     by_coordinate = any(isinstance(constraint, FixCartesian) for constraint in atoms.constraints)
     mask = free if by_coordinate else free[:, :1]
-    return [Column("move_mask", "L", mask.shape[1], _letters(mask))]
+    return [Property("move_mask", "L", mask.shape[1], _letters(mask))]
 
 
-def _column(name: Any, values: np.ndarray) -> Column | None:
+def _property(name: Any, values: np.ndarray) -> Property | None:
     """An array as columns; None where ASE would not read the same from them."""
     if not isinstance(name, str) or not name.isprintable() or ":" in name or 0 in values.shape[1:]:
         return None
     width = math.prod(values.shape[1:])
     flat = values.reshape(len(values), width)
     if values.dtype.kind == "f":
-        return Column(name, "R", width, flat.tolist())
+        return Property(name, "R", width, flat.tolist())
     if values.dtype.kind in "iu" and (
         not values.size or _INTEGERS.min <= values.min() <= values.max() <= _INTEGERS.max
     ):
-        return Column(name, "I", width, flat.tolist())
+        return Property(name, "I", width, flat.tolist())
     if values.dtype.kind == "b":
-        return Column(name, "L", width, _letters(flat))
+        return Property(name, "L", width, _letters(flat))
     if values.dtype.kind in "UO" and all(map(_is_word, flat.ravel())):
-        return Column(name, "S", width, flat.tolist())
+        return Property(name, "S", width, flat.tolist())
     return None
 
 
@@ -107,12 +107,12 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and value.isprintable() and value.split() == [value]
 
 
-def lines_of(columns: list[Column], n_atoms: int) -> str:
+def lines_of(columns: list[Property], n_atoms: int) -> str:
     """A line for each atom."""
     row = " ".join(column.format for column in columns for _ in range(column.width)) + "\n"
     return "".join(row % tuple(value for column in columns for value in column.rows[k]) for k in range(n_atoms))
 
 
-def properties_of(columns: list[Column]) -> str:
+def properties_of(columns: list[Property]) -> str:
     """The columns, as the comment names them."""
     return ":".join(f"{column.name}:{column.kind}:{column.width}" for column in columns)

@@ -12,8 +12,8 @@ from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given, Item
 from clusteropt.batch.job import BatchJob, exit_code, too_short
+from clusteropt.batch.overview import in_words, may_be_saddles
 from clusteropt.batch.remarks import Remarks, of_left_out
-from clusteropt.batch.report import in_words, may_be_saddles
 from clusteropt.batch.shards import difference_of, share
 from clusteropt.batch.tally import Tally
 from clusteropt.batch.writer import Writer
@@ -70,7 +70,7 @@ def batch(job: BatchJob) -> ExitCode:
 def _listed(inputs: Inputs, folder: Folder, job: BatchJob) -> list[Item]:
     """All structures of the inputs, written to the folder; says what is remarkable about them."""
     remarks = Remarks(job.settings)
-    items = inputs.survey(remarks.look)
+    items = inputs.survey(remarks.observe)
     for message in [] if job.quiet else remarks.messages:
         say(message)
     before = folder.write_inputs(items)
