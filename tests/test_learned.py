@@ -302,13 +302,13 @@ def test_settings_that_cannot_be_are_refused_with_what_is_allowed():
             LearnedSettings(**wrong)
 
 
-def last(made: TrainSettings, start: loop.Progress | None = None) -> loop.Progress:
+def last(made: TrainSettings, start: loop.TrainingState | None = None) -> loop.TrainingState:
     *_, end = loop.train(made, start or loop.begin(made))
     return end
 
 
 @pytest.fixture(scope="module")
-def trained() -> loop.Progress:
+def trained() -> loop.TrainingState:
     return last(SMALL)
 
 

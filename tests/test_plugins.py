@@ -107,6 +107,6 @@ def test_a_strategy_of_another_package_trains(register, tmp_path, monkeypatch):
     register("strategies", mine="clusteropt.training.ga:ga")
     done = run(tmp_path, "train", "mine", "--tasks", "X4")
     assert done.code == 0, done.err
-    ((name, progress),) = begun
-    assert (name, progress.state.memory) == ("mine", None), "as the genetic algorithm begins"
+    ((name, state),) = begun
+    assert (name, state.strategy_state.memory) == ("mine", None), "as the genetic algorithm begins"
     assert "mine" in run(tmp_path, "train", "--help").out

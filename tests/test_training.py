@@ -23,7 +23,7 @@ from clusteropt.training.ga import ga
 from clusteropt.training.job import TrainingJob
 from clusteropt.training.session import train_es, train_ga
 from clusteropt.training.settings import DEFAULTS, OUTER, TrainSettings
-from clusteropt.training.strategy import State
+from clusteropt.training.strategy import StrategyState
 from clusteropt.training.trials import Trial, better
 
 SMALL = TrainSettings(
@@ -58,21 +58,21 @@ KILLED = """
 from clusteropt.training import loop, session
 session._SAVE_EVERY = 0.0
 step = loop._step
-def deadly(made, strategy, progress):
-    if progress.step == {step}:
+def deadly(made, strategy, state):
+    if state.step == {step}:
         os.kill(os.getpid(), signal.SIGKILL)
-    return step(made, strategy, progress)
+    return step(made, strategy, state)
 loop._step = deadly
 """
 
 
-def last(made: TrainSettings, start: loop.Progress | None = None) -> loop.Progress:
+def last(made: TrainSettings, start: loop.TrainingState | None = None) -> loop.TrainingState:
     *_, end = loop.train(made, start or loop.begin(made))
     return end
 
 
 @pytest.fixture(scope="module")
-def whole() -> loop.Progress:
+def whole() -> loop.TrainingState:
     """The run that nothing stopped."""
     return last(SMALL)
 
@@ -129,9 +129,9 @@ def test_the_genetic_algorithm_never_gets_worse_on_a_fixed_batch(seed, pairs, st
     strategy, theta = ga(made), rng.normal(size=4).astype(np.float32)
     losses = rng.normal(size=2 * pairs + 1)
     losses[rng.random(losses.size) < 0.2] = rng.choice([np.inf, np.nan])
-    tried = strategy.ask(State(theta, None), step)
+    tried = strategy.ask(StrategyState(theta, None), step)
     np.testing.assert_array_equal(tried[0], theta)
-    chosen = strategy.tell(State(theta, None), step, losses).theta
+    chosen = strategy.tell(StrategyState(theta, None), step, losses).theta
     k = next(k for k, candidate in enumerate(tried) if np.array_equal(candidate, chosen))
     assert k == 0 or losses[k] < losses[0] or not np.isfinite(losses[0])
 
@@ -162,13 +162,13 @@ def test_patience_ends_a_run_after_as_many_steps_as_it_says(monkeypatch):
 def test_a_run_goes_on_from_its_file_to_the_last_bit(tmp_path, change):
     made = dataclasses.replace(SMALL, **change)
     path, through = tmp_path / "c.h5", []
-    for progress in loop.train(made, loop.begin(made)):
-        through.append(progress)
-        if progress.step == 3:  # with a pool, in the middle
-            checkpoint.save(path, made, Checkpoint(progress, 1.5))
+    for state in loop.train(made, loop.begin(made)):
+        through.append(state)
+        if state.step == 3:  # with a pool, in the middle
+            checkpoint.save(path, made, Checkpoint(state, 1.5))
     found = checkpoint.load(path, made)
     assert found.seconds == 1.5
-    end = last(made, found.progress)
+    end = last(made, found.state)
     np.testing.assert_array_equal(end.theta, through[-1].theta)
     assert end[3:] == through[-1][3:]
     old, new = through[-1].pools["hop:X5"], end.pools["hop:X5"]
@@ -225,7 +225,7 @@ def test_checkpoints_of_before_there_was_a_setting_go_on(tmp_path, whole, monkey
         patched.setattr(checkpoint, "asdict", older)
         patched.setattr(checkpoint, "FORMAT", 1)
         checkpoint.save(path, SMALL, Checkpoint(whole, 1.0))
-    assert checkpoint.load(path, SMALL).progress.step == whole.step
+    assert checkpoint.load(path, SMALL).state.step == whole.step
 
 
 def test_a_run_at_the_shell_leaves_weights_checkpoint_log_and_picture(folder, shipped):
@@ -268,7 +268,7 @@ def test_a_run_that_is_killed_twice_ends_as_one_that_never_was(folder, whole, sh
     found = weights.load(folder / "o.h5")
     np.testing.assert_array_equal(found.theta, shipped.theta)
     assert all(found.card[key] == shipped.card[key] for key in ("step", "hits", "last_hits"))
-    np.testing.assert_array_equal(checkpoint.load(folder / "o.checkpoint.h5", SMALL).progress.theta, whole.theta)
+    np.testing.assert_array_equal(checkpoint.load(folder / "o.checkpoint.h5", SMALL).state.theta, whole.theta)
     assert steps_of(folder) == [1, 2, 3, 4]
     assert [r["trajectories"] for r in records(folder) if "hits" in r] == [64, 64, 64, 64]
     assert {r["trajectories"] for r in records(folder) if "validated" in r} == {256}
@@ -302,11 +302,11 @@ def test_signals_end_a_run_after_the_step_in_progress(folder, number, code):
 
 
 def trained(path: Path, strategy: str, resume: bool = False, **changes):
-    """The last progress of a run with files, and what it ships."""
+    """The last state of a run with files, and what it ships."""
     made = dataclasses.replace(SMALL, strategy=strategy, **changes)
     found = session.run(made, TrainingJob(path, resume=resume, with_picture=False, quiet=True))
     stored = path.with_suffix(".checkpoint.h5")
-    return checkpoint.load(stored, checkpoint.continued(stored, made)).progress, found
+    return checkpoint.load(stored, checkpoint.continued(stored, made)).state, found
 
 
 @pytest.mark.parametrize("strategy", ["es", "ga"])
@@ -346,7 +346,7 @@ def test_a_kill_costs_half_of_what_was_done_at_most(folder):
     done = len(steps_of(folder))
     stored = folder / "o.checkpoint.h5"
     made = dataclasses.replace(SMALL, strategy="ga", tasks=("X5",), steps=1000, sigma=0.3)
-    assert 8 <= done <= 2 * checkpoint.load(stored, made).progress.step + 4, "a second more, at the beginning"
+    assert 8 <= done <= 2 * checkpoint.load(stored, made).state.step + 4, "a second more, at the beginning"
 
 
 def trial(*ends: float, hits: bool = True) -> Trial:
@@ -533,10 +533,10 @@ def test_a_warm_start_begins_with_the_weights_named_and_owns_up_to_their_trainin
     assert trained.card["tasks"] == ["X5", "X6"]
     assert 0 < np.abs(trained.theta - whole.theta).max() < 0.1
     stored = tmp_path / "second.checkpoint.h5"
-    progress = next(loop.train(dataclasses.replace(warm, steps=2), loop.begin(dataclasses.replace(warm, steps=2))))
-    checkpoint.save(stored, warm, Checkpoint(progress, 1.0))
+    state = next(loop.train(dataclasses.replace(warm, steps=2), loop.begin(dataclasses.replace(warm, steps=2))))
+    checkpoint.save(stored, warm, Checkpoint(state, 1.0))
     path.rename(tmp_path / "moved.h5")
-    assert checkpoint.load(stored, warm).progress.earlier == ("X5",), "what it goes on from is in the checkpoint"
+    assert checkpoint.load(stored, warm).state.earlier == ("X5",), "what it goes on from is in the checkpoint"
     (tmp_path / "moved.h5").rename(path)
     with pytest.raises(UsageError, match="warm_start must be text"):
         dataclasses.replace(warm, warm_start=path)

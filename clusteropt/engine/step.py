@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from clusteropt.optimizers.base import Optimizer, State
+from clusteropt.optimizers.base import Optimizer, OptimizerState
 from clusteropt.problems.base import Problem
 
 
@@ -53,7 +53,7 @@ class Trajectories(NamedTuple):
     """Instances on their way, one in each lane."""
 
     batch: Any  # of the problem
-    state: State  # of the optimizer
+    state: OptimizerState  # of the optimizer
     status: Array  # (n_lanes,) int32, values of Status
     n_evaluations: Array  # (n_lanes,) int32, of the gradient
     limit: Array  # (n_lanes,) int32, evaluations allowed
@@ -61,8 +61,12 @@ class Trajectories(NamedTuple):
 
 
 def step(
-    problem: Problem, optimizer: Optimizer, batch: Any, state: State, judge: Callable[[Array, Array], tuple[Array, Any]]
-) -> tuple[Any, State, Any]:
+    problem: Problem,
+    optimizer: Optimizer,
+    batch: Any,
+    state: OptimizerState,
+    judge: Callable[[Array, Array], tuple[Array, Any]],
+) -> tuple[Any, OptimizerState, Any]:
     """The batch and the optimizer's state after one evaluation and one move, and what `judge` has noted.
 
     Before the move, `judge(energies, gradient)` sees the units' energies (n_units, n_lanes) and the gradient (n_components,

@@ -19,14 +19,14 @@ from clusteropt.problems.base import Batch
 if TYPE_CHECKING:
     import optax
 
-State = Any  # a pytree of arrays, each optimizer's own
+OptimizerState = Any  # a pytree of arrays, each optimizer's own
 
 
 class Optimizer(NamedTuple):
     """An update rule."""
 
-    init: Callable[[Batch], State]
-    update: Callable[[Array, State, Batch, Array], tuple[Array, State]]
+    init: Callable[[Batch], OptimizerState]
+    update: Callable[[Array, OptimizerState, Batch, Array], tuple[Array, OptimizerState]]
 
 
 def shortening(longest_squared: Array, limit: float) -> Array:
@@ -39,10 +39,10 @@ def from_optax(transformation: "optax.GradientTransformation") -> Optimizer:
     """An elementwise optax optimizer (adam, rmsprop, ...), with counters of its own for every lane."""
     start, move = jax.vmap(transformation.init, -1, -1), jax.vmap(transformation.update, -1, -1)
 
-    def init(batch: Batch) -> State:
+    def init(batch: Batch) -> OptimizerState:
         return start(batch.positions)
 
-    def update(gradient: Array, state: State, batch: Batch, energies: Array) -> tuple[Any, State]:
+    def update(gradient: Array, state: OptimizerState, batch: Batch, energies: Array) -> tuple[Any, OptimizerState]:
         return move(gradient, state, batch.positions)
 
     return Optimizer(init, update)

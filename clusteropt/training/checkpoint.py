@@ -25,9 +25,9 @@ from clusteropt.runtime.files import write_atomically
 from clusteropt.search.walk import Chains
 from clusteropt.training import loop
 from clusteropt.training.candidates import Candidate
-from clusteropt.training.loop import Progress
+from clusteropt.training.loop import TrainingState
 from clusteropt.training.settings import TrainSettings
-from clusteropt.training.strategy import State
+from clusteropt.training.strategy import StrategyState
 
 FORMAT = 2
 _READ = (1, 2)  # format 1 has no candidates
@@ -40,35 +40,35 @@ _CURE = "begin anew with --force instead of --resume"
 class Checkpoint(NamedTuple):
     """A run that can go on."""
 
-    progress: Progress
+    state: TrainingState
     seconds: float  # that it has taken so far
     candidates: tuple[Candidate, ...] = ()  # the best thetas by the reports so far
 
 
 def save(path: Path, settings: TrainSettings, checkpoint: Checkpoint) -> None:
     """Writes the checkpoint. Raises ClusterOptError where that fails."""
-    progress, buffer = checkpoint.progress, io.BytesIO()
+    state, buffer = checkpoint.state, io.BytesIO()
     with h5py.File(buffer, "w", userblock_size=_HEAD) as file:
         file.attrs["settings"] = json.dumps(asdict(settings))
         file.attrs["progress"] = json.dumps(
             {
-                "step": progress.step,
-                "loss": progress.loss,
-                "task": progress.task,
-                "lowest": progress.lowest,
-                "lowered": progress.lowered,
-                "earlier": progress.earlier,
+                "step": state.step,
+                "loss": state.loss,
+                "task": state.task,
+                "lowest": state.lowest,
+                "lowered": state.lowered,
+                "earlier": state.earlier,
                 "seconds": checkpoint.seconds,
-                "pools": list(progress.pools),
+                "pools": list(state.pools),
                 "candidates": [[c.step, *c.rank] for c in checkpoint.candidates],
             }
         )
-        file["theta"] = progress.theta
+        file["theta"] = state.theta
         for c in checkpoint.candidates:
             file[f"candidates/{c.step}"] = c.theta
-        for k, leaf in enumerate(jax.tree.leaves(progress.state.memory)):
+        for k, leaf in enumerate(jax.tree.leaves(state.strategy_state.memory)):
             file[f"memory/{k}"] = np.asarray(leaf)
-        for k, pool in enumerate(progress.pools.values()):
+        for k, pool in enumerate(state.pools.values()):
             for name, array in (pool.clusters._asdict() | pool._asdict()).items():
                 if name != "clusters" and array is not None:
                     file[f"pools/{k}/{name}"] = np.asarray(array)
@@ -96,7 +96,7 @@ def load(path: Path, settings: TrainSettings) -> Checkpoint:
             for step, hits, energy in values.pop("candidates", ())
         ]
         seconds = values.pop("seconds")
-        return Checkpoint(_progress(file, settings, pools, values), seconds, tuple(candidates))
+        return Checkpoint(_state(file, settings, pools, values), seconds, tuple(candidates))
 
 
 def continued(path: Path, settings: TrainSettings) -> TrainSettings:
@@ -169,18 +169,18 @@ def _words(value: Any) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value) or "none"
 
 
-def _progress(file: h5py.File, settings: TrainSettings, pools: dict[str, Chains], values: dict[str, Any]) -> Progress:
+def _state(file: h5py.File, settings: TrainSettings, pools: dict[str, Chains], values: dict[str, Any]) -> TrainingState:
     fresh = loop.begin(replace(settings, warm_start=""))  # for the shapes
     with host.double_precision():
-        old, structure = jax.tree.flatten(fresh.state.memory)
+        old, structure = jax.tree.flatten(fresh.strategy_state.memory)
         leaves = [jnp.asarray(np.array(file[f"memory/{k}"])) for k in range(len(old))]
     theta = np.array(file["theta"])
     for was, now in zip([fresh.theta, *old], [theta, *leaves], strict=True):
         if (was.shape, was.dtype) != (now.shape, now.dtype):
             raise ValueError(f"an array of {now.shape} {now.dtype}, not {was.shape} {was.dtype}")
-    state = State(theta, jax.tree.unflatten(structure, leaves))
+    strategy_state = StrategyState(theta, jax.tree.unflatten(structure, leaves))
     earlier = tuple(values.pop("earlier", ()))
-    return Progress(state=state, pools=pools, earlier=earlier, **values)
+    return TrainingState(strategy_state=strategy_state, pools=pools, earlier=earlier, **values)
 
 
 def _pool(group: Any) -> Chains:

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from clusteropt.training.settings import TrainSettings
-from clusteropt.training.strategy import State, Strategy, finite, perturbations
+from clusteropt.training.strategy import Strategy, StrategyState, finite, perturbations
 
 _OUTER: dict[str, Callable[[Any], optax.GradientTransformation]] = {
     "adam": optax.adam,
@@ -28,23 +28,23 @@ def esmc(settings: TrainSettings) -> Strategy:
     """The strategy; its state holds theta and what the outer optimizer remembers."""
     outer = _OUTER[settings.outer](optax.linear_schedule(settings.rate, settings.rate / 10, settings.schedule))
 
-    def init(theta: np.ndarray) -> State:
-        return State(theta, outer.init(jnp.asarray(theta)))
+    def init(theta: np.ndarray) -> StrategyState:
+        return StrategyState(theta, outer.init(jnp.asarray(theta)))
 
-    def eps_of(state: State, step: int) -> np.ndarray:
+    def eps_of(state: StrategyState, step: int) -> np.ndarray:
         return perturbations(state.theta.size, settings.pairs, sigma_at(settings, step), settings.seed, step)
 
-    def ask(state: State, step: int) -> np.ndarray:
+    def ask(state: StrategyState, step: int) -> np.ndarray:
         eps = eps_of(state, step)
         return np.concatenate([state.theta[None], state.theta + eps, state.theta - eps])
 
-    def tell(state: State, step: int, losses: np.ndarray) -> State:
+    def tell(state: StrategyState, step: int, losses: np.ndarray) -> StrategyState:
         slope = estimate(losses, eps_of(state, step), sigma_at(settings, step))
         # scaled to unit length per number: losses of different tasks have different sizes
         slope = slope * np.float32(np.sqrt(slope.size) / max(float(np.linalg.norm(slope)), 1e-12))
         theta = jnp.asarray(state.theta)
         move, memory = outer.update(jnp.asarray(slope), state.memory, theta)
-        return State(np.asarray(optax.apply_updates(theta, move), np.float32), memory)
+        return StrategyState(np.asarray(optax.apply_updates(theta, move), np.float32), memory)
 
     return Strategy(init, ask, tell)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from clusteropt.training.settings import TrainSettings
-from clusteropt.training.strategy import State, Strategy, finite, perturbations
+from clusteropt.training.strategy import Strategy, StrategyState, finite, perturbations
 
 
 def ga(settings: TrainSettings) -> Strategy:
@@ -13,13 +13,13 @@ def ga(settings: TrainSettings) -> Strategy:
     near by when it is good.
     """
 
-    def ask(state: State, step: int) -> np.ndarray:
+    def ask(state: StrategyState, step: int) -> np.ndarray:
         eps = perturbations(state.theta.size, 2 * settings.pairs, settings.sigma, settings.seed, step)
         spread = np.geomspace(1, 1 / 30, 2 * settings.pairs, dtype=np.float32)
         return np.concatenate([state.theta[None], state.theta + eps * spread[:, None]])
 
-    def tell(state: State, step: int, losses: np.ndarray) -> State:
+    def tell(state: StrategyState, step: int, losses: np.ndarray) -> StrategyState:
         best = int(np.argmin(finite(losses)))  # the first of equals, which is theta itself
-        return State(ask(state, step)[best], None)
+        return StrategyState(ask(state, step)[best], None)
 
-    return Strategy(lambda theta: State(theta, None), ask, tell)
+    return Strategy(lambda theta: StrategyState(theta, None), ask, tell)

@@ -22,14 +22,14 @@ from clusteropt.search.walk import Chains
 from clusteropt.training import tasks
 from clusteropt.training.meta_loss import Tryout, meta_loss
 from clusteropt.training.settings import TrainSettings
-from clusteropt.training.strategy import State, Strategy
+from clusteropt.training.strategy import Strategy, StrategyState
 
 
-class Progress(NamedTuple):
+class TrainingState(NamedTuple):
     """A training run after some steps."""
 
     step: int
-    state: State
+    strategy_state: StrategyState
     pools: dict[str, Chains]  # by task, of those that hop
     loss: float  # of the unperturbed theta at the last step
     task: str  # of the last step
@@ -39,10 +39,10 @@ class Progress(NamedTuple):
 
     @property
     def theta(self) -> np.ndarray:
-        return self.state.theta
+        return self.strategy_state.theta
 
 
-def begin(settings: TrainSettings) -> Progress:
+def begin(settings: TrainSettings) -> TrainingState:
     """The first theta and a fresh strategy. Raises UsageError for a task that cannot be, and as `weights.named` for the theta."""
     for name in settings.tasks:
         tasks.task_named(name)
@@ -53,7 +53,7 @@ def begin(settings: TrainSettings) -> Progress:
         earlier = tuple(there.card.get("tasks", ()))
     else:
         theta = network.first_theta(settings.network, *sizes(settings.network), settings.seed)
-    return Progress(0, _strategy(settings).init(theta), {}, float("nan"), "", {}, 0, earlier)
+    return TrainingState(0, _strategy(settings).init(theta), {}, float("nan"), "", {}, 0, earlier)
 
 
 def _optimizer(name: str, wanted: LearnedSettings) -> weights.LearnedOptimizer:
@@ -74,46 +74,46 @@ def _optimizer(name: str, wanted: LearnedSettings) -> weights.LearnedOptimizer:
     return optimizer
 
 
-def train(settings: TrainSettings, progress: Progress) -> Iterator[Progress]:
-    """Yields the progress after every outer step, until it is finished.
+def train(settings: TrainSettings, state: TrainingState) -> Iterator[TrainingState]:
+    """Yields the state after every outer step, until it is finished.
 
     Raises ClusterOptError where no candidate ends anywhere.
     """
     strategy = _strategy(settings)
-    while not finished(settings, progress):
+    while not finished(settings, state):
         with host.double_precision():
-            progress = _step(settings, strategy, progress)
-        yield progress
+            state = _step(settings, strategy, state)
+        yield state
 
 
-def finished(settings: TrainSettings, progress: Progress) -> bool:
+def finished(settings: TrainSettings, state: TrainingState) -> bool:
     """True where all steps are done, or patience is at its end."""
-    waited = progress.step - progress.lowered
-    return progress.step >= settings.steps or 0 < settings.patience <= waited
+    waited = state.step - state.lowered
+    return state.step >= settings.steps or 0 < settings.patience <= waited
 
 
 def _strategy(settings: TrainSettings) -> Strategy:
     return plugins.load("strategies", settings.strategy)(settings)
 
 
-def _step(settings: TrainSettings, strategy: Strategy, progress: Progress) -> Progress:
-    task = tasks.task_named(settings.tasks[progress.step % len(settings.tasks)])
-    pools = progress.pools
-    tryout, pool = task.tryout(settings, progress.step, progress.theta, pools.get(task.name))
-    candidates = strategy.ask(progress.state, progress.step)
+def _step(settings: TrainSettings, strategy: Strategy, state: TrainingState) -> TrainingState:
+    task = tasks.task_named(settings.tasks[state.step % len(settings.tasks)])
+    pools = state.pools
+    tryout, pool = task.tryout(settings, state.step, state.theta, pools.get(task.name))
+    candidates = strategy.ask(state.strategy_state, state.step)
     losses = _losses(candidates, task.problem.softened(), tryout, settings)
     if not np.isfinite(losses).any():
         raise ClusterOptError(
-            f"step {progress.step + 1}, task {task.name}: no candidate has a finite loss: try a smaller sigma or rate"
+            f"step {state.step + 1}, task {task.name}: no candidate has a finite loss: try a smaller sigma or rate"
         )
-    state = strategy.tell(progress.state, progress.step, losses)
+    strategy_state = strategy.tell(state.strategy_state, state.step, losses)
     if pool is not None:
-        pools = pools | {task.name: task.next_pool(settings, pool, state.theta)}
-    step, loss = progress.step + 1, float(losses[0])
-    lowest, lowered = progress.lowest, progress.lowered
+        pools = pools | {task.name: task.next_pool(settings, pool, strategy_state.theta)}
+    step, loss = state.step + 1, float(losses[0])
+    lowest, lowered = state.lowest, state.lowered
     if loss < lowest.get(task.name, np.inf):
         lowest, lowered = lowest | {task.name: loss}, step
-    return Progress(step, state, pools, loss, task.name, lowest, lowered, progress.earlier)
+    return TrainingState(step, strategy_state, pools, loss, task.name, lowest, lowered, state.earlier)
 
 
 def _losses(candidates: np.ndarray, problem: Problem, tryout: Tryout, settings: TrainSettings) -> np.ndarray:

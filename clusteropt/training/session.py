@@ -25,7 +25,7 @@ from clusteropt.training.candidates import Candidate, best, kept, validate
 from clusteropt.training.checkpoint import Checkpoint
 from clusteropt.training.job import TrainingJob
 from clusteropt.training.log import Log, picture
-from clusteropt.training.loop import Progress
+from clusteropt.training.loop import TrainingState
 from clusteropt.training.settings import TrainSettings, defaults
 from clusteropt.training.tasks import HOP
 from clusteropt.training.trials import Trial, reported, validated
@@ -87,20 +87,20 @@ def run(settings: TrainSettings, job: TrainingJob) -> weights.LearnedOptimizer:
     cannot be.
     """
     settings, now = _together(settings, job)
-    first, since = now.progress.step, time.monotonic() - now.seconds
+    first, since = now.state.step, time.monotonic() - now.seconds
     log = Log(job.beside(".log.jsonl") if job.writes else None, first)
     saved = warm = time.monotonic()
     pause = 0.0  # until the next checkpoint: few seconds at first, so that a kill costs no more than has been done
-    with _bar(settings, now.progress, job.quiet or not job.writes) as show:
-        for progress in loop.train(settings, now.progress):
-            now, done = _looked_at(settings, log, progress, now, since), loop.finished(settings, progress)
-            show(progress.step)
-            if progress.step == first + 1:
+    with _bar(settings, now.state, job.quiet or not job.writes) as show:
+        for state in loop.train(settings, now.state):
+            now, done = _looked_at(settings, log, state, now, since), loop.finished(settings, state)
+            show(state.step)
+            if state.step == first + 1:
                 warm = time.monotonic()  # the first step has made the programs
-            if done or _due(settings, progress.step) or progress.step == first + 1:
-                speed = (progress.step - first - 1) / max(time.monotonic() - warm, 1e-9)
-                hits = log.hits if _due(settings, progress.step) else {}
-                job.say(_line(settings, progress, hits, speed))
+            if done or _due(settings, state.step) or state.step == first + 1:
+                speed = (state.step - first - 1) / max(time.monotonic() - warm, 1e-9)
+                hits = log.hits if _due(settings, state.step) else {}
+                job.say(_line(settings, state, hits, speed))
             stopped = _stops(job) and not done
             if done or stopped or time.monotonic() - saved > pause:
                 _save(settings, job, now)
@@ -108,12 +108,12 @@ def run(settings: TrainSettings, job: TrainingJob) -> weights.LearnedOptimizer:
             if stopped:
                 break
     optimizer = _last(settings, log, now)
-    if loop.finished(settings, now.progress) and not all(name.startswith(HOP) for name in settings.tasks):
-        if job.out is not None and job.writes and (now.progress.step > first or not job.out.exists()):
+    if loop.finished(settings, now.state) and not all(name.startswith(HOP) for name in settings.tasks):
+        if job.out is not None and job.writes and (now.state.step > first or not job.out.exists()):
             weights.save(job.out, optimizer)  # a kill does not lose it
         optimizer = _chosen(settings, job, log, now, optimizer)
     _finish(job, optimizer, log)
-    _tell_the_end(settings, job, now.progress)
+    _tell_the_end(settings, job, now.state)
     return optimizer
 
 
@@ -127,18 +127,18 @@ def _due(settings: TrainSettings, step: int) -> bool:
     return step % max(1, settings.schedule // _REPORTS) == 0
 
 
-def _looked_at(settings: TrainSettings, log: Log, progress: Progress, before: Checkpoint, since: float) -> Checkpoint:
+def _looked_at(settings: TrainSettings, log: Log, state: TrainingState, before: Checkpoint, since: float) -> Checkpoint:
     """The run after a step, noted in the log; where a report is due its theta becomes a candidate."""
-    loss = progress.loss if math.isfinite(progress.loss) else None
+    loss = state.loss if math.isfinite(state.loss) else None
     seconds = round(time.monotonic() - since, 3)
-    log.append(step=progress.step, task=progress.task, loss=loss, seconds=seconds)
+    log.append(step=state.step, task=state.task, loss=loss, seconds=seconds)
     candidates = before.candidates
-    if _due(settings, progress.step):
-        trial = reported(progress.theta, settings, _REPORTED)
+    if _due(settings, state.step):
+        trial = reported(state.theta, settings, _REPORTED)
         if trial.energies:
-            log.append(step=progress.step, hits=trial.hit_rates, **_tried(trial, _REPORTED))
-            candidates = kept([*candidates, Candidate(progress.step, progress.theta, trial.rank)])
-    return Checkpoint(progress, time.monotonic() - since, candidates)
+            log.append(step=state.step, hits=trial.hit_rates, **_tried(trial, _REPORTED))
+            candidates = kept([*candidates, Candidate(state.step, state.theta, trial.rank)])
+    return Checkpoint(state, time.monotonic() - since, candidates)
 
 
 def _tried(trial: Trial, count: int) -> dict[str, Any]:
@@ -147,16 +147,16 @@ def _tried(trial: Trial, count: int) -> dict[str, Any]:
 
 
 def _last(settings: TrainSettings, log: Log, end: Checkpoint) -> weights.LearnedOptimizer:
-    progress = end.progress
-    card = card_of(settings, end.seconds, progress.step, progress.earlier)
-    return weights.LearnedOptimizer(progress.theta, settings.network, card | {"hits": log.hits})
+    state = end.state
+    card = card_of(settings, end.seconds, state.step, state.earlier)
+    return weights.LearnedOptimizer(state.theta, settings.network, card | {"hits": log.hits})
 
 
 def _chosen(
     settings: TrainSettings, job: TrainingJob, log: Log, end: Checkpoint, last_one: weights.LearnedOptimizer
 ) -> weights.LearnedOptimizer:
     """The best theta by a validation. Raises Stopped or Interrupted where the job stops it; it begins anew with --resume."""
-    step, theta = end.progress.step, end.progress.theta
+    step, theta = end.state.step, end.state.theta
     n_thetas = len({step, *(candidate.step for candidate in end.candidates)})
     job.say(f"validating {counted(n_thetas, 'theta')} by {_VALIDATED} fresh trajectories of each task")
     found, tried = validate(end.candidates, step, theta, lambda theta: validated(theta, settings, _VALIDATED)), []
@@ -191,8 +191,8 @@ def _together(settings: TrainSettings, job: TrainingJob) -> tuple[TrainSettings,
     except ClusterOptError as reason:
         start, problem = None, reason
     same = json.dumps([asdict(settings), __version__]).encode()
-    state = b"" if start is None else start.progress.theta.tobytes() + str(start.progress.step).encode()
-    marks = [start is not None, zlib.crc32(same), zlib.crc32(state)]
+    position = b"" if start is None else start.state.theta.tobytes() + str(start.state.step).encode()
+    marks = [start is not None, zlib.crc32(same), zlib.crc32(position)]
     begun, alike, at = processes.gathered(np.array(marks, np.int64)).T
     if problem is not None:
         raise problem
@@ -215,7 +215,7 @@ def _begin(settings: TrainSettings, job: TrainingJob) -> tuple[TrainSettings, Ch
         if stored.exists():
             settings = checkpoint.continued(stored, settings)
             found = checkpoint.load(stored, settings)
-            job.say(f"{stored}: going on after step {found.progress.step} of {settings.steps}")
+            job.say(f"{stored}: going on after step {found.state.step} of {settings.steps}")
             if settings.strategy == "es" and settings.schedule != settings.steps:
                 job.say(f"sigma and rate fall over {settings.schedule} steps, as planned before, not {settings.steps}")
             return settings, found
@@ -241,13 +241,13 @@ def _finish(job: TrainingJob, optimizer: weights.LearnedOptimizer, log: Log) -> 
         job.say(f"{job.out}: {which}, {optimizer.theta.size} numbers")
 
 
-def _tell_the_end(settings: TrainSettings, job: TrainingJob, progress: Progress) -> None:
-    if loop.finished(settings, progress):
-        if progress.step < settings.steps:
-            job.say(f"no task has had a lower loss for {settings.patience} steps: ended with step {progress.step}")
+def _tell_the_end(settings: TrainSettings, job: TrainingJob, state: TrainingState) -> None:
+    if loop.finished(settings, state):
+        if state.step < settings.steps:
+            job.say(f"no task has had a lower loss for {settings.patience} steps: ended with step {state.step}")
         return
-    job.say(f"to end here, and ship the best theta so far: --resume --steps {progress.step}")
-    raise _ended(job, f"after step {progress.step} of {settings.steps}: go on with --resume")
+    job.say(f"to end here, and ship the best theta so far: --resume --steps {state.step}")
+    raise _ended(job, f"after step {state.step} of {settings.steps}: go on with --resume")
 
 
 def _ended(job: TrainingJob, where: str) -> Stopped | Interrupted:
@@ -264,10 +264,10 @@ def card_of(settings: TrainSettings, seconds: float, steps: int, earlier: Sequen
     }
 
 
-def _line(settings: TrainSettings, progress: Progress, hits: dict[str, float], speed: float) -> str:
-    pace = f", {speed:.3g} steps/s, {(settings.steps - progress.step) / speed:.0f} s left" if speed else ""
-    loss = f"{progress.task} loss {progress.loss:.4f} energy scales"
-    return f"step {progress.step} of {settings.steps}: {loss}{_shares(hits)}{pace}"
+def _line(settings: TrainSettings, state: TrainingState, hits: dict[str, float], speed: float) -> str:
+    pace = f", {speed:.3g} steps/s, {(settings.steps - state.step) / speed:.0f} s left" if speed else ""
+    loss = f"{state.task} loss {state.loss:.4f} energy scales"
+    return f"step {state.step} of {settings.steps}: {loss}{_shares(hits)}{pace}"
 
 
 def _shares(hits: dict[str, float]) -> str:
@@ -276,7 +276,7 @@ def _shares(hits: dict[str, float]) -> str:
 
 
 @contextmanager
-def _bar(settings: TrainSettings, progress: Progress, quiet: bool) -> Iterator[Callable[[int], None]]:
+def _bar(settings: TrainSettings, state: TrainingState, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A bar on stderr where someone watches; gives a function to call with the number of steps done."""
     if quiet or not sys.stderr.isatty():
         yield lambda step: None
@@ -285,5 +285,5 @@ def _bar(settings: TrainSettings, progress: Progress, quiet: bool) -> Iterator[C
     from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("steps", total=settings.steps, completed=progress.step)
+        task = bar.add_task("steps", total=settings.steps, completed=state.step)
         yield lambda step: bar.update(task, completed=step)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 
-class State(NamedTuple):
+class StrategyState(NamedTuple):
     """Where a strategy is."""
 
     theta: np.ndarray  # (n_numbers,) float32
@@ -16,9 +16,9 @@ class State(NamedTuple):
 class Strategy(NamedTuple):
     """`ask` what to try at a step, `tell` how it went; nothing random but by the seed and the step."""
 
-    init: Callable[[np.ndarray], State]
-    ask: Callable[[State, int], np.ndarray]  # candidates (n_candidates, n_numbers) float32, the first is theta
-    tell: Callable[[State, int, np.ndarray], State]  # with their losses (n_candidates,)
+    init: Callable[[np.ndarray], StrategyState]
+    ask: Callable[[StrategyState, int], np.ndarray]  # candidates (n_candidates, n_numbers) float32, the first is theta
+    tell: Callable[[StrategyState, int, np.ndarray], StrategyState]  # with their losses (n_candidates,)
 
 
 def perturbations(n_numbers: int, count: int, sigma: float, seed: int, step: int) -> np.ndarray:
