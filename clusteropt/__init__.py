@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clusteropt.potentials.sets import load as load_potential
     from clusteropt.result import Result
     from clusteropt.stepping import step
-    from clusteropt.training.session import train_es, train_ga
+    from clusteropt.training.runs import train_es, train_ga
 
 __all__ = [
     "ClusterCalculator",
@@ -52,8 +52,8 @@ _HOMES = {
     "load_optimizer": ("clusteropt.optimizers.learned.weights", "named"),
     "load_potential": ("clusteropt.potentials.sets", "load"),
     "step": ("clusteropt.stepping", "step"),
-    "train_es": ("clusteropt.training.session", "train_es"),
-    "train_ga": ("clusteropt.training.session", "train_ga"),
+    "train_es": ("clusteropt.training.runs", "train_es"),
+    "train_ga": ("clusteropt.training.runs", "train_ga"),
 }
 
 

@@ -14,7 +14,7 @@ from clusteropt.optimizers.learned.features.base import Feature
 from clusteropt.potentials.form import Form
 from clusteropt.problems.base import Scale
 from clusteropt.runtime import plugins
-from clusteropt.training import loop, session
+from clusteropt.training import loop, runs
 
 GROUPS = tuple(plugins._SHIPPED)
 
@@ -102,7 +102,7 @@ def test_programs_depend_on_the_code_of_the_packages_that_register_parts(registe
 
 def test_a_strategy_of_another_package_trains(register, tmp_path, monkeypatch):
     begun = []
-    monkeypatch.setattr(session, "run", lambda settings, job: begun.append((settings.strategy, loop.begin(settings))))
+    monkeypatch.setattr(runs, "run", lambda settings, job: begun.append((settings.strategy, loop.begin(settings))))
     assert run(tmp_path, "train", "mine").code == 2
     register("strategies", mine="clusteropt.training.ga:ga")
     done = run(tmp_path, "train", "mine", "--tasks", "X4")

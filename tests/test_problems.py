@@ -20,7 +20,7 @@ from clusteropt.optimizers.table import Rule, learned_rule, make
 from clusteropt.problems.units import dot, over_units
 from clusteropt.runtime import host, plugins
 from clusteropt.search.descents import by_learned, quenched
-from clusteropt.training import loop, session, tasks
+from clusteropt.training import loop, runs, tasks
 from clusteropt.training.job import TrainingJob
 from clusteropt.training.settings import DEFAULTS
 
@@ -116,11 +116,9 @@ def test_a_trained_optimizer_ends_lower_than_an_untrained_one_and_than_a_quench(
 
 
 def test_a_training_that_was_stopped_goes_on_from_its_checkpoint_to_the_same_theta(registered, tmp_path):
-    whole = session.run(settings("es"), TrainingJob(tmp_path / "whole.h5", quiet=True, with_picture=False))
-    session.run(
-        settings("es", steps=5, decay_steps=12), TrainingJob(tmp_path / "part.h5", quiet=True, with_picture=False)
-    )
-    on = session.run(settings("es"), TrainingJob(tmp_path / "part.h5", resume=True, quiet=True, with_picture=False))
+    whole = runs.run(settings("es"), TrainingJob(tmp_path / "whole.h5", quiet=True, with_picture=False))
+    runs.run(settings("es", steps=5, decay_steps=12), TrainingJob(tmp_path / "part.h5", quiet=True, with_picture=False))
+    on = runs.run(settings("es"), TrainingJob(tmp_path / "part.h5", resume=True, quiet=True, with_picture=False))
     np.testing.assert_array_equal(on.theta, whole.theta)
     assert weights.load(tmp_path / "part.h5").settings == NETWORK
 

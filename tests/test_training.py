@@ -16,12 +16,12 @@ from clusteropt.errors import ClusterOptError, InputError, Interrupted, Stopped,
 from clusteropt.optimizers.learned import weights
 from clusteropt.optimizers.learned.settings import FEATURES, LearnedSettings
 from clusteropt.runtime import devices
-from clusteropt.training import checkpoint, esmc, loop, session, tasks, trials
+from clusteropt.training import checkpoint, esmc, loop, runs, tasks, trials
 from clusteropt.training.candidates import Candidate, Validated, best, kept
 from clusteropt.training.checkpoint import Checkpoint
 from clusteropt.training.ga import ga
 from clusteropt.training.job import TrainingJob
-from clusteropt.training.session import train_es, train_ga
+from clusteropt.training.runs import train_es, train_ga
 from clusteropt.training.settings import DEFAULTS, OUTER, TrainSettings
 from clusteropt.training.strategy import StrategyState
 from clusteropt.training.trials import Trial, better
@@ -55,8 +55,8 @@ def slow(*arguments):
 loop._step = slow
 """
 KILLED = """
-from clusteropt.training import loop, session
-session._SAVE_EVERY = 0.0
+from clusteropt.training import loop, runs
+runs._SAVE_EVERY = 0.0
 step = loop._step
 def deadly(made, strategy, state):
     if state.step == {step}:
@@ -304,7 +304,7 @@ def test_signals_end_a_run_after_the_step_in_progress(folder, number, code):
 def trained(path: Path, strategy: str, resume: bool = False, **changes):
     """The last state of a run with files, and what it ships."""
     made = dataclasses.replace(SMALL, strategy=strategy, **changes)
-    found = session.run(made, TrainingJob(path, resume=resume, with_picture=False, quiet=True))
+    found = runs.run(made, TrainingJob(path, resume=resume, with_picture=False, quiet=True))
     stored = path.with_suffix(".checkpoint.h5")
     return checkpoint.load(stored, checkpoint.continued(stored, made)).state, found
 
@@ -329,7 +329,7 @@ def test_a_run_is_lengthened_to_what_a_long_one_gives(tmp_path, strategy):
 def test_a_run_is_ended_where_it_stands(tmp_path):
     made = dataclasses.replace(SMALL, steps=50, sigma_end=0.5)
     with pytest.raises(Stopped):
-        session.run(made, TrainingJob(tmp_path / "o.h5", quiet=True, deadline=0.0))
+        runs.run(made, TrainingJob(tmp_path / "o.h5", quiet=True, deadline=0.0))
     end, found = trained(tmp_path / "o.h5", "es", resume=True, steps=1, sigma_end=0.5)
     np.testing.assert_array_equal(end.theta, next(loop.train(made, loop.begin(made))).theta)
     assert (found.card["steps"], found.card["step"]) == (1, 1)
@@ -401,8 +401,8 @@ def test_the_best_theta_is_shipped_and_the_last_goes_on(tmp_path, monkeypatch):
         return trial(*[-1.0 if steps[theta.tobytes()] == 2 else -0.9] * 30)
 
     steps: dict[bytes, int] = {}
-    monkeypatch.setattr(session, "reported", seen)
-    monkeypatch.setattr(session, "validated", seen)
+    monkeypatch.setattr(runs, "reported", seen)
+    monkeypatch.setattr(runs, "validated", seen)
     end, found = trained(tmp_path / "o.h5", "es")
     through = list(loop.train(SMALL, loop.begin(SMALL)))
     np.testing.assert_array_equal(found.theta, through[1].theta)
@@ -420,25 +420,25 @@ def test_a_validation_that_is_stopped_has_left_the_last_theta_and_is_done_by_res
 ):
     job = TrainingJob(tmp_path / "o.h5", with_picture=False, quiet=True)
     _, shipped = trained(tmp_path / "whole.h5", "es")
-    original = session.validated
+    original = runs.validated
 
     def heard(*arguments):
         job.signals.heard = number
         return original(*arguments)
 
-    monkeypatch.setattr(session, "validated", heard)
+    monkeypatch.setattr(runs, "validated", heard)
     with pytest.raises(error, match="in the validation after step 4: go on with --resume"):
-        session.run(SMALL, job)
+        runs.run(SMALL, job)
     kept = weights.load(tmp_path / "o.h5")
     np.testing.assert_array_equal(kept.theta, list(loop.train(SMALL, loop.begin(SMALL)))[-1].theta)
     assert "step" not in kept.card
-    monkeypatch.setattr(session, "validated", original)
+    monkeypatch.setattr(runs, "validated", original)
     _, found = trained(tmp_path / "o.h5", "es", resume=True)
     np.testing.assert_array_equal(found.theta, shipped.theta)
     assert found.card["step"] == shipped.card["step"]
-    monkeypatch.setattr(session, "validated", heard)
+    monkeypatch.setattr(runs, "validated", heard)
     with pytest.raises(error):
-        session.run(SMALL, dataclasses.replace(job, resume=True))
+        runs.run(SMALL, dataclasses.replace(job, resume=True))
     assert weights.load(tmp_path / "o.h5").card["step"] == found.card["step"], "what was validated before stays"
 
 
@@ -512,7 +512,7 @@ def test_wrong_options_are_refused(folder, options, word):
 
 def test_options_win_over_the_file_and_the_file_over_the_defaults(folder, monkeypatch):
     seen = []
-    monkeypatch.setattr(session, "run", lambda made, job: seen.append(made))
+    monkeypatch.setattr(runs, "run", lambda made, job: seen.append(made))
     options = ["--tasks", "X4, hop:X6", "--sigma", "0.5", "--widths", "6,4", "--no-noise", "--learned", "alpha,beta"]
     assert train(folder, *options, strategy="ga").code == 0
     changed = LearnedSettings(widths=(6, 4), noise=False, learned=("alpha", "beta"))

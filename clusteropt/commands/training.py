@@ -57,7 +57,7 @@ def train(
 
 def _join(job: TrainingJob, rank: Rank | None) -> None:
     """Waits for the other processes of the run; only the first writes."""
-    from clusteropt.training.session import check
+    from clusteropt.training.runs import check
 
     if rank is not None and rank.number == 0:
         check(job)
@@ -67,7 +67,7 @@ def _join(job: TrainingJob, rank: Rank | None) -> None:
 
 
 def _run(settings: TrainSettings, job: TrainingJob) -> None:
-    from clusteropt.training.session import run
+    from clusteropt.training.runs import run
 
     try:
         run(settings, job)
