@@ -17,9 +17,9 @@ from clusteropt.engine import lanes
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.evaluation import measure as measuring
 from clusteropt.evaluation.measure import measure
-from clusteropt.evaluation.problem import BASIN_HOPPING, baselines, problem
 from clusteropt.evaluation.score import Score
 from clusteropt.evaluation.settings import EvaluationSettings
+from clusteropt.evaluation.target import BASIN_HOPPING, baselines, target_for
 from clusteropt.io import cards
 from clusteropt.optimizers.learned import network, weights
 from clusteropt.optimizers.learned.rule import sizes
@@ -249,7 +249,7 @@ def test_moves_over_the_surface_move_few_atoms_to_where_they_touch(seed):
 
 def test_basin_hopping_and_multistart_find_the_minimum_of_seven_atoms():
     for method, search in baselines().items():
-        score = measure(problem(f"X{N}"), method, search, EvaluationSettings(hits=8, chains=16))
+        score = measure(target_for(f"X{N}"), method, search, EvaluationSettings(hits=8, chains=16))
         assert score.n_hits >= 8
         assert score.hit_rate <= 1
         assert score.n_evaluations > 16 * 5
@@ -273,15 +273,15 @@ def test_a_hit_costs_all_minima_that_were_visited_and_polished(monkeypatch, meth
     monkeypatch.setattr(measuring, "_warm_up", lambda *_: None)
     monkeypatch.setattr(walk.Walk, "__next__", visiting)
     monkeypatch.setattr(measuring, "minimized", counting)
-    score = measure(problem(f"X{N}"), method, baselines()[method], EvaluationSettings(hits=40, chains=16))
+    score = measure(target_for(f"X{N}"), method, baselines()[method], EvaluationSettings(hits=40, chains=16))
     assert score.n_chains > 16, "some took the places of others"
     spent = sum(polished) + sum(int(n_evaluations.sum()) for n_evaluations in visited.values())
     assert score.evaluations_per_hit == spent / score.n_hits
 
 
 def test_what_cannot_be_hit_costs_the_budget_and_no_more():
-    given_ = problem("X7")._replace(best_known=-100.0)
-    score = measure(given_, "multistart", Search(), EvaluationSettings(evaluations=2000, chains=16))
+    target = target_for("X7")._replace(best_known=-100.0)
+    score = measure(target, "multistart", Search(), EvaluationSettings(evaluations=2000, chains=16))
     assert (score.n_hits, score.evaluations_per_hit, score.ended_by) == (0, float("inf"), "evaluations")
     assert 2000 <= score.n_evaluations < 2000 + 16 * 200
     assert score.median_gap == pytest.approx(100 - 16.505384, abs=1.0)
@@ -290,7 +290,7 @@ def test_what_cannot_be_hit_costs_the_budget_and_no_more():
 def test_few_hits_cost_as_much_each_as_many():
     def score(hits: int, seed: int) -> Score:
         settings = EvaluationSettings(hits=hits, chains=32, seed=seed)
-        return measure(problem("X7"), BASIN_HOPPING, baselines()[BASIN_HOPPING], settings)
+        return measure(target_for("X7"), BASIN_HOPPING, baselines()[BASIN_HOPPING], settings)
 
     few = [score(4, seed) for seed in range(8)]
     assert all((s.n_cut, s.ended_by) == (0, "hits") and s.n_chains == s.n_hits >= 32 for s in few)
@@ -310,7 +310,7 @@ def test_rivals_begin_together(monkeypatch):
     begin, begun = walk.begin, []
     monkeypatch.setattr(walk, "begin", watched)
     search = Search(hopping=0.5, hops=3)
-    score = measure(problem("X7"), "m", search, EvaluationSettings(hits=40, chains=64))
+    score = measure(target_for("X7"), "m", search, EvaluationSettings(hits=40, chains=64))
     assert len(begun) > 2
     assert {size for sizes in begun for size in sizes} == {16}
     assert score.n_chains == 16 * sum(map(len, begun[1:])), "the first are for compilation"
@@ -335,7 +335,7 @@ def test_impossible_evaluations_are_refused():
         ("X4001", "no best-known"),
     ):
         with pytest.raises(UsageError, match=word):
-            problem(formula)
+            target_for(formula)
 
 
 def kind(*symbols: str) -> tuple[list[str], Potential]:

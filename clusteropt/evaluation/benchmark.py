@@ -6,9 +6,9 @@ from typing import NamedTuple, Unpack
 
 from clusteropt.errors import UsageError
 from clusteropt.evaluation import measure as measuring
-from clusteropt.evaluation.problem import LEARNED, Problem, baselines, learned, problem
 from clusteropt.evaluation.score import Score
 from clusteropt.evaluation.settings import EvaluationChanges, EvaluationSettings
+from clusteropt.evaluation.target import LEARNED, Target, baselines, learned, target_for
 from clusteropt.io import cards
 from clusteropt.optimizers.learned import weights
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
@@ -21,7 +21,7 @@ class Plan(NamedTuple):
     """The measurement that is asked for."""
 
     optimizers: dict[str, LearnedOptimizer]  # by name
-    problems: list[Problem]
+    targets: list[Target]
     settings: EvaluationSettings
     alone: bool  # without the baselines
 
@@ -60,20 +60,22 @@ def planned(
     alone: bool = False,
 ) -> Plan:
     """The plan, checked before anything is measured. Raises UsageError for what cannot be."""
-    problems = [problem(task) for task in dict.fromkeys(tasks)]
-    if not problems:
+    targets = [target_for(task) for task in dict.fromkeys(tasks)]
+    if not targets:
         raise UsageError("tasks must name at least one formula, as X17")
     found = {}
     for number, given in enumerate(optimizers, 1):
         one = isinstance(given, LearnedOptimizer)
         found |= {f"optimizer {number}": given} if one else {str(given): weights.named(str(given))}
-    return Plan(found, problems, settings, alone)
+    return Plan(found, targets, settings, alone)
 
 
 def trained(plan: Plan) -> dict[str, list[str]]:
     """The formulas that were in the training of the optimizers, by their names; of those that have seen any."""
     seen = {
-        name: [p.formula for p in plan.problems if cards.seen(one, p.symbols, p.potential) == "trained"]
+        name: [
+            target.formula for target in plan.targets if cards.seen(one, target.symbols, target.potential) == "trained"
+        ]
         for name, one in plan.optimizers.items()
     }
     return {name: formulas for name, formulas in seen.items() if formulas}
@@ -82,10 +84,10 @@ def trained(plan: Plan) -> dict[str, list[str]]:
 def scores(plan: Plan) -> Iterator[Score]:
     """Measures task by task: the optimizers, then the baselines, once for all of them."""
     changes = {name: getattr(plan.settings, name) for name in ("steps", "hops", "hop_steps")}
-    for given in plan.problems:
+    for target in plan.targets:
         for name, optimizer in plan.optimizers.items():
-            seen = cards.seen(optimizer, given.symbols, given.potential)
-            search = learned(optimizer, given, **changes)
-            yield measuring.measure(given, LEARNED, search, plan.settings, seen)._replace(optimizer=name)
+            seen = cards.seen(optimizer, target.symbols, target.potential)
+            search = learned(optimizer, target, **changes)
+            yield measuring.measure(target, LEARNED, search, plan.settings, seen)._replace(optimizer=name)
         for method, search in {} if plan.alone else baselines().items():
-            yield measuring.measure(given, method, search, plan.settings)
+            yield measuring.measure(target, method, search, plan.settings)

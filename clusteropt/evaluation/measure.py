@@ -1,4 +1,4 @@
-"""Measures a search on a problem.
+"""Measures a search on a target.
 
 Chains from random starts end at a hit or after their hops, and others take their place until there are hits enough. Then
 those that have begun go on to their ends: what a chain costs and whether it hits does not depend on how many others have hit,
@@ -12,9 +12,9 @@ import time
 import numpy as np
 
 from clusteropt.clusters.arrays import Structure
-from clusteropt.evaluation.problem import Problem
 from clusteropt.evaluation.score import Score
 from clusteropt.evaluation.settings import EvaluationSettings
+from clusteropt.evaluation.target import Target
 from clusteropt.potentials.base import Potential
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
@@ -31,18 +31,18 @@ _NEAR = 0.05  # what is closer is polished, to see
 _WAITING = 4  # new chains begin when one in so many has ended: a program costs the same for few as for many
 
 
-def measure(given: Problem, method: str, search: Search, settings: EvaluationSettings, seen: str = "") -> Score:
+def measure(target: Target, method: str, search: Search, settings: EvaluationSettings, seen: str = "") -> Score:
     """The score of a search; compilation is not part of its seconds."""
     with host.double_precision():
-        _warm_up(given, search, settings)
-        return _measured(given, method, search, settings, seen)
+        _warm_up(target, search, settings)
+        return _measured(target, method, search, settings, seen)
 
 
 class _Tally:
     """The hits, misses and evaluations of one measurement, chains that are gone included."""
 
-    def __init__(self, given: Problem, n_places: int) -> None:
-        self._given = given
+    def __init__(self, target: Target, n_places: int) -> None:
+        self._target = target
         self._looked_at = np.full(n_places, np.inf)  # lowest energies that have been polished, and were no hit
         self.gaps: list[float] = []
         self.n_hits = self.spent = 0  # spent: evaluations of chains that are gone, and of polishing
@@ -50,9 +50,9 @@ class _Tally:
 
     def look(self, under_way: Walk) -> None:
         """Polishes what is near the best-known energy, and counts the chains that have ended, by a hit or without."""
-        best, scale, lowest = self._given.best_known, self._given.potential.energy, under_way.chains.lowest_energy
+        best, scale, lowest = self._target.best_known, self._target.potential.energy, under_way.chains.lowest_energy
         near = np.flatnonzero(~self.counted & (lowest < np.minimum(best + _NEAR * scale, self._looked_at)))
-        energies, used = _polished(under_way.chains, near, self._given.potential)
+        energies, used = _polished(under_way.chains, near, self._target.potential)
         self.spent += used
         self._looked_at[near] = lowest[near]
         hit = np.zeros(len(lowest), bool)
@@ -69,10 +69,10 @@ class _Tally:
         self._looked_at[places], self.counted[places] = np.inf, False
 
 
-def _measured(given: Problem, method: str, search: Search, settings: EvaluationSettings, seen: str) -> Score:
+def _measured(target: Target, method: str, search: Search, settings: EvaluationSettings, seen: str) -> Score:
     begin, n_begun = time.perf_counter(), settings.chains
-    group, tally, pace = _group(search, n_begun), _Tally(given, n_begun), math.nan
-    under_way = _fresh(given, search, settings, 0, n_begun)
+    group, tally, pace = _group(search, n_begun), _Tally(target, n_begun), math.nan
+    under_way = _fresh(target, search, settings, 0, n_begun)
     total, seconds, ended_by = 0, 0.0, ""
     while not ended_by:
         next(under_way, None)  # none where all have ended, and are to be counted
@@ -85,12 +85,12 @@ def _measured(given: Problem, method: str, search: Search, settings: EvaluationS
         places = np.flatnonzero(tally.counted)[: tally.counted.sum() // group * group]
         if not (ended_by or enough) and places.size * _WAITING >= settings.chains:
             tally.vacate(under_way, places)
-            under_way.replace(places, _fresh(given, search, settings, n_begun, len(places)))
+            under_way.replace(places, _fresh(target, search, settings, n_begun, len(places)))
             n_begun += len(places)
     gap = float(np.median(tally.gaps)) if tally.gaps else math.nan
     n_cut = int((~tally.counted).sum())
     return Score(
-        given.formula, method, seen, len(tally.gaps), n_cut, tally.n_hits, total, seconds, gap, "", ended_by, pace
+        target.formula, method, seen, len(tally.gaps), n_cut, tally.n_hits, total, seconds, gap, "", ended_by, pace
     )
 
 
@@ -108,14 +108,14 @@ def _group(search: Search, n_chains: int) -> int:
     return min(_RIVALS, n_chains) if search.hopping < 1 else 1
 
 
-def _fresh(given: Problem, search: Search, settings: EvaluationSettings, first: int, count: int) -> Walk:
+def _fresh(target: Target, search: Search, settings: EvaluationSettings, first: int, count: int) -> Walk:
     """Chains number `first` and following, each from a random start by the seed and its number.
 
     Every other start of a learned search is symmetric, and up to sixteen that begin together compete, as in
     `minimize --start random`.
     """
-    n_atoms, potential = len(given.symbols), given.potential
-    species = np.array([potential.elements.index(symbol) for symbol in given.symbols], np.int32)
+    n_atoms, potential = len(target.symbols), target.potential
+    species = np.array([potential.elements.index(symbol) for symbol in target.symbols], np.int32)
     starts, keys = [], []
     for k in range(first, first + count):
         rng = np.random.default_rng([settings.seed, k])
@@ -137,10 +137,10 @@ def _polished(chains: Chains, columns: np.ndarray, potential: Potential) -> tupl
     return energies, sum(m.n_evaluations for m in found.values())
 
 
-def _warm_up(given: Problem, search: Search, settings: EvaluationSettings) -> None:
+def _warm_up(target: Target, search: Search, settings: EvaluationSettings) -> None:
     """Has every program built."""
     few = search._replace(hops=min(search.hops, 1))
-    under_way = _fresh(given, few, settings, 0, settings.chains)
+    under_way = _fresh(target, few, settings, 0, settings.chains)
     for _ in under_way:  # the starts, and a hop if there are any
         pass
-    _polished(under_way.chains, np.arange(1), given.potential)
+    _polished(under_way.chains, np.arange(1), target.potential)

@@ -1,15 +1,17 @@
-"""The score of a search on a problem."""
+"""The score of a search on a target."""
 
 import math
 from typing import NamedTuple
 
 
 class Score(NamedTuple):
-    """The score of a method on a problem."""
+    """The score of a method on a target."""
 
     formula: str
     method: str
-    seen: str  # what of the problem was in training: 'trained', 'size unseen', 'element unseen'; '' for other methods
+    seen: (
+        str  # how much of the target was in training: 'trained', 'size unseen', 'element unseen'; '' for other methods
+    )
     n_chains: int  # that have ended, by a hit or without
     n_cut: int  # that were still on their way when the evaluations or seconds allowed were over
     n_hits: int

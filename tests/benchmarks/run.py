@@ -237,8 +237,8 @@ def c_search(program: str, n: int, energy: float, runs: int, hops: int) -> tuple
 def search(program: str | None, tasks: str, scores: str | None, optimizer: str, changes: dict, **amount: float) -> None:
     """Evaluations and seconds per hit of the learned search and of basin hopping, here and in C."""
     from clusteropt.evaluation.measure import measure
-    from clusteropt.evaluation.problem import BASIN_HOPPING, LEARNED, baselines, learned, problem
     from clusteropt.evaluation.settings import EvaluationSettings
+    from clusteropt.evaluation.target import BASIN_HOPPING, LEARNED, baselines, learned, target_for
     from clusteropt.io import cards
     from clusteropt.optimizers.learned import weights
     from clusteropt.report.results import score_record
@@ -249,14 +249,14 @@ def search(program: str | None, tasks: str, scores: str | None, optimizer: str, 
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for task in tasks.split(","):
-        given = problem(task)
-        seen, n = cards.seen(chosen, given.symbols, given.potential), len(given.symbols)
+        target = target_for(task)
+        seen, n = cards.seen(chosen, target.symbols, target.potential), len(target.symbols)
         settings = EvaluationSettings(**amount)  # type: ignore[arg-type]
-        own = measure(given, LEARNED, learned(chosen, given, **changes), settings, seen)
-        hopping = measure(given, BASIN_HOPPING, baselines()[BASIN_HOPPING], settings)
+        own = measure(target, LEARNED, learned(chosen, target, **changes), settings, seen)
+        hopping = measure(target, BASIN_HOPPING, baselines()[BASIN_HOPPING], settings)
         c = ("-", "-", "-")
-        if program and set(given.symbols) == {"X"}:
-            c = c_search(program, n, given.best_known, 1 if n == 75 else 20, 100_000)
+        if program and set(target.symbols) == {"X"}:
+            c = c_search(program, n, target.best_known, 1 if n == 75 else 20, 100_000)
         cells = [task, seen, f"{own.n_hits} of {own.n_chains}", f"{own.evaluations_per_hit:,.0f}"]
         cells += [f"{own.seconds_per_hit:.2g}", f"{hopping.evaluations_per_hit:,.0f} ({hopping.n_hits})"]
         cells += [f"{hopping.seconds_per_hit:.2g}", f"{c[1]} ({c[0]})", c[2]]

@@ -1,4 +1,4 @@
-"""Clusters whose best-known minimum is to be found, and the searches that are compared on them."""
+"""Targets of a measurement, and the searches that are compared on them."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ LEARNED, MULTISTART, BASIN_HOPPING = "learned", "multistart", "basin hopping"
 _ENDLESS = 10_000  # hops of basin hopping from one start
 
 
-class Problem(NamedTuple):
+class Target(NamedTuple):
     """A cluster whose best-known minimum is to be found."""
 
     formula: str
@@ -23,19 +23,22 @@ class Problem(NamedTuple):
     best_known: float
 
 
-def problem(formula: str) -> Problem:
-    """Raises UsageError for a formula that is none, has no potential, or no best-known minimum."""
+def target_for(formula: str) -> Target:
+    """The target of a formula.
+
+    Raises UsageError for text that is not a formula, and where there is no potential or no best-known minimum.
+    """
     symbols = symbols_of(formula)
     potential = sets.potential_for(tuple(sorted(set(symbols))))
     energy = best_known(potential, symbols)
     if energy is None:
         raise UsageError(f"{formula}: no best-known minimum of {potential.name} is in the table: choose another")
-    return Problem(formula, potential, symbols, energy)
+    return Target(formula, potential, symbols, energy)
 
 
-def learned(optimizer: LearnedOptimizer, given: Problem, **changes: int | None) -> Search:
+def learned(optimizer: LearnedOptimizer, target: Target, **changes: int | None) -> Search:
     """The search that `minimize` makes, but for the `changes`: steps, hops, hop_steps."""
-    return search_for(optimizer, len(given.symbols), given.potential, **changes)
+    return search_for(optimizer, len(target.symbols), target.potential, **changes)
 
 
 def baselines() -> dict[str, Search]:
