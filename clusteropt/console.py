@@ -9,9 +9,9 @@ from clusteropt.errors import ClusterOptError
 
 
 def emit(text: str) -> None:
-    """A result, on stdout; nothing where its reader has left, as `head` does.
+    """Prints a result on stdout. Prints nothing where the reader of a pipe has left, as `head` does.
 
-    Raises ClusterOptError where it cannot be written, on a full disk for one.
+    Raises ClusterOptError where stdout cannot be written, for instance on a full disk.
     """
     try:
         print(text, flush=True)  # noqa: T201
@@ -23,32 +23,35 @@ def emit(text: str) -> None:
 
 
 def emit_frames(text: str) -> None:
-    """Structures, on stdout, as UTF-8: with a terminal's encoding they would not read back as they were. Raises as `emit`."""
+    """Prints structures on stdout as UTF-8, so that a file made from them reads back unchanged. Raises as `emit`."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
     emit(text.rstrip("\n"))
 
 
 def drop(stream: TextIO) -> None:
-    """Sends what is still in the buffer of the stream nowhere, and all that comes: at the end it would fail once more."""
+    """Discards the stream's buffer and all later output. Otherwise Python's flush at exit would fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def hold_standard_streams() -> None:
-    """Opens those that the caller has closed, to nowhere: a file opened later would get their numbers, and what is said."""
+    """Opens the null device for each standard stream that the caller has closed.
+
+    Otherwise a file opened later would get the stream's number, and with it our messages.
+    """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)  # None where it was closed
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)  # Python sets None where it was closed
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 class Messages:
-    """Standard error as a file that never fails: where nobody reads it any more, the work goes on in silence."""
+    """Standard error as a file that never fails: once its reader has left, messages are discarded and the work goes on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -78,16 +81,16 @@ class Messages:
 
 
 def say(message: str) -> None:
-    """A message, on stderr."""
+    """Prints a message on stderr."""
     print(message, file=Messages(sys.stderr), flush=True)
 
 
 def warn(doubt: str, quiet: bool = False) -> None:
-    """A doubt about what was asked for, on stderr, if there is any."""
+    """Prints a warning on stderr, unless `doubt` is empty or `quiet` is set."""
     if doubt and not quiet:
         say(f"warning: {doubt}")
 
 
 def complain(message: str) -> None:
-    """An error or warning in one line, with the program's name, as other programs do it."""
+    """Prints an error or warning in one line, which begins with the program's name."""
     say(f"clusteropt: {message}")

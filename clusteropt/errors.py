@@ -1,4 +1,4 @@
-"""Errors in words for the user, and the exit codes that the shell hears."""
+"""Errors, whose text is meant for the user, and the exit codes of the commands."""
 
 from enum import IntEnum
 
@@ -6,12 +6,12 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     """Exit codes of every command; scripts may rely on them."""
 
-    OK = 0  # everything converged
+    OK = 0  # every structure converged
     FAILURE = 1  # something unexpected: a bug, or a broken installation
     USAGE = 2  # a wrong option or value
-    INPUT = 3  # some input could not be used; wins over NOT_CONVERGED
-    NOT_CONVERGED = 4  # some structure did not reach its minimum
-    STOPPED = 75  # stopped early, can go on
+    INPUT = 3  # an input could not be used; takes precedence over NOT_CONVERGED
+    NOT_CONVERGED = 4  # a structure did not reach its minimum
+    STOPPED = 75  # stopped early; the same command continues the work
     INTERRUPTED = 130  # Ctrl-C
 
 
@@ -22,45 +22,45 @@ class ClusterOptError(Exception):
 
 
 class UsageError(ClusterOptError):
-    """An option or argument that cannot be."""
+    """An option or argument is invalid."""
 
     exit_code = ExitCode.USAGE
 
 
 class InputError(ClusterOptError):
-    """A file or structure that cannot be used."""
+    """A file or structure cannot be used."""
 
     exit_code = ExitCode.INPUT
 
 
 class Stopped(ClusterOptError):
-    """Stopped before the end, after what a later run needs has been written."""
+    """The command was stopped early. It has written everything that a later run needs."""
 
     exit_code = ExitCode.STOPPED
 
 
 class Deserted(Stopped):
-    """Another process of the same run has gone."""
+    """Another process of the same run has ended unexpectedly."""
 
 
 class Interrupted(ClusterOptError):
-    """Ctrl-C, after everything that was finished has been written."""
+    """The user pressed Ctrl-C. The command has written every finished result."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 def is_of_memory(problem: Exception) -> bool:
-    """True where the computation did not fit into the memory, of the device or the host."""
+    """True where the computation did not fit into the memory of the device or of the host."""
     return isinstance(problem, MemoryError) or "RESOURCE_EXHAUSTED" in str(problem)
 
 
 def unexpected(problem: Exception) -> str:
-    """An error that nobody has foreseen, in a few words: `unexpected ValueError (a fault)`."""
+    """A short description of an unforeseen error: `unexpected ValueError (a fault)`."""
     return f"unexpected {type(problem).__name__} ({' '.join(str(problem).split())[:160]})"
 
 
 def suggest(word: str, allowed: list[str] | tuple[str, ...]) -> str:
-    """`Did you mean 'fire'? ` where a neighbour of `word` exists among `allowed`, then the whole list."""
+    """The allowed words, after `did you mean 'fire'?` where one of them resembles `word`."""
     from difflib import get_close_matches
 
     by_lower = {name.lower(): name for name in allowed}

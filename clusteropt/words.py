@@ -1,4 +1,4 @@
-"""Words that messages share."""
+"""Phrases that several messages use: counts with their nouns, shares, lists of names."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,17 @@ def counted(count: int, noun: str) -> str:
 
 
 def numbered(count: int, noun: str) -> str:
-    """A noun as it stands behind such a number: `structure` for one, `structures` for all else."""
+    """The noun in the number that `count` asks for: `structure` for 1, `structures` otherwise."""
     ending = "" if count == 1 else "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
     return noun + ending
 
 
 def so_many_of(count: int, total: int, noun: str) -> str:
-    """A share with its verb: `1 of 4 structures is`, `0 of 4 structures are`, `0 of 1 structure is`."""
+    """A share and the verb that agrees with it: `1 of 4 structures is`, `0 of 4 structures are`, `0 of 1 structure is`."""
     return f"{count:,} of {counted(total, noun)} {'is' if 1 in (count, total) else 'are'}"
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first names, and how many more there are: `a, b and 3 more`."""
+    """The first `most` names, and the number of further ones: `a, b and 3 more`."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

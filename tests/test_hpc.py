@@ -197,7 +197,7 @@ def test_the_death_of_a_process_ends_the_others_and_all_go_on_from_the_checkpoin
         done = finish(left, 40)
     assert done.code in (75, -signal.SIGABRT), done.err  # jax itself aborts where its coordinator is gone
     if victim == 2:
-        assert (done.code, "start all of them again with --resume" in done.err) == (75, True)
+        assert (done.code, "start all processes again with --resume" in done.err) == (75, True)
     with process(1) as first, process(2) as second:
         assert finish(first, 100).code == finish(second, 100).code == 0
     np.testing.assert_array_equal(theta(folder / "two.h5"), alone)

@@ -63,7 +63,7 @@ def test_programs_are_kept_where_they_are_those_of_the_command_line(before, kept
 def test_a_jax_that_has_computed_before_is_warned_of_once():
     done = python(LATE + _ANSWER + _ANSWER)
     assert done.returncode == 0
-    assert done.stderr.count("Import clusteropt before the first use of jax") == 1
+    assert done.stderr.count("import clusteropt before the first use of jax") == 1
 
 
 VARIABLES = {

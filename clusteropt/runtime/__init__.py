@@ -1,1 +1,1 @@
-"""The process and its machine: jax and its devices, files, signals, the cache of programs."""
+"""The process and its machine: jax, devices, files, signals, and the cache of compiled programs."""

@@ -1,4 +1,4 @@
-"""The private folder in which compiled programs are kept, on this machine and for these versions."""
+"""The private folder for compiled programs of this machine and of the installed versions."""
 
 import hashlib
 import os
@@ -9,9 +9,10 @@ SWITCH = "CLUSTEROPT_CACHE"
 
 
 def folder() -> Path | None:
-    """A private folder for compiled programs, made if need be; None where switched off or not private.
+    """The private folder for compiled programs, created if it is missing.
 
-    Named by versions and processor, because the keys of the cache do not tell processors apart.
+    None where the user has switched the cache off, or where the folder is not private or not writable. The name holds the
+    version of jaxlib and a hash of the processor, because the keys of jax's cache do not distinguish processors.
     """
     if os.environ.get(SWITCH, "").lower() in ("off", "0", "no"):
         return None
@@ -24,7 +25,7 @@ def folder() -> Path | None:
         path = base / f"jax-{tag}"
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.stat()
-    except (OSError, RuntimeError):  # no home, or no room in it
+    except (OSError, RuntimeError):  # no home folder, or no space in it
         return None
     private = status.st_uid == os.getuid() and not stat.S_IMODE(status.st_mode) & 0o077
     return path if private and os.access(path, os.W_OK) else None
@@ -42,7 +43,7 @@ def _processor() -> str:
 
 
 def clear() -> None:
-    """Deletes the compiled programs of this machine and these versions."""
+    """Deletes the compiled programs of this machine and of the installed versions."""
     kept = folder()
     for file in kept.iterdir() if kept is not None else ():
         if file.is_file():

@@ -1,4 +1,4 @@
-"""The devices that jax computes on, and what its compiler is asked for."""
+"""The devices that jax computes on, and the options of its compiler."""
 
 import os
 import subprocess
@@ -15,12 +15,12 @@ from clusteropt.runtime import fast_loops
 if TYPE_CHECKING:
     from jax.sharding import Mesh
 
-_WIDE_VECTORS = {"xla_cpu_prefer_vector_width": 512}  # only a preference: processors without them use what they have
+_WIDE_VECTORS = {"xla_cpu_prefer_vector_width": 512}  # a preference: a processor without them uses narrower ones
 one_at_a_time = threading.Lock()
 
 
 def compiler_options() -> dict[str, int]:
-    """The compiler options that the installed jaxlib knows, out of those wanted; warns once where loops cannot be fast."""
+    """The wanted compiler options that the installed jaxlib knows. Warns once where loops cannot be compiled as one function."""
     with one_at_a_time:
         return _compiler_options()
 
@@ -33,13 +33,15 @@ def _compiler_options() -> dict[str, int]:
         return {}
     if not loops_are_fast():
         warnings.warn(
-            "jax had computed before clusteropt was imported: last bits differ from the command line's, which can lead a"
-            " search elsewhere, and loops are slower. Import clusteropt before the first use of jax",
+            "jax was used before clusteropt was imported: the last bits of results differ from the command line's, a"
+            " search may find another minimum, and loops are slower: import clusteropt before the first use of jax",
             RuntimeWarning,
             stacklevel=3,
         )
     try:
-        with warnings.catch_warnings():  # a slow machine keeps even this one, and a full disk may have torn it
+        with (
+            warnings.catch_warnings()
+        ):  # a slow machine caches this program too, and a full disk may have truncated the entry
             warnings.simplefilter("ignore")
             jax.jit(lambda x: x, compiler_options=_WIDE_VECTORS).lower(1.0).compile()
     except jax.errors.JaxRuntimeError:
@@ -49,7 +51,7 @@ def _compiler_options() -> dict[str, int]:
 
 @cache
 def loops_are_fast() -> bool:
-    """True where this jax makes one function of a loop, as `fast_loops` has asked."""
+    """True where this jax compiles a small loop into one function, as `fast_loops` has asked."""
     if fast_loops.IN_TIME:
         return True
     import jax
@@ -59,7 +61,7 @@ def loops_are_fast() -> bool:
 
 
 def mesh(n_devices: int) -> "Mesh":
-    """The first `n_devices` devices in a row, axis 'lanes'."""
+    """A mesh of the first `n_devices` devices of this process, with the single axis 'lanes'."""
     import jax
     from jax.sharding import AxisType, Mesh
 
@@ -67,14 +69,14 @@ def mesh(n_devices: int) -> "Mesh":
 
 
 def n_devices() -> int:
-    """The devices that this process has."""
+    """The number of devices of this process."""
     import jax
 
     return jax.local_device_count()
 
 
 def compiles_correctly() -> bool:
-    """True where large batched products come out right; jax 0.10.2 and 0.11.0 fail here (jax-ml/jax#39103)."""
+    """True where jax computes large batched products correctly. jax 0.10.2 and 0.11.0 do not (jax-ml/jax#39103)."""
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -86,7 +88,7 @@ def compiles_correctly() -> bool:
 
 
 def describe_devices() -> str:
-    """The devices that jax computes on."""
+    """The number, platform and kind of the devices that jax computes on, as text."""
     import jax
 
     devices = jax.devices()
@@ -94,12 +96,12 @@ def describe_devices() -> str:
 
 
 def describe_gpus() -> str:
-    """The GPUs that `--device gpu` would compute on, or why there is none."""
+    """The GPUs that `--device gpu` would compute on, or the reason why jax cannot use a GPU; as text."""
     if find_spec("jax_plugins") is None and not entry_points(group="jax_plugins"):
         return "none: this jax computes on the CPU alone; install jax[cuda13] for a GPU by NVIDIA"
     code = "import jax; found = jax.devices('gpu'); print(len(found), 'x', found[0].device_kind)"
     environment = os.environ | {"JAX_PLATFORMS": "cuda", "XLA_FLAGS": ""}
-    command = [sys.executable, "-c", code]  # another process: in this one jax may have been told to use the CPU
+    command = [sys.executable, "-c", code]  # in a new process, because jax in this one may be limited to the CPU
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         return f"none that jax can use ({done.stderr.strip().rpartition(chr(10))[2][:200]})"

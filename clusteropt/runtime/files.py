@@ -1,4 +1,4 @@
-"""Output files: checked before the work, written whole or not at all."""
+"""Output files: checked before the computation starts, and written completely or not at all."""
 
 import hashlib
 import os
@@ -11,23 +11,23 @@ from clusteropt.errors import ClusterOptError, UsageError
 
 PACKED = (".gz", ".bz2", ".xz")
 _OTHER_FORMATS = {".traj", ".cif", ".json", ".db", ".pdb", ".vasp", ".gen", ".xsf", ".mol", ".gz", ".bz2"}
-_LONGEST_NAME = 255  # bytes, on all usual file systems
+_LONGEST_NAME = 255  # bytes, the limit of all common file systems
 
 
 def check_writable(path: Path, force: bool, option: str = "--out") -> None:
-    """Raises UsageError where `path` could not be written at the end of a long run, or would be taken for something else."""
+    """Raises UsageError where `path` cannot be written, or where its ending belongs to another format."""
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise UsageError(f"{path}: the name is too long for a file: choose a shorter one with {option}")
     if os.path.isdir(path):
         raise UsageError(f"{path}: is a folder: name a file")
     if path.suffix in _OTHER_FORMATS:
         raise UsageError(
-            f"{path}: results are extended XYZ, and readers would take this for another format: end it in .xyz"
+            f"{path}: results are extended XYZ, and this ending belongs to another format: end the name in .xyz"
         )
     if os.path.lexists(path) and not force:
         raise UsageError(f"{path}: exists already: choose another name with {option}, or overwrite it with --force")
     if os.path.exists(path) and not os.path.isfile(path):
-        raise UsageError(f"{path}: is no ordinary file: name another, or '-' for standard output")
+        raise UsageError(f"{path}: is not a regular file: name another, or '-' for standard output")
     if not os.path.isdir(path.parent):
         raise UsageError(f"{path}: the folder {path.parent} does not exist: make it first")
     if not os.access(path.parent, os.W_OK):
@@ -35,33 +35,35 @@ def check_writable(path: Path, force: bool, option: str = "--out") -> None:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes the file (text as UTF-8), which is there entirely, or not at all. Raises ClusterOptError, see `writing`."""
+    """Writes the whole file, or nothing; text as UTF-8. Raises ClusterOptError as `writing` does."""
     with writing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 def without_packing(name: str) -> str:
-    """The name without the endings of packers."""
+    """The name without the endings of compressed files, such as .gz."""
     for ending in PACKED:
         name = name.removesuffix(ending)
     return name
 
 
 def stem_of(name: str) -> str:
-    """The name without its ending; POSCAR in lower case, because ASE takes a name with those capitals for VASP's format."""
+    """The name without its ending. A name with CAR becomes lower case, because ASE would take it for a VASP file."""
     stem = Path(without_packing(name)).stem
     return stem.lower() if "CAR" in stem else stem
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, under a temporary name beside `path`, which it gets at the end if all went well.
+    """Opens a temporary file beside `path` for writing. It is renamed to `path` at the end, unless an error occurred.
 
-    Raises ClusterOptError naming the file where writing fails, on a full disk for one.
+    Raises ClusterOptError with the name of the file where writing fails, for instance on a full disk.
     """
-    target = Path(os.path.realpath(path))  # a link stays a link
+    target = Path(os.path.realpath(path))  # a symbolic link stays one
     tag = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]
-    temporary = target.with_name(f".{tag}.{os.urandom(6).hex()}.tmp")  # processes on two hosts may have the same number
+    temporary = target.with_name(
+        f".{tag}.{os.urandom(6).hex()}.tmp"
+    )  # random, because processes on two hosts may share a number
     try:
         with temporary.open("wb") as file:
             yield file
@@ -71,6 +73,6 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     except OSError as problem:
         reason = problem.strerror
         raise ClusterOptError(f"{path}: cannot be written: {reason}: make room or choose another --out") from None
-    finally:  # after Ctrl-C as well; gone already if all went well
+    finally:  # also after Ctrl-C; the file is renamed already where writing succeeded
         with suppress(OSError):
             temporary.unlink()

@@ -1,7 +1,7 @@
-"""Everything that touches the environment, `jax.config` or devices. Other modules ask here.
+"""The set-up of jax: environment variables, `jax.config` and devices. No other room touches them.
 
-`prepare` is for a process of our own (the command line, a worker): it must run before jax and numpy are imported. In a
-host program, `double_precision` wraps our computations and leaves the program's own settings alone.
+`prepare` sets up a process that belongs to clusteropt (the command line, a Dask worker). It must run before jax and numpy
+are imported. `double_precision` is for host programs: it wraps each computation and keeps the program's settings of jax.
 """
 
 import os
@@ -18,7 +18,7 @@ from clusteropt.runtime import cachedir, devices, fast_loops
 if TYPE_CHECKING:
     pass
 
-# of the variables that begin with JAX_, those that choose what to compute on and that join processes
+# The JAX_ variables that `prepare` keeps: they choose the platform or connect processes. It deletes all others.
 _HEARD = (
     "JAX_PLATFORMS",
     "JAX_COORDINATOR",
@@ -30,11 +30,12 @@ _HEARD = (
 
 
 def prepare(threads: int = 1, device: str | None = None, *, alone: bool = True) -> None:
-    """Sets up a process of our own: its devices, double precision, quiet libraries, the compilation cache.
+    """Sets up a process that belongs to clusteropt: devices, double precision, quiet libraries, the compilation cache.
 
-    `device` is 'cpu' or 'gpu'; None is the CPU, unless JAX_PLATFORMS names another. On a CPU jax has one device per thread. The
-    user's settings of jax and XLA are for his programs: of them, only the choice of the platform is heard. Raises
-    ClusterOptError where jax does not start or sees no such device; with `alone=False` that is left to `join`.
+    `device` is 'cpu' or 'gpu'. None takes the platform that JAX_PLATFORMS names, or else the CPU. On a CPU, jax gets one
+    device for each of the `threads`. The user's other settings of jax and XLA are ignored, because they are meant for other
+    programs. Raises ClusterOptError where jax does not start or finds no such device. With `alone=False`, `processes.join`
+    finds the devices later.
     """
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
@@ -43,7 +44,7 @@ def prepare(threads: int = 1, device: str | None = None, *, alone: bool = True) 
     for name in [name for name in os.environ if name.startswith("JAX_") and not name.startswith(_HEARD)]:
         del os.environ[name]
     os.environ["JAX_PLATFORMS"] = platforms = _platforms(device)
-    # an unknown flag would end the process, others change results
+    # an unknown flag would end the process, and a known one may change results
     os.environ["XLA_FLAGS"] = fast_loops.FLAG if platforms.startswith("cpu") else ""
     with said_in_a_line("--device gpu" if device == "gpu" else None):
         import jax
@@ -59,7 +60,7 @@ def prepare(threads: int = 1, device: str | None = None, *, alone: bool = True) 
 
 
 def _platforms(device: str | None) -> str:
-    """Jax's names for the device; for a GPU they are JAX_PLATFORMS, where the user has named one that is no CPU."""
+    """The value of JAX_PLATFORMS for `device`. For a GPU the user's own value is kept, unless it names a CPU."""
     named = os.environ.get("JAX_PLATFORMS", "")
     if device == "gpu":
         return named if named and "cpu" not in named else "cuda"
@@ -68,20 +69,23 @@ def _platforms(device: str | None) -> str:
 
 @contextmanager
 def said_in_a_line(option: str | None = None) -> Iterator[None]:
-    """Turns what keeps jax from starting into a ClusterOptError that names the cure; `option` has chosen the device."""
+    """Turns an error at the start of jax into a ClusterOptError of one line, with the cure.
+
+    `option` is the command-line option that chose the device; None without one.
+    """
     try:
         yield
-    except Exception as problem:  # noqa: BLE001  libraries that do not fit together fail in any way
+    except Exception as problem:  # noqa: BLE001  incompatible versions of libraries raise errors of any type
         platforms = os.environ.get("JAX_PLATFORMS", "cpu")
         reason = " ".join(str(problem).split()).partition(" (")[0][:200] or type(problem).__name__
         if option is not None:
             detail = f" ({reason})" if str(problem) else ""
             raise ClusterOptError(
-                f"{option}: jax sees no GPU here{detail}: install jax[cuda13] for one by NVIDIA, or leave the option out"
+                f"{option}: jax sees no GPU here{detail}: install jax[cuda13] for an NVIDIA GPU, or leave the option out"
             ) from None
         if platforms != "cpu":
             raise ClusterOptError(
-                f"JAX_PLATFORMS={platforms}: jax cannot compute on that here ({reason}):"
+                f"JAX_PLATFORMS={platforms}: jax cannot use that platform here ({reason}):"
                 " unset the variable, or install what jax needs for it"
             ) from None
         raise ClusterOptError(
@@ -91,14 +95,14 @@ def said_in_a_line(option: str | None = None) -> Iterator[None]:
 
 @contextmanager
 def double_precision() -> Iterator[None]:
-    """Double precision for the duration, in this thread, and jax as it is without settings.
+    """Inside this context, this thread computes in double precision with the default settings of jax.
 
-    A host program's own settings of jax stay as they are. Raises ClusterOptError where jax does not start, and in a process
-    that was forked after the first use, where jax would wait for ever.
+    Afterwards the host program's own settings hold again. Raises ClusterOptError where jax does not start, and in a process
+    that was forked after the first computation, because jax would hang there.
     """
     if _first_user() != os.getpid():
         raise ClusterOptError(
-            "this process was forked from one that has computed, in which jax cannot go on:"
+            "this process was forked after a computation, and jax cannot compute in such a fork:"
             " start the pool by multiprocessing.get_context('spawn'), or 'forkserver'"
         )
     fast_loops.ask()
@@ -114,7 +118,7 @@ def double_precision() -> Iterator[None]:
         settings.enter_context(jax.check_tracer_leaks(False))
         settings.enter_context(jax.numpy_rank_promotion("allow"))
         settings.enter_context(jax.numpy_dtype_promotion("standard"))
-        # a GPU would round the factors of products in single precision to ten bits
+        # by default a GPU rounds the factors of single-precision products to ten bits
         settings.enter_context(jax.default_matmul_precision(None if jax.default_backend() == "cpu" else "highest"))
         settings.enter_context(jax.default_device(None))
         yield
@@ -122,13 +126,13 @@ def double_precision() -> Iterator[None]:
 
 @cache
 def _first_user() -> int:
-    """The process that was the first to compute: this one, or one that it was forked from."""
+    """The id of the process that computed first: this one, or the one that it was forked from."""
     return os.getpid()
 
 
 @cache
 def start() -> None:
-    """Has jax find its devices. Raises ClusterOptError where it does not start."""
+    """Makes jax find its devices. Raises ClusterOptError where jax does not start."""
     with said_in_a_line():
         import jax
 
@@ -136,7 +140,7 @@ def start() -> None:
 
 
 def cache_in_use() -> Path | None:
-    """The folder, where `prepare` has told jax to keep compiled programs there; None in a host program."""
+    """The folder that `prepare` has given to jax for compiled programs; None in a host program."""
     import jax
 
     folder = cachedir.folder()
@@ -145,7 +149,10 @@ def cache_in_use() -> Path | None:
 
 
 def own_cache() -> Path | None:
-    """The folder for the programs of a host program; None where those would not be the command line's, to the last bit."""
+    """The folder for programs that a host program compiles.
+
+    None where their results could differ from the command line's in the last bits.
+    """
     import jax
 
     plain = os.environ.get("XLA_FLAGS", "") == fast_loops.FLAG and jax.default_backend() == "cpu"
@@ -154,10 +161,10 @@ def own_cache() -> Path | None:
 
 @contextmanager
 def quiet_compiler() -> Iterator[None]:
-    """Without what XLA says of a program that it loads: that vector instructions which it avoids are not the processor's."""
+    """Silences XLA while it loads a program: it warns of vector instructions that the program does not even use."""
     try:
         from jaxlib import utils  # type: ignore[attr-defined]
-    except ImportError:  # this jaxlib has it elsewhere, and talks
+    except ImportError:  # this jaxlib keeps the function elsewhere, and its warnings remain
         yield
         return
     with devices.one_at_a_time:

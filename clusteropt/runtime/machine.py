@@ -1,4 +1,4 @@
-"""The cores and the memory that this process may use, by what the machine and its control groups say."""
+"""The cores and the memory that the machine and its control groups (Linux cgroups) allow this process."""
 
 import math
 import os
@@ -12,13 +12,16 @@ _MEMORY = Path("/proc/meminfo")
 
 
 def n_cores() -> int:
-    """The cores that this process may use: by its affinity, and by the CPU quotas of its control groups, rounded up."""
+    """The number of cores that this process may use: its affinity, limited by the CPU quotas of its control groups.
+
+    A quota of a fraction of a core is rounded up.
+    """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return math.ceil(min([allowed, *map(_quota, _groups("cpu"))]))
 
 
 def free_memory() -> float:
-    """Bytes that this process may still take; infinite where nothing is said."""
+    """Bytes that this process may still allocate; infinite where the system states no limit."""
     free = [float("inf")]
     with suppress(OSError, ValueError, StopIteration):
         lines = _MEMORY.read_text(encoding="ascii").splitlines()
@@ -27,7 +30,7 @@ def free_memory() -> float:
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """The folders of this process's control group and of all above it, of version 2 and of version 1's controller."""
+    """The folders of this process's control group and of its parents, in version 2 and in version 1 of cgroups."""
     try:
         lines = _OWN.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -42,7 +45,7 @@ def _groups(controller: str) -> Iterator[Path]:
 
 
 def _quota(group: Path) -> float:
-    """The cores whose time a control group may use; infinite where it says nothing."""
+    """The number of cores that a control group may use; infinite without a quota."""
     try:
         if (group / "cpu.max").exists():
             quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
@@ -50,13 +53,13 @@ def _quota(group: Path) -> float:
             names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
             quota, period = ((group / name).read_text(encoding="ascii") for name in names)
         cores = float(quota) / float(period)
-    except (OSError, ValueError, ZeroDivisionError):  # 'max', or no such group
+    except (OSError, ValueError, ZeroDivisionError):  # no limit ('max'), or no such group
         return float("inf")
-    return cores if cores > 0 else float("inf")  # -1 is no limit
+    return cores if cores > 0 else float("inf")  # -1 means no limit
 
 
 def _left_in(group: Path) -> float:
-    """Bytes below the limit of a control group (version 2); what it keeps of files can be dropped."""
+    """Bytes left below the limit of a control group (version 2). Cached files count as free."""
     try:
         limit, used = (float((group / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
         lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()

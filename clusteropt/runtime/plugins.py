@@ -1,11 +1,11 @@
-"""Parts of the program that are chosen by name: the shipped ones, and those of other packages.
+"""Plugins: optimizers, features, potential forms, strategies and tasks, which are chosen by name.
 
-Another package registers a part of its own as an entry point, for instance in its pyproject.toml
+Some ship with clusteropt. Another package registers its own as an entry point, for instance in its pyproject.toml
 
     [project.entry-points."clusteropt.optimizers"]
     adam = "my_package:adam"
 
-Nothing is imported before the part is used, and no package is searched for a name that is shipped.
+A plugin is imported when it is first used. Other packages are searched only for names that are not shipped.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from typing import Any
 from clusteropt.errors import UsageError, suggest
 
 _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
-    "features": {  # each is a Feature (optimizers/learned/features/base.py); theta has their inputs in this order
+    "features": {  # each is a Feature (optimizers/learned/features/base.py); theta holds their weights in this order
         "neighbours": "clusteropt.optimizers.learned.features.neighbours:FEATURE",
         "schedule": "clusteropt.optimizers.learned.features.schedule:FEATURE",
         "second-moments": "clusteropt.optimizers.learned.features.second_moments:FEATURE",
@@ -45,23 +45,23 @@ _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
 
 
 def is_known(group: str, name: str) -> bool:
-    """True where a part of that name is there; other packages are searched only for names that are not shipped."""
+    """True where the group has a plugin of that name."""
     return name in _SHIPPED[group] or name in _registered(group)
 
 
 def shipped(group: str) -> tuple[str, ...]:
-    """The names of the parts that this package has."""
+    """The names of the plugins in the group that ship with clusteropt."""
     return tuple(_SHIPPED[group])
 
 
 def known(group: str) -> dict[str, str]:
-    """All parts of a group, as name -> module:attribute; the shipped ones come first, and no package can replace one."""
+    """All plugins of a group, as name -> module:attribute. Shipped ones come first, and no package can replace them."""
     others = {name: place for name, place in _registered(group).items() if name not in _SHIPPED[group]}
     return _SHIPPED[group] | others
 
 
 def load(group: str, name: str) -> Any:
-    """The part of that name. Raises UsageError for an unknown name, and where a part of another package cannot be imported."""
+    """The plugin of that name. Raises UsageError for an unknown name, and where the plugin cannot be imported."""
     place = _SHIPPED[group].get(name) or _registered(group).get(name)
     if place is None:
         raise UsageError(f"none of the {group} is named '{name}'; {suggest(name, tuple(known(group)))}")
@@ -73,7 +73,7 @@ def load(group: str, name: str) -> Any:
 
 
 def sources() -> list[Path]:
-    """The Python files of all packages that register a part, sorted: compiled programs depend on them."""
+    """The Python files of all packages that register a plugin, sorted. Compiled programs depend on them."""
     packages = {
         place.partition(":")[0].partition(".")[0] for group in _SHIPPED for place in _registered(group).values()
     }
@@ -85,7 +85,10 @@ def sources() -> list[Path]:
 
 
 def entry_points(group: str) -> Iterable[Any]:
-    """Those of all installed packages; Python's library for it is loaded here, because it costs the help text dear."""
+    """The entry points of that group in all installed packages.
+
+    importlib.metadata is imported here, not at the top, because it would slow `--help` down.
+    """
     from importlib import metadata
 
     return metadata.entry_points(group=group)
@@ -93,5 +96,5 @@ def entry_points(group: str) -> Iterable[Any]:
 
 @cache
 def _registered(group: str) -> dict[str, str]:
-    """The parts that installed packages register."""
+    """The plugins of a group that installed packages register, as name -> module:attribute."""
     return {point.name: point.value for point in entry_points(group=f"clusteropt.{group}")}

@@ -1,4 +1,4 @@
-"""Several processes of one run: how they find each other, and what they tell each other."""
+"""Several processes of one training run: how they connect, and how they exchange arrays."""
 
 import os
 import sys
@@ -11,8 +11,8 @@ from clusteropt.runtime import host
 if TYPE_CHECKING:
     import numpy as np
 
-_TO_JOIN = 120  # seconds that the processes of a run have to find each other
-_HEARTBEAT = 10  # seconds of silence after which one counts as dead
+_TO_JOIN = 120  # seconds within which all processes of a run must connect
+_HEARTBEAT = 10  # seconds without a sign of life after which a process counts as dead
 
 
 def several_processes() -> bool:
@@ -22,16 +22,17 @@ def several_processes() -> bool:
 
 
 def join(coordinator: str | None = None, number: int | None = None, total: int | None = None) -> None:
-    """Joins the processes of a run, after `prepare` and before anything is computed.
+    """Connects this process with the others of its run. Call it after `prepare` and before the first computation.
 
-    They are found by jax, from what Slurm or MPI says, or named: the address that the first of them serves, `number` from 0.
-    Raises ClusterOptError where they do not all come, UsageError where they have different numbers of devices.
+    `coordinator` is the address HOST:PORT that the first process serves, `number` is this process's rank (from 0), `total` the
+    number of processes. Where they are None, jax takes all three from Slurm or MPI. Raises ClusterOptError where a process is
+    missing after two minutes, UsageError where the processes have different numbers of devices.
     """
     import jax
 
-    jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM from us
+    jax.config.update("jax_enable_preemption_service", False)  # that service would catch SIGTERM before us
     sys.stdout.flush()
-    os.dup2(sys.stderr.fileno(), 1)  # the library that connects them talks on stdout, where only results belong
+    os.dup2(sys.stderr.fileno(), 1)  # the connecting library prints on stdout, where only results belong
     try:
         jax.distributed.initialize(
             coordinator, total, number, initialization_timeout=_TO_JOIN, heartbeat_timeout_seconds=_HEARTBEAT
@@ -39,7 +40,7 @@ def join(coordinator: str | None = None, number: int | None = None, total: int |
     except (RuntimeError, ValueError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise ClusterOptError(
-            f"the processes of this run do not find each other ({reason}): are all of them started?"
+            f"the processes of this run did not connect ({reason}): check that all of them are started"
         ) from None
     with host.said_in_a_line():
         counts = sorted(set(Counter(device.process_index for device in jax.devices()).values()))
@@ -50,21 +51,21 @@ def join(coordinator: str | None = None, number: int | None = None, total: int |
 
 
 def n_processes() -> int:
-    """How many have joined."""
+    """The number of processes in this run."""
     import jax
 
     return jax.process_count()
 
 
 def process() -> int:
-    """The number of this process among those that have joined, from 0."""
+    """The rank of this process in its run, from 0."""
     import jax
 
     return jax.process_index()
 
 
 def gathered(array: "np.ndarray") -> "np.ndarray":
-    """(n_processes, ...), the arrays of all processes in their order. Raises Deserted where one of them has gone."""
+    """The arrays of all processes, stacked by rank: (n_processes, ...). Raises Deserted where a process has ended."""
     import jax
 
     if jax.process_count() == 1:
@@ -76,5 +77,5 @@ def gathered(array: "np.ndarray") -> "np.ndarray":
     except (RuntimeError, ValueError) as problem:
         reason = " ".join(str(problem).split())[:120]
         raise Deserted(
-            f"another process of this run has gone ({reason}): start all of them again with --resume"
+            f"another process of this run has ended ({reason}): start all processes again with --resume"
         ) from None

@@ -1,6 +1,6 @@
-"""Signals that ask a command to stop: remembered, and raised as KeyboardInterrupt where the work can bear it.
+"""Signals that ask a command to stop: noted, and raised as KeyboardInterrupt at a moment when that is safe.
 
-Light, so that signals are heard while the libraries are being loaded.
+This module imports little, so that signals are handled while the large libraries are still being imported.
 """
 
 import signal
@@ -12,23 +12,23 @@ from dataclasses import dataclass
 
 from clusteropt.errors import Interrupted, Stopped
 
-_AGAIN = 0.2  # seconds after which a signal that came at a bad moment is raised again
-# what ends a command that keeps what it has finished; the alarm is the time limit's
+_AGAIN = 0.2  # seconds after which a signal that came at an unsafe moment is raised
+# the signals that end a command after it has written its finished results; SIGALRM comes from the time limit
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM)
 
 
 @dataclass
 class Signals:
-    """The signals that have been heard."""
+    """The signals that this process has received, and how to treat the next one."""
 
-    heard: int = 0  # the signal that came first; 0 for none
-    patient: bool = False  # signals are only noted, but for a second Ctrl-C
-    owed: bool = False  # the exception is still to be raised
-    interrupts: int = 0  # how often Ctrl-C has come
+    heard: int = 0  # the signal that came first; 0 before any came
+    patient: bool = False  # a signal is only noted; a second Ctrl-C is raised nevertheless
+    owed: bool = False  # KeyboardInterrupt has yet to be raised
+    interrupts: int = 0  # how often the user has pressed Ctrl-C
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Signals are only noted meanwhile. One that came before the end is raised soon after it."""
+        """Inside this context signals are only noted. A signal that came inside is raised soon after the end."""
         before, self.patient = self.patient, True
         try:
             yield
@@ -40,12 +40,13 @@ class Signals:
 
 @contextmanager
 def remembered(*numbers: int, patient: bool = False, seconds: float | None = None) -> Iterator[Signals]:
-    """Notes these signals, and raises KeyboardInterrupt unless it is `patient`; sends SIGALRM after so many seconds.
+    """Notes the signals `numbers` inside this context, and raises KeyboardInterrupt unless `patient` is set.
 
-    It is raised for the first signal, and again only for a second Ctrl-C: others often come in pairs.
+    `seconds` is the time limit, after which SIGALRM comes. The first signal raises KeyboardInterrupt, and later a second Ctrl-C
+    does. Other repeated signals do not, because schedulers often send them in pairs.
 
-    The exception alone would be lost where a library's callback is at work, and break libraries that are just being imported.
-    What came at such a moment is raised soon after it, by an alarm. SIGHUP stays ignored where it was, as below nohup.
+    At an unsafe moment the exception would get lost in a library's callback, or leave a library half imported. Then an alarm
+    raises it a little later. Where SIGHUP was ignored before, as under nohup, it stays ignored.
     """
     signals = Signals()
     numbers = tuple(n for n in numbers if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN)
@@ -79,7 +80,7 @@ def remembered(*numbers: int, patient: bool = False, seconds: float | None = Non
 
 
 def stopped(signals: Signals, message: str) -> Stopped | Interrupted:
-    """The error with which a command ends after a signal."""
+    """The error that a command raises after a signal: Interrupted after Ctrl-C, else Stopped with the reason."""
     if signals.heard in (0, signal.SIGINT):
         return Interrupted(f"interrupted: {message}")
     why = "time limit" if signals.heard == signal.SIGALRM else signal.Signals(signals.heard).name
@@ -87,9 +88,10 @@ def stopped(signals: Signals, message: str) -> Stopped | Interrupted:
 
 
 def _in_a_library_that_cannot_bear_it(frame: types.FrameType | None) -> bool:
-    """True while a module is being imported, a callback of the garbage collector runs, or a pool starts a thread.
+    """True while Python imports a module, runs a callback of the garbage collector, or starts a thread of a pool.
 
-    What the first two raise is lost or worse, and a thread that its pool does not know of is waited for at the end, for ever.
+    An exception breaks the import, and gets lost in the callback. In the pool it hides the new thread, and Python would wait
+    for that thread for ever at exit.
     """
     while frame is not None:
         code = frame.f_code
