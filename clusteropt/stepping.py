@@ -21,7 +21,7 @@ from clusteropt.optimizers.table import Rule, learned_rule, make
 from clusteropt.potentials import sets
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import devices, host
-from clusteropt.search.policy import search_for
+from clusteropt.search.policy import plan_for
 
 
 class Memory(NamedTuple):
@@ -82,8 +82,8 @@ def _begin(atoms: Atoms, optimizer: LearnedOptimizer, name: str | None, n_steps:
     elements = elements_of(atoms)
     potential = sets.potential_for(elements, name)
     structure = to_structure(atoms, potential)
-    search = search_for(optimizer, len(atoms), potential, n_steps)
-    rule = learned_rule(optimizer.theta, optimizer.settings, search.steps, (0, search.end))
+    plan = plan_for(optimizer, len(atoms), potential, n_steps)
+    rule = learned_rule(optimizer.theta, optimizer.settings, plan.steps, (0, plan.end))
     centre, problem = structure.positions.mean(0), ClusterProblem(potential).softened()
     own = structure._replace(positions=structure.positions - centre)
     return Memory(_blank(own, problem, rule), centre, problem, rule)

@@ -22,7 +22,7 @@ from clusteropt.io.structures import to_structure
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
 from clusteropt.search.descents import learned_motion
-from clusteropt.search.policy import search_for
+from clusteropt.search.policy import plan_for
 
 README = Path(__file__).parents[1] / "README.md"
 FEW = {"trajectories": 1, "steps": 3, "hops": 0}
@@ -149,8 +149,8 @@ def test_steps_by_hand_are_those_of_a_search_to_the_last_bit(trained, seed, coun
     potential = clusteropt.load_potential("lj").potential(("X",))
     structure = to_structure(atoms, potential)
     centre = structure.positions.mean(0)
-    search = search_for(trained, 4, potential)
-    motion = learned_motion(ClusterProblem(potential), trained, search.steps, (0, search.end))
+    plan = plan_for(trained, 4, potential)
+    motion = learned_motion(ClusterProblem(potential), trained, plan.steps, (0, plan.end))
     batch = pack([structure._replace(positions=structure.positions - centre)], padded_size(4), np.float64)
     with host.double_precision():
         there = lanes.move(batch, np.array([count + 1]), motion).positions[:, :4, 0].T + centre

@@ -31,7 +31,7 @@ from clusteropt.runtime import host
 from clusteropt.search import hops, walk
 from clusteropt.search.draws import uniforms
 from clusteropt.search.hops import Origin
-from clusteropt.search.policy import Search, search_for
+from clusteropt.search.policy import SearchPlan, plan_for
 from clusteropt.search.starts import random_starts, start_positions
 from clusteropt.search.surface import N_DRAWS, moved_over_surface
 
@@ -39,7 +39,7 @@ LJ: Potential = sets.default(("X",)).potential(("X",))
 MADE = LearnedSettings(widths=(8,), styles=1)
 FRESH = weights.LearnedOptimizer(network.first_theta(MADE, *sizes(MADE), 0), MADE, {"tasks": ["X7", "X9", "Ag13"]})
 PROBLEM = ClusterProblem(LJ)
-SEARCH = Search(FRESH, steps=10, hops=4, hop_steps=10, surface=0.5)
+SEARCH = SearchPlan(FRESH, steps=10, hops=4, hop_steps=10, surface=0.5)
 N = 7
 
 
@@ -51,11 +51,11 @@ def starts(count: int, first: int = 0) -> tuple[list[Structure], np.ndarray]:
     return made, np.arange(first, first + count, dtype=np.uint64)
 
 
-def walked(count: int, first: int = 0, hops: int = 4, search: Search = SEARCH) -> walk.Chains:
+def walked(count: int, first: int = 0, hops: int = 4, plan: SearchPlan = SEARCH) -> walk.Chains:
     with host.double_precision():
-        alive = walk.begin(*starts(count, first), PROBLEM, search).chains
+        alive = walk.begin(*starts(count, first), PROBLEM, plan).chains
         for _ in range(hops):
-            alive, _ = walk.hop(alive, PROBLEM, search)
+            alive, _ = walk.hop(alive, PROBLEM, plan)
     return alive
 
 
@@ -100,7 +100,7 @@ def test_evaluations_are_counted_in_full(monkeypatch):
     for surface in (0.0, 1.0):
         spent.clear()
         n_calls = []
-        alive = walked(4, hops=0, search=SEARCH._replace(surface=surface))
+        alive = walked(4, hops=0, plan=SEARCH._replace(surface=surface))
         for _ in range(2):
             n_calls.append(len(spent))
             assert alive.n_evaluations.sum() == sum(spent)
@@ -161,9 +161,9 @@ def test_all_minima_are_those_of_the_chains_and_more_and_the_answer_is_the_same(
 
 def test_at_zero_temperature_only_descents_are_taken():
     cold = SEARCH._replace(temperature=1e-9)
-    energies = [walked(16, hops=n, search=cold).energy for n in range(5)]
+    energies = [walked(16, hops=n, plan=cold).energy for n in range(5)]
     assert (np.diff(energies, axis=0) <= 0).all()
-    hot = [walked(16, hops=n, search=SEARCH._replace(temperature=1e9)).energy for n in range(5)]
+    hot = [walked(16, hops=n, plan=SEARCH._replace(temperature=1e9)).energy for n in range(5)]
     assert (np.diff(hot, axis=0) > 0).any()
 
 
@@ -177,17 +177,17 @@ def test_a_chain_is_idle_since_it_came_distinctly_below_all_its_minima():
 
 
 def test_of_rivals_the_lower_half_hops():
-    search, groups = SEARCH._replace(hopping=0.5), np.array([7, 7, 7, 0, 0, 5, 7, 7, 0])
+    plan, groups = SEARCH._replace(hopping=0.5), np.array([7, 7, 7, 0, 0, 5, 7, 7, 0])
     with host.double_precision():
-        alive = walk.begin(*starts(9), PROBLEM, search, rivals=groups).chains
-        alone = walk.begin(*starts(2, first=3), PROBLEM, search, rivals=np.zeros(2)).chains
+        alive = walk.begin(*starts(9), PROBLEM, plan, rivals=groups).chains
+        alone = walk.begin(*starts(2, first=3), PROBLEM, plan, rivals=np.zeros(2)).chains
         everyone = walk.begin(*starts(9), PROBLEM, SEARCH, rivals=groups).chains
-    stopped = walk.ended(alive, search)
+    stopped = walk.ended(alive, plan)
     for group, n_hopping in ((7, 3), (0, 2), (5, 1)):
         own = groups == group
         assert np.count_nonzero(own & ~stopped) == n_hopping, "at least one, and half"
         assert alive.energy[own & ~stopped].max() <= alive.energy[own & stopped].min(initial=np.inf)
-    assert np.count_nonzero(~walk.ended(alone, search)) == 1
+    assert np.count_nonzero(~walk.ended(alone, plan)) == 1
     assert not walk.ended(everyone, SEARCH).any()
 
 
@@ -198,10 +198,10 @@ def test_ties_and_clusters_in_pieces_take_their_turn_among_rivals():
 
 
 def test_a_search_leaves_trajectories_where_it_says():
-    steps = [walked(4, hops=0, search=Search(FRESH, 30, end=end)).lowest for end in (1.0, 0.75, 0.75)]
+    steps = [walked(4, hops=0, plan=SearchPlan(FRESH, 30, end=end)).lowest for end in (1.0, 0.75, 0.75)]
     assert not np.array_equal(steps[0], steps[1])
     np.testing.assert_array_equal(steps[1], steps[2])
-    assert 0 < search_for(FRESH, 38, LJ).end < 1
+    assert 0 < plan_for(FRESH, 38, LJ).end < 1
 
 
 def test_chains_end_after_their_hops_or_without_progress():
@@ -248,8 +248,8 @@ def test_moves_over_the_surface_move_few_atoms_to_where_they_touch(seed):
 
 
 def test_basin_hopping_and_multistart_find_the_minimum_of_seven_atoms():
-    for method, search in baselines().items():
-        score = measure(target_for(f"X{N}"), method, search, EvaluationSettings(hits=8, chains=16))
+    for method, plan in baselines().items():
+        score = measure(target_for(f"X{N}"), method, plan, EvaluationSettings(hits=8, chains=16))
         assert score.n_hits >= 8
         assert score.hit_rate <= 1
         assert score.n_evaluations > 16 * 5
@@ -281,7 +281,7 @@ def test_a_hit_costs_all_minima_that_were_visited_and_polished(monkeypatch, meth
 
 def test_what_cannot_be_hit_costs_the_budget_and_no_more():
     target = target_for("X7")._replace(best_known=-100.0)
-    score = measure(target, "multistart", Search(), EvaluationSettings(evaluations=2000, chains=16))
+    score = measure(target, "multistart", SearchPlan(), EvaluationSettings(evaluations=2000, chains=16))
     assert (score.n_hits, score.evaluations_per_hit, score.ended_by) == (0, float("inf"), "evaluations")
     assert 2000 <= score.n_evaluations < 2000 + 16 * 200
     assert score.median_gap == pytest.approx(100 - 16.505384, abs=1.0)
@@ -303,14 +303,14 @@ def test_few_hits_cost_as_much_each_as_many():
 
 
 def test_rivals_begin_together(monkeypatch):
-    def watched(structures, keys, potential, search, rivals):
+    def watched(structures, keys, potential, plan, rivals):
         begun.append(np.unique(rivals, return_counts=True)[1].tolist())
-        return begin(structures, keys, potential, search, rivals)
+        return begin(structures, keys, potential, plan, rivals)
 
     begin, begun = walk.begin, []
     monkeypatch.setattr(walk, "begin", watched)
-    search = Search(hopping=0.5, hops=3)
-    score = measure(target_for("X7"), "m", search, EvaluationSettings(hits=40, chains=64))
+    plan = SearchPlan(hopping=0.5, hops=3)
+    score = measure(target_for("X7"), "m", plan, EvaluationSettings(hits=40, chains=64))
     assert len(begun) > 2
     assert {size for sizes in begun for size in sizes} == {16}
     assert score.n_chains == 16 * sum(map(len, begun[1:])), "the first are for compilation"

@@ -14,7 +14,7 @@ from clusteropt.settings.merging import merged
 from clusteropt.words import counted
 
 if TYPE_CHECKING:
-    from clusteropt.evaluation.benchmark import Plan
+    from clusteropt.evaluation.benchmark import Measurement
     from clusteropt.evaluation.score import Score
 
 
@@ -37,12 +37,12 @@ def evaluate(wanted: Comparison, given: dict[str, Any], show: Show, devices: dic
     prepare(devices)
     from clusteropt.evaluation import benchmark
 
-    plan = benchmark.planned(wanted.optimizers, benchmark.formulas_of(wanted.tasks), settings, wanted.alone)
-    for name, known in benchmark.trained(plan).items() if wanted.test else ():
+    measurement = benchmark.planned(wanted.optimizers, benchmark.formulas_of(wanted.tasks), settings, wanted.alone)
+    for name, known in benchmark.trained(measurement).items() if wanted.test else ():
         raise UsageError(f"{', '.join(known)}: in the training of {name}, so no test: leave out, or drop --test")
     with remembered(*STOPPING) as signals:
-        scores, whole = _measured(plan, show.quiet, signals)
-        _report(wanted, plan, scores, show)
+        scores, whole = _measured(measurement, show.quiet, signals)
+        _report(wanted, measurement, scores, show)
     if not whole:
         raise stopped(signals, f"{counted(len(scores), 'measurement')} finished and shown")
 
@@ -57,13 +57,13 @@ def _check(wanted: Comparison) -> None:
         raise UsageError("--save-scores writes into .h5 files of your own: name no others as OPTIMIZER")
 
 
-def _measured(plan: "Plan", quiet: bool, signals: Signals) -> tuple[list["Score"], bool]:
+def _measured(measurement: "Measurement", quiet: bool, signals: Signals) -> tuple[list["Score"], bool]:
     """The scores, and whether no signal has ended them early. Afterwards signals are only noted."""
     from clusteropt.evaluation import benchmark
 
     scores: list[Score] = []
     try:
-        for score in benchmark.scores(plan):
+        for score in benchmark.scores(measurement):
             scores.append(score)
             if not quiet:
                 say(_line(score))
@@ -83,7 +83,7 @@ def _line(score: "Score") -> str:
     return f"{score.formula}, {score.name}: {count}{ends.get(score.ended_by, '')}"
 
 
-def _report(wanted: Comparison, plan: "Plan", scores: list["Score"], show: Show) -> None:
+def _report(wanted: Comparison, measurement: "Measurement", scores: list["Score"], show: Show) -> None:
     """Shows the scores, and writes them where that is wanted."""
     from clusteropt.report import tables
     from clusteropt.report.results import scores_json, scores_picture, scores_table
@@ -93,16 +93,16 @@ def _report(wanted: Comparison, plan: "Plan", scores: list["Score"], show: Show)
     else:
         tables.show(scores_table(scores), show.wide)
     if wanted.save_scores:
-        _keep(plan, scores)
+        _keep(measurement, scores)
     if wanted.plot is not None and scores:
         scores_picture(scores, wanted.plot)
 
 
-def _keep(plan: "Plan", scores: list["Score"]) -> None:
+def _keep(measurement: "Measurement", scores: list["Score"]) -> None:
     from clusteropt.io import cards
     from clusteropt.optimizers.learned import weights
     from clusteropt.report.results import score_record
 
-    for name, optimizer in plan.optimizers.items():
+    for name, optimizer in measurement.optimizers.items():
         own = [score_record(score) for score in scores if score.optimizer == name]
         weights.save(Path(name), cards.with_scores(optimizer, own))

@@ -17,8 +17,8 @@ from clusteropt.settings.keywords import changed, signed
 TASKS = ("X17", "X22", "X34")
 
 
-class Plan(NamedTuple):
-    """The measurement that is asked for."""
+class Measurement(NamedTuple):
+    """What to measure, and how long."""
 
     optimizers: dict[str, LearnedOptimizer]  # by name
     targets: list[Target]
@@ -58,8 +58,8 @@ def planned(
     tasks: Sequence[str],
     settings: EvaluationSettings,
     alone: bool = False,
-) -> Plan:
-    """The plan, checked before anything is measured. Raises UsageError for what cannot be."""
+) -> Measurement:
+    """The measurement, checked before it begins. Raises UsageError for optimizers or tasks that do not exist."""
     targets = [target_for(task) for task in dict.fromkeys(tasks)]
     if not targets:
         raise UsageError("tasks must name at least one formula, as X17")
@@ -67,27 +67,29 @@ def planned(
     for number, given in enumerate(optimizers, 1):
         one = isinstance(given, LearnedOptimizer)
         found |= {f"optimizer {number}": given} if one else {str(given): weights.named(str(given))}
-    return Plan(found, targets, settings, alone)
+    return Measurement(found, targets, settings, alone)
 
 
-def trained(plan: Plan) -> dict[str, list[str]]:
+def trained(measurement: Measurement) -> dict[str, list[str]]:
     """The formulas that were in the training of the optimizers, by their names; of those that have seen any."""
     seen = {
         name: [
-            target.formula for target in plan.targets if cards.seen(one, target.symbols, target.potential) == "trained"
+            target.formula
+            for target in measurement.targets
+            if cards.seen(one, target.symbols, target.potential) == "trained"
         ]
-        for name, one in plan.optimizers.items()
+        for name, one in measurement.optimizers.items()
     }
     return {name: formulas for name, formulas in seen.items() if formulas}
 
 
-def scores(plan: Plan) -> Iterator[Score]:
+def scores(measurement: Measurement) -> Iterator[Score]:
     """Measures task by task: the optimizers, then the baselines, once for all of them."""
-    changes = {name: getattr(plan.settings, name) for name in ("steps", "hops", "hop_steps")}
-    for target in plan.targets:
-        for name, optimizer in plan.optimizers.items():
+    changes = {name: getattr(measurement.settings, name) for name in ("steps", "hops", "hop_steps")}
+    for target in measurement.targets:
+        for name, optimizer in measurement.optimizers.items():
             seen = cards.seen(optimizer, target.symbols, target.potential)
-            search = learned(optimizer, target, **changes)
-            yield measuring.measure(target, LEARNED, search, plan.settings, seen)._replace(optimizer=name)
-        for method, search in {} if plan.alone else baselines().items():
-            yield measuring.measure(target, method, search, plan.settings)
+            plan = learned(optimizer, target, **changes)
+            yield measuring.measure(target, LEARNED, plan, measurement.settings, seen)._replace(optimizer=name)
+        for method, plan in {} if measurement.alone else baselines().items():
+            yield measuring.measure(target, method, plan, measurement.settings)

@@ -20,7 +20,7 @@ from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
 from clusteropt.search import walk
 from clusteropt.search.local import minimized
-from clusteropt.search.policy import Search
+from clusteropt.search.policy import SearchPlan
 from clusteropt.search.starts import start_positions
 from clusteropt.search.walk import Chains, Walk
 from clusteropt.settings.method import LocalSettings
@@ -31,11 +31,11 @@ _NEAR = 0.05  # what is closer is polished, to see
 _WAITING = 4  # new chains begin when one in so many has ended: a program costs the same for few as for many
 
 
-def measure(target: Target, method: str, search: Search, settings: EvaluationSettings, seen: str = "") -> Score:
+def measure(target: Target, method: str, plan: SearchPlan, settings: EvaluationSettings, seen: str = "") -> Score:
     """The score of a search; compilation is not part of its seconds."""
     with host.double_precision():
-        _warm_up(target, search, settings)
-        return _measured(target, method, search, settings, seen)
+        _warm_up(target, plan, settings)
+        return _measured(target, method, plan, settings, seen)
 
 
 class _Tally:
@@ -69,10 +69,10 @@ class _Tally:
         self._looked_at[places], self.counted[places] = np.inf, False
 
 
-def _measured(target: Target, method: str, search: Search, settings: EvaluationSettings, seen: str) -> Score:
+def _measured(target: Target, method: str, plan: SearchPlan, settings: EvaluationSettings, seen: str) -> Score:
     begin, n_begun = time.perf_counter(), settings.chains
-    group, tally, pace = _group(search, n_begun), _Tally(target, n_begun), math.nan
-    under_way = _fresh(target, search, settings, 0, n_begun)
+    group, tally, pace = _group(plan, n_begun), _Tally(target, n_begun), math.nan
+    under_way = _fresh(target, plan, settings, 0, n_begun)
     total, seconds, ended_by = 0, 0.0, ""
     while not ended_by:
         next(under_way, None)  # none where all have ended, and are to be counted
@@ -85,7 +85,7 @@ def _measured(target: Target, method: str, search: Search, settings: EvaluationS
         places = np.flatnonzero(tally.counted)[: tally.counted.sum() // group * group]
         if not (ended_by or enough) and places.size * _WAITING >= settings.chains:
             tally.vacate(under_way, places)
-            under_way.replace(places, _fresh(target, search, settings, n_begun, len(places)))
+            under_way.replace(places, _fresh(target, plan, settings, n_begun, len(places)))
             n_begun += len(places)
     gap = float(np.median(tally.gaps)) if tally.gaps else math.nan
     n_cut = int((~tally.counted).sum())
@@ -103,12 +103,12 @@ def _ended_by(evaluations: int, seconds: float, through: bool, settings: Evaluat
     return "seconds" if seconds > settings.seconds else ""
 
 
-def _group(search: Search, n_chains: int) -> int:
+def _group(plan: SearchPlan, n_chains: int) -> int:
     """How many chains have to begin together: where rivals compete for the hops, as many as compete in `minimize`."""
-    return min(_RIVALS, n_chains) if search.hopping < 1 else 1
+    return min(_RIVALS, n_chains) if plan.hopping < 1 else 1
 
 
-def _fresh(target: Target, search: Search, settings: EvaluationSettings, first: int, count: int) -> Walk:
+def _fresh(target: Target, plan: SearchPlan, settings: EvaluationSettings, first: int, count: int) -> Walk:
     """Chains number `first` and following, each from a random start by the seed and its number.
 
     Every other start of a learned search is symmetric, and up to sixteen that begin together compete, as in
@@ -119,10 +119,10 @@ def _fresh(target: Target, search: Search, settings: EvaluationSettings, first: 
     starts, keys = [], []
     for k in range(first, first + count):
         rng = np.random.default_rng([settings.seed, k])
-        positions = start_positions(rng, n_atoms, potential.length, search.optimizer is not None and k % 2 == 1)
+        positions = start_positions(rng, n_atoms, potential.length, plan.optimizer is not None and k % 2 == 1)
         starts.append(Structure(positions, species, np.ones(n_atoms, bool)))
         keys.append(rng.integers(2**64, dtype=np.uint64))
-    return walk.begin(starts, np.array(keys), ClusterProblem(potential), search, np.arange(count) // _RIVALS)
+    return walk.begin(starts, np.array(keys), ClusterProblem(potential), plan, np.arange(count) // _RIVALS)
 
 
 def _polished(chains: Chains, columns: np.ndarray, potential: Potential) -> tuple[np.ndarray, int]:
@@ -137,9 +137,9 @@ def _polished(chains: Chains, columns: np.ndarray, potential: Potential) -> tupl
     return energies, sum(m.n_evaluations for m in found.values())
 
 
-def _warm_up(target: Target, search: Search, settings: EvaluationSettings) -> None:
+def _warm_up(target: Target, plan: SearchPlan, settings: EvaluationSettings) -> None:
     """Has every program built."""
-    few = search._replace(hops=min(search.hops, 1))
+    few = plan._replace(hops=min(plan.hops, 1))
     under_way = _fresh(target, few, settings, 0, settings.chains)
     for _ in under_way:  # the starts, and a hop if there are any
         pass

@@ -7,7 +7,7 @@ from clusteropt.io.best_known import best_known
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
-from clusteropt.search.policy import Search, search_for
+from clusteropt.search.policy import SearchPlan, plan_for
 from clusteropt.search.starts import symbols_of
 
 LEARNED, MULTISTART, BASIN_HOPPING = "learned", "multistart", "basin hopping"
@@ -36,11 +36,11 @@ def target_for(formula: str) -> Target:
     return Target(formula, potential, symbols, energy)
 
 
-def learned(optimizer: LearnedOptimizer, target: Target, **changes: int | None) -> Search:
+def learned(optimizer: LearnedOptimizer, target: Target, **changes: int | None) -> SearchPlan:
     """The search that `minimize` makes, but for the `changes`: steps, hops, hop_steps."""
-    return search_for(optimizer, len(target.symbols), target.potential, **changes)
+    return plan_for(optimizer, len(target.symbols), target.potential, **changes)
 
 
-def baselines() -> dict[str, Search]:
+def baselines() -> dict[str, SearchPlan]:
     """The conventional searches, by name."""
-    return {MULTISTART: Search(), BASIN_HOPPING: Search(hops=_ENDLESS)}
+    return {MULTISTART: SearchPlan(), BASIN_HOPPING: SearchPlan(hops=_ENDLESS)}

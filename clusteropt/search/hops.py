@@ -14,7 +14,7 @@ from clusteropt.engine.batches import at, take
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search.descents import by_learned
 from clusteropt.search.draws import uniforms
-from clusteropt.search.policy import Search
+from clusteropt.search.policy import SearchPlan
 from clusteropt.search.surface import N_DRAWS, moved_over_surface
 
 
@@ -42,12 +42,12 @@ def propose(
     keys: np.ndarray,
     n_hops: np.ndarray,
     problem: ClusterProblem,
-    search: Search,
+    plan: SearchPlan,
 ) -> Proposal:
     """Hops from the minima of `clusters`: energies (n_atoms, n_chains) of their atoms; keys, n_hops (n_chains,)."""
     counters = 2 * n_hops.astype(np.uint64)
     draws = uniforms(keys, counters + np.uint64(1), 2 + N_DRAWS)
-    over_surface = (draws[1] < search.surface) & np.asarray(clusters.free).any(0)
+    over_surface = (draws[1] < plan.surface) & np.asarray(clusters.free).any(0)
     positions, used = np.array(clusters.positions), np.zeros(len(keys), np.int64)
     few, all_atoms = np.flatnonzero(over_surface), np.flatnonzero(~over_surface)
     if few.size:
@@ -57,21 +57,21 @@ def propose(
             own, energies[:, few], numbers, looseness, problem.potential
         )
     if all_atoms.size:
-        shaken = displaced(take(clusters, all_atoms), keys[all_atoms], n_hops[all_atoms], problem, search)
-        if search.optimizer is not None and search.hop_steps:
-            span = (search.hop_begin, 1)
-            shaken, used[all_atoms] = by_learned(shaken, problem, search.optimizer, search.hop_steps, span)
+        shaken = displaced(take(clusters, all_atoms), keys[all_atoms], n_hops[all_atoms], problem, plan)
+        if plan.optimizer is not None and plan.hop_steps:
+            span = (plan.hop_begin, 1)
+            shaken, used[all_atoms] = by_learned(shaken, problem, plan.optimizer, plan.hop_steps, span)
         positions[..., all_atoms] = shaken.positions
-    by_network = search.optimizer is not None and search.hop_steps > 0
+    by_network = plan.optimizer is not None and plan.hop_steps > 0
     origins = np.where(over_surface, Origin.SURFACE_HOP, Origin.LEARNED_HOP if by_network else Origin.DISPLACEMENT)
     return Proposal(positions, origins, used, draws[0])
 
 
 def displaced(
-    clusters: Clusters, keys: np.ndarray, n_hops: np.ndarray, problem: ClusterProblem, search: Search
+    clusters: Clusters, keys: np.ndarray, n_hops: np.ndarray, problem: ClusterProblem, plan: SearchPlan
 ) -> Clusters:
     """The clusters with all free atoms displaced, as a hop begins."""
     size = clusters.mask.shape[0]
     draws = uniforms(keys, 2 * n_hops.astype(np.uint64), 3 * size).reshape(3, size, -1)
-    shift = (2 * draws - 1) * (search.displacement * problem.scale.length)
+    shift = (2 * draws - 1) * (plan.displacement * problem.scale.length)
     return at(clusters, np.where(clusters.free, clusters.positions + shift, clusters.positions))

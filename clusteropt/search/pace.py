@@ -5,7 +5,7 @@ import numpy as np
 from clusteropt.clusters.arrays import n_lanes
 from clusteropt.runtime import devices
 from clusteropt.search.hops import Origin
-from clusteropt.search.policy import Search
+from clusteropt.search.policy import SearchPlan
 from clusteropt.search.walk import Chains, Visits, ended
 
 _A_HOP = 100.0  # evaluations, before one was made
@@ -15,8 +15,8 @@ _MORE = 2.0  # times the hops that chains want if none finds a lower minimum, wh
 class Pace:
     """Of one search; a hop costs the lanes that are there, even where some are empty."""
 
-    def __init__(self, begun: Chains, search: Search) -> None:
-        self._search = search
+    def __init__(self, begun: Chains, plan: SearchPlan) -> None:
+        self._plan = plan
         self._lanes = n_lanes(begun.clusters.mask.shape[0]) * devices.n_devices()
         self._begun = begun.n_evaluations
         self._spent = self._cost(len(begun.keys)) * float(begun.n_evaluations.mean())
@@ -34,8 +34,8 @@ class Pace:
     def share(self, alive: Chains) -> float:
         """From 0 to 1."""
         a_hop = float((alive.n_evaluations - self._begun).sum()) / self._hops if self._hops else _A_HOP
-        wanted = np.minimum(self._search.hops - alive.n_hops, np.ceil(_MORE * (self._search.patience - alive.n_idle)))
-        left = np.sort(np.where(ended(alive, self._search), 0, wanted))
+        wanted = np.minimum(self._plan.hops - alive.n_hops, np.ceil(_MORE * (self._plan.patience - alive.n_idle)))
+        left = np.sort(np.where(ended(alive, self._plan), 0, wanted))
         busy = len(left) - np.searchsorted(left, np.arange(int(left[-1])), side="right")  # at each hop to come
         spent = self._spent + a_hop * self._lane_hops
         return spent / (spent + a_hop * self._cost(busy))

@@ -10,7 +10,7 @@ from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials.base import Potential
 
 
-class Search(NamedTuple):
+class SearchPlan(NamedTuple):
     """The numbers by which the chains of one search go on; the defaults are those of multistart."""
 
     optimizer: LearnedOptimizer | None = None
@@ -44,9 +44,9 @@ class Policy(NamedTuple):
     end: float = 0.75
     hops: int = 200
 
-    def search(self, optimizer: LearnedOptimizer, n_atoms: int) -> Search:
+    def plan(self, optimizer: LearnedOptimizer, n_atoms: int) -> SearchPlan:
         """The numbers for one size."""
-        return Search(
+        return SearchPlan(
             optimizer,
             steps=min(self.most_steps, int(self.steps_per_atom * n_atoms)),
             end=self.end,
@@ -69,16 +69,16 @@ POLICIES = (
 )
 
 
-def search_for(
+def plan_for(
     optimizer: LearnedOptimizer,
     n_atoms: int,
     potential: Potential,
     steps: int | None = None,
     hops: int | None = None,
     hop_steps: int | None = None,
-) -> Search:
+) -> SearchPlan:
     """The search that the policy plans for clusters of that size and kind, with the given values in place of its own."""
     policy = next(p for p in POLICIES if p.directional == potential.directional and n_atoms <= p.up_to)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
     given = {name: value for name, value in changes.items() if value is not None}
-    return policy.search(optimizer, n_atoms)._replace(**given)
+    return policy.plan(optimizer, n_atoms)._replace(**given)

@@ -24,7 +24,7 @@ from clusteropt.search.local import minimized
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.observer import SILENT, Observer, Renumbered, SearchProgress
 from clusteropt.search.pace import Pace
-from clusteropt.search.policy import Search, search_for
+from clusteropt.search.policy import SearchPlan, plan_for
 from clusteropt.search.walk import Chains, Visits
 from clusteropt.settings.method import LocalSettings, SearchSettings
 
@@ -45,9 +45,9 @@ class Kit(NamedTuple):
         """The inner problem."""
         return ClusterProblem(self.potential)
 
-    def plan(self, n_atoms: int) -> Search:
+    def plan(self, n_atoms: int) -> SearchPlan:
         """The numbers of the policy for clusters of that size."""
-        return search_for(self.optimizer, n_atoms, self.potential, self.settings.steps, self.settings.hops)
+        return plan_for(self.optimizer, n_atoms, self.potential, self.settings.steps, self.settings.hops)
 
     def polished(self, starts: list[Structure], positions: np.ndarray, columns: Sequence[int]) -> list[Minimum]:
         """The minima below positions (3, n_atoms, n_columns) of the chains `columns`, which began at `starts[column]`."""
@@ -204,7 +204,7 @@ class _Visited:
                 self.minima.setdefault(k, []).append(minimum)
 
 
-def _tell(observer: Observer, chains: Chains, search: Search, share: float, lowest: float, n_structures: int) -> None:
+def _tell(observer: Observer, chains: Chains, plan: SearchPlan, share: float, lowest: float, n_structures: int) -> None:
     n_chains = len(chains.keys)
-    n_ended, lowest = int(walk.ended(chains, search).sum()), min(lowest, float(chains.lowest_energy.min()))
+    n_ended, lowest = int(walk.ended(chains, plan).sum()), min(lowest, float(chains.lowest_energy.min()))
     observer.searches(SearchProgress(range(n_structures), n_chains, n_ended, lowest, share))

@@ -19,7 +19,7 @@ from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search import hops, surface
 from clusteropt.search.descents import by_learned, learned_motion, quench_motion, quenched
 from clusteropt.search.hops import Origin
-from clusteropt.search.policy import Search
+from clusteropt.search.policy import SearchPlan
 
 _LOWER = 0.02  # energy scales by which a minimum has to lie lower to be another
 
@@ -55,15 +55,15 @@ class Walk:
     ends when every chain has ended or was stopped.
     """
 
-    def __init__(self, problem: ClusterProblem, search: Search, chains: Chains, fresh: Visits | None = None) -> None:
-        self.problem, self.search, self.chains = problem, search, chains
+    def __init__(self, problem: ClusterProblem, plan: SearchPlan, chains: Chains, fresh: Visits | None = None) -> None:
+        self.problem, self.plan, self.chains = problem, plan, chains
         self.stopped = np.zeros(len(chains.keys), bool)
         self._fresh = fresh
 
     @property
     def ended(self) -> np.ndarray:
         """(n_chains,) bool, True where a chain has made its hops, or its patience is over."""
-        return ended(self.chains, self.search)
+        return ended(self.chains, self.plan)
 
     def __iter__(self) -> Iterator[Visits]:
         return self
@@ -75,7 +75,7 @@ class Walk:
         columns = np.flatnonzero(~(self.ended | self.stopped))
         if not columns.size:
             raise StopIteration
-        after, visits = hop(columns_of(self.chains, columns), self.problem, self.search)
+        after, visits = hop(columns_of(self.chains, columns), self.problem, self.plan)
         self.chains = _with_columns(self.chains, columns, after)
         return visits._replace(columns=columns)
 
@@ -86,17 +86,17 @@ class Walk:
         self._fresh = next(others)._replace(columns=columns)
 
 
-def foresee(structures: list[Structure], problem: ClusterProblem, search: Search) -> bool:
+def foresee(structures: list[Structure], problem: ClusterProblem, plan: SearchPlan) -> bool:
     """Has the programs built in the background that chains from such starts, all of one size, will want.
 
     Returns True where one has to be compiled.
     """
     sample, n = pack(structures[:1], padded_size(len(structures[0].positions)), np.float64), len(structures)
     motions = [quench_motion(problem)]
-    if search.optimizer is not None:
-        motions.append(learned_motion(problem, search.optimizer, search.steps, (0, search.end)))
+    if plan.optimizer is not None:
+        motions.append(learned_motion(problem, plan.optimizer, plan.steps, (0, plan.end)))
     new = [lanes.foresee(sample, n, motion) for motion in motions]  # all of them
-    if search.surface and search.hops:
+    if plan.surface and plan.hops:
         new.append(surface.foresee(sample, n))
     return any(new)
 
@@ -105,7 +105,7 @@ def begin(
     structures: list[Structure],
     keys: np.ndarray,
     problem: ClusterProblem,
-    search: Search,
+    plan: SearchPlan,
     rivals: np.ndarray | None = None,
 ) -> Walk:
     """A walk from starts of one padded size, each with a key of its own (n_chains,) uint64.
@@ -115,18 +115,18 @@ def begin(
     centred = [s._replace(positions=s.positions - s.positions.mean(0)) for s in structures]
     clusters = pack(centred, padded_size(len(structures[0].positions)), np.float64)
     n_evaluations = none = np.zeros(len(structures), np.int64)
-    if search.optimizer is not None and search.steps:
-        clusters, n_evaluations = by_learned(clusters, problem, search.optimizer, search.steps, (0, search.end))
+    if plan.optimizer is not None and plan.steps:
+        clusters, n_evaluations = by_learned(clusters, problem, plan.optimizer, plan.steps, (0, plan.end))
     clusters, energy, seen, used = quenched(clusters, problem)
     n_evaluations, positions = n_evaluations + used, np.asarray(clusters.positions)
     n_hops = none
     if rivals is not None:
-        n_hops = np.where(_ranks(energy, rivals) < search.hopping, none, search.hops)
+        n_hops = np.where(_ranks(energy, rivals) < plan.hopping, none, plan.hops)
     energies = np.asarray(seen.energies)
     chains = Chains(clusters, energy, energies, positions, energy, keys, n_hops, none, n_evaluations)
     columns = np.arange(len(structures))
     fresh = Visits(columns, np.full(len(columns), Origin.START), positions, energy, n_evaluations)
-    return Walk(problem, search, chains, fresh)
+    return Walk(problem, plan, chains, fresh)
 
 
 def _ranks(energy: np.ndarray, rivals: np.ndarray) -> np.ndarray:
@@ -138,18 +138,18 @@ def _ranks(energy: np.ndarray, rivals: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def ended(chains: Chains, search: Search) -> np.ndarray:
+def ended(chains: Chains, plan: SearchPlan) -> np.ndarray:
     """(n_chains,) bool, True where a chain has made its hops, or its patience is over."""
-    return np.asarray((chains.n_hops >= search.hops) | (chains.n_idle >= search.patience))
+    return np.asarray((chains.n_hops >= plan.hops) | (chains.n_idle >= plan.patience))
 
 
-def hop(chains: Chains, problem: ClusterProblem, search: Search) -> tuple[Chains, Visits]:
+def hop(chains: Chains, problem: ClusterProblem, plan: SearchPlan) -> tuple[Chains, Visits]:
     """The chains after one hop more, and the minima that they came to."""
     scale = problem.scale.energy
-    proposal = hops.propose(chains.clusters, chains.energies, chains.keys, chains.n_hops, problem, search)
+    proposal = hops.propose(chains.clusters, chains.energies, chains.keys, chains.n_hops, problem, plan)
     moved, energy, seen, n_quench = quenched(at(chains.clusters, proposal.positions), problem)
     with np.errstate(invalid="ignore", over="ignore"):  # infinite energies
-        uphill = np.maximum(energy - chains.energy, 0) / (search.temperature * scale)
+        uphill = np.maximum(energy - chains.energy, 0) / (plan.temperature * scale)
         taken = np.isfinite(energy) & ~(proposal.luck >= np.exp(-uphill))
     lower = energy < chains.lowest_energy - _LOWER * scale
     better = energy < chains.lowest_energy

@@ -24,7 +24,7 @@ from clusteropt.runtime import plugins
 from clusteropt.search import walk
 from clusteropt.search.descents import by_learned, quenched
 from clusteropt.search.hops import displaced
-from clusteropt.search.policy import Search
+from clusteropt.search.policy import SearchPlan
 from clusteropt.search.starts import random_starts, symbols_of
 from clusteropt.search.walk import Chains, Walk
 from clusteropt.training.meta_loss import Tryout
@@ -113,8 +113,8 @@ class ClusterTask:
     def ends(self, theta: np.ndarray, settings: TrainSettings, count: int, seed: int) -> Ends:
         """The first minima of a walk."""
         starts = _starts(self, count, seed, settings.density)
-        search = Search(LearnedOptimizer(theta, settings.network, {}), settings.trajectory)
-        visits = next(walk.begin(starts, np.arange(count, dtype=np.uint64), self.problem, search))
+        plan = SearchPlan(LearnedOptimizer(theta, settings.network, {}), settings.trajectory)
+        visits = next(walk.begin(starts, np.arange(count, dtype=np.uint64), self.problem, plan))
         symbols = symbols_of(self.formula)
         return Ends(visits.energy, len(symbols), best_known(self.problem.potential, symbols))
 
@@ -180,8 +180,8 @@ def _starts(task: ClusterTask | HopTask, count: int, seed: int, density: float) 
     return [to_structure(atoms, task.problem.potential) for atoms in frames]
 
 
-def _hopping(settings: TrainSettings, theta: np.ndarray | None) -> Search:
+def _hopping(settings: TrainSettings, theta: np.ndarray | None) -> SearchPlan:
     """The search by which a pool begins and hops on."""
     optimizer = None if theta is None else LearnedOptimizer(theta, settings.network, {})
     steps, begin = settings.hop_steps, settings.hop_begin
-    return Search(optimizer, settings.trajectory, hops=_GENERATIONS, hop_steps=steps, hop_begin=begin)
+    return SearchPlan(optimizer, settings.trajectory, hops=_GENERATIONS, hop_steps=steps, hop_begin=begin)
