@@ -17,7 +17,7 @@ from clusteropt.errors import UsageError
 from clusteropt.io.best_known import formula_of
 from clusteropt.io.structures import elements_of, to_structure
 from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
-from clusteropt.optimizers.table import Rule, learned_rule, make
+from clusteropt.optimizers.table import OptimizerChoice, learned_choice, make
 from clusteropt.potentials import sets
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import devices, host
@@ -30,7 +30,7 @@ class Memory(NamedTuple):
     now: Trajectories  # of one cluster in the first lane, in single precision
     centre: np.ndarray  # (3,), from which its positions count
     problem: ClusterProblem
-    rule: Rule
+    choice: OptimizerChoice
 
     def __repr__(self) -> str:
         return f"Memory(of a trajectory of {formula_of(self.symbols)}, potential {self.problem.potential.name})"
@@ -71,7 +71,7 @@ def step(
         near = np.array(now.batch.positions)
         near[:, : len(atoms), 0] = (atoms.positions - memory.centre).T
         now = now._replace(batch=at(now.batch, near))
-        leaves = programs.run(_stepped, (memory.problem, memory.rule), now, mesh=devices.mesh(1), in_place=False)
+        leaves = programs.run(_stepped, (memory.problem, memory.choice), now, mesh=devices.mesh(1), in_place=False)
         after: Trajectories = jax.tree.unflatten(jax.tree.structure(now), leaves)
     free = np.asarray(now.batch.free)[: len(atoms), :1]
     moved = np.asarray(after.batch.positions, np.float64)[:, : len(atoms), 0].T + memory.centre
@@ -83,22 +83,22 @@ def _begin(atoms: Atoms, optimizer: LearnedOptimizer, name: str | None, n_steps:
     potential = sets.potential_for(elements, name)
     structure = to_structure(atoms, potential)
     plan = plan_for(optimizer, len(atoms), potential, n_steps)
-    rule = learned_rule(optimizer.theta, optimizer.settings, plan.steps, (0, plan.end))
+    choice = learned_choice(optimizer.theta, optimizer.settings, plan.steps, (0, plan.end))
     centre, problem = structure.positions.mean(0), ClusterProblem(potential).softened()
     own = structure._replace(positions=structure.positions - centre)
-    return Memory(_blank(own, problem, rule), centre, problem, rule)
+    return Memory(_blank(own, problem, choice), centre, problem, choice)
 
 
-def _blank(structure: Structure, problem: ClusterProblem, rule: Rule) -> Trajectories:
+def _blank(structure: Structure, problem: ClusterProblem, choice: OptimizerChoice) -> Trajectories:
     """A trajectory that has not moved, with as many lanes as a search has, of which one is taken."""
     size = padded_size(len(structure.positions))
     lanes = np.full(n_lanes(size), -1)
     lanes[0] = 0
     batch = take(pack([structure], size, np.float64), lanes, np.float32)
     limit = np.full(len(lanes), np.iinfo(np.int32).max, np.int32)
-    return start(batch, limit, make(rule, problem))  # type: ignore[arg-type]  numpy
+    return start(batch, limit, make(choice, problem))  # type: ignore[arg-type]  numpy
 
 
-def _stepped(common: tuple[ClusterProblem, Rule], now: Trajectories, *, mesh: Mesh) -> list[Array]:
-    problem, rule = common
-    return jax.tree.leaves(advance(problem, make(rule, problem), NEVER, now, 1))
+def _stepped(common: tuple[ClusterProblem, OptimizerChoice], now: Trajectories, *, mesh: Mesh) -> list[Array]:
+    problem, choice = common
+    return jax.tree.leaves(advance(problem, make(choice, problem), NEVER, now, 1))

@@ -116,10 +116,10 @@ def test_atoms_hang_together_or_not_by_both_forms():
     assert_agree(jax.jit(cohesion, compiler_options=QUICK), clusters, near, reach, tolerance=0)
 
 
-def rules() -> dict[str, table.Rule]:
+def rules() -> dict[str, table.OptimizerChoice]:
     learned = named("learned")
-    local = {name: table.Rule(name) for name in ("lbfgs", "fire", "gradient-descent")}
-    return local | {"learned": table.learned_rule(learned.theta, learned.settings, 50, (0, 1))}
+    local = {name: table.OptimizerChoice(name) for name in ("lbfgs", "fire", "gradient-descent")}
+    return local | {"learned": table.learned_choice(learned.theta, learned.settings, 50, (0, 1))}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

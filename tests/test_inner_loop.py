@@ -15,7 +15,7 @@ from clusteropt.optimizers import table
 from clusteropt.problems.clusters import ClusterProblem
 
 PROBLEM = ClusterProblem(CASES["lj"].potential)
-RULE = table.make(table.Rule("lbfgs"), PROBLEM)
+RULE = table.make(table.OptimizerChoice("lbfgs"), PROBLEM)
 SIZE = 8
 
 

@@ -175,4 +175,4 @@ def test_shortening_only_shortens():
 
 def test_an_unknown_optimizer_is_refused_with_a_suggestion():
     with pytest.raises(UsageError, match="did you mean 'fire'"):
-        table.make(table.Rule("fier"), Rastrigin())
+        table.make(table.OptimizerChoice("fier"), Rastrigin())

@@ -16,7 +16,7 @@ from clusteropt.errors import UsageError
 from clusteropt.optimizers.learned import network, weights
 from clusteropt.optimizers.learned.rule import sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.optimizers.table import Rule, learned_rule, make
+from clusteropt.optimizers.table import OptimizerChoice, learned_choice, make
 from clusteropt.problems.units import dot, over_units
 from clusteropt.runtime import host, plugins
 from clusteropt.search.descents import by_learned, quenched
@@ -49,7 +49,7 @@ def settings(strategy: str, **more):
 def test_a_local_optimizer_ends_in_a_minimum_below_the_start(name):
     batch = starts(200, 0)
     with host.double_precision():
-        motion = lanes.Motion(PROBLEM, Rule(name), step.Criterion("rms", 1e-8), np.float64)
+        motion = lanes.Motion(PROBLEM, OptimizerChoice(name), step.Criterion("rms", 1e-8), np.float64)
         moved = lanes.move(batch, np.full(200, 2000), motion)
         before, after = (lanes.inspect(b, PROBLEM) for b in (batch, points(moved.positions[0])))
     assert (moved.status == step.Status.CONVERGED).all()
@@ -79,7 +79,7 @@ def test_held_units_stay_and_padding_never_matters():
     padded = points(wide)._replace(
         mask=np.arange(5)[:, None] < np.full(5, 2), free=np.arange(5)[:, None] < np.full(5, 2)
     )
-    motion = lanes.Motion(PROBLEM, Rule("lbfgs"), step.Criterion("fmax", 1e-8), np.float64)
+    motion = lanes.Motion(PROBLEM, OptimizerChoice("lbfgs"), step.Criterion("fmax", 1e-8), np.float64)
     with host.double_precision():
         moved, stayed, same = (lanes.move(b, np.full(5, 500), motion).positions for b in (batch, held, padded))
     np.testing.assert_array_equal(stayed[:, 1], batch.positions[:, 1])
@@ -92,7 +92,7 @@ def test_a_learned_trajectory_is_the_loop_of_the_step_by_hand():
     optimizer, batch = weights.LearnedOptimizer(theta, NETWORK, {}), starts(3, 2)
     with host.double_precision():
         there, n_evaluations = by_learned(batch, PROBLEM, optimizer, 20, (0, 1))
-        rule = make(learned_rule(theta, NETWORK, 20, (0, 1)), PROBLEM)
+        rule = make(learned_choice(theta, NETWORK, 20, (0, 1)), PROBLEM)
         own = jax.tree.map(jnp.asarray, batch._replace(positions=batch.positions.astype(np.float32)))
         state = rule.init(own)
         for _ in range(19):  # the last evaluation ends the trajectory where it is

@@ -14,7 +14,7 @@ from clusteropt.clusters.arrays import n_lanes
 from clusteropt.engine import programs, queues
 from clusteropt.engine.batches import take
 from clusteropt.engine.step import Criterion, Status
-from clusteropt.optimizers.table import Rule
+from clusteropt.optimizers.table import OptimizerChoice
 from clusteropt.problems.base import Inspection, Problem
 from clusteropt.runtime import devices
 
@@ -27,10 +27,10 @@ Watch = Callable[[int, int, np.ndarray], None]
 
 
 class Motion(NamedTuple):
-    """How the instances of a batch move: by which rule, on which problem, and until when."""
+    """How the instances of a batch move: by which optimizer, on which problem, and until when."""
 
     problem: Problem
-    rule: Rule
+    choice: OptimizerChoice
     criterion: Criterion
     dtype: type  # np.float32 or np.float64
 
@@ -80,8 +80,8 @@ def foresee(sample: Any, n_instances: int, motion: Motion) -> bool:
     mesh = mesh_for(n_instances, size)
     nobody = np.full(queue_length(size) * mesh.size, -1)
     waiting = take(sample, nobody, motion.dtype)
-    queue = queues.new_queue(motion.problem, motion.rule, waiting, nobody.astype(np.int32), mesh.size)
-    scalars, common = _numbers(motion, size, None), (motion.problem, motion.rule)
+    queue = queues.new_queue(motion.problem, motion.choice, waiting, nobody.astype(np.int32), mesh.size)
+    scalars, common = _numbers(motion, size, None), (motion.problem, motion.choice)
     return programs.request(
         queues.advance, common, queue, *scalars, mesh=mesh, in_place=True, norm=motion.criterion.norm
     )
@@ -128,8 +128,8 @@ def _finished_queue(
 ) -> queues.Queue:
     """One queueful, every instance finished."""
     waiting = take(batch, columns, motion.dtype)
-    queue = queues.new_queue(motion.problem, motion.rule, waiting, limit[columns].astype(np.int32), mesh.size)
-    scalars, common = _numbers(motion, batch.mask.shape[0], watch), (motion.problem, motion.rule)
+    queue = queues.new_queue(motion.problem, motion.choice, waiting, limit[columns].astype(np.int32), mesh.size)
+    scalars, common = _numbers(motion, batch.mask.shape[0], watch), (motion.problem, motion.choice)
     while True:
         queue = programs.run(
             queues.advance, common, queue, *scalars, mesh=mesh, in_place=True, norm=motion.criterion.norm

@@ -18,7 +18,7 @@ from clusteropt.engine.programs import lanes_last
 from clusteropt.engine.step import Criterion, Status, Trajectories, refill, start
 from clusteropt.engine.step import advance as advance_lanes
 from clusteropt.optimizers.base import Optimizer
-from clusteropt.optimizers.table import Rule, make
+from clusteropt.optimizers.table import OptimizerChoice, make
 from clusteropt.problems.base import Inspection, Problem
 from clusteropt.runtime.backend import backend
 
@@ -38,11 +38,11 @@ class Queue(NamedTuple):
     n_evaluations: jax.Array  # (n_queue,) int32
 
 
-def new_queue(problem: Problem, rule: Rule, waiting: Any, limit: np.ndarray, n_devices: int) -> Queue:
+def new_queue(problem: Problem, choice: OptimizerChoice, waiting: Any, limit: np.ndarray, n_devices: int) -> Queue:
     """A queue of numpy arrays in which no instance has a lane yet; its lanes are blank until the first instances come."""
     size, n_queue = waiting.mask.shape
     lanes = n_lanes(size) * n_devices
-    leaves, tree = jax.tree.flatten((problem, rule, waiting))
+    leaves, tree = jax.tree.flatten((problem, choice, waiting))
     shapes = tuple((np.shape(leaf), np.dtype(leaf.dtype).str) for leaf in leaves)
     blank = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), _form_of_lanes(tree, shapes, lanes))
     idle, running = np.int32(Status.IDLE), np.int32(Status.RUNNING)
@@ -60,11 +60,11 @@ def new_queue(problem: Problem, rule: Rule, waiting: Any, limit: np.ndarray, n_d
 
 @cache
 def _form_of_lanes(tree: Any, shapes: tuple[tuple[tuple[int, ...], str], ...], lanes: int) -> Trajectories:
-    """Shapes and types of the arrays of the lanes, for a problem, a rule and a batch of which only the forms are known."""
-    problem, rule, waiting = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*one) for one in shapes])
+    """Shapes and types of the arrays of the lanes, for a problem, an optimizer and a batch of which only the forms are known."""
+    problem, choice, waiting = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*one) for one in shapes])
     batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((*a.shape[:-1], lanes), a.dtype), waiting)
     limit = jax.ShapeDtypeStruct((lanes,), np.int32)
-    return jax.eval_shape(lambda p, r, b, n: start(b, n, make(r, p)), problem, rule, batch, limit)
+    return jax.eval_shape(lambda p, c, b, n: start(b, n, make(c, p)), problem, choice, batch, limit)
 
 
 def _on_lanes(mesh: Mesh, function: Callable, batch: object, result: object) -> object:
@@ -74,7 +74,7 @@ def _on_lanes(mesh: Mesh, function: Callable, batch: object, result: object) -> 
 
 
 def advance(
-    common: tuple[Problem, Rule],
+    common: tuple[Problem, OptimizerChoice],
     queue: Queue,
     tolerance: jax.Array,
     n_steps: jax.Array,
@@ -84,8 +84,8 @@ def advance(
     norm: str,
 ) -> Queue:
     """The queue after up to `n_steps` more evaluations in every lane; free lanes are filled every `between` of them."""
-    problem, rule = common
-    optimizer, criterion = make(rule, problem), Criterion(norm, tolerance)
+    problem, choice = common
+    optimizer, criterion = make(choice, problem), Criterion(norm, tolerance)
 
     def unfinished(carry: tuple[jax.Array, Queue]) -> jax.Array:
         return (carry[0] < n_steps) & (carry[1].status == Status.RUNNING).any()

@@ -9,7 +9,7 @@ from clusteropt.engine.batches import at
 from clusteropt.engine.lanes import Motion
 from clusteropt.engine.step import NEVER, Criterion
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
-from clusteropt.optimizers.table import Rule, learned_rule
+from clusteropt.optimizers.table import OptimizerChoice, learned_choice
 from clusteropt.problems.base import Inspection, Problem
 
 _QUENCH = 0.3  # longest force at the end of a quench, in energy over length: about 0.01 energy scales above the minimum
@@ -18,14 +18,14 @@ _MOST_STEPS = 2000  # of a quench
 
 def learned_motion(problem: Problem, optimizer: LearnedOptimizer, n_steps: int, span: tuple[float, float]) -> Motion:
     """A learned trajectory of `n_steps` that is this `span` of a whole one."""
-    rule = learned_rule(optimizer.theta, optimizer.settings, n_steps, span)
-    return Motion(problem.softened(), rule, NEVER, np.float32)
+    choice = learned_choice(optimizer.theta, optimizer.settings, n_steps, span)
+    return Motion(problem.softened(), choice, NEVER, np.float32)
 
 
 def quench_motion(problem: Problem) -> Motion:
     """L-BFGS until no force is longer than 0.3 in the problem's energy over length."""
     tolerance = _QUENCH * problem.scale.energy / problem.scale.length
-    return Motion(problem.softened(), Rule("lbfgs"), Criterion("fmax", tolerance), np.float32)
+    return Motion(problem.softened(), OptimizerChoice("lbfgs"), Criterion("fmax", tolerance), np.float32)
 
 
 def by_learned(

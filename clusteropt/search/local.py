@@ -15,7 +15,7 @@ from clusteropt.engine import lanes
 from clusteropt.engine.batches import at, take
 from clusteropt.engine.lanes import Motion, Moved, Watch
 from clusteropt.engine.step import Criterion, Status
-from clusteropt.optimizers.table import Rule
+from clusteropt.optimizers.table import OptimizerChoice
 from clusteropt.potentials.base import Potential
 from clusteropt.problems.base import Inspection
 from clusteropt.problems.clusters import ClusterProblem
@@ -193,9 +193,9 @@ def _tasks(potential: Potential, settings: LocalSettings) -> tuple[Motion, Motio
     wanted = criterion_for(settings, potential)
     coarse = _EXPLORE[wanted.norm] * potential.energy / potential.length
     first = Criterion(wanted.norm, max(wanted.tolerance, coarse))
-    rule = Rule(settings.optimizer)
-    explore = Motion(ClusterProblem(potential).softened(), rule, first, np.float32)
-    return explore, Motion(ClusterProblem(potential), rule, wanted, np.float64)
+    choice = OptimizerChoice(settings.optimizer)
+    explore = Motion(ClusterProblem(potential).softened(), choice, first, np.float32)
+    return explore, Motion(ClusterProblem(potential), choice, wanted, np.float64)
 
 
 def _settled(start: Clusters, relaxed: Moved) -> Moved:

@@ -25,7 +25,7 @@ def meta_loss(
     theta: Array, problem: Problem, tryout: Tryout, network: LearnedSettings, loss: str, temperature: float
 ) -> Array:
     """The loss () of one candidate; infinite where no trajectory ends with a finite energy."""
-    rule = learned(theta, tryout.n_steps.astype(jnp.float32), tryout.span, network, problem)
+    optimizer = learned(theta, tryout.n_steps.astype(jnp.float32), tryout.span, network, problem)
 
     def energy_of(energies: Array) -> Array:
         return energies.sum(0) / problem.scale.energy
@@ -41,11 +41,11 @@ def meta_loss(
 
     def one(_: Array, carry: tuple) -> tuple:
         batch, state, total = carry
-        batch, state, noted = step(problem, rule, batch, state, judge)
+        batch, state, noted = step(problem, optimizer, batch, state, judge)
         return batch, state, total + noted if loss == "mean" else total
 
     zero = jnp.zeros(tryout.before.shape, tryout.starts.positions.dtype)
-    first = (tryout.starts, rule.init(tryout.starts), zero)
+    first = (tryout.starts, optimizer.init(tryout.starts), zero)
     batch, _, total = jax.lax.fori_loop(jnp.int32(0), tryout.n_steps, one, first)
     end = energy_of(problem.energies_and_gradient(batch)[0])
     energy = total / tryout.n_steps if loss == "mean" else counted(end)
