@@ -278,7 +278,9 @@ def test_a_gradient_is_steady_as_long_as_it_does_not_change():
         for sign in signs:
             state = momenta.next_momenta(state, sign * gradient, made.decays)
         corrected = momenta.corrected(state, made.decays)
-        seen, _ = inputs.look(Scene(problem, batch, batch.positions[0], *corrected, zero, made), gradient, state.styles)
+        seen, _ = inputs.inputs_of(
+            Scene(problem, batch, batch.positions[0], *corrected, zero, made), gradient, state.styles
+        )
         return np.array([seen[f"steadiness {k}"] for k in range(len(made.decays))])
 
     np.testing.assert_allclose(steadiness([1, 1, 1]), 1, atol=1e-6)

@@ -46,7 +46,7 @@ def _names_of_vectors(settings: LearnedSettings) -> list[tuple[str, str]]:
     return [*found, ("energy", "energy"), ("place", "distance"), ("size", "size")]
 
 
-def look(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, Array], list[Array]]:
+def inputs_of(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, Array], list[Array]]:
     """Inputs by name, and the unit vectors (n_components, n_units, n_lanes) of the gradient, its averages and the place.
 
     All that the settings ask for is among the inputs, but those of other elements in a pure cluster. They are (n_units, n_lanes),
@@ -73,7 +73,7 @@ def look(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, Array]
             "size": radius / 4,
         }
     for feature in chosen.values():
-        seen |= feature.look(scene)
+        seen |= feature.values(scene)
     seen |= {f"style {k}": value for k, value in enumerate(styles.astype(scene.progress.dtype))}
     return {name: jnp.broadcast_to(value, shape) for name, value in seen.items()}, units
 

@@ -67,7 +67,7 @@ def learned(theta: Array, n_steps: Array, span: Array, settings: LearnedSettings
         gradient = damped(gradient * (scale.length / scale.energy))
         state = next_momenta(state, gradient, settings.decays)
         scene = Scene(problem, batch, energies, *corrected(state, settings.decays), progress, settings)
-        seen, directions = inputs.look(scene, gradient, state.styles)
+        seen, directions = inputs.inputs_of(scene, gradient, state.styles)
         known = [k for k, name in enumerate(names) if name in seen or not name.startswith(OTHERS)]
         planes = jnp.stack([seen[names[k]] for k in known])
         outputs = network.apply(theta.astype(gradient.dtype), layers, planes, known)

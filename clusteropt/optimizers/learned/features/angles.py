@@ -44,8 +44,8 @@ def angles(clusters: Clusters, scale: Scale) -> list[Array]:
     return [jnp.sqrt(jnp.maximum(p, 0)) for p in (c1, (3 * c2 - c0) / 2, (35 * c4 - 30 * c2 + 3 * c0) / 8)]
 
 
-def _look(scene: Scene) -> dict[str, Array]:
+def _values(scene: Scene) -> dict[str, Array]:
     return {f"order {k}": order for k, order in zip(ORDERS, angles(scene.batch, scene.problem.scale), strict=True)}
 
 
-FEATURE = Feature(lambda _: [f"order {k}" for k in ORDERS], _look, needs=("species", "cell"))
+FEATURE = Feature(lambda _: [f"order {k}" for k in ORDERS], _values, needs=("species", "cell"))

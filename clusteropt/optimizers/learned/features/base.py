@@ -29,8 +29,8 @@ class Feature(NamedTuple):
     """Inputs of the network, dimensionless."""
 
     names: Callable[[LearnedSettings], list[str]]  # of the inputs, in the order of theta
-    look: Callable[[Scene], dict[str, Array]]  # by name, each broadcasting to (n_units, n_lanes)
-    # `look` leaves out names that begin with OTHERS where the batch has one species
+    values: Callable[[Scene], dict[str, Array]]  # by name, each broadcasting to (n_units, n_lanes)
+    # `values` leaves out names that begin with OTHERS where the batch has one species
     needs: tuple[str, ...] = ()  # arrays that a batch must have beside positions, mask and free
 
 

@@ -52,9 +52,9 @@ def _names(_: object) -> list[str]:
     return [f"{which} {k}" for which in ("all", OTHERS) for k in range(len(SHELLS))]
 
 
-def _look(scene: Scene) -> dict[str, Array]:
+def _values(scene: Scene) -> dict[str, Array]:
     found = zip(("all", OTHERS), neighbours(scene.batch, scene.problem.scale), strict=True)
     return {f"{which} {k}": count for which, counts in found for k, count in enumerate(counts)}
 
 
-FEATURE = Feature(_names, _look, needs=("species", "cell"))
+FEATURE = Feature(_names, _values, needs=("species", "cell"))

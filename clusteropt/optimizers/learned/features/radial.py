@@ -71,7 +71,7 @@ def _names(settings: LearnedSettings) -> list[str]:
     return [name for which in ("like", OTHERS) for name in _inputs(which, settings)]
 
 
-def _look(scene: Scene) -> dict[str, Array]:
+def _values(scene: Scene) -> dict[str, Array]:
     pairs, seen = scene.settings.radial, {}
     for which, sums in zip(("like", OTHERS), radial_symmetry(scene.batch, scene.problem.scale, pairs), strict=True):
         named = zip(_inputs(which, scene.settings), sums, pairs, strict=False)
@@ -79,4 +79,4 @@ def _look(scene: Scene) -> dict[str, Array]:
     return seen
 
 
-FEATURE = Feature(_names, _look, needs=("species", "cell"))
+FEATURE = Feature(_names, _values, needs=("species", "cell"))
