@@ -112,8 +112,8 @@ def test_blocks_of_any_length_give_the_same_sums(at_once, periodic):
 
 def test_atoms_hang_together_or_not_by_both_forms():
     clusters = clusters_of(sets.load("lj").potential(("X",)), np.float64)
-    near, reach = np.float64(0.9), np.float64(1.2)
-    assert_agree(jax.jit(cohesion, compiler_options=QUICK), clusters, near, reach, tolerance=0)
+    near, distance = np.float64(0.9), np.float64(1.2)
+    assert_agree(jax.jit(cohesion, compiler_options=QUICK), clusters, near, distance, tolerance=0)
 
 
 def rules() -> dict[str, table.OptimizerChoice]:

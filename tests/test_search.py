@@ -530,18 +530,18 @@ def test_what_cannot_be_searched_is_left_to_the_plain_way(folder):
 
 
 def test_given_starts_are_the_structure_others_near_it_and_others_anywhere():
-    from clusteropt.search.chain_starts import start as _start
+    from clusteropt.search.chain_starts import chain_start
     from clusteropt.settings.method import SearchSettings
 
     structure, chosen = starts(1)[0][0], SearchSettings()
-    made = [_start(structure, k, LJ, chosen).positions for k in range(6)]
+    made = [chain_start(structure, k, LJ, chosen).positions for k in range(6)]
     np.testing.assert_array_equal(made[0], structure.positions)
     far = [np.linalg.norm(x - structure.positions, axis=1).max() / LJ.length for x in made]
     assert all(0 < far[k] <= 0.4 for k in (1, 3, 5))
     assert all(far[k] > 0.4 for k in (2, 4))
     fixed = structure._replace(free=np.arange(N) > 0)
     assert all(
-        (_start(fixed, k, LJ, dataclasses.replace(chosen, start=s)).positions[0] == fixed.positions[0]).all()
+        (chain_start(fixed, k, LJ, dataclasses.replace(chosen, start=s)).positions[0] == fixed.positions[0]).all()
         for k in range(4)
         for s in ("given", "perturbed", "random")
     )

@@ -8,8 +8,8 @@ from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, neighbour_sums
 
 
-def cohesion(clusters: Clusters, near: Array, reach: Array) -> tuple[Array, Array]:
-    """True where two atoms are closer than `near`, and where all atoms hang together by distances below `reach`.
+def cohesion(clusters: Clusters, near: Array, distance: Array) -> tuple[Array, Array]:
+    """True where two atoms are closer than `near`, and where all atoms hang together by steps shorter than `distance`.
 
     Both (n_clusters,) bool. From the first atom on, neighbours of reached atoms are reached, until nothing changes.
     """
@@ -19,7 +19,7 @@ def cohesion(clusters: Clusters, near: Array, reach: Array) -> tuple[Array, Arra
         return ((pair.r2 < near * near).astype(dtype),)
 
     def touched(pair: Pair) -> tuple[Array, ...]:
-        return (jnp.where(pair.r2 < reach * reach, pair.there[0], 0),)
+        return (jnp.where(pair.r2 < distance * distance, pair.there[0], 0),)
 
     def spread(carry: tuple[Array, Array]) -> tuple[Array, Array]:
         reached = carry[1]

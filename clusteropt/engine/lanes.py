@@ -83,7 +83,7 @@ def foresee(sample: Any, n_instances: int, motion: Motion) -> bool:
     queue = queues.new_queue(motion.problem, motion.choice, waiting, nobody.astype(np.int32), mesh.size)
     scalars, common = _numbers(motion, size, None), (motion.problem, motion.choice)
     return programs.request(
-        queues.advance, common, queue, *scalars, mesh=mesh, in_place=True, norm=motion.criterion.norm
+        queues.advance_queue, common, queue, *scalars, mesh=mesh, in_place=True, norm=motion.criterion.norm
     )
 
 
@@ -132,7 +132,7 @@ def _finished_queue(
     scalars, common = _numbers(motion, batch.mask.shape[0], watch), (motion.problem, motion.choice)
     while True:
         queue = programs.run(
-            queues.advance, common, queue, *scalars, mesh=mesh, in_place=True, norm=motion.criterion.norm
+            queues.advance_queue, common, queue, *scalars, mesh=mesh, in_place=True, norm=motion.criterion.norm
         )
         running = (np.asarray(queue.status) == Status.RUNNING).any()
         if watch:

@@ -15,8 +15,7 @@ from jax.sharding import Mesh
 
 from clusteropt.clusters.arrays import n_lanes
 from clusteropt.engine.programs import lanes_last
-from clusteropt.engine.step import Criterion, Status, Trajectories, refill, start
-from clusteropt.engine.step import advance as advance_lanes
+from clusteropt.engine.step import Criterion, Status, Trajectories, advance, refill, start
 from clusteropt.optimizers.base import Optimizer
 from clusteropt.optimizers.table import OptimizerChoice, make
 from clusteropt.problems.base import Inspection, Problem
@@ -73,7 +72,7 @@ def _on_lanes(mesh: Mesh, function: Callable, batch: object, result: object) -> 
     return jax.shard_map(function, mesh=mesh, in_specs=(specs,), out_specs=out, check_vma=False)(batch)
 
 
-def advance(
+def advance_queue(
     common: tuple[Problem, OptimizerChoice],
     queue: Queue,
     tolerance: jax.Array,
@@ -92,7 +91,7 @@ def advance(
 
     def turn(carry: tuple[jax.Array, Queue]) -> tuple[jax.Array, Queue]:
         queue = _fill(carry[1], optimizer)
-        queue = queue._replace(lanes=advance_lanes(problem, optimizer, criterion, queue.lanes, between))
+        queue = queue._replace(lanes=advance(problem, optimizer, criterion, queue.lanes, between))
         return carry[0] + between, _collect(queue)
 
     def go(own: Queue) -> Queue:

@@ -8,7 +8,7 @@ from clusteropt.errors import UsageError
 from clusteropt.evaluation import measure as measuring
 from clusteropt.evaluation.score import Score
 from clusteropt.evaluation.settings import EvaluationChanges, EvaluationSettings
-from clusteropt.evaluation.target import LEARNED, Target, baselines, learned, target_for
+from clusteropt.evaluation.target import LEARNED, Target, baselines, learned_plan, target_for
 from clusteropt.io import cards
 from clusteropt.optimizers.learned import weights
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
@@ -89,7 +89,7 @@ def scores(measurement: Measurement) -> Iterator[Score]:
     for target in measurement.targets:
         for name, optimizer in measurement.optimizers.items():
             seen = cards.seen(optimizer, target.symbols, target.potential)
-            plan = learned(optimizer, target, **changes)
+            plan = learned_plan(optimizer, target, **changes)
             yield measuring.measure(target, LEARNED, plan, measurement.settings, seen)._replace(optimizer=name)
         for method, plan in {} if measurement.alone else baselines().items():
             yield measuring.measure(target, method, plan, measurement.settings)

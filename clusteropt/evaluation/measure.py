@@ -43,18 +43,18 @@ class _Tally:
 
     def __init__(self, target: Target, n_places: int) -> None:
         self._target = target
-        self._looked_at = np.full(n_places, np.inf)  # lowest energies that have been polished, and were no hit
+        self._polished_energies = np.full(n_places, np.inf)  # lowest energies that have been polished, and were no hit
         self.gaps: list[float] = []
         self.n_hits = self.spent = 0  # spent: evaluations of chains that are gone, and of polishing
         self.counted = np.zeros(n_places, bool)  # places whose chain has ended
 
-    def look(self, under_way: Walk) -> None:
+    def count(self, under_way: Walk) -> None:
         """Polishes what is near the best-known energy, and counts the chains that have ended, by a hit or without."""
         best, scale, lowest = self._target.best_known, self._target.potential.energy, under_way.chains.lowest_energy
-        near = np.flatnonzero(~self.counted & (lowest < np.minimum(best + _NEAR * scale, self._looked_at)))
+        near = np.flatnonzero(~self.counted & (lowest < np.minimum(best + _NEAR * scale, self._polished_energies)))
         energies, used = _polished(under_way.chains, near, self._target.potential)
         self.spent += used
-        self._looked_at[near] = lowest[near]
+        self._polished_energies[near] = lowest[near]
         hit = np.zeros(len(lowest), bool)
         hit[near] = energies < best + HIT * scale
         ended = ~self.counted & (hit | under_way.ended)
@@ -66,7 +66,7 @@ class _Tally:
     def vacate(self, under_way: Walk, places: np.ndarray) -> None:
         """Makes room for new chains."""
         self.spent += int(under_way.chains.n_evaluations[places].sum())
-        self._looked_at[places], self.counted[places] = np.inf, False
+        self._polished_energies[places], self.counted[places] = np.inf, False
 
 
 def _measured(target: Target, method: str, plan: SearchPlan, settings: EvaluationSettings, seen: str) -> Score:
@@ -76,7 +76,7 @@ def _measured(target: Target, method: str, plan: SearchPlan, settings: Evaluatio
     total, seconds, ended_by = 0, 0.0, ""
     while not ended_by:
         next(under_way, None)  # none where all have ended, and are to be counted
-        tally.look(under_way)
+        tally.count(under_way)
         total, seconds = tally.spent + int(under_way.chains.n_evaluations.sum()), time.perf_counter() - begin
         enough = tally.n_hits >= settings.hits
         ended_by = _ended_by(total, seconds, enough and bool(tally.counted.all()), settings)

@@ -36,7 +36,7 @@ def target_for(formula: str) -> Target:
     return Target(formula, potential, symbols, energy)
 
 
-def learned(optimizer: LearnedOptimizer, target: Target, **changes: int | None) -> SearchPlan:
+def learned_plan(optimizer: LearnedOptimizer, target: Target, **changes: int | None) -> SearchPlan:
     """The search that `minimize` makes, but for the `changes`: steps, hops, hop_steps."""
     return plan_for(optimizer, len(target.symbols), target.potential, **changes)
 

@@ -56,7 +56,7 @@ def of_box(atoms: Atoms, potential: Potential) -> str:
     """A remark on a structure in a periodic box that was to be searched; empty without a box."""
     if not atoms.pbc.all():
         return ""
-    wide = vacuum(np.array(atoms.positions), np.array(atoms.cell)) > (potential.cutoff or potential.reach)
+    wide = vacuum(np.array(atoms.positions), np.array(atoms.cell)) > (potential.cutoff or potential.cohesion_distance)
     cure = "; the vacuum in it is wider than the interaction: --no-box searches the cluster" if wide else ""
     return f"periodic box: local minimization only{cure}"
 

@@ -38,7 +38,7 @@ def _check_cell(positions: np.ndarray, cell: np.ndarray, potential: Potential) -
         raise InputError("the periodic cell has no volume: give three independent cell vectors or pbc='F F F'")
     if potential.cutoff is None:
         drop = "drop the box with --no-box"
-        isolated = vacuum(positions, cell) > potential.reach
+        isolated = vacuum(positions, cell) > potential.cohesion_distance
         others = _with_cutoff(potential.elements)
         cure = f"{drop}, because the vacuum in it is wide, or {others}" if isolated else f"{others}, or {drop}"
         raise InputError(f"periodic boundaries need a potential with a cutoff, and '{potential.name}' has none: {cure}")

@@ -9,7 +9,7 @@ from jax import Array
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.potentials.form import form_of
 
-_REACH = 3.0  # lengths within which atoms hang together, where no cutoff says so before
+_COHESION = 3.0  # lengths; a shorter cutoff takes its place
 CORE = 0.7  # of the potential's length: below this distance the exploring potential is softened
 
 
@@ -33,9 +33,9 @@ class Potential:
         return f"{self.energy_unit}/{self.length_unit}"
 
     @property
-    def reach(self) -> float:
-        """Atoms further apart than this do not hang together, in length units."""
-        return min(_REACH * self.length, self.cutoff or float("inf"))
+    def cohesion_distance(self) -> float:
+        """Atoms belong to one cluster when steps shorter than this lead from each to every other; in length units."""
+        return min(_COHESION * self.length, self.cutoff or float("inf"))
 
     @property
     def directional(self) -> bool:

@@ -52,6 +52,6 @@ class ClusterProblem(Problem):
     def inspect(self, batch: Clusters) -> Inspection:
         """Energies and forces, whether two atoms coincide, and whether the atoms hang together."""
         near = jnp.asarray(_SAME_PLACE * self.potential.length, batch.positions.dtype)
-        reach = jnp.asarray(self.potential.reach, batch.positions.dtype)
-        coincident, connected = cohesion(batch, near, reach)
+        distance = jnp.asarray(self.potential.cohesion_distance, batch.positions.dtype)
+        coincident, connected = cohesion(batch, near, distance)
         return super().inspect(batch)._replace(coincident=coincident, connected=connected)

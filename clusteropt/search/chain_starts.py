@@ -10,12 +10,12 @@ from clusteropt.settings.method import SearchSettings
 _PERTURBATION = 0.4  # largest displacement of an atom, in lengths
 
 
-def key(structure: Structure, k: int, settings: SearchSettings) -> np.uint64:
+def chain_key(structure: Structure, k: int, settings: SearchSettings) -> np.uint64:
     """The root of all random numbers of chain k."""
     return _rng(structure, k, settings).integers(2**64, dtype=np.uint64)
 
 
-def start(structure: Structure, k: int, potential: Potential, settings: SearchSettings) -> Structure:
+def chain_start(structure: Structure, k: int, potential: Potential, settings: SearchSettings) -> Structure:
     """The start of chain k. 'given': the structure itself, and then in turn one near it and one anywhere.
 
     Every other one anywhere is symmetric. With fixed atoms all are near the structure.

@@ -53,13 +53,13 @@ def minimized(
     """
     for (size, _), members in by_size(structures, few).items():
         sample = pack([structures[members[0]]], size, np.float64)
-        new = [lanes.foresee(sample, len(members), task) for task in _tasks(potential, settings)]
+        new = [lanes.foresee(sample, len(members), motion) for motion in _motions(potential, settings)]
         if any(new):
             observer.compiles([size])
     for size, members in _portions(structures, few):
         own = [structures[i] for i in members]
         batch = pack(own, size, np.float64)
-        before, problems = _look(batch, own, potential)
+        before, problems = _inspect_input(batch, own, potential)
         found = {i: invalid(s, problem) for i, s, problem in zip(members, own, problems, strict=True) if problem}
         sound = np.flatnonzero([not problem for problem in problems])
         if sound.size:
@@ -76,7 +76,7 @@ def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dic
     for size, members in _portions(structures, few=True):
         own = [structures[i] for i in members]
         batch, n = pack(own, size, np.float64), len(own)
-        values, problems = _look(batch, own, potential)
+        values, problems = _inspect_input(batch, own, potential)
         still = Moved(np.asarray(batch.positions), np.full(n, Status.EVALUATED, np.int32), np.ones(n, np.int32))
         together = values._replace(connected=np.ones(n, bool))  # a molecule in pieces has an energy like any other
         minima = _minima(batch, values, still, together, potential)
@@ -98,10 +98,10 @@ def evaluate_one(structure: Structure, potential: Potential) -> Minimum:
     return next(evaluated([structure], potential))[0]
 
 
-def _look(batch: Clusters, structures: list[Structure], potential: Potential) -> tuple[Inspection, list[str]]:
+def _inspect_input(batch: Clusters, structures: list[Structure], potential: Potential) -> tuple[Inspection, list[str]]:
     """Energies and forces of the structures as given, and the fault that makes a structure unusable (empty for sound ones)."""
     finite = np.asarray(np.isfinite(batch.positions).all((0, 1)))
-    values = _evaluate(at(batch, np.where(finite, batch.positions, 0)), potential)
+    values = _inspect(at(batch, np.where(finite, batch.positions, 0)), potential)
     problems = [""] * len(structures)
     for k in np.flatnonzero(~finite | values.coincident):
         no_number = "a coordinate is not a finite number: mend the file"
@@ -109,7 +109,7 @@ def _look(batch: Clusters, structures: list[Structure], potential: Potential) ->
     return values, problems
 
 
-def _evaluate(clusters: Clusters, potential: Potential) -> Inspection:
+def _inspect(clusters: Clusters, potential: Potential) -> Inspection:
     """Energies, forces and cohesion."""
     return lanes.inspect(clusters, ClusterProblem(potential))
 
@@ -137,15 +137,15 @@ def _minimize(
     """
     limit = np.full(given.mask.shape[-1], min(settings.max_steps, _MOST))
     relaxed = _explore_and_polish(given, limit, potential, settings, watch)
-    after = _evaluate(at(given, relaxed.positions), potential)
+    after = _inspect(at(given, relaxed.positions), potential)
     allowed = before.energy + _ROUND_OFF * potential.energy * given.mask.sum(0)
     risen = np.flatnonzero(~(after.energy <= allowed))
     if settings.perturb or not risen.size:
         return relaxed, after
     start, left = take(given, risen), limit[risen] - relaxed.n_evaluations[risen]
     show = None if watch is None else _later(lanes.renumbered(watch, risen.tolist()), relaxed.n_evaluations[risen])
-    again = _settled(start, lanes.move(start, np.maximum(1, left), _tasks(potential, settings)[1], show))
-    there = _evaluate(at(start, again.positions), potential)
+    again = _with_fixed_in_place(start, lanes.move(start, np.maximum(1, left), _motions(potential, settings)[1], show))
+    there = _inspect(at(start, again.positions), potential)
     # the limit came first, or there was nothing left of it: the start is the lowest point that is known
     stay = (left < 1) | ~(there.energy <= allowed[risen])
     again = again._replace(
@@ -161,21 +161,23 @@ def _explore_and_polish(
     given: Clusters, limit: np.ndarray, potential: Potential, settings: LocalSettings, watch: Watch | None
 ) -> Moved:
     """Clusters are shifted towards the origin meanwhile: far from it, single precision is coarse."""
-    explore, polish = _tasks(potential, settings)
+    explore, polish = _motions(potential, settings)
     positions = np.asarray(given.positions)
     centre = _centres(given) if given.cell is None else np.zeros_like(positions[:, :1])
     near = at(given, np.where(given.mask, positions - centre, 0))
     share = (_EXPLORE_SHARE * limit).astype(np.int32)
     if not share.all():  # hardly a step is allowed: it is one of the polishing
-        return _settled(given, _moved(lanes.move(near, limit, polish, _shifted(watch, centre)), centre))
+        return _with_fixed_in_place(
+            given, _translated(lanes.move(near, limit, polish, _shifted(watch, centre)), centre)
+        )
     explored = lanes.move(near, share, explore, _shifted(watch, centre))
     # a step into nonsense is taken back; who has not moved keeps the digits that single precision has not
     stay = (explored.status == Status.NON_FINITE) | (explored.n_evaluations == 1)
-    again = at(near, np.where(stay, near.positions, _settled(near, explored).positions))
+    again = at(near, np.where(stay, near.positions, _with_fixed_in_place(near, explored).positions))
     show = None if watch is None else _later(watch, explored.n_evaluations)
     polished = lanes.move(again, limit - explored.n_evaluations, polish, _shifted(show, centre))
     polished = polished._replace(n_evaluations=explored.n_evaluations + polished.n_evaluations)
-    return _settled(given, _moved(polished, centre))
+    return _with_fixed_in_place(given, _translated(polished, centre))
 
 
 def _centres(clusters: Clusters) -> np.ndarray:
@@ -184,11 +186,11 @@ def _centres(clusters: Clusters) -> np.ndarray:
     return inside.cumsum(1)[:, -1:] / np.maximum(1, np.asarray(clusters.mask).sum(0))
 
 
-def _moved(relaxed: Moved, by: np.ndarray) -> Moved:
+def _translated(relaxed: Moved, by: np.ndarray) -> Moved:
     return relaxed._replace(positions=relaxed.positions + by)
 
 
-def _tasks(potential: Potential, settings: LocalSettings) -> tuple[Motion, Motion]:
+def _motions(potential: Potential, settings: LocalSettings) -> tuple[Motion, Motion]:
     """Exploring and polishing."""
     wanted = criterion_for(settings, potential)
     coarse = _EXPLORE[wanted.norm] * potential.energy / potential.length
@@ -198,7 +200,7 @@ def _tasks(potential: Potential, settings: LocalSettings) -> tuple[Motion, Motio
     return explore, Motion(ClusterProblem(potential), choice, wanted, np.float64)
 
 
-def _settled(start: Clusters, relaxed: Moved) -> Moved:
+def _with_fixed_in_place(start: Clusters, relaxed: Moved) -> Moved:
     """Fixed atoms exactly where they were, without the rounding of single precision or of a shift."""
     return relaxed._replace(positions=np.where(start.free, relaxed.positions, np.asarray(start.positions)))
 
@@ -232,7 +234,9 @@ def _minima(
 
     What is not finite is nothing else, and a cluster in pieces is no minimum of a cluster.
     """
-    status = np.where(after.connected | _fills_its_box(given, potential.reach), relaxed.status, Status.FRAGMENTED)
+    status = np.where(
+        after.connected | _fills_its_box(given, potential.cohesion_distance), relaxed.status, Status.FRAGMENTED
+    )
     finite = np.isfinite(after.fmax) & np.isfinite(after.energy) & (relaxed.status != Status.NON_FINITE)
     words = [Status(s) for s in np.where(finite, status, Status.NON_FINITE).tolist()]
     positions = np.ascontiguousarray(relaxed.positions.transpose(2, 1, 0))
@@ -252,13 +256,13 @@ def _minima(
     return [Minimum(s, x[:n], e0, e, ea[:n], f[:n], fmax, count) for n, s, x, e0, e, ea, f, fmax, count in columns]
 
 
-def _fills_its_box(given: Clusters, reach: float) -> np.ndarray:
+def _fills_its_box(given: Clusters, cohesion_distance: float) -> np.ndarray:
     """(n_clusters,) True where a structure is no cluster: periodic, and without a layer of vacuum around it."""
     if given.cell is None:
         return np.zeros(given.mask.shape[-1], bool)
     positions, masks, cells = (np.asarray(array) for array in (given.positions, given.mask, given.cell))
     gaps = [vacuum(positions[:, masks[:, k], k].T, cells[..., k]) for k in range(masks.shape[-1])]
-    return np.array(gaps) <= reach
+    return np.array(gaps) <= cohesion_distance
 
 
 def _perturbed(given: Clusters, structures: list[Structure], columns: np.ndarray, settings: LocalSettings) -> Clusters:

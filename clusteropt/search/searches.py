@@ -19,7 +19,7 @@ from clusteropt.potentials.base import Potential
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search import walk
 from clusteropt.search.answers import answer
-from clusteropt.search.chain_starts import key, start
+from clusteropt.search.chain_starts import chain_key, chain_start
 from clusteropt.search.local import minimized
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.observer import SILENT, Observer, Renumbered, SearchProgress
@@ -69,10 +69,10 @@ def searched(
     `unfinished`: KeyboardInterrupt ends the search, and is raised when the lowest minima found so far have been yielded; their
     status is 'interrupted', because a search that is not stopped may find others.
     """
-    _foresee([s for s in structures if _worth(s) and len(s.positions) > 2], kit, observer)
+    _foresee([s for s in structures if _is_searchable(s) and len(s.positions) > 2], kit, observer)
     for portion in minimized(structures, kit.potential, kit.local, observer=observer, few=False):
         # what is not for a learned optimizer has the plain result, which says so
-        open_ones = [i for i, m in portion.items() if _worth(structures[i]) and not _settled(m)]
+        open_ones = [i for i, m in portion.items() if _is_searchable(structures[i]) and not _needs_no_search(m)]
         done = {
             i: m if m.status == Status.INVALID_STRUCTURE else m._replace(won="fallback") for i, m in portion.items()
         }
@@ -110,12 +110,12 @@ def _stopped(minimum: Minimum) -> Minimum:
     return minimum._replace(status=Status.INTERRUPTED)
 
 
-def _worth(structure: Structure) -> bool:
+def _is_searchable(structure: Structure) -> bool:
     """True where there is something to search: not in a box, nor where hardly an atom can move."""
     return structure.cell is None and len(structure.positions) > 1 and bool(structure.free.any())
 
 
-def _settled(plain: Minimum) -> bool:
+def _needs_no_search(plain: Minimum) -> bool:
     """True where plain minimization has the last word: unusable input, or two atoms, which have one minimum."""
     return plain.status == Status.INVALID_STRUCTURE or (plain.status == Status.CONVERGED and len(plain.positions) == 2)
 
@@ -132,8 +132,8 @@ class _Found(NamedTuple):
 def _found(structures: list[Structure], plain: list[Minimum], kit: Kit, observer: Observer, unfinished: bool) -> _Found:
     """The minima that the chains of structures of one size find; of a search that was stopped, the lowest of each."""
     n_each = kit.settings.chains
-    starts = [start(s, k, kit.potential, kit.settings) for s in structures for k in range(n_each)]
-    keys = np.array([key(s, k, kit.settings) for s in structures for k in range(n_each)])
+    starts = [chain_start(s, k, kit.potential, kit.settings) for s in structures for k in range(n_each)]
+    keys = np.array([chain_key(s, k, kit.settings) for s in structures for k in range(n_each)])
     plan, lowest = kit.plan(len(structures[0].positions)), min(m.energy for m in plain)
     observer.searches(SearchProgress(range(len(structures)), len(starts), 0, lowest, 0.0))
     chains, whole, ends = None, True, {}

@@ -238,7 +238,7 @@ def search(program: str | None, tasks: str, scores: str | None, optimizer: str, 
     """Evaluations and seconds per hit of the learned search and of basin hopping, here and in C."""
     from clusteropt.evaluation.measure import measure
     from clusteropt.evaluation.settings import EvaluationSettings
-    from clusteropt.evaluation.target import BASIN_HOPPING, LEARNED, baselines, learned, target_for
+    from clusteropt.evaluation.target import BASIN_HOPPING, LEARNED, baselines, learned_plan, target_for
     from clusteropt.io import cards
     from clusteropt.optimizers.learned import weights
     from clusteropt.report.results import score_record
@@ -252,7 +252,7 @@ def search(program: str | None, tasks: str, scores: str | None, optimizer: str, 
         target = target_for(task)
         seen, n = cards.seen(chosen, target.symbols, target.potential), len(target.symbols)
         settings = EvaluationSettings(**amount)  # type: ignore[arg-type]
-        own = measure(target, LEARNED, learned(chosen, target, **changes), settings, seen)
+        own = measure(target, LEARNED, learned_plan(chosen, target, **changes), settings, seen)
         hopping = measure(target, BASIN_HOPPING, baselines()[BASIN_HOPPING], settings)
         c = ("-", "-", "-")
         if program and set(target.symbols) == {"X"}:
