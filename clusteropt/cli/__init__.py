@@ -11,13 +11,13 @@ from clusteropt.cli import batch, cite, doctor, energy, evaluate, minimize, opti
 from clusteropt.console import complain, drop, hold_standard_streams
 from clusteropt.errors import ClusterOptError, ExitCode
 
-_HELP = """Finds the lowest-energy structures of atomic clusters.
+_HELP = """Find the lowest-energy structures of atomic clusters.
 
 Examples: [bold]clusteropt minimize cluster.xyz[/bold], [bold]clusteropt random Au38 --count 10 --out starts.xyz[/bold],
 [bold]clusteropt potentials list[/bold].
 
-Results go to standard output, messages to standard error. Exit codes: 0 all converged, 1 something unexpected, 2 wrong usage,
-3 some input unusable, 4 something did not converge, 75 stopped early and can go on, 130 interrupted.
+Results go to standard output, messages to standard error. Exit codes: 0 all converged, 1 unexpected error, 2 wrong usage,
+3 some input could not be used, 4 some structure did not converge, 75 stopped early and can continue, 130 interrupted.
 """
 
 app = typer.Typer(

@@ -10,14 +10,14 @@ from clusteropt.cli.flags import spread
 from clusteropt.cli.options import Json, Quiet
 
 _Folder = Annotated[
-    Path, typer.Argument(help="The folder that --out of `clusteropt batch` has named.", show_default=False)
+    Path, typer.Argument(help="Folder of results: the --out of `clusteropt batch`.", show_default=False)
 ]
 _OneFile = Annotated[
     bool | None,
     typer.Option(
         "--one-file/--many-files",
-        help="All minima in one file, minima.xyz, or a file for each input. "
-        "[dim]\\[default: as it was before, else many][/dim]",
+        help="Write all minima into one file, minima.xyz, or a file for each input. "
+        "[dim]\\[default: as before in this folder, at first many][/dim]",
         show_default=False,
     ),
 ]
@@ -33,7 +33,7 @@ def batch(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the results; the same command again goes on in it.")
+        Path, typer.Option("--out", "-o", help="Folder for the results; the same command again continues in it.")
     ],
     given: options.GivenToBatch,
     reading: options.Reading,
@@ -42,48 +42,55 @@ def batch(
     shard: Annotated[
         str | None,
         typer.Option(
-            help="Only a share: 3/16 is the third of sixteen, auto that of this task of an array job.",
+            help="Share of the work: 3/16 is the third of sixteen, auto is the share of this task of an array job.",
             show_default=False,
         ),
     ] = None,
     retry: Annotated[
         str | None,
         typer.Option(
-            help="Do again what has ended so: failed (all but converged), or a status such as not-converged; --max-steps may "
-            "be another then.",
+            help="Repeat the structures with this status, such as not-converged; failed means all that have not converged. "
+            "--max-steps may then differ.",
             show_default=False,
         ),
     ] = None,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Set the results in --out aside, in its folder set-aside, and begin anew.")
+        bool, typer.Option("--restart", help="Move the results in --out into its folder set-aside, and begin anew.")
     ] = False,
     time_limit: options.TimeLimit = None,
     fail_if_more_than: Annotated[
         str | None,
         typer.Option(
-            help="Share of failures, as 5%, up to which the exit code is 0. [dim]\\[default: 0%][/dim]",
+            help="Share of failed structures, such as 5%, up to which the exit code is 0. [dim]\\[default: 0%][/dim]",
             show_default=False,
         ),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(help="Address of a Dask scheduler, tcp://host:port, to compute there.", show_default=False),
+        typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers compute.", show_default=False),
     ] = None,
     scheduler_file: Annotated[
-        Path | None, typer.Option(help="File that a Dask scheduler has written, instead.", show_default=False)
+        Path | None,
+        typer.Option(help="File that `dask scheduler` has written, instead of the address.", show_default=False),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what there is to do: structures, programs, memory, time.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Compute nothing; say how many structures and programs there are, and how much memory and time they need.",
+        ),
     ] = False,
     one_file: _OneFile = None,
     json: Json = False,
     quiet: Quiet = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Log lines of Dask on standard error too.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show the log lines of Dask on standard error too.")
+    ] = False,
 ) -> None:
-    """Minimize all structures of INPUTS, on all cores or many hosts, into the folder --out; the same command again goes on.
+    """Minimize all structures of INPUTS into the folder --out, on all cores or many hosts.
 
-    Stops with code 75 at the time limit, before the end of a Slurm job, and on SIGTERM, SIGHUP or SIGUSR1. Example:
-    [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
+    The same command again continues. It stops with code 75 at the time limit, before the end of a Slurm job, and on SIGTERM,
+    SIGHUP or SIGUSR1. Example: [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
     """
     from clusteropt.batch.job import BatchJob, retry_of, shard_of, tolerated_of
     from clusteropt.commands import batches, structures
@@ -96,9 +103,9 @@ def batch(
 
 
 def merge(folder: _Folder, one_file: _OneFile = None, json: Json = False) -> None:
-    """Join the results of a batch: a line per structure in results.jsonl, and the minima of each input in minima/.
+    """Join the results of a batch: a line for each structure in results.jsonl, and the minima of each input in minima/.
 
-    Refuses where a structure has no result. Example: [bold]clusteropt merge results[/bold]
+    The command refuses if a structure has no result. Example: [bold]clusteropt merge results[/bold]
     """
     from clusteropt.batch import overview
 
@@ -106,7 +113,7 @@ def merge(folder: _Folder, one_file: _OneFile = None, json: Json = False) -> Non
 
 
 def status(folder: _Folder, json: Json = False) -> None:
-    """How far a batch has got, from its files alone. Example: [bold]clusteropt status results[/bold]"""
+    """Show how far a batch has got, from its files alone. Example: [bold]clusteropt status results[/bold]"""
     from clusteropt.batch import overview
 
     overview.status(folder, json)

@@ -11,13 +11,15 @@ def cite(
     potentials: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="POTENTIAL", help="Parameter sets used, by name or TOML file, as sw-si.", show_default=False
+            metavar="POTENTIAL",
+            help="Parameter sets that you used: names such as sw-si, or TOML files.",
+            show_default=False,
         ),
     ] = None,
-    bibtex: Annotated[bool, typer.Option("--bibtex", help="BibTeX entries on standard output.")] = False,
+    bibtex: Annotated[bool, typer.Option("--bibtex", help="Print BibTeX entries.")] = False,
     json: Json = False,
 ) -> None:
-    """How to cite the program, its method, and the parameters of each POTENTIAL.
+    """Show how to cite the program, its method, and the parameters of each POTENTIAL.
 
     Example: [bold]clusteropt cite gupta-ag-cu --bibtex[/bold]
     """

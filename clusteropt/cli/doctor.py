@@ -16,7 +16,10 @@ def doctor(
         bool, typer.Option("--clear-cache", help="Delete the cache of compiled programs first.")
     ] = False,
 ) -> None:
-    """Versions, devices, cores, compilation cache, and a self-test that catches a jax that computes wrong numbers."""
+    """Check the installation: versions, devices, cores, compilation cache.
+
+    A self-test catches releases of jax that compute wrong numbers.
+    """
     from clusteropt.commands import doctor as command
 
     raise typer.Exit(command.doctor(devices, json, clear_cache))

@@ -18,7 +18,7 @@ def energy(
     wide: options.Wide = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Energies and forces of every structure in FILES as it is; with --out, written to a file.
+    """Compute energies and forces of every structure in FILES without moving it; --out writes them to a file.
 
     Example: [bold]clusteropt energy cluster.xyz --json[/bold]
     """

@@ -16,7 +16,7 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="OPTIMIZER",
-            help="learned (the shipped one), or .h5 files of your own; several are compared.",
+            help="learned (the shipped optimizer), or .h5 files of your own; several are compared.",
             show_default=False,
         ),
     ],
@@ -25,12 +25,15 @@ def evaluate(
     tasks: Annotated[
         str, typer.Option(help="Formulas with a best-known minimum, separated by commas: X17,X22,Cu13.")
     ] = "X17,X22,X34",
-    alone: Annotated[bool, typer.Option("--alone", help="Without multistart and basin hopping beside it.")] = False,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Measure the optimizers alone, without multistart and basin hopping.")
+    ] = False,
     test: Annotated[
-        bool, typer.Option("--test", help="Refuse tasks that were trained on: the result is one of a test.")
+        bool,
+        typer.Option("--test", help="Refuse tasks that an optimizer was trained on, so that the result is a test."),
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option(help="PNG file for a picture of evaluations per hit.", show_default=False)
+        Path | None, typer.Option(help="PNG file to write: a picture of the evaluations per hit.", show_default=False)
     ] = None,
     save_scores: Annotated[
         bool, typer.Option("--save-scores", help="Keep the scores in the .h5 files, for `optimizers show`.")
@@ -42,8 +45,10 @@ def evaluate(
 ) -> None:
     """Measure how often optimizers find best-known minima from random starts, and what a hit costs.
 
-    Multistart by L-BFGS and basin hopping, both on the same kernels, are measured beside them. What was in an optimizer's
-    training is marked, and is no test. Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]
+    Multistart by L-BFGS and basin hopping, both on the same kernels, are measured for comparison. Tasks that an optimizer was
+    trained on are marked, because they are no test of it.
+
+    Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]
     """
     from clusteropt.commands import evaluation
     from clusteropt.commands.plans import Show

@@ -19,7 +19,7 @@ def minimize(
         bool,
         typer.Option(
             "--save-trajectory",
-            help="Write <stem>.trajectory.xyz: the way down, every 10 evaluations (start and end of a search).",
+            help="Write <stem>.trajectory.xyz: the structure every 10 evaluations; of a search, its start and end.",
         ),
     ] = False,
     time_limit: options.TimeLimit = None,
@@ -29,10 +29,10 @@ def minimize(
     wide: options.Wide = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Search for the lowest minimum around every structure in FILES; it goes to <stem>.min.xyz in the working directory.
+    """Search for the lowest minimum from every structure in FILES, and write it to <stem>.min.xyz in the working directory.
 
-    The learned optimizer explores from each structure; plain local minimization of it takes part, and no answer is above it.
-    Examples: [bold]clusteropt minimize cluster.xyz[/bold], and for the local minimum alone
+    A learned optimizer searches from each structure. Plain local minimization takes part, so the answer is never above its
+    result. Examples: [bold]clusteropt minimize cluster.xyz[/bold], and for the local minimum alone
     [bold]clusteropt minimize cluster.xyz --optimizer lbfgs --opt tight[/bold]
     """
     from clusteropt.commands import structures

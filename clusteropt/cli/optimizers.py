@@ -8,17 +8,22 @@ import typer
 from clusteropt.cli.options import Json, Wide
 
 app = typer.Typer(
-    help="Learned optimizers: what they are made of and were trained on.", no_args_is_help=True, rich_markup_mode="rich"
+    help="List learned optimizers, and show their training and scores.", no_args_is_help=True, rich_markup_mode="rich"
 )
 
 
 @app.command("list")
 def list_optimizers(
-    folder: Annotated[Path, typer.Argument(help="Where to look beside the shipped ones.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="Folder whose .h5 files are listed beside the shipped optimizers.")
+    ] = Path(),
     json: Json = False,
     wide: Wide = False,
 ) -> None:
-    """The shipped learned optimizers, and those in a folder; the conventional ones are lbfgs, fire and gradient-descent."""
+    """List the shipped learned optimizers and those in a folder.
+
+    The local optimizers of `minimize` are lbfgs, fire and gradient-descent.
+    """
     from clusteropt.commands import optimizers
 
     optimizers.list_all(folder, json, wide)
@@ -26,10 +31,10 @@ def list_optimizers(
 
 @app.command("show")
 def show_optimizer(
-    name: Annotated[str, typer.Argument(help="learned (the shipped one), or a .h5 file.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="learned (the shipped optimizer), or a .h5 file.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """One learned optimizer: training, configuration, and what it has scored on tasks it was not trained on."""
+    """Show the training and configuration of a learned optimizer, and its scores on tasks that it was not trained on."""
     from clusteropt.commands import optimizers
 
     optimizers.show_one(name, json)

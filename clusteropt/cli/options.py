@@ -12,31 +12,32 @@ from clusteropt.settings.devices import DeviceSettings
 Files = Annotated[
     list[str],
     typer.Argument(
-        help="Structure files of any format ASE reads; 'file.xyz@0:10' for some frames; '-' for standard input.",
+        help="Structure files of any format that ASE reads; 'file.xyz@0:10' for some frames; '-' for standard input.",
         show_default=False,
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output files.")]
-Json = Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 Wide = Annotated[
     bool,
-    typer.Option("--wide", help="All columns of the table, however narrow the terminal; in a pipe they always are."),
+    typer.Option("--wide", help="Show all columns of the table on a narrow terminal too; a pipe always gets them."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No messages on standard error but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only errors on standard error, no other messages.")]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="Output file, extended XYZ; '-' for standard output.", show_default=False),
+    typer.Option("--out", "-o", help="Output file in extended XYZ; '-' means standard output.", show_default=False),
 ]
 Config = Annotated[
     Path | None,
     typer.Option(
-        help="TOML file with any of the options from potential to start; the command line wins.", show_default=False
+        help="TOML file with any of the options from potential to start; an option on the command line wins.",
+        show_default=False,
     ),
 ]
 TimeLimit = Annotated[
     str | None,
     typer.Option(
-        help="Stop after that time, as 90s, 30m or 2h, with code 75 if not done. "
+        help="Stop after this time, such as 90s, 30m or 2h; the exit code is 75 if not all is done. "
         "[dim]\\[default: a minute before a Slurm job ends][/dim]",
         show_default=False,
     ),

@@ -8,13 +8,13 @@ import typer
 from clusteropt.cli.options import Json, Wide
 
 app = typer.Typer(
-    help="The shipped parameter sets, and checks of your own.", no_args_is_help=True, rich_markup_mode="rich"
+    help="List and show the shipped parameter sets, and check your own.", no_args_is_help=True, rich_markup_mode="rich"
 )
 
 
 @app.command("list")
 def list_sets(json: Json = False, wide: Wide = False) -> None:
-    """All shipped parameter sets with elements, units and source."""
+    """List all shipped parameter sets with elements, units and source."""
     from clusteropt.commands import potentials
 
     potentials.list_all(json, wide)
@@ -24,7 +24,7 @@ def list_sets(json: Json = False, wide: Wide = False) -> None:
 def show_set(
     name: Annotated[str, typer.Argument(help="Name of a set, or path of a TOML file.", show_default=False)],
 ) -> None:
-    """One parameter set as its TOML file: numbers, units, source, and what to know about it."""
+    """Print a parameter set as its TOML file: numbers, units, source, and known weaknesses."""
     from clusteropt.commands import potentials
 
     potentials.show_one(name)
@@ -34,7 +34,7 @@ def show_set(
 def check(
     file: Annotated[Path, typer.Argument(help="TOML file with a parameter set of your own.", show_default=False)],
 ) -> None:
-    """Check a parameter file; `clusteropt minimize --potential FILE.toml` then uses it."""
+    """Check a parameter file of your own; `clusteropt minimize --potential FILE.toml` uses it."""
     from clusteropt.commands import potentials
 
     potentials.check(file)

@@ -13,25 +13,27 @@ def random(
     formula: Annotated[
         str,
         typer.Argument(
-            help="Chemical formula, as Au38, Ag20Cu18, X38 (Lennard-Jones in reduced units).", show_default=False
+            help="Chemical formula, such as Au38, Ag20Cu18, or X38 (Lennard-Jones in reduced units).",
+            show_default=False,
         ),
     ],
     given: options.Potential,
     count: Annotated[int, typer.Option(help="Number of structures.", min=1, max=1_000_000)] = 1,
     seed: Annotated[
-        int, typer.Option(help="Of the random numbers; structure k of a seed is the same for any count.", min=0)
+        int, typer.Option(help="Seed of the random numbers; structure k of a seed is the same for any count.", min=0)
     ] = 0,
     density: Annotated[
         float,
         typer.Option(
-            help="Atoms in a cube of the potential's nearest-neighbour distance; 1.4 is a close-packed solid.", min=1e-6
+            help="Atoms in a cube whose edge is the potential's nearest-neighbour distance; a close-packed solid has 1.4.",
+            min=1e-6,
         ),
     ] = 0.34,
     out: options.Out = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Random starting structures: atoms uniform in a sphere, to standard output or a file.
+    """Make random starting structures, atoms uniform in a sphere, and write them to standard output or to --out.
 
     Example: [bold]clusteropt random Au38 --count 100 --out starts.xyz[/bold]
     """

@@ -16,24 +16,27 @@ _ONLY_ES = ("sigma_end", "rate", "decay_steps", "outer")
 _File = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[FILE.toml]", help="TOML file with any of the options; the command line wins.", show_default=False
+        metavar="[FILE.toml]",
+        help="TOML file with settings of the training; an option on the command line wins.",
+        show_default=False,
     ),
 ]
 _Weights = Annotated[
-    Path, typer.Option("--out", "-o", help="Weights file to write, HDF5; the checkpoint, log and picture go beside it.")
+    Path, typer.Option("--out", "-o", help="HDF5 file for the weights; the checkpoint, log and picture go beside it.")
 ]
-_Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out, if there is one.")]
+_Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint beside --out, if there is one.")]
 _Coordinator = Annotated[
     str | None,
     typer.Option(
-        help="HOST:PORT on which the first process of several serves the others; not needed under srun and mpirun.",
+        help="HOST:PORT at which the first of several processes serves the others; not needed under srun and mpirun.",
         show_default=False,
     ),
 ]
 _Process = Annotated[
-    str | None, typer.Option(help="Which of several processes this is: 2/4 is the second of four.", show_default=False)
+    str | None,
+    typer.Option(help="Number of this process among several: 2/4 is the second of four.", show_default=False),
 ]
-_Picture = Annotated[bool, typer.Option("--picture/--no-picture", help="Whether to draw the training curve.")]
+_Picture = Annotated[bool, typer.Option("--picture/--no-picture", help="Draw the training curve, or not.")]
 
 
 class _Strategies(TyperGroup):
@@ -90,7 +93,7 @@ app.command("es")(
         """Train a learned optimizer by evolution strategies with meta-loss clipping.
 
         Example: [bold]clusteropt train es[/bold] trains on LJ13 in less than a minute, and
-        [bold]clusteropt minimize cluster.xyz --optimizer optimizer.h5[/bold] uses what it has written.
+        [bold]clusteropt minimize cluster.xyz --optimizer optimizer.h5[/bold] searches with it.
         """,
     )
 )
@@ -100,7 +103,7 @@ app.command("ga")(
         """Train a learned optimizer by a genetic algorithm: perturb, try, keep the best.
 
         Example: [bold]clusteropt train ga[/bold] trains on LJ13 in less than a minute, and
-        [bold]clusteropt minimize cluster.xyz --optimizer optimizer.h5[/bold] uses what it has written.
+        [bold]clusteropt minimize cluster.xyz --optimizer optimizer.h5[/bold] searches with it.
         """,
         without=_ONLY_ES,
     )

@@ -10,19 +10,22 @@ from clusteropt.settings.options import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, SEED
 class EvaluationSettings:
     """How much to look at, and what to change in the learned searches."""
 
-    steps: int | None = option(None, "Steps of a trajectory.", NOT_NEGATIVE, usual="7.5 for each atom")
-    hops: int | None = option(None, "Hops after a trajectory, at most.", NOT_NEGATIVE, usual="200")
+    steps: int | None = option(None, "Steps of a learned trajectory.", NOT_NEGATIVE, usual="7.5 for each atom")
+    hops: int | None = option(None, "Most hops after a trajectory.", NOT_NEGATIVE, usual="200")
     hop_steps: int | None = option(None, "Learned steps in a hop.", NOT_NEGATIVE, usual="40; none for silicon")
     hits: int = option(
-        20, "Hits after which no chain begins; those under way go on to their ends, and may hit too.", AT_LEAST_1
+        20, "Hits after which no chain begins; chains that have begun run to their ends, and may hit too.", AT_LEAST_1
     )
     evaluations: float = option(
-        3e6, "Evaluations allowed for each task and method, after which all chains are cut off.", POSITIVE
+        3e6, "Evaluations for each task and method, after which all chains are cut off.", POSITIVE
     )
     seconds: float = option(
-        300.0, "Time allowed, likewise; a score that it ends is not repeatable.", POSITIVE, unit="seconds"
+        300.0,
+        "Time for each task and method, after which all chains are cut off; such a score does not repeat.",
+        POSITIVE,
+        unit="seconds",
     )
-    chains: int = option(64, "Chains at a time.", AT_LEAST_1)
+    chains: int = option(64, "Number of chains that run side by side.", AT_LEAST_1)
     seed: int = option(0, "Seed of the starts and hops.", SEED, "no unit")
 
     def __post_init__(self) -> None:

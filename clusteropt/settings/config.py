@@ -23,13 +23,13 @@ class MinimizeSettings:
 
     potential: str | None = option(
         None,
-        "Parameter set by name (see `clusteropt potentials list`) or TOML file.",
-        usual="the elements' own",
+        "Name of a parameter set (see `clusteropt potentials list`), or a TOML file with one.",
+        usual="the elements decide",
         flags=("--potential", "-p"),
     )
     optimizer: str = option(
         "learned",
-        "learned (the shipped one, for global search), the .h5 file of one of your own, or for local minimization "
+        "For a search: learned (the shipped optimizer), or a .h5 file of your own. For local minimization alone: "
         f"{', '.join(plugins.shipped('optimizers'))}.",
         Choices(_optimizers, lambda name: _is_learned(name) or plugins.is_known("optimizers", name)),
     )
@@ -38,7 +38,7 @@ class MinimizeSettings:
     rms: float | None = same(LocalSettings, "rms")
     max_steps: int = same(LocalSettings, "max_steps")
     perturb: float = same(LocalSettings, "perturb")
-    seed: int = option(0, "Seed of random displacements, starts and hops.", SEED, "no unit")
+    seed: int = option(0, "Seed of the random displacements, starts and hops.", SEED, "no unit")
     trajectories: int = same(SearchSettings, "chains")
     steps: int | None = same(SearchSettings, "steps")
     hops: int | None = same(SearchSettings, "hops")
@@ -64,12 +64,12 @@ class ReadingSettings:
 
     elements: str | None = option(
         None,
-        "What labels of atoms in the files stand for, as SI=X, or 1=Cu,2=Zr for the types of LAMMPS.",
+        "Elements that the labels of atoms in the files stand for: SI=X, or 1=Cu,2=Zr for the types of LAMMPS.",
         usual="as the files say",
     )
     box: bool = option(
         True,
-        "Leave periodic cells out: a cluster in a box of vacuum is searched then.",
+        "Drop periodic cells, so that a cluster in a box of vacuum is searched.",
         usual="cells are kept",
         flags=(" /--no-box",),
     )

@@ -43,22 +43,26 @@ class LocalSettings:
     )
     opt: str | None = option(
         None,
-        f"How far to converge: {_LEVELS}, each the largest force in units of the potential's energy over length scale.",
+        f"Level of convergence: {_LEVELS}; the number is the largest force, in the potential's energy over length scale.",
         one_of(*LEVELS),
         usual="normal",
     )
-    fmax: float | None = option(None, "Converged when no force is larger.", POSITIVE, _FORCE, "as --opt says")
+    fmax: float | None = option(
+        None, "A structure is converged when no force on an atom is larger.", POSITIVE, _FORCE, "as --opt says"
+    )
     rms: float | None = option(
         None,
-        "Converged when the root mean square of all force components is smaller.",
+        "A structure is converged when the root mean square of all force components is smaller.",
         POSITIVE,
         _FORCE,
         "as --opt says",
     )
-    max_steps: int = option(20_000, "Evaluations of energy and forces allowed for each local minimization.", AT_LEAST_1)
+    max_steps: int = option(
+        20_000, "Evaluations of energy and forces that each local minimization may use.", AT_LEAST_1
+    )
     perturb: float = option(
         0.0,
-        "Random displacement before the start, to leave saddle points.",
+        "Largest random displacement of an atom before the start, to leave saddle points.",
         NOT_NEGATIVE,
         "angstrom or sigma",
     )
@@ -73,25 +77,27 @@ class LocalSettings:
 class SearchSettings:
     """A search: chains of local minimizations, from several starts for each structure."""
 
-    chains: int = option(16, "Learned trajectories for each structure; the lowest minimum wins.", AT_LEAST_1)
+    chains: int = option(
+        16, "Chains for each structure. Each begins with a learned trajectory; the lowest minimum wins.", AT_LEAST_1
+    )
     steps: int | None = option(
         None,
-        "Steps (evaluations) of a learned trajectory, the first three quarters of the way that was trained.",
+        "Steps of a learned trajectory, one evaluation each: the first three quarters of a full trajectory.",
         NOT_NEGATIVE,
         usual="7.5 for each atom, up to 1000",
     )
     hops: int | None = option(
-        None, "Hops from minimum to minimum after each trajectory, at most.", NOT_NEGATIVE, usual="200"
+        None, "Most hops from minimum to minimum after each trajectory.", NOT_NEGATIVE, usual="200"
     )
     start: str = option(
         "given",
-        "Where trajectories start: given (the structure, then near it and at random in turn), perturbed or random.",
+        "Where chains start: given (at the structure, then near it and at random in turn), perturbed (near it) or random.",
         one_of(*STARTS),
     )
     seed: int = option(0, "Seed of the starts and hops.", SEED, "no unit")
     all_minima: bool = option(
         False,
-        "Keep all distinct minima that the search visits, in <stem>.minima.xyz.",
+        "Keep all distinct minima that the chains visit; the command writes them to <stem>.minima.xyz.",
         flags=("--all-minima",),
     )
 

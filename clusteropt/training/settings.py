@@ -18,36 +18,34 @@ class TrainSettings:
 
     strategy: str = option(
         "es",
-        "Strategy that finds theta.",
+        "Strategy that finds theta, the numbers of the network.",
         Choices(lambda: tuple(plugins.known("strategies")), partial(plugins.is_known, "strategies")),
     )
     tasks: tuple[str, ...] = option(
         ("X13",),
-        "Formulas to train on, separated by commas; each outer step takes the next one. X13: trajectories from random "
-        "starts; hop:X13: hops from minima.",
+        "Formulas to train on, separated by commas; each outer step takes the next one. X13 means trajectories from "
+        "random starts, hop:X13 means hops from minima.",
     )
     steps: int = option(
-        80, "Outer steps. With --resume they may be others than before, but no fewer than are done.", AT_LEAST_1
+        80, "Number of outer steps. With --resume it may change, but not to fewer steps than are done.", AT_LEAST_1
     )
-    trajectory: int = option(300, "Inner steps (evaluations) of a trajectory.", AT_LEAST_1)
+    trajectory: int = option(300, "Inner steps of a trajectory, one evaluation each.", AT_LEAST_1)
     hop_steps: int = option(80, "Inner steps of a hop.", AT_LEAST_1)
     hop_begin: float = option(0.7, "Fraction of a trajectory that is over when a hop begins.", SHARE)
-    clusters: int = option(64, "Trajectories for the loss of one candidate.", AT_LEAST_1)
+    clusters: int = option(64, "Number of trajectories that make up the loss of a candidate.", AT_LEAST_1)
     pairs: int = option(8, "Half the number of candidates in an outer step.", AT_LEAST_1)
     sigma: float = option(0.15, "Spread of the perturbations of theta.", POSITIVE)
-    sigma_end: float = option(1.0, "Fraction of sigma that is left at the end.", SHARE)
-    rate: float = option(
-        0.04, "First step length of the outer optimizer; it falls to a tenth in a straight line.", POSITIVE
-    )
+    sigma_end: float = option(1.0, "Fraction of sigma that is left when it has fallen.", SHARE)
+    rate: float = option(0.04, "First step length of the outer optimizer; it falls linearly to a tenth.", POSITIVE)
     decay_steps: int = option(
         0,
-        "Outer steps over which sigma and rate fall, and of which a tenth lies between two reports; 0: all of --steps.",
+        "Outer steps over which sigma and rate fall, with a report after each tenth of them; 0 means all of --steps.",
         NOT_NEGATIVE,
     )
     outer: str = option("adam", f"Outer optimizer: {', '.join(OUTER)}.", one_of(*OUTER))
     loss: str = option(
         "final",
-        "final (energy at the end), mean (over all steps) or soft-min (over the batch, at the end).",
+        "Loss: final (energy at the end), mean (over all steps) or soft-min (over the batch, at the end).",
         one_of(*LOSSES),
     )
     temperature: float = option(2.0, "Temperature of the soft minimum.", POSITIVE, unit="the potential's energy scale")
@@ -56,13 +54,13 @@ class TrainSettings:
     )
     warm_start: str = option(
         "",
-        "Weights to go on from, a shipped name or the path of a .h5 file. Wider layers and more features begin without "
-        "effect.",
+        "Weights to start from: the name of a shipped optimizer, or a .h5 file. Wider layers and more features begin "
+        "without effect.",
         usual="random weights",
     )
-    seed: int = option(0, "Seed of everything random.", SEED, "no unit")
+    seed: int = option(0, "Seed of all random numbers.", SEED, "no unit")
     patience: int = option(
-        0, "Outer steps after which to stop when no task has had a loss below its lowest; 0: never.", NOT_NEGATIVE
+        0, "Stop after so many outer steps in which no task had a new lowest loss; 0 means never.", NOT_NEGATIVE
     )
     network: LearnedSettings = field(default_factory=LearnedSettings)
 

@@ -43,38 +43,42 @@ class LearnedSettings:
 
     network: str = option(
         "vector",
-        "vector (one atom's rotation invariants) or coordinate (one coordinate by itself).",
+        "Network: vector sees rotation invariants of an atom, coordinate sees one coordinate at a time.",
         one_of(*NETWORKS),
     )
-    widths: tuple[int, ...] = option((24, 24), "Hidden units of each layer, separated by commas.", AT_LEAST_1)
+    widths: tuple[int, ...] = option((24, 24), "Number of hidden units in each layer, separated by commas.", AT_LEAST_1)
     features: tuple[str, ...] = option(
         _USUAL,
-        "What the network sees beside the gradient and its averages, separated by commas: "
-        f"{', '.join(FEATURES)} (energy and size: vector only).",
+        "Features that the network sees beside the gradient and its averages, separated by commas: "
+        f"{', '.join(FEATURES)} (energy and size: vector network only).",
         Choices(_features, lambda name: name in OF_UNITS or plugins.is_known("features", name)),
     )
     radial: tuple[tuple[float, float], ...] = option(
         (),
-        "Cutoff and exponent of each radial symmetry function of the feature 'radial': 1.6:0.5,2.2:0.5 is two of them.",
+        "Radial symmetry functions of the feature 'radial', each as cutoff:exponent; 1.6:0.5,2.2:0.5 names two.",
         unit="nearest-neighbour distances",
         usual=f"{shown(_RADIAL)} with the feature",
     )
     decays: tuple[float, ...] = option(
-        (0.5, 0.9, 0.98), "Decays of the moving averages of the gradient, separated by commas.", SHARE
+        (0.5, 0.9, 0.98), "Decay factors of the moving averages of the gradient, separated by commas.", SHARE
     )
-    noise: bool = option(True, "Whether the vector network may weigh a random direction.")
+    noise: bool = option(True, "Let the vector network weigh a random direction.")
     styles: int = option(
-        0, "Inputs that are random numbers of the trajectory, the same for all its atoms and steps.", NOT_NEGATIVE
+        0, "Number of inputs that are random numbers, the same for all atoms and steps of a trajectory.", NOT_NEGATIVE
     )
     form: str = option(
-        "sum", "Step: alpha d sigmoid(beta m + gamma) (sum) or alpha d sigmoid(beta m gamma) (product).", one_of(*FORMS)
+        "sum",
+        "Formula of the step: sum is alpha d sigmoid(beta m + gamma), product is alpha d sigmoid(beta m gamma).",
+        one_of(*FORMS),
     )
-    alpha: float = option(0.2, "Longest step.", POSITIVE, unit="the potential's length")
-    beta: float = option(4.0, "See form.", FINITE)
-    gamma: float = option(-1.5, "See form.", FINITE)
+    alpha: float = option(
+        0.2, "Longest step: alpha in the formula of the step.", POSITIVE, unit="the potential's length"
+    )
+    beta: float = option(4.0, "beta in the formula of the step.", FINITE)
+    gamma: float = option(-1.5, "gamma in the formula of the step.", FINITE)
     learned: tuple[str, ...] = option(
         (),
-        "Which of alpha, beta and gamma are part of theta too, separated by commas.",
+        "Those of alpha, beta and gamma that training changes too, separated by commas.",
         one_of(*LEARNABLE),
         usual="none",
     )
