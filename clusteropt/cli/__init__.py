@@ -16,8 +16,11 @@ _HELP = """Find the lowest-energy structures of atomic clusters.
 Examples: [bold]clusteropt minimize cluster.xyz[/bold], [bold]clusteropt random Au38 --count 10 --out starts.xyz[/bold],
 [bold]clusteropt potentials list[/bold].
 
-Results go to standard output, messages to standard error. Exit codes: 0 all converged, 1 unexpected error, 2 wrong usage,
-3 some input could not be used, 4 some structure did not converge, 75 stopped early and can continue, 130 interrupted.
+Results go to standard output, messages to standard error.
+
+Exit codes: 0 all converged, 1 unexpected error, 2 wrong usage,
+3 some input could not be used, 4 some structure did not converge,
+75 stopped early and can continue, 130 interrupted with Ctrl-C.
 """
 
 app = typer.Typer(

@@ -89,8 +89,10 @@ def batch(
 ) -> None:
     """Minimize all structures of INPUTS into the folder --out, on all cores or many hosts.
 
-    The same command again continues. It stops with code 75 at the time limit, before the end of a Slurm job, and on SIGTERM,
-    SIGHUP or SIGUSR1. Example: [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
+    The same command again continues where it stopped.
+    It stops with code 75 at the time limit, before the end of a Slurm job, and on SIGTERM, SIGHUP or SIGUSR1.
+
+    Example: [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
     """
     from clusteropt.batch.job import BatchJob, retry_of, shard_of, tolerated_of
     from clusteropt.commands import batches, structures

@@ -45,8 +45,8 @@ def evaluate(
 ) -> None:
     """Measure how often optimizers find best-known minima from random starts, and what a hit costs.
 
-    Multistart by L-BFGS and basin hopping, both on the same kernels, are measured for comparison. Tasks that an optimizer was
-    trained on are marked, because they are no test of it.
+    Multistart by L-BFGS and basin hopping, both on the same kernels, are measured for comparison.
+    Tasks that an optimizer was trained on are marked, because they are no test of it.
 
     Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]
     """

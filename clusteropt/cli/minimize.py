@@ -31,8 +31,10 @@ def minimize(
 ) -> None:
     """Search for the lowest minimum from every structure in FILES, and write it to <stem>.min.xyz in the working directory.
 
-    A learned optimizer searches from each structure. Plain local minimization takes part, so the answer is never above its
-    result. Examples: [bold]clusteropt minimize cluster.xyz[/bold], and for the local minimum alone
+    A learned optimizer searches from each structure.
+    Plain local minimization takes part, so the answer is never above its result.
+
+    Examples: [bold]clusteropt minimize cluster.xyz[/bold], and for the local minimum alone
     [bold]clusteropt minimize cluster.xyz --optimizer lbfgs --opt tight[/bold]
     """
     from clusteropt.commands import structures
