@@ -298,7 +298,7 @@ def test_results_of_another_schema_are_refused(folder):
     manifest.write_text(manifest.read_text().replace('"schema": 1', '"schema": 0'))
     for done in (batch(folder, "a.xyz"), run(folder, "merge", "out"), run(folder, "status", "out")):
         assert done.code == 3
-        assert "results of schema 0, and this clusteropt knows 1" in done.err
+        assert "has schema 0, but this clusteropt reads schema 1" in done.err
 
 
 def test_a_damaged_part_is_told_of_and_done_again(folder):
@@ -353,7 +353,9 @@ def test_names_may_come_from_folders_patterns_and_standard_input(folder):
     assert len(lines(folder, "glob")) == 10
     batch(folder, "-", out="list", stdin=b"a.xyz\n\none.xyz\n")
     assert len(lines(folder, "list")) == 6
-    assert "a structure on standard input" in batch(folder, "-", out="piped", stdin=(folder / "a.xyz").read_bytes()).err
+    assert (
+        "standard input holds a structure" in batch(folder, "-", out="piped", stdin=(folder / "a.xyz").read_bytes()).err
+    )
     for names, word in (
         ("none*.xyz", "no file matches"),
         ("sub/deep/..", ""),
@@ -389,7 +391,7 @@ def test_one_file_by_several_names_is_one_input_and_results_of_other_batches_are
 def test_merge_and_status_of_what_is_no_batch_say_so(folder, arguments):
     done = run(folder, *arguments)
     assert done.code == 2
-    assert "no batch there" in done.err
+    assert "holds no batch" in done.err
 
 
 @pytest.mark.parametrize("scheduler", ["foo", "tcp://host", "--scheduler-file", "tcp://127.0.0.1:1"])
@@ -412,7 +414,7 @@ def test_without_dask_the_command_to_type_is_told(folder, monkeypatch):
 def test_restart_is_not_for_shards_and_shards_with_other_inputs_are_told_of(folder):
     assert batch(folder, "a.xyz", "--restart", "--shard", "1/2").code == 2
     batch(folder, *ALL, "--shard", "1/2")
-    other = "warning: not the inputs of the run before ({}): do all shards see the same inputs?"
+    other = "warning: the inputs differ from the previous run's ({}): check that all shards see the same files"
     assert other.format("5 structures, 10 before") in batch(folder, "a.xyz", "--shard", "2/2").err
     save(folder / "a.xyz", [*clusters(2), cluster(number=99), *clusters(5)[3:]])
     warned = batch(folder, "a.xyz", "--shard", "1/2").err
@@ -476,7 +478,7 @@ def test_a_folder_with_something_else_is_refused(folder):
     (folder / "out/thesis.tex").write_text("years of work")
     done = batch(folder, "a.xyz")
     assert done.code == 2
-    assert "holds thesis.tex and no batch" in done.err
+    assert "holds thesis.tex but no batch" in done.err
     assert batch(folder, "a.xyz", out="a.xyz").code == 2
 
 

@@ -114,7 +114,7 @@ def test_a_signal_stops_it_with_what_is_done_kept_and_the_same_command_goes_on(f
     assert done.code == code
     (line,) = done.complaints
     kept = re.fullmatch(
-        f"clusteropt: {re.escape(word)}([12]) of 5 different structures done and kept: the same command goes on",
+        f"clusteropt: {re.escape(word)}([12]) of 5 different structures done and kept: run the same command to continue",
         line,
     )
     assert kept
@@ -213,7 +213,7 @@ def test_runs_that_finish_nothing_end_with_an_error_in_place_of_a_loop(folder):
             ends.append(finish(process))
     assert [done.code for done in ends] == [75, 75, 2]
     (line,) = ends[-1].complaints
-    assert line.startswith("clusteropt: stopped (SIGUSR1): 0 of 3 different structures done and kept, none of them by ")
+    assert line.startswith("clusteropt: stopped (SIGUSR1): 0 of 3 different structures done and kept, and the last ")
     assert "allow more time (--time-limit, or --time of the job)" in line
 
 

@@ -138,7 +138,7 @@ def test_the_frames_around_a_bad_one_are_done_and_it_is_in_no_file_of_minima(tmp
     assert done.complaints == [
         "clusteropt: a.xyz:1: atoms 1 and 2 are at the same place: remove one or move them apart"
     ]
-    assert "1 of 3 structures could not be used and is in no file of results" in done.err
+    assert "1 of 3 structures could not be used and is missing from the output files" in done.err
     results = frames_of(tmp_path / "a.min.xyz")
     assert [a.info["status"] for a in results] == ["converged", "converged"]
     assert [a.info["number"] for a in results] == [0, 2]

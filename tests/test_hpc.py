@@ -134,7 +134,7 @@ def test_the_commands_for_an_array_join_all_shares_although_a_structure_fails(fo
     out = (folder / "log").read_text()
     assert done.returncode == 0, out
     assert sorted((folder / "codes").read_text().split()) == ["0", "3", "3"], out  # shares, then the joining
-    assert "when all are, `clusteropt merge results` joins them" in out
+    assert "when all shards are, join them with `clusteropt merge results`" in out
     assert len(lines(folder, "results")) == 13
 
 

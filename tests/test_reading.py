@@ -442,7 +442,7 @@ def test_a_pipe_in_a_folder_is_left_out_with_a_word(tmp_path):
     for given_ in ("in", "in/*.xyz"):
         done = run(tmp_path, "batch", given_, "--optimizer", "lbfgs", "--out", "out")
         assert done.code == 0
-        assert "left out, pipes and devices, which are read where they are named: in/q.xyz" in done.err
+        assert "left out, pipes and devices, which are read only where they are named: in/q.xyz" in done.err
 
 
 def test_a_device_without_an_end_is_refused_and_an_empty_one_is_empty(tmp_path):

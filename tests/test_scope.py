@@ -98,7 +98,7 @@ def test_of_nothing_but_unusable_structures_no_file_is_written(tmp_path, command
     assert done.code == 3
     assert len(done.complaints) == 2
     assert names(tmp_path) == {"water.xyz"}
-    assert "2 of 2 structures could not be used and are in no file of results" in done.err
+    assert "2 of 2 structures could not be used and are missing from the output files" in done.err
     assert done.out.count("no-potential") == 2
 
 

@@ -1,1 +1,1 @@
-"""Thousands of structure files in one run that can stop at any moment and go on."""
+"""Batches: thousands of structures in one folder. A batch can stop at any moment and continue later."""

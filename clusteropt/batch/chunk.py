@@ -1,4 +1,4 @@
-"""A chunk of structures to their results: what every process of a batch computes, here or on another host."""
+"""Computes one chunk of structures. Every process of a batch does this, on this host or on another one."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,19 +16,22 @@ from clusteropt.result import Result, failed
 from clusteropt.runtime import machine
 from clusteropt.settings.config import MinimizeSettings
 
-_PER_ATOM = 20_000  # bytes that a large structure takes for each atom (measured with 10,000, and rounded up)
+_PER_ATOM = 20_000  # bytes per atom of a large structure (measured with 10,000 atoms, rounded up)
 
 
 class Done(NamedTuple):
-    """A structure and what became of it; the unexpected error where there is no result."""
+    """A structure with its result, or with the unexpected error that prevented one."""
 
     given: Given
     result: Result | Exception
-    seconds: float  # its share of the time that its portion has taken
+    seconds: float  # the time of its portion, divided by the structures in it
 
 
 def computed(chunk: Sequence[Given], settings: MinimizeSettings) -> Iterator[list[Done]]:
-    """The results, some at a time as they are done, with the unexpected errors of those that have none."""
+    """Computes the structures of a chunk, and yields them in portions as they are finished.
+
+    Raises ClusterOptError for a problem that concerns all structures.
+    """
     bad = [given for given in chunk if given.atoms is None]
     if bad:
         yield [Done(given, failed(Atoms(), Status.UNREADABLE, given.problem), 0.0) for given in bad]
@@ -42,14 +45,14 @@ def computed(chunk: Sequence[Given], settings: MinimizeSettings) -> Iterator[lis
 
 
 def deadly(given: Given, settings: MinimizeSettings) -> Done:
-    """The record of a structure whose computation has ended every process that tried it."""
+    """The result for a structure that has killed every worker that computed it: out of memory."""
     atoms = Atoms() if given.atoms is None else given.atoms
-    text = "every worker that took it has died, of too little memory most likely: try --retry out-of-memory on a larger one"
+    text = "every worker that computed it has died, most likely of too little memory: try --retry out-of-memory on larger workers"
     return Done(given, failed(atoms, Status.OUT_OF_MEMORY, text, settings.optimizer), 0.0)
 
 
 def lines_of(portion: list[Done], settings: MinimizeSettings) -> list[Line]:
-    """Results as they are written."""
+    """The finished structures of a portion as lines of `results.jsonl`."""
     return [_line(*done, settings) for done in portion]
 
 
@@ -57,8 +60,8 @@ def _line(given: Given, result: Result | Exception, seconds: float, settings: Mi
     if isinstance(result, Exception):
         return Line(given.item.key, {}, "", _unexpected(result))
     try:
-        frame = "" if result.problem else result.text  # what could not be used has no minimum
-    except Exception as problem:  # noqa: BLE001  what is in info and arrays comes from anywhere
+        frame = "" if result.problem else result.text  # an unusable structure has no minimum
+    except Exception as problem:  # noqa: BLE001  info and arrays hold objects of any kind
         return Line(given.item.key, {}, "", _unexpected(problem))
     about = {"schema": SCHEMA, "hash": given.item.key} | record(result)
     about |= {"max_steps": settings.max_steps, "seed": settings.seed, "seconds": round(seconds, 6)}
@@ -66,10 +69,10 @@ def _line(given: Given, result: Result | Exception, seconds: float, settings: Mi
 
 
 def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[dict[int, Result | Exception]]:
-    """As `api.run`; what does not fit into the memory, or fails as nothing should, is tried again alone.
+    """Results as from `api.run`, in portions. One bad structure does not cost the others their results.
 
-    Then it has a status that says so, or the error in the place of a result, and the others have their results. Raises
-    ClusterOptError for what concerns all.
+    Where the computation fails unexpectedly, each structure that is left is computed alone. One that fails again gets the
+    error in place of its result, or the status out-of-memory. Raises ClusterOptError for a problem that concerns all.
     """
     left = dict(enumerate(structures))
     most = machine.free_memory() / _PER_ATOM
@@ -84,25 +87,25 @@ def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[di
         return
     except ClusterOptError:
         raise
-    except Exception:  # noqa: BLE001  whatever it is, it comes again below
+    except Exception:  # noqa: BLE001  the structure at fault raises it again below
         pass
     yield from ({i: _alone(atoms, settings)} for i, atoms in left.items())
 
 
 def _alone(atoms: Atoms, settings: MinimizeSettings) -> Result | Exception:
-    """The result of one structure, or the unexpected error."""
+    """The result of one structure that is computed alone, or the unexpected error."""
     try:
         return next(portion[0] for portion in run([atoms], settings) if 0 in portion)
     except ClusterOptError:
         raise
-    except Exception as problem:  # noqa: BLE001  it is told, and costs no other structure its result
+    except Exception as problem:  # noqa: BLE001  reported, and no other structure is affected
         return _too_large(atoms, settings) if is_of_memory(problem) else problem
 
 
 def _unexpected(problem: Exception) -> str:
-    return f"no result, of an {unexpected(problem)}: run the same command again, and report it"
+    return f"no result because of an {unexpected(problem)}: run the same command again, and report the error"
 
 
 def _too_large(atoms: Atoms, settings: MinimizeSettings) -> Result:
-    text = f"{len(atoms)} atoms do not fit into the memory: try a machine with more, and --retry out-of-memory"
+    text = f"{len(atoms)} atoms do not fit into the memory: run with --retry out-of-memory on a machine with more"
     return failed(atoms, Status.OUT_OF_MEMORY, text, settings.optimizer)

@@ -1,4 +1,4 @@
-"""The work of a batch, told before it is done: structures, buckets, programs, memory and, roughly, time."""
+"""The estimate that `batch --dry-run` prints: structures, buckets, programs, memory and, roughly, time."""
 
 import json
 from collections import Counter
@@ -30,18 +30,18 @@ _PLAIN_PROGRAMS, _SEARCH_PROGRAMS = (
     3,
     5,
 )  # per bucket: evaluate, explore, polish; learned steps and moves over the surface
-_COMPILATION = 2.5  # seconds for a program, where the cache has none; more cores hardly help (measured: 2 to 3)
-_PAIR = 5e-10  # seconds of one core for a pair of Lennard-Jones atoms and an evaluation in single precision
-_FIRST, _PER_ATOM = 50, 6  # evaluations of a local minimization: 50 + 6 for each atom
-_BEGIN = 2.0  # seconds for the start of the program
-_CHAIN, _DIRECTIONAL_CHAIN = 15, 100  # local minimizations' worth of evaluations in a chain of the search
-_BASE_MEMORY = 350e6  # bytes, of the libraries
-_ARRAYS = 40  # double-precision planes of a structure in a queue, the history of L-BFGS included
-_PER_STRUCTURE = 4000  # bytes on the host
+_COMPILATION = 2.5  # seconds to compile one program that is not in the cache; more cores hardly help (measured: 2 to 3)
+_PAIR = 5e-10  # seconds of one core per Lennard-Jones pair and evaluation, in single precision
+_FIRST, _PER_ATOM = 50, 6  # evaluations of a local minimization: 50 + 6 n_atoms
+_BEGIN = 2.0  # seconds until the program has started
+_CHAIN, _DIRECTIONAL_CHAIN = 15, 100  # evaluations of one chain of the search, in units of a local minimization
+_BASE_MEMORY = 350e6  # bytes of the libraries
+_ARRAYS = 40  # double-precision arrays (3, n_atoms) per structure in a queue, with the history of L-BFGS
+_PER_STRUCTURE = 4000  # bytes on the host per structure
 
 
 class Bucket(NamedTuple):
-    """Structures that share programs."""
+    """The key of structures that share compiled programs."""
 
     potential: str
     form: str
@@ -60,16 +60,16 @@ class Estimate(NamedTuple):
     programs: int
     memory: int  # bytes
     seconds: float
-    seconds_compiling: float  # at most, where no program is in the cache
+    seconds_compiling: float  # upper bound: no program is in the cache
 
 
 def dry_run(job: BatchJob) -> ExitCode:
-    """`clusteropt batch --dry-run`: says what there is to do; reads the inputs and computes and writes nothing."""
+    """`clusteropt batch --dry-run`: reads the inputs and prints the estimate. Computes no structure and writes no file."""
     items, buckets = _surveyed(job)
     done = _done(job, items)
     counts = Counter(buckets[key] for key in {item.key for item in items} - done)
     unusable = counts.pop(None, 0)
-    here = job.scheduler is None and job.scheduler_file is None  # a worker sees one size at a time
+    here = job.scheduler is None and job.scheduler_file is None  # a Dask worker gets one size at a time
     search = job.settings.method().search
     found = _padded(counts, few=here and search is None)
     estimate = _estimate(items, found, search)._replace(done=len(done), unusable=unusable)
@@ -83,7 +83,7 @@ def dry_run(job: BatchJob) -> ExitCode:
 
 
 def _surveyed(job: BatchJob) -> tuple[list[Item], dict[str, Bucket | None]]:
-    """The structures of the job's shard, and the buckets by key; warns of files that are left out."""
+    """The items of this shard, and the bucket of each key. Reports the files that are left out."""
     files, left_out = files_of(job.names, job.out)
     for message in [] if job.quiet else of_left_out(left_out):
         say(message)
@@ -98,7 +98,7 @@ def _surveyed(job: BatchJob) -> tuple[list[Item], dict[str, Bucket | None]]:
 
 
 def _done(job: BatchJob, items: list[Item]) -> set[str]:
-    """The keys of structures whose results are in the folder already. Raises UsageError where it holds other results."""
+    """The keys that already have a result. Raises UsageError where the folder holds results with other settings."""
     folder = Folder(job.out)
     if not folder.begun or job.restart:
         return set()
@@ -108,7 +108,7 @@ def _done(job: BatchJob, items: list[Item]) -> set[str]:
 
 
 def _estimate(items: list[Item], found: dict[Bucket, int], search: SearchSettings | None) -> Estimate:
-    """The work for the structures in these buckets, of all `items`."""
+    """The estimate for `items`; `found` has the number of structures still to compute in each bucket."""
     work = sum(_seconds(bucket, count, search) for bucket, count in found.items())
     programs = (_PLAIN_PROGRAMS if search is None else _SEARCH_PROGRAMS) * len(found)
     return Estimate(
@@ -136,7 +136,7 @@ def _summary(work: Estimate) -> list[str]:
 
 
 def _bucket(given: Given, settings: MinimizeSettings) -> Bucket | None:
-    """By its own number of atoms; None for what cannot be computed."""
+    """The bucket of a structure, with its own number of atoms as size; None where it cannot be computed."""
     if given.atoms is None or not len(given.atoms):
         return None
     alike = _alike(elements_of(given.atoms), settings.potential)
@@ -145,7 +145,7 @@ def _bucket(given: Given, settings: MinimizeSettings) -> Bucket | None:
 
 @cache
 def _alike(elements: tuple[str, ...], potential: str | None) -> Bucket | None:
-    """The bucket of all structures of these elements, without a size; reading the parameter files takes long."""
+    """The bucket of structures of these elements, with size 0. Cached, because reading parameter files is slow."""
     try:
         chosen = sets.serving(elements, potential)
         return Bucket(chosen.potential(elements).name, chosen.form, elements, 0)
@@ -154,7 +154,7 @@ def _alike(elements: tuple[str, ...], potential: str | None) -> Bucket | None:
 
 
 def _padded(counts: Counter[Bucket | None], few: bool) -> dict[Bucket, int]:
-    """The structures counted by number of atoms, by padded size."""
+    """The counts of structures by padded size, from `counts` by number of atoms."""
     alike: dict[Bucket, dict[int, int]] = {}
     for bucket, count in counts.items():
         if bucket is not None:
@@ -168,7 +168,7 @@ def _padded(counts: Counter[Bucket | None], few: bool) -> dict[Bucket, int]:
 
 
 def _seconds(bucket: Bucket, count: int, search: SearchSettings | None) -> float:
-    """Of one core."""
+    """Seconds that one core needs for `count` structures of a bucket."""
     evaluations = _FIRST + _PER_ATOM * bucket.size
     if search is not None:
         chain = _DIRECTIONAL_CHAIN if form_of(bucket.form).directional else _CHAIN
@@ -177,7 +177,7 @@ def _seconds(bucket: Bucket, count: int, search: SearchSettings | None) -> float
 
 
 def _memory(buckets: list[Bucket]) -> float:
-    """Bytes for the largest queue."""
+    """Bytes for the largest queue of structures on the devices."""
     queues = [b.size * (QUEUE * n_lanes(b.size) if n_lanes(b.size) > 1 else 1) for b in buckets]
     return max(queues, default=0) * 3 * 8 * _ARRAYS * devices.n_devices()
 

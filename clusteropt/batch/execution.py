@@ -1,4 +1,4 @@
-"""A batch from its inputs to its folder: what is not done yet is done, a chunk at a time, until all is done or it has to stop."""
+"""Runs a batch: computes the structures without a result, chunk by chunk, until all are done or a signal stops it."""
 
 import json
 from collections import Counter
@@ -27,14 +27,14 @@ from clusteropt.report.tables import show
 from clusteropt.runtime.signals import stopped
 from clusteropt.words import counted
 
-_CHUNK = 8192  # structures at most, that are read and then computed
-_CHUNK_ATOMS = 400_000
+_CHUNK = 8192  # structures in a chunk, at most
+_CHUNK_ATOMS = 400_000  # atoms after which a chunk is closed
 
 
 def batch(job: BatchJob) -> ExitCode:
-    """`clusteropt batch`. Raises Stopped or Interrupted where it did not get to the end, after what is done is written.
+    """`clusteropt batch`. Raises UsageError for invalid options, and ClusterOptError where structures fail unexpectedly.
 
-    Raises UsageError and ClusterOptError for what cannot be.
+    Raises Stopped or Interrupted after a signal. Finished results are written first.
     """
     common = made_of(job.settings)
     warn(sets.doubt(job.settings.potential), job.quiet)
@@ -61,14 +61,14 @@ def batch(job: BatchJob) -> ExitCode:
         tally.write("failed")
         without = counted(len(tally.failed), "structure")
         raise ClusterOptError(
-            f"{without} without a result, of an unexpected error; {tally.words}: the same command tries again"
+            f"{without} without a result because of an unexpected error; {tally.words}: run the same command to try again"
         )
     tally.write("finished")
     return _finish(job, folder, items, own)
 
 
 def _listed(inputs: Inputs, folder: Folder, job: BatchJob) -> list[Item]:
-    """All structures of the inputs, written to the folder; says what is remarkable about them."""
+    """Reads all inputs and writes their list to the folder. Prints remarks on labels, units and boxes."""
     remarks = Remarks(job.settings)
     items = inputs.survey(remarks.observe)
     for message in [] if job.quiet else remarks.messages:
@@ -80,25 +80,30 @@ def _listed(inputs: Inputs, folder: Folder, job: BatchJob) -> list[Item]:
 
 
 def _stopped(tally: Tally, job: BatchJob) -> ClusterOptError:
-    """Ends the run after a signal, and tells how far it came."""
+    """Ends the run after a signal; the error with its progress."""
     job.signals.patient = True
     programs.drop_waiting()
     if tally.stop():
-        return too_short(job.signals, f"{tally.words}, none of them by the last {tally.fruitless} runs")
-    return stopped(job.signals, f"{tally.words}: the same command goes on")
+        return too_short(job.signals, f"{tally.words}, and the last {tally.fruitless} runs have finished no structure")
+    return stopped(job.signals, f"{tally.words}: run the same command to continue")
 
 
 def _warn_of_other_inputs(before: list[Item], items: list[Item]) -> None:
-    """A word where shards do not share out one list; names of files may differ."""
+    """Warns where this shard has other inputs than the run before. Names of files may differ, contents may not."""
     difference = difference_of([item.key for item in before], [item.key for item in items])
     if difference:
         first, what = difference
         where = f"; the first difference is {items[first].label}" if first < len(items) else ""
-        say(f"warning: not the inputs of the run before ({what}{where}): do all shards see the same inputs?")
+        say(
+            f"warning: the inputs differ from the previous run's ({what}{where}): check that all shards see the same files"
+        )
 
 
 def _work(chunks: Iterator[list[Given]], tally: Tally, job: BatchJob) -> None:
-    """Computes, here or on other hosts, and writes meanwhile. Raises KeyboardInterrupt after what is done is written."""
+    """Computes the chunks, here or on other hosts, and writes results meanwhile.
+
+    Raises KeyboardInterrupt after a signal, when finished results are written.
+    """
     if job.scheduler is None and job.scheduler_file is None:
         portions: Iterator[Any] = (done for given in chunks for done in chunk.computed(given, job.settings))
         keep = lambda done: tally.keep(chunk.lines_of(done, job.settings))  # noqa: E731
@@ -118,7 +123,7 @@ def _work(chunks: Iterator[list[Given]], tally: Tally, job: BatchJob) -> None:
 
 
 def _chunks(inputs: Inputs, todo: dict[str, int]) -> Iterator[list[Given]]:
-    """The structures that are to be done, some thousand at a time."""
+    """The structures in `todo`, each once, in chunks."""
     given: list[Given] = []
     taken: set[str] = set()
     n_atoms = 0
@@ -136,12 +141,12 @@ def _chunks(inputs: Inputs, todo: dict[str, int]) -> Iterator[list[Given]]:
 
 
 def _size(given: Given) -> int:
-    """The small ones first: what takes long or much memory costs the others nothing then."""
+    """The sort key of a chunk: small structures first, so that a large one that fails costs them nothing."""
     return given.item.n_atoms
 
 
 def _finish(job: BatchJob, folder: Folder, items: list[Item], own: list[Item]) -> ExitCode:
-    """Joins the results where this run was all of the batch, shows how it went, and chooses the exit code."""
+    """Joins the results unless this run was one shard of several, prints the summary, and returns the exit code."""
     places = folder.results()
     counts = counts_of((places[item.key].status for item in own if item.key in places), len(own))
     if counts["interrupted"]:
@@ -161,7 +166,7 @@ def _finish(job: BatchJob, folder: Folder, items: list[Item], own: list[Item]) -
 
 
 def _joined(job: BatchJob, folder: Folder, items: list[Item], places: dict[str, Place]) -> dict[str, Any]:
-    """Joins the results in the folder; their summary."""
+    """Joins the results in the folder, and returns the summary."""
     summary = merge.merge(folder, items, places, job.one_file)
     if not job.quiet:
         say("potentials: " + ", ".join(f"{name} {count:,}" for name, count in summary["potentials"].items()))
@@ -171,8 +176,8 @@ def _joined(job: BatchJob, folder: Folder, items: list[Item], places: dict[str, 
 
 
 def _of_shard(job: BatchJob, counts: Counter[str], total: int) -> dict[str, Any]:
-    """The summary of a share of the batch; says how the shares are joined."""
+    """The summary of one shard. Prints the command that joins the shards."""
     if not job.quiet:
         option = {None: "", True: " --one-file", False: " --many-files"}[job.one_file]
-        say(f"shard {job.shard} is done: when all are, `clusteropt merge {job.out}{option}` joins them")
+        say(f"shard {job.shard} is done: when all shards are, join them with `clusteropt merge {job.out}{option}`")
     return merge.summary_of(counts, total) | {"shard": str(job.shard)}

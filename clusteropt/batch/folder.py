@@ -1,13 +1,14 @@
-"""The folder of a batch: what is in it, and how it gets there.
+"""The folder of a batch: its files, how they are written, and how they are found.
 
     batch.json          the settings that all results share
     inputs.jsonl        the structures of the last run: label, file, index, number of atoms, key
-    parts/*.jsonl       results, a chunk each: a header with the keys, then a record with its frame per line
-    runs/*.json         how each shard is getting on
+    parts/*.jsonl       the results of a chunk: a header with the keys, then one line per structure, with its frame
+    runs/*.json         the progress of each shard
     results.jsonl, summary.json, minima/*.min.xyz or minima.xyz     written by `merge`
 
-Every file is written under another name and renamed, so no reader sees half of one, and there are no locks: parts have names of
-their own, the other files the same content whoever writes them. Results are found by key, so it does no harm to have one twice.
+Every file is written under a temporary name and then renamed, so no reader sees half a file. There are no locks. Each part has
+a name of its own, and any process writes the same content to the other files. Results are found by key, so a result that is
+there twice does no harm.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ _OURS = (_MANIFEST, _INPUTS, _PARTS, _RUNS, RESULTS, SUMMARY, MINIMA, ONE_FILE)
 
 
 class Place(NamedTuple):
-    """Where a result is."""
+    """The location of a result in the parts: bytes offset to offset + length of a file."""
 
     status: str
     attempt: int
@@ -49,7 +50,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._damaged: set[Path] = set()  # parts that have been told of
+        self._damaged: set[Path] = set()  # parts that were reported
 
     @property
     def begun(self) -> bool:
@@ -57,9 +58,10 @@ class Folder:
         return self._file(_MANIFEST).exists()
 
     def open(self, made_of: dict[str, Any], restart: bool, ignored: frozenset[str] = frozenset()) -> None:
-        """Makes the folder, or goes on in it. `made_of` is what all results share; `ignored` settings may differ.
+        """Creates the folder, or continues the batch in it. `made_of` is shared by all results; `ignored` settings may differ.
 
-        Raises UsageError where it holds a batch with other settings or something else, unless `restart` sets that batch aside.
+        With `restart` the results in it are set aside first. Raises UsageError where the folder holds a batch with other
+        settings or foreign files, or cannot be written.
         """
         if self.path.is_file():
             raise UsageError(f"{self.path}: is a file: name a folder with --out")
@@ -69,7 +71,7 @@ class Folder:
                 p.name for p in self.path.iterdir() if p.name != _SET_ASIDE and not p.name.startswith(".")
             )
             if strangers and not self.begun:
-                raise UsageError(f"{self.path}: holds {strangers[0]} and no batch: name a new folder with --out")
+                raise UsageError(f"{self.path}: holds {strangers[0]} but no batch: name a new folder with --out")
             if restart:
                 self._set_aside()
             _write_once(self._file(_MANIFEST), json.dumps({"schema": SCHEMA, **made_of}, indent=1) + "\n")
@@ -77,31 +79,34 @@ class Folder:
                 self._file(name).mkdir(exist_ok=True)
         except OSError as problem:
             raise UsageError(
-                f"{self.path}: cannot be made or written ({problem.strerror}): choose another --out"
+                f"{self.path}: cannot be created or written ({problem.strerror}): choose another --out"
             ) from None
         self.compare(made_of, ignored)
 
     def manifest(self) -> dict[str, Any]:
-        """The settings that all results share. Raises UsageError without a batch, InputError for one of another schema."""
+        """The settings that all results share.
+
+        Raises UsageError where the folder holds no batch, InputError where its file is damaged or has another schema.
+        """
         path = self._file(_MANIFEST)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise UsageError(
-                f"{self.path}: no batch there: name the folder that --out of `clusteropt batch` has named"
+                f"{self.path}: holds no batch: name the folder that was given to `clusteropt batch --out`"
             ) from None
         except (OSError, ValueError) as problem:
-            raise InputError(f"{path}: cannot be read ({problem}): begin anew with --restart") from None
+            raise InputError(f"{path}: cannot be read ({problem}): start the batch again with --restart") from None
         if not isinstance(found, dict) or found.get("schema") != SCHEMA:
             schema = found.get("schema") if isinstance(found, dict) else None
             raise InputError(
-                f"{path}: results of schema {schema}, and this clusteropt knows {SCHEMA}: use the version that wrote them, "
-                "or begin anew with --restart"
+                f"{path}: has schema {schema}, but this clusteropt reads schema {SCHEMA}: use the version that wrote it, or "
+                "start the batch again with --restart"
             )
         return found
 
     def compare(self, made_of: dict[str, Any], ignored: frozenset[str]) -> None:
-        """Raises UsageError where the results here have other settings."""
+        """Raises UsageError where the results in the folder have other settings; `ignored` settings may differ."""
         flat = [_flat(json.loads(json.dumps(values))) for values in (self.manifest(), made_of)]
         differing = [
             f"{name.removeprefix('settings.')} {_shown(flat[0].get(name))}, not {_shown(flat[1].get(name))}"
@@ -115,7 +120,7 @@ class Folder:
             )
 
     def _set_aside(self) -> None:
-        """Moves what is there into a folder of its own; nothing is deleted."""
+        """Moves the files of the batch into a new folder below `set-aside`. Nothing is deleted."""
         there = [self._file(name) for name in _OURS if self._file(name).exists()]
         if there:
             numbers = [int(p.name) for p in self._file(_SET_ASIDE).glob("*") if p.name.isdigit()]
@@ -128,7 +133,7 @@ class Folder:
         return self.path / name
 
     def write_inputs(self, items: list[Item]) -> list[Item] | None:
-        """Keeps the list, unless it is there already; returns the one that was there, None where there was none."""
+        """Writes the list, unless the folder holds an equal one. Returns the previous list; None without one."""
         try:
             before = self.inputs()
         except ClusterOptError:
@@ -139,7 +144,7 @@ class Folder:
         return before
 
     def inputs(self) -> list[Item]:
-        """The structures of the last run. Raises InputError where the list is damaged, UsageError where there is none."""
+        """The structures of the last run. Raises UsageError where no run has listed any, InputError where the list is damaged."""
         path = self._file(_INPUTS)
         try:
             head, *lines = path.read_text(encoding="utf-8").splitlines()
@@ -153,7 +158,7 @@ class Folder:
         return items
 
     def write_part(self, lines: list[Line], attempt: int) -> None:
-        """Keeps the results of a chunk, all or none. Raises ClusterOptError where that fails."""
+        """Writes the results of a chunk as one part, all or none. Raises ClusterOptError where writing fails."""
         texts = [(json.dumps(line.record | {"frame": line.frame}) + "\n").encode() for line in lines]
         places, offset = [], 0
         for line, text in zip(lines, texts, strict=True):
@@ -164,7 +169,7 @@ class Folder:
         write_atomically(self._file(_PARTS) / f"{name}.jsonl", head.encode() + b"".join(texts))
 
     def results(self) -> dict[str, Place]:
-        """Where the result of every key is; that of the last attempt. A damaged part is told of and left out."""
+        """The location of every result, by key; after several attempts, of the last one. Reports damaged parts and skips them."""
         found: dict[str, Place] = {}
         for path in sorted(self._file(_PARTS).glob("*.jsonl")):
             try:
@@ -178,7 +183,7 @@ class Folder:
                 whole, own, attempt = False, {}, 0
             if not whole:
                 if path not in self._damaged:
-                    complain(f"{path}: damaged: what was in it is done again by the next run")
+                    complain(f"{path}: damaged: run the batch again to recompute its results")
                 self._damaged.add(path)
                 continue
             for key, place in own.items():
@@ -187,7 +192,7 @@ class Folder:
         return found
 
     def write_run(self, shard: Shard, state: dict[str, Any]) -> None:
-        """How a shard is getting on."""
+        """Writes the progress of a shard."""
         own = process.this()
         about = {"schema": SCHEMA, "shard": str(shard), "host": socket.gethostname()}
         about |= {"process": own.number, "place": own.namespace, "started": own.started}
@@ -195,13 +200,13 @@ class Folder:
         write_atomically(self._file(_RUNS) / _name_of(shard), text)
 
     def run_of(self, shard: Shard) -> dict[str, Any]:
-        """The last words of the last run of a shard about itself; nothing where there was none."""
+        """The progress that the last run of a shard has written; empty before the first run."""
         with suppress(OSError, ValueError):
             return json.loads((self._file(_RUNS) / _name_of(shard)).read_text(encoding="utf-8"))
         return {}
 
     def runs(self) -> list[dict[str, Any]]:
-        """How the shards are getting on, those that can be read."""
+        """The progress of every shard; unreadable files are skipped."""
         found = []
         for path in sorted(self._file(_RUNS).glob("*.json")):
             with suppress(OSError, ValueError):
@@ -209,7 +214,7 @@ class Folder:
         return found
 
     def lines(self, places: Iterable[tuple[Item, Place]]) -> Iterator[tuple[Item, dict[str, Any], str]]:
-        """Item, record and frame of results. Raises InputError for a part that is damaged."""
+        """Item, record and frame of the results at these places. Raises InputError for a damaged part."""
         opened: dict[Path, Any] = {}
         try:
             for item, place in places:
@@ -230,7 +235,7 @@ class Folder:
 
 
 def failures_of(items: Iterable[Item], places: dict[str, Place]) -> dict[str, str]:
-    """Label to status of what has ended and not converged."""
+    """The statuses of finished structures that have not converged, by label."""
     ended = ((item.label, places[item.key].status) for item in items if item.key in places)
     return {label: status for label, status in ended if status != "converged"}
 
@@ -240,14 +245,14 @@ def _name_of(shard: Shard) -> str:
 
 
 def counts_of(statuses: Iterable[str], total: int) -> Counter[str]:
-    """How often each status occurs; structures without a result are 'interrupted'."""
+    """The number of structures with each status. Structures without a result count as 'interrupted'."""
     counts = Counter(statuses)
     counts["interrupted"] += total - counts.total()
     return +counts
 
 
 def _write_once(path: Path, content: str) -> None:
-    """Writes the file unless it exists; of several processes the first one does, and the others keep what it wrote."""
+    """Writes the file unless it exists. Where several processes try, the first one writes and the others keep its file."""
     if path.exists():
         return
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")

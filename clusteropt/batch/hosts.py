@@ -1,8 +1,8 @@
-"""A batch on a Dask cluster: chunks of structures are its tasks; workers may come, go and die.
+"""A batch on a Dask cluster: each Dask task is some structures of one padded size. Workers may join, leave and die.
 
-A task that was lost with its worker is done again by another one. After some deaths Dask gives it up: its structures are
-handed in one by one then, and the one that goes on killing has a status that says so. Results are taken and released one by
-one, because Dask would repeat finished tasks whose worker died.
+When a worker dies, another one repeats its task. After several deaths Dask gives the task up, and its structures are submitted
+one by one. A structure that still kills its workers gets the status out-of-memory. Each result is fetched and released at
+once, because Dask would repeat a finished task whose worker dies.
 """
 
 import json
@@ -25,30 +25,31 @@ from clusteropt.console import say
 from clusteropt.errors import Stopped, UsageError
 from clusteropt.settings.config import MinimizeSettings
 
-_SECONDS = 30  # to reach the scheduler
-_WAITING = 3  # tasks handed in for each worker, so that none is idle
-_SEARCHES = 16  # structures in a task of a global search
-_QUEUES = 8  # as many structures for each lane in a task of local minimization
+_SECONDS = 30  # within which the scheduler must answer
+_WAITING = 3  # tasks submitted for each worker, so that no worker is idle
+_SEARCHES = 16  # structures in a task of a search
+_QUEUES = 8  # structures per lane in a task of local minimization
 
 
 def computed(chunks: Iterator[list[Given]], job: BatchJob) -> Iterator[list[Line]]:
-    """The results as they come back.
+    """Computes the chunks on the workers of the scheduler, and yields results as they come back.
 
-    Raises UsageError where Dask is not installed or the workers are not ours, Stopped where no scheduler answers (any more).
+    Raises UsageError where Dask is not installed or a worker has another version or other files, Stopped where the scheduler
+    does not answer or ends.
     """
     client = _client(job)
     tasks = (task for given in chunks for task in tasks_of(given, job.settings))
     crew = _Crew(client, tasks, job.settings)
     try:
         if not client.nthreads() and not job.quiet:
-            say("the scheduler has no worker yet: waiting for one")
+            say("the scheduler has no worker yet: waiting for the first one")
         crew.fill()
         while crew.task_of:
             if lines := crew.finished():
                 yield lines
     except (OSError, CancelledError, StopIteration) as problem:
         raise Stopped(
-            f"{_name(job)}: the scheduler has gone ({type(problem).__name__}): the same command goes on"
+            f"{_name(job)}: the scheduler has ended ({type(problem).__name__}): start it and run the same command to continue"
         ) from None
     finally:
         with suppress(Exception):
@@ -56,7 +57,7 @@ def computed(chunks: Iterator[list[Given]], job: BatchJob) -> Iterator[list[Line
 
 
 class _Crew:
-    """The workers of a scheduler, and the tasks that they have."""
+    """The workers of a scheduler, and the tasks that were submitted to them."""
 
     def __init__(self, client: Any, tasks: Iterator[list[Given]], settings: MinimizeSettings) -> None:
         from distributed import as_completed
@@ -67,13 +68,16 @@ class _Crew:
         self.task_of: dict[Any, list[Given]] = {}  # by Dask's futures
 
     def fill(self) -> None:
-        """Hands in tasks until no worker will be idle."""
+        """Submits tasks until every worker has some waiting."""
         wanted = _WAITING * max(1, len(self._client.nthreads()))
         while len(self.task_of) < wanted and (task := next(self._tasks, None)) is not None:
             self._hand_in(task)
 
     def finished(self) -> list[Line]:
-        """Waits for the next task to end, and hands in others; its results, none where its structures were handed in again."""
+        """Waits for a task to end, submits new ones, and returns its results.
+
+        Returns no results where Dask has given the task up and its structures are submitted one by one.
+        """
         future = next(self._running)
         task = self.task_of.pop(future)
         lines = self._results(future, task)
@@ -89,7 +93,7 @@ class _Crew:
         except KilledWorker:
             if len(task) == 1:
                 return lines_of([deadly(task[0], self._settings)], self._settings)
-            for given in task:  # one of them is to blame
+            for given in task:  # one of these structures kills the workers
                 self._hand_in([given])
             return []
 
@@ -116,17 +120,19 @@ def _client(job: BatchJob) -> Any:
     try:
         return Client(address, timeout=_SECONDS, set_as_default=False)
     except (OSError, ValueError) as problem:
-        raise Stopped(f"{_name(job)}: no scheduler answers within {_SECONDS} s ({problem}): is it running?") from None
+        raise Stopped(
+            f"{_name(job)}: no scheduler answers within {_SECONDS} s ({problem}): check that it is running"
+        ) from None
 
 
 def _silence() -> None:
-    """Drops what Dask logs: what concerns the user is said in our words."""
+    """Silences Dask's log, because our own messages tell the user what matters."""
     for name in ("distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _address_in(file: Path | None) -> str | None:
-    """Of a scheduler, from the file that it has written; None where that is something else."""
+    """The address of a scheduler, from the file that it has written; None where the file holds no address."""
     try:
         return str(json.loads(Path(file or "").read_text(encoding="utf-8"))["address"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -134,7 +140,7 @@ def _address_in(file: Path | None) -> str | None:
 
 
 def tasks_of(given: list[Given], settings: MinimizeSettings) -> Iterator[list[Given]]:
-    """Structures of one padded size together, as many as one worker computes side by side."""
+    """Cuts a chunk into tasks: structures of one padded size, as many as one worker computes side by side."""
 
     def size(one: Given) -> int:
         return padded_size(max(1, one.item.n_atoms))

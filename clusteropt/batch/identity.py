@@ -1,4 +1,4 @@
-"""Keys of results: hashes of the settings, of the files that they name, and of all that a structure is."""
+"""Keys of results: hashes of the settings, of the files that the settings name, and of the whole structure."""
 
 import hashlib
 import json
@@ -18,7 +18,10 @@ from clusteropt.settings.config import MinimizeSettings
 
 
 def made_of(settings: MinimizeSettings) -> dict[str, Any]:
-    """The settings that all results of a batch share. Raises UsageError and InputError for unusable files named in them."""
+    """Version, settings and file hashes that all results of a batch share.
+
+    Raises UsageError or InputError where a file that the settings name cannot be used.
+    """
     if settings.all_minima:
         raise UsageError("all_minima is for `minimize`: a batch keeps the lowest minimum of each structure")
     files, learned = {}, settings.method().learned
@@ -33,13 +36,13 @@ def made_of(settings: MinimizeSettings) -> dict[str, Any]:
 
 
 def fingerprint(common: dict[str, Any]) -> str:
-    """Of what `made_of` says, without what a retry may change."""
+    """The hash of `made_of`, without the settings that a retry may change."""
     settings = {name: value for name, value in common["settings"].items() if name not in RETRY_MAY_CHANGE}
     return hashlib.sha256(json.dumps(common | {"settings": settings}, sort_keys=True).encode()).hexdigest()
 
 
 def content_key(atoms: Atoms, fingerprint: str) -> str:
-    """32 hexadecimal digits that follow from all that a frame is, its info and arrays too, and from the settings."""
+    """The key of a structure: 32 hexadecimal digits, a hash of the frame (with info and arrays) and of `fingerprint`."""
     digest = hashlib.sha256(fingerprint.encode())
     digest.update(np.ascontiguousarray(atoms.positions).tobytes())
     digest.update(atoms.numbers.astype(np.int64).tobytes())
@@ -56,13 +59,13 @@ def content_key(atoms: Atoms, fingerprint: str) -> str:
 
 
 def unreadable_key(name: str, index: int, problem: str, fingerprint: str) -> str:
-    """The same for what has no content."""
+    """The key of a frame that cannot be read: a hash of its file, index and problem, and of `fingerprint`."""
     parts = [fingerprint, "unreadable", name, str(index), problem]
     return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:32]
 
 
 def _content(value: object) -> str:
-    """All of a value, as text; that of an array is not abridged."""
+    """The whole value as text. Arrays are not abridged."""
     if isinstance(value, np.ndarray):
         return f"{value.dtype}{value.shape}{value.tolist()}"
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The inputs of a batch: names to files, files to structures, one after the other, and what makes each known again."""
+"""The inputs of a batch: from names to files, from files to structures, each with its key."""
 
 import glob
 import os
@@ -16,15 +16,15 @@ from clusteropt.io.reading.formats import ENDINGS
 from clusteropt.io.reading.labels import AS_WRITTEN
 
 _MAGIC = set("*?[")
-_KEPT = 2_000_000  # atoms that are kept in memory between the survey and the work
+_KEPT = 2_000_000  # atoms that are kept in memory between the survey and the computation
 NO_ENDING = "without the ending of a structure file"
-NO_FILE = "pipes and devices, which are read where they are named"
+NO_FILE = "pipes and devices, which are read only where they are named"
 
 
 class Inputs:
-    """The structures of some files, in their order. They are kept in memory if they are few, else read again.
+    """The structures of some files, in their order. A few stay in memory after the survey; many are read a second time.
 
-    What can be read only once is kept in a temporary folder, to the end of the context.
+    Pipes can be read only once, so their contents are kept in a temporary folder until the context ends.
     """
 
     def __init__(self, files: list[str], fingerprint: str, wishes: Wishes = AS_WRITTEN) -> None:
@@ -40,7 +40,7 @@ class Inputs:
         self._context.close()
 
     def survey(self, observe: Callable[[Given], None] = lambda given: None) -> list[Item]:
-        """All items; `observe` sees each as it is read."""
+        """Reads all structures and returns their items. `observe` is called with each structure."""
         items: list[Item] = []
         kept: list[Given] | None = []
         n_atoms = 0
@@ -75,7 +75,7 @@ class Inputs:
         return frames(name, self._wishes)
 
     def _copy(self, file: str) -> "Path | InputError":
-        """Where the contents of a pipe are, or what was wrong with it."""
+        """The file with the contents of a pipe, or the error that reading it raised."""
         if file not in self._copies:
             folder = Path(self._context.enter_context(tempfile.TemporaryDirectory(prefix="clusteropt-")))
             try:
@@ -86,10 +86,10 @@ class Inputs:
 
 
 def files_of(names: Iterable[str], out: Path) -> tuple[list[str], dict[str, list[str]]]:
-    """The files behind names, folders, patterns, and behind '-' a list on standard input; and those left out, by the reason.
+    """The input files, each once, and the files that were left out, by the reason.
 
-    Each once. What is below `out` is no input. Raises UsageError for a pattern or folder without files, for no name at all, and
-    where none of the files exists.
+    A name is a file, a folder, a pattern, or '-' for a list of names on standard input. Files below `out` are not inputs. Raises
+    UsageError for a pattern or folder without files, for an empty list, and where no named file exists.
     """
     found: list[str] = []
     left: dict[str, list[str]] = {NO_ENDING: [], NO_FILE: []}
@@ -99,13 +99,13 @@ def files_of(names: Iterable[str], out: Path) -> tuple[list[str], dict[str, list
             known = [file for file in inside if _known(file)]
             left[NO_ENDING] += [file for file in inside if not _known(file)]
             if not known:
-                raise UsageError(f"{name}: no structure file in this folder: name files, or a folder that has some")
+                raise UsageError(f"{name}: no structure file in this folder: name files, or another folder")
             found += known
         elif _MAGIC & set(name) and not os.path.exists(name) and not os.path.exists(name.rpartition("@")[0]):
             matching = [file for file in sorted(glob.glob(name, recursive=True)) if not os.path.isdir(file)]
             matching = [file for file in _sorted_out(matching, left) if os.path.exists(file)]
             if not matching:
-                frames = ", which takes no @ for frames" if "@" in name else ""
+                frames = " (a pattern cannot select frames with @)" if "@" in name else ""
                 raise UsageError(f"{name}: no file matches this pattern{frames}: check it, and quote it in the shell")
             found += matching
         else:
@@ -118,7 +118,7 @@ def files_of(names: Iterable[str], out: Path) -> tuple[list[str], dict[str, list
 
 
 def _exists(name: str) -> bool:
-    """False for a file that is not there; a wrong index of frames is a fault of another kind."""
+    """False where the named file does not exist. A wrong index of frames is reported later, when the file is read."""
     try:
         return os.path.exists(file_of(name))
     except InputError:
@@ -126,7 +126,7 @@ def _exists(name: str) -> bool:
 
 
 def _sorted_out(files: list[str], left: dict[str, list[str]]) -> list[str]:
-    """Without pipes and the like, which would have to be opened to see whether something comes."""
+    """The files without pipes and devices, which block when they are opened; adds those to `left`."""
     left[NO_FILE] += [file for file in files if sources.is_read_once(file)]
     return [file for file in files if not sources.is_read_once(file)]
 
@@ -140,17 +140,17 @@ def _listed(names: Iterable[str]) -> Iterator[str]:
         if not any(lines):
             raise UsageError("-: no file names on standard input: write one a line")
         if lines[0].isdigit() and not os.path.exists(lines[0]):  # the number of atoms of an XYZ file
-            raise UsageError("-: a structure on standard input, where file names are expected: name its file instead")
+            raise UsageError("-: standard input holds a structure, but file names are expected: name its file instead")
         yield from filter(None, lines)
 
 
 def _inside(folder: Path, out: Path) -> list[str]:
-    """The files below a folder, sorted; hidden ones and those below `out` left out."""
+    """The files below a folder, sorted, without hidden files and files below `out`."""
     own, files = os.path.realpath(out), []
     seen = set()
     for here, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         real = os.path.realpath(here)
-        if "batch.json" in names or real in seen:  # the results of another batch, or a link back
+        if "batch.json" in names or real in seen:  # the results of another batch, or a link to a parent
             folders.clear()
             continue
         seen.add(real)
@@ -160,7 +160,7 @@ def _inside(folder: Path, out: Path) -> list[str]:
 
 
 def _refuse(problem: OSError) -> None:
-    raise UsageError(f"{problem.filename}: cannot be read ({problem.strerror}): name what can")
+    raise UsageError(f"{problem.filename}: cannot be read ({problem.strerror}): name another folder")
 
 
 def _known(file: str) -> bool:

@@ -1,4 +1,4 @@
-"""Structures of a batch and their results, as they go from process to process. Light: unpacking them does not load jax."""
+"""Structures of a batch and their results, as processes exchange them. Unpacking them does not load jax."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
@@ -11,38 +11,38 @@ if TYPE_CHECKING:
 class Item(NamedTuple):
     """One structure of one file, or a file that cannot be read."""
 
-    label: str  # what messages call it
-    source: str  # the file, as found
-    frame: int  # of the file
+    label: str  # the name in messages
+    source: str  # the name of the file
+    frame: int  # its index in the file
     n_atoms: int
     key: str  # a hash of content and settings
 
 
 class Given(NamedTuple):
-    """An item with its structure; without, where there is a problem."""
+    """An item with its structure, or with the problem that made it unreadable."""
 
     item: Item
     atoms: "Atoms | None"
     problem: str = ""
-    note: str = ""  # on how it was understood
+    note: str = ""  # on how its labels and box were understood
 
 
 class Line(NamedTuple):
-    """The result of one structure: what `results.jsonl` says of it, and the frame as extended XYZ.
+    """The result of one structure: its record in `results.jsonl`, and its minimum as extended XYZ.
 
-    Where an unexpected error came between there is no result: `failure` says which, and nothing is stored.
+    After an unexpected error there is no result: `failure` holds the error, and nothing is stored.
     """
 
     key: str
     record: dict[str, Any]
-    frame: str  # empty where the structure could not be used
+    frame: str  # empty for an unusable structure
     failure: str = ""
 
 
 class Parcel:
-    """Structures on their way to another process. Clusters with nothing but atoms go as two long arrays.
+    """Structures packed for another process. All bare clusters together travel as two long arrays.
 
-    Packing many short ones takes several times as long, on both sides and between.
+    Many short arrays would take several times as long to pack, send and unpack.
     """
 
     def __init__(self, given: list[Given]) -> None:
@@ -56,7 +56,7 @@ class Parcel:
 
     @property
     def given(self) -> list[Given]:
-        """The structures, as they were."""
+        """The unpacked structures, in their order."""
         from ase import Atoms
 
         found, first = list(self._others), 0
@@ -67,7 +67,7 @@ class Parcel:
 
 
 def _is_bare(atoms: "Atoms | None") -> TypeGuard["Atoms"]:
-    """True for atoms without a box, with no arrays of their own and no more info than the comment holds."""
+    """True for atoms that have only symbols, positions and info: no cell, calculator, constraints or other arrays."""
     return (
         atoms is not None
         and atoms.calc is None

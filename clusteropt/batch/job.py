@@ -1,4 +1,4 @@
-"""The options of a batch; light, so that signals are heard while the libraries are being loaded."""
+"""The options of a batch. The module imports little, so that signals are handled while the libraries are loading."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from clusteropt.runtime.signals import Signals, stopped
 from clusteropt.settings.config import MinimizeSettings, ReadingSettings
 
 RETRY_MAY_CHANGE = ("max_steps",)
-_NEAR = 300.0  # seconds before the end of a job, in which a scheduler sends its signals
+_NEAR = 300.0  # seconds: signals that come later than this before the end of a Slurm job are about its time
 _UNUSABLE = ("unreadable", "no-potential", "invalid-structure", "out-of-memory")
 _UNFINISHED = ("not-converged", "fragmented", "non-finite")
 VOCABULARY = (
@@ -23,12 +23,12 @@ VOCABULARY = (
     *_UNFINISHED,
     *_UNUSABLE,
     "interrupted",
-)  # labels of engine.step.Status; a structure ends in one of them
+)  # the labels of engine.step.Status; every structure ends in one of them
 _RETRIES = ("failed", *_UNFINISHED, *_UNUSABLE)
 
 
 class Shard(NamedTuple):
-    """A share of the batch, counted from 1."""
+    """One of `total` shares of the batch; `number` counts from 1."""
 
     number: int = 1
     total: int = 1
@@ -42,36 +42,41 @@ ALL = Shard()
 
 @dataclass
 class BatchJob:
-    """Inputs, output folder, settings, and how to go about it."""
+    """The inputs, output folder, settings and other options of a batch."""
 
     names: list[str]  # files, folders, patterns; '-' for a list from standard input
     out: Path
     settings: MinimizeSettings
     shard: Shard = ALL
-    retry: str | None = None  # 'failed' or a status
+    retry: str | None = None  # repeat structures with this status; 'failed' for all that have not converged
     restart: bool = False
-    tolerated: float | None = None  # share of failures below which the exit code is 0
+    tolerated: float | None = None  # share of failures up to which the exit code is 0
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     scheduler: str | None = None  # address of a Dask scheduler
-    scheduler_file: Path | None = None  # that it has written
+    scheduler_file: Path | None = None  # the file that the scheduler has written
     json: bool = False
     quiet: bool = False
-    verbose: bool = False  # with the log lines of Dask
-    one_file: bool | None = None  # of minima, in place of one for each input; None for as before
+    verbose: bool = False  # show the log of Dask
+    one_file: bool | None = (
+        None  # all minima in one file, not one file per input; None keeps the choice of the run before
+    )
     signals: Signals = field(default_factory=Signals)
 
     def repeats(self, status: str) -> bool:
-        """True where a structure with that status is to be done again."""
+        """True where --retry asks to compute a structure with that status again."""
         return self.retry is not None and (status == self.retry or (self.retry == "failed" and status != "converged"))
 
     @property
     def may_differ(self) -> frozenset[str]:
-        """The settings that may differ from those of the results that are there."""
+        """The settings that may differ from the settings of the existing results."""
         return frozenset(f"settings.{name}" for name in RETRY_MAY_CHANGE) if self.retry else frozenset()
 
 
 def shard_of(text: str | None) -> Shard:
-    """'3/16', 'auto' for what the environment says, None for all. Raises UsageError for what cannot be."""
+    """The shard that `text` names: '3/16', 'auto' for the task of an array job, None for the whole batch.
+
+    Raises UsageError for any other text, and where the environment names no shard.
+    """
     if text is None:
         return ALL
     if text == "auto":
@@ -86,7 +91,7 @@ def shard_of(text: str | None) -> Shard:
 
 
 def _shard_from(environment: Mapping[str, str]) -> Shard:
-    """The share of this task of an array job, by the variables of Slurm, Grid Engine, LSF, or our own."""
+    """The shard that CLUSTEROPT_SHARD names, or else the task of an array job of Slurm, Grid Engine or LSF."""
     named = environment.get("CLUSTEROPT_SHARD", "")
     if named and named != "auto":
         return shard_of(named)
@@ -103,9 +108,9 @@ def _shard_from(environment: Mapping[str, str]) -> Shard:
             count = environment.get("SLURM_ARRAY_TASK_COUNT", "")
             if count.isdigit() and int(count) != shard.total:
                 raise UsageError(
-                    f"--shard auto needs an array without gaps: write --shard {shard}, or as it was in the whole array"
+                    f"--shard auto needs an array without gaps: write the shard of the full array, as --shard {shard}"
                 )
-            if shard.total:  # LSF says 0 outside of arrays
+            if shard.total:  # LSF sets 0 outside of arrays
                 return shard_of(str(shard))
     raise UsageError(
         "--shard auto needs an array job of Slurm, Grid Engine or LSF: elsewhere set CLUSTEROPT_SHARD=3/16, or write --shard 3/16"
@@ -113,14 +118,14 @@ def _shard_from(environment: Mapping[str, str]) -> Shard:
 
 
 def retry_of(text: str | None) -> str | None:
-    """Raises UsageError for what is no status."""
+    """The option --retry, checked. Raises UsageError unless it is a status or 'failed'."""
     if text is not None and text not in _RETRIES:
         raise UsageError(f"--retry cannot be '{text}'; {suggest(text, _RETRIES)}")
     return text
 
 
 def exit_code(counts: Counter[str], tolerated: float | None) -> ExitCode:
-    """0 where everything converged, or no larger share failed than is tolerated."""
+    """OK where at most the share `tolerated` has not converged; else INPUT with unusable structures, else NOT_CONVERGED."""
     failed = counts.total() - counts["converged"]
     if failed <= (tolerated or 0) * counts.total():
         return ExitCode.OK
@@ -128,7 +133,7 @@ def exit_code(counts: Counter[str], tolerated: float | None) -> ExitCode:
 
 
 def tolerated_of(text: str | None) -> float | None:
-    """'5%' or '0.05'. Raises UsageError for what is neither."""
+    """The share that '5%' or '0.05' names, 0 to 1. Raises UsageError for any other text."""
     if text is None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(%?)", text.strip())
@@ -139,13 +144,16 @@ def tolerated_of(text: str | None) -> float | None:
 
 
 def far_from_end() -> bool:
-    """True in a Slurm job that has minutes left, so that it was stopped for another reason than its time."""
+    """True in a Slurm job that has more than five minutes left. Then a signal has another reason than the time."""
     end = os.environ.get("SLURM_JOB_END_TIME", "")
     return end.isdigit() and float(end) - time.time() > _NEAR
 
 
 def too_short(signals: Signals, message: str) -> UsageError:
-    """The error of a batch that would be stopped at the same place again, with a code for which job scripts do not requeue."""
+    """The error of a batch that runs out of time again and again without progress.
+
+    Its exit code is USAGE, so that job scripts do not requeue the job.
+    """
     cause = str(stopped(signals, message))
     return UsageError(
         f"{cause}: allow more time (--time-limit, or --time of the job), or less work (--trajectories, --hops)"
@@ -153,6 +161,6 @@ def too_short(signals: Signals, message: str) -> UsageError:
 
 
 def unbegun(signals: Signals) -> UsageError | Stopped | Interrupted:
-    """The error of a batch that a signal has ended while the libraries were being loaded or the inputs looked for."""
+    """The error of a batch that a signal has ended before the first computation."""
     at_its_time = signals.heard in (signal.SIGALRM, signal.SIGUSR1) and not far_from_end()
-    return (too_short if at_its_time else stopped)(signals, "nothing was begun")
+    return (too_short if at_its_time else stopped)(signals, "no structure was begun")

@@ -1,4 +1,4 @@
-"""The results of a batch joined: one line per structure, one file of minima per input, in the order of the inputs."""
+"""Joins the results of a batch: one line per structure and one file of minima per input, in the order of the inputs."""
 
 import json
 import os
@@ -19,15 +19,15 @@ from clusteropt.io.extxyz import pair_of
 from clusteropt.runtime.files import stem_of, write_atomically, writing
 from clusteropt.words import counted
 
-_NAME = "clusteropt_structure"  # the key in the comment; `structure` may be the input's own
+_NAME = "clusteropt_structure"  # the key in the comment; an input may use the key `structure` itself
 _NAMED = re.compile(rf""" {_NAME}=(?:"(?:[^"\\]|\\.)*"|[^"\s]+)(?= |$)""")
 
 
 def merge(folder: Folder, items: list[Item], places: dict[str, Place], one_file: bool | None = None) -> dict[str, Any]:
-    """Writes `results.jsonl`, `minima/` or the one file `minima.xyz`, and `summary.json`, and returns what the last says.
+    """Writes `results.jsonl`, the minima and `summary.json`, and returns the summary.
 
-    Where nothing is said of `one_file`, it is as it was before.
-    Raises Stopped where a structure has no result: then nothing is written. Raises InputError for a damaged part.
+    The minima go to `minima.xyz` with `one_file`, else to a file per input below `minima/`; None repeats the last choice. Raises
+    Stopped where a structure has no result, and then writes nothing. Raises InputError for a damaged part.
     """
     missing = [item for item in items if item.key not in places]
     if missing:
@@ -64,9 +64,9 @@ def _one_input(
     flat: Counter[str],
     whole: BinaryIO | None,
 ) -> tuple[int, bool]:
-    """The lines and frames of one input file; returns the evaluations, and whether `path` has frames.
+    """Writes the lines and frames of one input file. Returns its evaluations, and True where `path` got frames.
 
-    Counts potentials and shapes. Frames go to `whole` instead where that is given, each with the name of its structure.
+    Counts potentials and flat shapes. Where the file `whole` is given, it gets the frames, each with the name of its structure.
     """
     evaluations, minima = 0, None
     with ExitStack() as stack:
@@ -86,19 +86,19 @@ def _one_input(
 
 
 def _named(frame: str, label: str) -> str:
-    """The frame with the name of its structure in the comment, instead of one that its input had from another batch."""
+    """The frame with the name of its structure in the comment. It replaces a name that an earlier batch has written."""
     count, comment, rows = frame.split("\n", 2)
     return f"{count}\n{_NAMED.sub('', comment)} {pair_of(_NAME, label)}\n{rows}"
 
 
 def _remove_old(folder: Path, with_frames: set[Path], one_file: bool) -> None:
-    """Minima of inputs that are none any more, and those of the other kind."""
+    """Removes the minima of files that are not inputs any more, and those of the other choice of `one_file`."""
     for path in (folder / MINIMA).rglob("*.min.xyz"):
         if path.relative_to(folder / MINIMA) not in with_frames:
             path.unlink()
     if one_file:
         for path in sorted((p for p in (folder / MINIMA).rglob("*") if p.is_dir()), reverse=True):
-            with suppress(OSError):  # something else is in it
+            with suppress(OSError):  # the folder holds other files
                 path.rmdir()
         with suppress(OSError):
             (folder / MINIMA).rmdir()
@@ -107,7 +107,7 @@ def _remove_old(folder: Path, with_frames: set[Path], one_file: bool) -> None:
 
 
 def summary_of(counts: Counter[str], total: int) -> dict[str, Any]:
-    """How many structures ended how; the numbers add up to the total."""
+    """The number of structures with each status. The numbers add up to `total`."""
     return {
         "schema": SCHEMA,
         "clusteropt": __version__,
@@ -117,9 +117,9 @@ def summary_of(counts: Counter[str], total: int) -> dict[str, Any]:
 
 
 def outputs_of(sources: list[str]) -> dict[str, Path]:
-    """A file below `minima/` for every input: its path below what all have in common, <stem>.min.xyz.
+    """The file below `minima/` for every input: its path relative to the common folder, with the name <stem>.min.xyz.
 
-    The whole name instead of the stem where two would be the same.
+    Where two inputs would share a file, their whole names replace the stems.
     """
     whole = {source: os.path.abspath(source) for source in sources}
     common = os.path.commonpath([os.path.dirname(path) for path in whole.values()]) if whole else ""

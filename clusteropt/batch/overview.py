@@ -1,4 +1,4 @@
-"""The state of a batch's folder, in words: `clusteropt status` and `clusteropt merge`."""
+"""`clusteropt status` and `clusteropt merge`: how far a batch is, read from its folder."""
 
 import json
 import time
@@ -18,23 +18,23 @@ from clusteropt.report.results import batch_table
 from clusteropt.report.tables import show
 from clusteropt.words import counted, listed
 
-_SILENT = 120.0  # seconds without a word after which a run counts as gone
+_SILENT = 120.0  # seconds without an update after which a run counts as silent
 
 
 def in_words(failures: Mapping[str, str]) -> str:
-    """The first structures that have not converged, each with its status, and how many more there are."""
+    """One line on the structures that have not converged: the first labels with their statuses, and the number of others."""
     named = [f"{label} ({status})" for label, status in failures.items()]
     return f"{counted(len(named), 'structure')} not converged or unusable: {listed(named)}"
 
 
 def may_be_saddles(flat: Mapping[str, int]) -> str:
-    """A word on structures that have converged in a plane or on a line, as often as `flat` says; empty for none."""
+    """A warning about structures that have converged planar or linear; `flat` counts each shape. Empty without any."""
     total = sum(flat.values())
     return doubts.of_saddles(counted(total, "structure"), total, flat) if total else ""
 
 
 def merge_folder(path: Path, as_json: bool, one_file: bool | None) -> ExitCode:
-    """`clusteropt merge`."""
+    """`clusteropt merge`: joins the results and prints the summary. Raises as `merge.merge` and `Folder.manifest`."""
     folder = Folder(path)
     folder.manifest()
     summary = merge.merge(folder, folder.inputs(), folder.results(), one_file)
@@ -48,7 +48,7 @@ def merge_folder(path: Path, as_json: bool, one_file: bool | None) -> ExitCode:
 
 
 def status(path: Path, as_json: bool) -> None:
-    """`clusteropt status`."""
+    """`clusteropt status`: prints how far the batch is. Raises as `Folder.manifest` and `Folder.inputs`."""
     folder = Folder(path)
     folder.manifest()
     items, places = folder.inputs(), folder.results()
@@ -66,7 +66,7 @@ def status(path: Path, as_json: bool) -> None:
     show(batch_table(counts | Counter({"waiting": waiting} if waiting else {})))
     for run in runs:
         pace = f"{run['new']} new at {run['rate']:.3g}/s"
-        say(f"shard {run['shard']}: {run['state']} on {run['host']}, {pace}, last word {run['age']:.0f} s ago")
+        say(f"shard {run['shard']}: {run['state']} on {run['host']}, {pace}, last update {run['age']:.0f} s ago")
     if failed:
         say(in_words(failed))
     if left is not None:
@@ -74,7 +74,7 @@ def status(path: Path, as_json: bool) -> None:
 
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
-    age = max(0.0, time.time() - run["updated"])  # never below zero, should a clock have been set back
+    age = max(0.0, time.time() - run["updated"])  # never negative, even if a clock was set back
     state = run["state"]
     if state == "running":
         dead = lives(Process(run["process"], run.get("place", ""), run.get("started", ""))) is False

@@ -1,4 +1,4 @@
-"""Does the process that wrote a file still live? Its number alone does not tell: numbers are given out again."""
+"""Tells whether a process still runs. Its number (PID) alone does not tell, because systems reuse numbers."""
 
 import os
 from contextlib import suppress
@@ -9,21 +9,21 @@ _PROC = Path("/proc")
 
 
 class Process(NamedTuple):
-    """A process, known from all others that have had its number."""
+    """A process, distinguished from every other one that had its number."""
 
     number: int
-    namespace: str = ""  # where numbers count: since this start of the machine, and in this container; empty if unknown
-    started: str = ""  # clock ticks from the start of the machine to that of the process
+    namespace: str = ""  # boot id and PID namespace, in which the number is unique; empty if unknown
+    started: str = ""  # clock ticks between the boot and the start of the process; empty if unknown
 
 
 def this() -> Process:
-    """The process that asks."""
+    """The process that runs this code."""
     number = os.getpid()
     return Process(number, _namespace(), _started(number) or "")
 
 
 def lives(process: Process) -> bool | None:
-    """True where it is there, and no zombie; None where that cannot be seen from here, as on another machine."""
+    """True where the process runs and is not a zombie. None where this process cannot see it, as on another machine."""
     if not process.namespace or not process.started or process.namespace != _namespace():
         return None
     started = _started(process.number)
@@ -38,17 +38,17 @@ def _namespace() -> str:
 
 
 def _started(number: int) -> str | None:
-    """When a process began; None where there is none, or one that has ended and was not waited for."""
+    """The start of a process in clock ticks after the boot; None for a zombie, and where no such process is visible."""
     try:
         text = (_PROC / str(number) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    state, *fields = text.rpartition(")")[2].split()  # the name before it may hold anything
+    state, *fields = text.rpartition(")")[2].split()  # the name in front may contain any character
     return None if state in "ZX" else fields[18]
 
 
 def _hidden(number: int) -> bool:
-    """True where it is somebody else's; some machines show everybody their own only."""
+    """True where the process belongs to another user. Some machines show each user only the own processes in /proc."""
     try:
         os.kill(number, 0)
     except PermissionError:

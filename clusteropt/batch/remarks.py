@@ -1,4 +1,4 @@
-"""Remarks on the inputs of a batch before the work: how labels were understood, doubts about units, and boxes."""
+"""Remarks on the inputs of a batch before it starts: how labels were understood, doubtful units, and periodic boxes."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -16,21 +16,21 @@ _WARNING = "warning: "
 
 
 class Remarks:
-    """Collects them while the inputs are being read; of units and labels once for each file."""
+    """Collects remarks while the inputs are read: on labels and units once per file."""
 
     def __init__(self, settings: MinimizeSettings) -> None:
         self._chosen = settings.potential
         self._searches = settings.method().search is not None
         self._files: dict[str, list[str]] = {}  # remark -> files
-        self._doubted: set[str] = set()  # files that were looked at
+        self._checked: set[str] = set()  # files whose units were checked
 
     def observe(self, given: Given) -> None:
-        """Sees one structure."""
+        """Takes note of one structure."""
         if given.note:
             self._add(given.note, given.item.source)
         if given.atoms is None or len(given.atoms) < 2:
             return
-        first = given.item.source not in self._doubted
+        first = given.item.source not in self._checked
         search = self._searches and given.atoms.pbc.all()
         potential = _potential(elements_of(given.atoms), self._chosen) if first or search else None
         if potential is None:
@@ -38,7 +38,7 @@ class Remarks:
         if search:
             self._add(doubts.of_box(given.atoms, potential), given.item.source)
         if first:
-            self._doubted.add(given.item.source)
+            self._checked.add(given.item.source)
             doubt = doubts.of_units(given.atoms, potential)
             if doubt:
                 self._add(_WARNING + doubt, given.item.source)
@@ -50,12 +50,12 @@ class Remarks:
 
     @property
     def messages(self) -> list[str]:
-        """A line for each remark, with the first file that it is about."""
+        """One line per remark, with the first file that it concerns."""
         return [_line(remark, files) for remark, files in self._files.items()]
 
 
 def of_left_out(files: Mapping[str, list[str]]) -> list[str]:
-    """A line for each reason why files of a folder are no inputs."""
+    """One line per reason, with the files that were left out for it."""
     return [f"left out, {why}: {listed(names)}" for why, names in files.items() if names]
 
 
@@ -66,7 +66,7 @@ def _line(remark: str, files: list[str]) -> str:
 
 @cache
 def _potential(elements: tuple[str, ...], name: str | None) -> Potential | None:
-    """The one for structures of these elements; reading the parameter files takes long."""
+    """The potential for these elements; None without one. Cached, because reading parameter files is slow."""
     try:
         return sets.potential_for(elements, name)
     except UsageError:

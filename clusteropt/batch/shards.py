@@ -1,4 +1,4 @@
-"""A batch dealt out to shards: the same way whoever does it, and about as much work for each."""
+"""Distributes a batch over shards: the same way in every process, and with about equal work for each shard."""
 
 import heapq
 from collections import Counter
@@ -11,9 +11,9 @@ from clusteropt.words import counted
 
 
 def share(items: Sequence[Item], shard: Shard) -> list[Item]:
-    """The items of that shard: each of all in turn goes to the one that has least to do so far.
+    """The items of one shard. Each item in turn goes to the shard with the least work so far.
 
-    Equal structures go to the same one.
+    Equal structures go to the same shard.
     """
     if shard.total == 1:
         return list(items)
@@ -28,7 +28,7 @@ def share(items: Sequence[Item], shard: Shard) -> list[Item]:
 
 
 def difference_of(before: Sequence[str], now: Sequence[str]) -> tuple[int, str] | None:
-    """Where two lists of keys first differ, and how; None where they are the same."""
+    """The first index at which two lists of keys differ, and the kind of difference in words; None for equal lists."""
     if before == now:
         return None
     places = (k for k, (old, new) in enumerate(zip(before, now, strict=False)) if old != new)

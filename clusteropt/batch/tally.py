@@ -1,4 +1,4 @@
-"""The progress of a batch: in memory, in the folder and in words."""
+"""The progress of a batch: counted in memory, written to the folder, and reported in messages."""
 
 import signal
 import time
@@ -10,27 +10,27 @@ from clusteropt.batch.job import BatchJob, far_from_end
 from clusteropt.console import complain, say
 from clusteropt.words import counted
 
-_REPORT = 10.0  # seconds between two words on how far it has got
-_FRUITLESS = 3  # runs in a row that were stopped before they had finished a structure
-_COMPLAINTS = 20  # that are shown; all are in the results
+_REPORT = 10.0  # seconds between two reports of progress
+_FRUITLESS = 3  # successive runs without a finished structure after which the batch gives up
+_COMPLAINTS = 20  # messages of one kind that are shown; the results hold all of them
 
 
 class Tally:
-    """Counts of what is done, and what is still to do."""
+    """The structures that are done, those that are left, and the messages about them."""
 
     def __init__(self, job: BatchJob, folder: Folder) -> None:
         self._job, self._folder = job, folder
         self._began = self._said = time.monotonic()
-        self._complaints: Counter[str] = Counter()  # by where else they are to be found
+        self._complaints: Counter[str] = Counter()  # how many, by the place where the user finds all of them
         self._new = 0
         self.fruitless = folder.run_of(job.shard).get("fruitless", 0)
         self._statuses: dict[str, str] = {}  # by key
         self._of: dict[str, Item] = {}
-        self.todo: dict[str, int] = {}  # key to number of the attempt
-        self.failed: set[str] = set()  # keys of those that an unexpected error has left without a result
+        self.todo: dict[str, int] = {}  # key -> number of the attempt
+        self.failed: set[str] = set()  # keys that have no result because of an unexpected error
 
     def begin(self, own: list[Item], places: dict[str, Place]) -> None:
-        """These are to be done, and these are done already, but for those to be retried."""
+        """Starts with the items of this shard and the existing results. Those that --retry names are to be done again."""
         self._of = {item.key: item for item in reversed(own)}
         retried = {key for key in self._of if key in places and self._job.repeats(places[key].status)}
         self.todo = {
@@ -45,7 +45,7 @@ class Tally:
         self.write("running")
 
     def keep(self, lines: list[Line]) -> None:
-        """Writes results to the folder, and tells of those without one. Raises ClusterOptError where that fails."""
+        """Writes results to the folder, and reports structures without one. Raises ClusterOptError where writing fails."""
         for line in lines:
             if line.failure:
                 self.failed.add(line.key)
@@ -70,12 +70,12 @@ class Tally:
         return f"in {self._job.out / RESULTS} {when}"
 
     def _complain(self, message: str, found: str) -> None:
-        """Shows the first of each kind; all are `found` elsewhere."""
+        """Shows the message, unless many of its kind were shown. `found` says where the user finds all of them."""
         self._complaints[found] += 1
         if self._complaints[found] <= _COMPLAINTS:
             complain(message)
         elif self._complaints[found] == _COMPLAINTS + 1:
-            complain(f"more of this kind is not shown, but {found}")
+            complain(f"further messages of this kind are not shown, but {found}")
 
     def _pace(self) -> str:
         seconds = time.monotonic() - self._began
@@ -88,9 +88,10 @@ class Tally:
         return f"{len(self._statuses):,} of {counted(len(self._of), 'different structure')} done and kept"
 
     def stop(self) -> bool:
-        """Tells the folder that a signal has ended the run; whether it is one of too many in a row that have finished nothing.
+        """Writes that a signal has ended the run. True where too many successive runs have finished no structure.
 
-        A scheduler would start them for ever. Ctrl-C, and a signal long before the end of the job, say nothing of the time.
+        Otherwise a scheduler would requeue the job for ever. Only signals about the time count: Ctrl-C does not, nor does a
+        signal long before the end of a Slurm job.
         """
         if not self._new and self._job.signals.heard not in (0, signal.SIGINT) and not far_from_end():
             self.fruitless += 1
@@ -98,7 +99,7 @@ class Tally:
         return self.fruitless >= _FRUITLESS
 
     def write(self, state: str) -> None:
-        """Tells the folder: running, stopped, finished or failed."""
+        """Writes the progress to the folder; `state` is running, stopped, finished or failed."""
         seconds = time.monotonic() - self._began
         counts = Counter(self._statuses.values())
         about = {

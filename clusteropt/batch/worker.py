@@ -1,4 +1,4 @@
-"""The task of a Dask worker. Light until it is at work: a process has to be set up before jax is loaded."""
+"""The task of a Dask worker. It imports jax only when it starts, because the process must be set up before."""
 
 import sys
 import threading
@@ -11,9 +11,10 @@ _at_work = threading.Lock()
 
 
 def work(task: Parcel, settings: MinimizeSettings, common: dict[str, Any]) -> list[Line]:
-    """The lines of a task, on as many cores as the worker has threads; one task at a time. `common` is what results share.
+    """Computes a task on as many cores as the worker has threads; one task at a time.
 
-    Raises UsageError where this worker has another version, or other contents of files that settings name.
+    `common` is the result of `made_of` on the client. Raises UsageError where this worker has another version of clusteropt, or
+    where its files that the settings name have other contents.
     """
     with _at_work:
         if "jax" not in sys.modules:
@@ -29,5 +30,7 @@ def work(task: Parcel, settings: MinimizeSettings, common: dict[str, Any]) -> li
         own = made_of(settings)
         if own != common:
             differing = ", ".join(name for name in own.keys() | common.keys() if own.get(name) != common.get(name))
-            raise UsageError(f"a worker differs in {differing}: install one version, and let all see the same files")
+            raise UsageError(
+                f"a worker differs from the client in {differing}: install one version, and let all see the same files"
+            )
         return [line for done in computed(task.given, settings) for line in lines_of(done, settings)]

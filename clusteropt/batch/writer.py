@@ -1,4 +1,4 @@
-"""Work beside the computation: what is finished is put into words and written while the next is computed."""
+"""A thread that writes finished portions while the next ones are computed."""
 
 import queue
 import threading
@@ -9,12 +9,12 @@ from typing import Generic, TypeVar
 from clusteropt.errors import ClusterOptError
 
 T = TypeVar("T")
-_AHEAD = 2  # portions that may wait
-_PULSE = 30.0  # seconds
+_AHEAD = 2  # portions that may wait to be written
+_PULSE = 30.0  # seconds without a portion after which `idle` is called
 
 
 class Writer(Generic[T]):
-    """Calls `write` for every portion in turn, and `idle` now and then, in a thread of its own, which no signal interrupts."""
+    """Calls `write` for every portion in turn, and `idle` when none comes for a while. Signals do not interrupt its thread."""
 
     def __init__(self, write: Callable[[T], None], idle: Callable[[], None]) -> None:
         self._write, self._idle = write, idle
@@ -24,12 +24,12 @@ class Writer(Generic[T]):
         self._thread.start()
 
     def put(self, portion: T) -> None:
-        """Hands a portion over; waits where too many do. Raises what an earlier portion has raised."""
+        """Hands a portion over, and waits while too many are queued. Raises the error of an earlier `write`."""
         self._waiting.put(portion)
         self._raise()
 
     def close(self) -> None:
-        """Waits until all is written. Raises what a portion has raised."""
+        """Waits until all portions are written. Raises the error of a `write`."""
         self._waiting.put(None)
         self._thread.join()
         self._raise()
@@ -47,7 +47,7 @@ class Writer(Generic[T]):
                 if self._problem is None:
                     self._write(portion)
             except queue.Empty:
-                with suppress(ClusterOptError):  # it was no result
+                with suppress(ClusterOptError):  # only the progress was not written
                     self._idle()
-            except BaseException as problem:  # noqa: BLE001  it is raised where somebody hears it
+            except BaseException as problem:  # noqa: BLE001  `put` or `close` raises it in the main thread
                 self._problem = problem

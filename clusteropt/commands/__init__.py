@@ -1,1 +1,1 @@
-"""The work of the commands, behind their signatures."""
+"""The commands: each function does the work behind one signature of `cli/`."""

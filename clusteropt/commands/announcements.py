@@ -1,4 +1,4 @@
-"""The messages of a command about structures, beside their results: how they are computed, and what to doubt."""
+"""The messages of `minimize` and `energy` about structures: how they are computed, and doubts about them."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from clusteropt.settings.config import MinimizeSettings
 from clusteropt.words import counted, listed
 
 Row = tuple[str, Result]  # label and result
-_NAMED = 3  # structures that are told by name
+_NAMED = 3  # structures that a message names
 
 
 def before(potential: Potential, frames: Sequence[Frame], settings: MinimizeSettings, move: bool) -> list[str]:
-    """Before structures that share a potential are computed: which it is, and when one counts as converged."""
+    """Messages before structures with one potential are computed: the potential, the criterion of convergence, doubts."""
     how = ("as asked for " if settings.potential else "default for ") + "-".join(potential.elements)
     said = [f"potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})"]
     method = settings.method()
@@ -30,7 +30,7 @@ def before(potential: Potential, frames: Sequence[Frame], settings: MinimizeSett
 
 
 def _of_boxes(frames: Sequence[Frame], potential: Potential) -> list[str]:
-    """Messages that boxes are not searched: one for every kind, with the first structure of it."""
+    """Messages that periodic boxes are not searched: one per kind, each with its first structure."""
     first: dict[str, Frame] = {}
     for frame in frames:
         first.setdefault(doubts.of_box(frame.atoms, potential), frame)
@@ -38,7 +38,7 @@ def _of_boxes(frames: Sequence[Frame], potential: Potential) -> list[str]:
 
 
 def _of_units(frames: Sequence[Frame], potential: Potential) -> list[str]:
-    """Doubts about the units, by the first structure of every file."""
+    """Warnings about the units of length. Only the first structure of each file is checked."""
     first: dict[str, Frame] = {}
     for frame in frames:
         first.setdefault(frame.source, frame)
@@ -47,26 +47,24 @@ def _of_units(frames: Sequence[Frame], potential: Potential) -> list[str]:
 
 
 def after(rows: Sequence[Row], settings: MinimizeSettings, move: bool, written: bool) -> list[str]:
-    """When all is computed: what to doubt, and what is missing from the files where results are `written` to some."""
+    """Messages when all structures are computed: doubts, and what output files lack where results are `written` to some."""
     learned = settings.method().learned if move else None
     said = [] if learned is None else [_of_training(rows, learned)]
     said += _of_saddles(rows)
     apart = sum(result.status == "fragmented" for _, result in rows)
     if apart:
-        said.append(
-            f"{apart} of {counted(len(rows), 'structure')} came apart: a denser start keeps atoms in each other's reach"
-        )
+        said.append(f"{apart} of {counted(len(rows), 'structure')} came apart: start from denser structures")
     unusable = sum(bool(result.problem) for _, result in rows)
     if unusable and written:
         verb = "is" if unusable == 1 else "are"
         said.append(
-            f"{unusable} of {counted(len(rows), 'structure')} could not be used and {verb} in no file of results"
+            f"{unusable} of {counted(len(rows), 'structure')} could not be used and {verb} missing from the output files"
         )
     return [message for message in said if message]
 
 
 def _of_saddles(rows: Sequence[Row]) -> list[str]:
-    """A word where structures have converged in a plane or on a line."""
+    """A warning where structures have converged planar or linear; empty otherwise."""
     flat = [(label, result.flat) for label, result in rows if result.flat]
     if not flat:
         return []
@@ -75,11 +73,11 @@ def _of_saddles(rows: Sequence[Row]) -> list[str]:
 
 
 def _of_training(rows: Sequence[Row], learned: str) -> str:
-    """A word, once for all structures, where a learned optimizer took part in what it was not trained on."""
+    """One warning for all structures that the learned optimizer was not trained for; empty without any."""
     known = [
         (label, r.given.get_chemical_symbols(), r.potential)
         for label, r in rows
         if r.potential is not None and not r.problem and len(r.given) > 1 and not r.given.pbc.any()
     ]
     doubt = cards.doubts(weights.named(learned), known)
-    return f"warning: {doubt}: look at the gain, or see `clusteropt optimizers show {learned}`" if doubt else ""
+    return f"warning: {doubt}: check the gain, or see `clusteropt optimizers show {learned}`" if doubt else ""

@@ -1,4 +1,4 @@
-"""`clusteropt batch`; light, so that signals are heard while the libraries are being loaded."""
+"""`clusteropt batch`. The module imports little, so that signals are handled while the libraries are loading."""
 
 from typing import Any
 
@@ -14,13 +14,16 @@ from clusteropt.settings.merging import merged
 def batch(
     job: BatchJob, reading: dict[str, Any], dry_run: bool, devices: dict[str, Any], time_limit: str | None
 ) -> ExitCode:
-    """Does the batch, or only says what there is to do. Raises UsageError for what cannot be, Stopped and Interrupted."""
+    """Runs the batch, or with `dry_run` only estimates it.
+
+    Raises UsageError for options that exclude each other, Stopped or Interrupted after a signal.
+    """
     if job.scheduler is not None and job.scheduler_file is not None:
-        raise UsageError("--scheduler and --scheduler-file are two ways to name one scheduler: give one")
+        raise UsageError("--scheduler and --scheduler-file both name the scheduler: give one of them")
     if devices.get("device") and (job.scheduler or job.scheduler_file):
-        raise UsageError("--device is for this machine: set JAX_PLATFORMS where the scheduler's workers start")
+        raise UsageError("--device does not reach the scheduler's workers: set JAX_PLATFORMS where they start")
     if job.restart and job.shard.total > 1:
-        raise UsageError("--restart with --shard would set aside what the other shards do: name another --out")
+        raise UsageError("--restart with --shard would set aside the results of other shards: name another --out")
     job.reading = merged(ReadingSettings, None, reading)
     with remembered(*STOPPING, seconds=seconds_left(time_limit)) as signals:
         job.signals = signals

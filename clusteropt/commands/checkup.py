@@ -11,7 +11,7 @@ from clusteropt.search.local import evaluate_one
 
 
 def findings() -> dict[str, str]:
-    """Names and values for people and bug reports; 'self-test' is 'passed' or says what is wrong."""
+    """Names and values for bug reports. 'self-test' is 'passed' or lists the faults."""
     folder = cachedir.folder()
     return host.versions() | {
         "cores": str(machine.n_cores()),
@@ -23,7 +23,7 @@ def findings() -> dict[str, str]:
 
 
 def self_test() -> list[str]:
-    """Faults of this installation; empty if all is well."""
+    """The faults of this installation, each with its cure; empty for a sound one."""
     problems = []
     if not devices.compiles_correctly():
         problems.append("jax computes wrong numbers: install jax and jaxlib 0.10.1, or a release after 0.11.0")

@@ -1,4 +1,4 @@
-"""How far a command is, for people: a bar on a terminal, a line now and then where nobody watches."""
+"""The progress of `minimize` and `energy`: a bar on a terminal, otherwise a line now and then."""
 
 import sys
 import time
@@ -18,22 +18,22 @@ _REPORT = 60.0  # seconds between two lines where there is no bar
 
 
 class TimeLeft:
-    """How long the rest will take, by what is done since the first word of it: compiling came before."""
+    """Estimates the time left from the progress since the first note. Compilation comes before it, so it does not count."""
 
     def __init__(self) -> None:
-        self.share = 0.0  # of the work that is done, 0 to 1; it never falls
+        self.share = 0.0  # fraction of the work that is done, 0 to 1; it never falls
         self._first: tuple[float, float] | None = None  # time and share
         self._last = (0.0, 0.0)
 
     def note(self, share: float, now: float) -> None:
-        """So much is done at the time `now`, in seconds."""
+        """Notes the fraction that is done at the time `now` (seconds)."""
         self.share = max(self.share, share)
         self._last = (now, self.share)
         if self._first is None:
             self._first = self._last
 
     def left(self, now: float) -> float | None:
-        """Seconds; None as long as nothing can be said."""
+        """The seconds left at the time `now`; None before the second note."""
         if self._first is None or self.share <= self._first[1]:
             return None
         rate = (self.share - self._first[1]) / max(self._last[0] - self._first[0], 1e-9)
@@ -83,13 +83,13 @@ class Display:
         self._show("searching")
 
     def finished(self, indices: Iterable[int]) -> None:
-        """These have their results."""
+        """The structures of these indices have their results."""
         self._finished |= set(indices)
         self._progress = None
         self._show("computing")
 
     def kept(self, count: int) -> None:
-        """So many results are in the files; a line says so now and then."""
+        """The output files hold `count` results. Prints a line about it now and then."""
         if self._bar is None and not self._quiet and time.monotonic() - self._said > _REPORT:
             self._said = time.monotonic()
             say(f"{so_many_of(count, len(self._costs), 'structure')} done and kept")
@@ -133,7 +133,7 @@ def _bar(pace: TimeLeft) -> "Bar":
 
 
 def time_of(seconds: float) -> str:
-    """As 0:07, 3:25 or 1:02:03."""
+    """A time as 0:07, 3:25 or 1:02:03."""
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"

@@ -1,4 +1,4 @@
-"""`clusteropt doctor`; light, because the process is prepared before the libraries are loaded."""
+"""`clusteropt doctor`. The module imports little, because the process is set up before the libraries are loaded."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from clusteropt.runtime import cachedir
 
 
 def doctor(devices: dict[str, Any], as_json: bool, clear_cache: bool) -> ExitCode:
-    """Shows the findings; FAILURE where the self-test has not passed."""
+    """Prints the findings. The exit code is FAILURE where the self-test has not passed."""
     if clear_cache:
         cachedir.clear()
     prepare(devices)

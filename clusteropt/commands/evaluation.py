@@ -1,4 +1,4 @@
-"""`clusteropt evaluate`: measures optimizers and shows their scores."""
+"""`clusteropt evaluate`: measures optimizers on tasks and prints their scores."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,19 +19,23 @@ if TYPE_CHECKING:
 
 
 class Comparison(NamedTuple):
-    """The optimizers that are compared, on which tasks, and where the scores go."""
+    """The request of a user: optimizers to compare, tasks, and files for the scores."""
 
     optimizers: list[str]
-    tasks: str  # with commas
-    alone: bool  # without the baselines
-    test: bool  # refuses what was trained on
+    tasks: str  # formulas, separated by commas
+    alone: bool  # leave the baselines out
+    test: bool  # refuse tasks that were in the training
     plot: Path | None
     save_scores: bool
     force: bool
 
 
 def evaluate(wanted: Comparison, given: dict[str, Any], show: Show, devices: dict[str, Any]) -> None:
-    """Measures and shows. Raises UsageError for what cannot be, Stopped and Interrupted after a signal."""
+    """Measures the optimizers and prints their scores.
+
+    Raises UsageError for invalid options, and for training tasks with `test`. Raises Stopped or Interrupted after a signal, when
+    finished scores are printed.
+    """
     _check(wanted)
     settings = merged(EvaluationSettings, None, given)
     prepare(devices)
@@ -39,7 +43,9 @@ def evaluate(wanted: Comparison, given: dict[str, Any], show: Show, devices: dic
 
     measurement = benchmark.planned(wanted.optimizers, benchmark.formulas_of(wanted.tasks), settings, wanted.alone)
     for name, known in benchmark.trained(measurement).items() if wanted.test else ():
-        raise UsageError(f"{', '.join(known)}: in the training of {name}, so no test: leave out, or drop --test")
+        raise UsageError(
+            f"{', '.join(known)}: was in the training of {name}, which --test refuses: leave it out, or drop --test"
+        )
     with remembered(*STOPPING) as signals:
         scores, whole = _measured(measurement, show.quiet, signals)
         _report(wanted, measurement, scores, show)
@@ -48,17 +54,17 @@ def evaluate(wanted: Comparison, given: dict[str, Any], show: Show, devices: dic
 
 
 def _check(wanted: Comparison) -> None:
-    """Raises UsageError for a picture or scores that could not be written."""
+    """Raises UsageError where the picture or the scores cannot be written."""
     if wanted.plot is not None:
         if wanted.plot.suffix != ".png":
-            raise UsageError(f"{wanted.plot}: pictures are PNG files: end the name in .png")
+            raise UsageError(f"{wanted.plot}: the picture is a PNG file: end the name in .png")
         check_writable(wanted.plot, wanted.force, "--plot")
     if wanted.save_scores and not all(name.endswith(".h5") for name in wanted.optimizers):
-        raise UsageError("--save-scores writes into .h5 files of your own: name no others as OPTIMIZER")
+        raise UsageError("--save-scores writes into .h5 files of your own: name only such files as OPTIMIZER")
 
 
 def _measured(measurement: "Measurement", quiet: bool, signals: Signals) -> tuple[list["Score"], bool]:
-    """The scores, and whether no signal has ended them early. Afterwards signals are only noted."""
+    """The scores, and False where a signal has ended the measurement early. Afterwards signals are only noted."""
     from clusteropt.evaluation import benchmark
 
     scores: list[Score] = []
@@ -76,15 +82,15 @@ def _measured(measurement: "Measurement", quiet: bool, signals: Signals) -> tupl
 
 def _line(score: "Score") -> str:
     ends = {
-        "evaluations": ", all that were allowed (--evaluations)",
-        "seconds": ", all that the time allowed (--seconds): another run may end elsewhere",
+        "evaluations": ", the limit of --evaluations",
+        "seconds": ", the limit of --seconds: the count depends on the speed of the machine",
     }
     count = f"{counted(score.n_hits, 'hit')} in {counted(score.n_evaluations, 'evaluation')}"
     return f"{score.formula}, {score.name}: {count}{ends.get(score.ended_by, '')}"
 
 
 def _report(wanted: Comparison, measurement: "Measurement", scores: list["Score"], show: Show) -> None:
-    """Shows the scores, and writes them where that is wanted."""
+    """Prints the scores, and writes them to files where the user asks for it."""
     from clusteropt.report import tables
     from clusteropt.report.results import scores_json, scores_picture, scores_table
 

@@ -1,4 +1,4 @@
-"""`clusteropt optimizers`: the learned optimizers that are there, and one of them in detail."""
+"""`clusteropt optimizers`: lists the learned optimizers, or shows one of them in detail."""
 
 import json
 from dataclasses import asdict
@@ -13,9 +13,9 @@ from clusteropt.report.tables import Column, show
 
 
 def list_all(folder: Path, as_json: bool, wide: bool) -> None:
-    """Shows the shipped ones and those in the folder. Raises UsageError where there is no such folder."""
+    """Lists the shipped optimizers and the .h5 files in `folder`. Raises UsageError where `folder` does not exist."""
     if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder: name one with .h5 files, or none for the current one")
+        raise UsageError(f"{folder}: no such folder: name a folder with .h5 files, or leave it out for the current one")
     records = _readable([*weights.names(), *sorted(str(path) for path in folder.glob("*.h5"))])
     if as_json:
         emit(json.dumps([{"name": name, "card": found.card} for name, found in records], indent=1))
@@ -33,7 +33,7 @@ def list_all(folder: Path, as_json: bool, wide: bool) -> None:
 
 
 def _readable(names: list[str]) -> list[tuple[str, LearnedOptimizer]]:
-    """The optimizers of these names; complains of files that are none, and passes over checkpoints."""
+    """The optimizers of these names. Skips checkpoints, and reports files that hold no optimizer."""
     records = []
     for name in names:
         if name.endswith(".checkpoint.h5"):
@@ -46,7 +46,7 @@ def _readable(names: list[str]) -> list[tuple[str, LearnedOptimizer]]:
 
 
 def show_one(name: str, as_json: bool) -> None:
-    """Shows the training, the configuration and the scores of one."""
+    """Prints the training, the network settings and the scores of one optimizer. Raises InputError for an unusable file."""
     found = weights.named(name)
     if as_json:
         emit(json.dumps({"name": name, "network": asdict(found.settings), "card": found.card}, indent=1))
