@@ -118,7 +118,7 @@ def test_one_node_is_requeued_when_its_time_is_over_and_then_goes_on(folder, how
 def test_a_job_that_is_too_short_says_so_and_is_not_requeued(folder):
     code, out = ended(submitted(folder, "single-node.sh", SLURM_JOB_END_TIME=str(int(time.time()) + 60)))
     assert code == 2, out
-    assert "the last minute is kept for writing: nothing can be computed: ask for more time" in out
+    assert "its last minute is kept for writing: no time is left to compute: ask for more" in out
     assert not (folder / "scontrol.log").exists()
 
 

@@ -524,7 +524,7 @@ def test_what_cannot_be_searched_is_left_to_the_plain_way(folder):
     save(folder / "a.xyz", random_starts("X5", 1, 0, 0.7))
     for option in (["--hops", "3"], ["--start", "random"], ["--all-minima"]):
         refused = run(folder, "minimize", "a.xyz", "--optimizer", "lbfgs", *option)
-        assert (refused.code, "is for a learned optimizer" in refused.err) == (2, True)
+        assert (refused.code, "needs a learned optimizer" in refused.err) == (2, True)
     unknown = run(folder, "optimizers", "show", "lerned")
     assert (unknown.code, "did you mean 'learned'?" in unknown.err) == (2, True)
 

@@ -1,6 +1,4 @@
-"""Results on their way to files: written now and then while more are computed, and at the end; nothing before it is written
-counts as kept.
-"""
+"""Writes results to files, now and then while others are computed, and at the end. A result counts as kept once it is written."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,20 +20,20 @@ from clusteropt.runtime.files import write_atomically
 from clusteropt.words import listed, so_many_of
 
 Track = list[tuple[int, int, np.ndarray]]  # frame, evaluations, positions
-_EVERY = 2.0  # seconds between two times that the files are written, at least
-_RARELY = 20  # times as long as writing them takes
-_NAMED = 4  # output files that are told by name
+_EVERY = 2.0  # seconds between two rounds of writing, at least
+_RARELY = 20  # the same interval in units of the time that the last round took
+_NAMED = 4  # output files that a message names
 
 
 class Keeper:
-    """The results of a command and the files they belong to."""
+    """The results of a command, and the output files that hold them."""
 
     def __init__(self, frames: Sequence[Frame], plan: OutputPlan) -> None:
         self.results: dict[int, Result] = {}  # by frame
         self._frames, self._plan = frames, plan
-        self._held: dict[Path, set[int]] = {}  # the frames that have something in each file, as it was last written
-        self._texts: dict[int, str] = {}  # frames as the files have them
-        self._at, self._took = time.monotonic(), 0.0  # when the files were written, and for how long
+        self._held: dict[Path, set[int]] = {}  # the frames in each file, as last written
+        self._texts: dict[int, str] = {}  # results as text, by frame
+        self._at, self._took = time.monotonic(), 0.0  # the end and the duration of the last round, in seconds
 
     @property
     def rows(self) -> list[tuple[str, Result]]:
@@ -44,22 +42,22 @@ class Keeper:
 
     @property
     def n_finished(self) -> int:
-        """Structures with a result that nothing has cut short."""
+        """The number of structures with a complete result."""
         return len(self._finished())
 
     @property
     def n_kept(self) -> int:
-        """Those of them that a file of results holds."""
+        """The number of structures with a complete result in an output file."""
         return len(self._finished() & self._in_files())
 
     @property
     def words(self) -> str:
-        """How far it is, in words: `2 of 4 structures are finished and kept`; kept is what a file holds."""
+        """The progress in words: `2 of 4 structures are finished and kept`. Kept means written to a file."""
         kept = bool(self._plan.outputs)
         n_done = self.n_kept if kept else self.n_finished
         more = len(self._in_files() - self._finished())
         done = f"{so_many_of(n_done, len(self._frames), 'structure')} finished{' and kept' if kept else ''}"
-        return f"{done}, and of {more} more the lowest minima so far" if more else done
+        return f"{done}, and the lowest minima so far of {more} more" if more else done
 
     def _finished(self) -> set[int]:
         return {i for i, result in self.results.items() if result.status != "interrupted"}
@@ -71,9 +69,9 @@ class Keeper:
         self.results |= portion
 
     def keep(self) -> bool:
-        """Writes the files that have something new, where it is time to; whether all are as they should be then.
+        """Writes the files that have new results, if a round is due. True where it wrote, and all files are up to date.
 
-        A disk that is full is spoken of at the end.
+        Errors, such as a full disk, are reported at the end by `finish`.
         """
         due = time.monotonic() - self._at > max(_EVERY, _RARELY * self._took)
         changed = self._changed() if due and not self._plan.to_stdout else {}
@@ -88,7 +86,7 @@ class Keeper:
         return not self._changed()
 
     def finish(self, quiet: bool) -> bool:
-        """Writes all; whether every file could be written. Those that could are there, and are named."""
+        """Writes all files, and names them unless `quiet`. Returns False where a file could not be written."""
         paths = self._files()
         structures = paths.pop(STDOUT, None)
         changed = self._changed()
@@ -100,18 +98,18 @@ class Keeper:
 
     @property
     def old(self) -> list[Path]:
-        """Files of an earlier run, under the names of this one, which has had nothing to write to them."""
+        """Files of an earlier run that this run was to overwrite, but had no result for."""
         used = {self._frames[i].source for i, result in self.results.items() if not result.problem}
         planned = {*self._plan.outputs.values(), *self._plan.minima.values()} - {STDOUT}
         ways = {path for source, path in self._plan.trajectories.items() if source not in used}
         return [path for path in sorted((planned - self._files().keys()) | ways) if path.is_file()]
 
     def _changed(self) -> dict[Path, set[int]]:
-        """The files that do not hold what they should, and what they should."""
+        """The files that are not up to date, with the frames that each should hold."""
         return {path: own for path, own in self._files().items() if self._held.get(path) != own or not path.exists()}
 
     def _files(self) -> dict[Path, set[int]]:
-        """The frames that each file should hold; not what could not be used."""
+        """The frames that each file should hold. Unusable structures are left out."""
         files: dict[Path, set[int]] = {}
         for i in sorted(self.results):
             source, result = self._frames[i].source, self.results[i]
@@ -126,7 +124,7 @@ class Keeper:
         self._held[path] = own
 
     def _content(self, path: Path, own: set[int]) -> str:
-        """The lowest minima of these frames, or all that were found."""
+        """The text of a file: the lowest minima of these frames, or in a file of `--all-minima` all minima found."""
         if path in self._plan.minima.values():
             return "".join(text_of(self.results[i].minima) for i in sorted(own))
         for i in own:
@@ -136,17 +134,17 @@ class Keeper:
 
 
 def _text(label: str, result: Result) -> str:
-    """The result as a frame of a file; without the info and arrays of its input where these cannot be written."""
+    """The result as a frame of extended XYZ. Info and arrays of the input are left out where they cannot be written."""
     try:
         return result.text
-    except Exception as problem:  # noqa: BLE001  what is in info and arrays comes from anywhere
-        complain(f"{label}: its info and arrays cannot be written ({type(problem).__name__}), and are left out")
+    except Exception as problem:  # noqa: BLE001  info and arrays hold objects of any kind
+        complain(f"{label}: info and arrays of the input cannot be written ({type(problem).__name__}) and are left out")
         given = result.given
         bare = Atoms(given.numbers, given.positions, cell=given.cell, pbc=given.pbc, constraint=given.constraints)
         return replace(result, given=bare).text
 
 
-def write_ways(
+def write_trajectories(
     frames: Sequence[Frame],
     results: Mapping[int, Result],
     track: Track,
@@ -154,16 +152,16 @@ def write_ways(
     potential: str | None,
     quiet: bool,
 ) -> bool:
-    """Writes the ways of the structures that are finished; whether every file could be written."""
+    """Writes the trajectories of the finished structures. Returns False where a file could not be written."""
     done = {i: r for i, r in results.items() if r.status != "interrupted" and r.potential is not None and not r.problem}
-    texts = _ways(frames, done, track, plan, potential)
+    texts = _trajectories(frames, done, track, plan, potential)
     return _write_all(texts, lambda path: write_atomically(path, texts[path]), quiet)
 
 
-def _ways(
+def _trajectories(
     frames: Sequence[Frame], results: Mapping[int, Result], track: Track, plan: OutputPlan, potential: str | None
 ) -> dict[Path, str]:
-    """Frames along the way, by structure and then by evaluations, with their energies and forces."""
+    """The text of each trajectory file: frames with energies and forces, sorted by structure and then by evaluations."""
     ends = [(i, 0, frames[i].atoms.positions) for i in results]
     ends += [(i, r.n_evaluations, r.atoms.positions) for i, r in results.items()]
     contents: dict[Path, list[Atoms]] = {}
@@ -176,7 +174,7 @@ def _ways(
 
 
 def _evaluated(given: list[Atoms], potential: str | None) -> list[Atoms]:
-    """With energies and forces; `evaluations` stay those of the way."""
+    """The frames with energies and forces. `evaluations` stays the count along the trajectory."""
     evaluated = [result.atoms for result in energy(given, potential)]
     for atoms, before in zip(evaluated, given, strict=True):
         atoms.info["evaluations"] = before.info["evaluations"]
@@ -184,7 +182,7 @@ def _evaluated(given: list[Atoms], potential: str | None) -> list[Atoms]:
 
 
 def _write_all(paths: Iterable[Path], write: Callable[[Path], None], quiet: bool) -> bool:
-    """Writes each file; whether all could be. Those that could are named."""
+    """Writes each file, and names the written ones unless `quiet`. Returns False where a file could not be written."""
     complete, done = True, []
     for path in paths:
         try:

@@ -1,4 +1,4 @@
-"""Where the results of a command go; light, so that what cannot be is said at once."""
+"""The output files of a command. The module imports little, so that an invalid name is reported at once."""
 
 import os
 from collections import Counter
@@ -14,7 +14,7 @@ STDOUT = Path("-")
 
 @dataclass(frozen=True)
 class OutputPlan:
-    """Where results go: input file -> output file. Several inputs may share one."""
+    """The output file of every input file, by kind. Several inputs may share one output."""
 
     outputs: dict[str, Path] = field(default_factory=dict)
     trajectories: dict[str, Path] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class OutputPlan:
 
     @property
     def to_stdout(self) -> bool:
-        """True where standard output gets the structures, and not a table."""
+        """True where standard output gets the structures in place of a table."""
         return STDOUT in self.outputs.values()
 
 
@@ -30,16 +30,16 @@ NO_OUTPUT = OutputPlan()
 
 
 class Outputs(NamedTuple):
-    """The files that a user asks for."""
+    """The output options of a user."""
 
     out: Path | None = None
-    force: bool = False  # overwrites
+    force: bool = False  # overwrite existing files
     trajectories: bool = False
     minima: bool = False
 
 
 class Show(NamedTuple):
-    """How results and messages are shown."""
+    """The display options of a user."""
 
     json: bool = False
     wide: bool = False  # all columns of the table
@@ -50,7 +50,7 @@ SHOW = Show()
 
 
 def plan_outputs(files: list[str], wanted: Outputs) -> OutputPlan:
-    """Where the results of `files` go. Raises UsageError where a file exists or could not be written."""
+    """The output files for the input `files`. Raises UsageError where one exists, or cannot be written."""
     out = wanted.out
     outputs = {f: out if out is not None else Path(f"{_stem(f)}.min.xyz") for f in files}
     folder = out.parent if out is not None and out != STDOUT else Path()
@@ -59,7 +59,9 @@ def plan_outputs(files: list[str], wanted: Outputs) -> OutputPlan:
     results = {out} if out is not None else outputs.values()  # all inputs may share --out
     clashes = [p for p, n in Counter([*results, *moving.values(), *several.values()]).items() if n > 1]
     if clashes:
-        raise UsageError(f"several inputs would be written to {clashes[0]}: give one --out for all, or run them apart")
+        raise UsageError(
+            f"several inputs would be written to {clashes[0]}: give one --out for all, or a separate run for each"
+        )
     for path in {*outputs.values(), *moving.values(), *several.values()} - {STDOUT}:
         check_writable(path, wanted.force)
     return OutputPlan(outputs, moving, several)

@@ -1,4 +1,4 @@
-"""`clusteropt potentials`: the shipped parameter sets, and the check of one of the user's own."""
+"""`clusteropt potentials`: lists and shows the shipped parameter sets, and checks a file of the user."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from clusteropt.report.tables import Column, show
 
 
 def list_all(as_json: bool, wide: bool) -> None:
-    """Shows all shipped sets."""
+    """Lists all shipped parameter sets."""
     records = [sets.load(name).record() for name in sets.names()]
     if as_json:
         emit(json.dumps(records, indent=1))
@@ -33,12 +33,12 @@ def list_all(as_json: bool, wide: bool) -> None:
 
 
 def show_one(name: str) -> None:
-    """Shows the TOML file of a set."""
+    """Prints the TOML file of a parameter set. Raises UsageError for an unknown name."""
     emit(sets.text_of(name).rstrip("\n"))
 
 
 def check(file: Path) -> None:
-    """Says what the file holds. Raises InputError where it is not there, or is no parameter set."""
+    """Checks a parameter file and prints its contents and scales. Raises InputError for a missing or invalid file."""
     if not file.is_file():
         raise InputError(f"{file}: no such file: check the name")
     chosen = read(file)

@@ -1,4 +1,4 @@
-"""The process of a command: set up for its devices before jax is loaded."""
+"""Sets up the process of a command for its devices, before jax is loaded."""
 
 from typing import Any
 
@@ -8,6 +8,6 @@ from clusteropt.settings.merging import merged
 
 
 def prepare(devices: dict[str, Any], *, alone: bool = True) -> None:
-    """`host.prepare` for the options that were given: on all cores, unless they say otherwise."""
+    """Calls `host.prepare` with the device options of the command line. Without --threads it uses all cores."""
     settings = merged(DeviceSettings, None, devices)
     host.prepare(settings.threads or machine.n_cores(), settings.device, alone=alone)

@@ -9,9 +9,9 @@ from clusteropt.report import citations
 
 
 def cite(potentials: list[str], bibtex: bool, as_json: bool) -> None:
-    """Shows them, and says which are doubtful. Raises UsageError for two formats at once, and for an unknown potential."""
+    """Prints the works to cite, and warns of doubtful ones. Raises UsageError for two formats, and for an unknown potential."""
     if bibtex and as_json:
-        raise UsageError("--bibtex and --json are two formats: give one")
+        raise UsageError("--bibtex and --json name two formats: give one of them")
     works = [citations.PROGRAM, citations.METHOD]
     works += [citations.of_potential(sets.load(name)) for name in dict.fromkeys(potentials)]
     if as_json:

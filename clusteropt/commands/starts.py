@@ -1,4 +1,4 @@
-"""`clusteropt random`: starting structures to a file or standard output."""
+"""`clusteropt random`: writes random starting structures to a file or to standard output."""
 
 from clusteropt.commands.plans import STDOUT, Outputs
 from clusteropt.console import emit_frames, say, warn
@@ -12,7 +12,7 @@ from clusteropt.words import counted
 def random(
     formula: str, count: int, seed: int, density: float, potential: str | None, outputs: Outputs, quiet: bool
 ) -> None:
-    """Makes the structures and writes them. Raises UsageError where the file exists or could not be written."""
+    """Draws `count` structures and writes them. Raises UsageError where the file exists, or cannot be written."""
     file = None if outputs.out == STDOUT else outputs.out
     if file is not None:
         check_writable(file, outputs.force)

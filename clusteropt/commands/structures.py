@@ -1,4 +1,4 @@
-"""`clusteropt minimize` and `energy`: read all, compute, keep what is finished, report, and choose the exit code."""
+"""`clusteropt minimize` and `energy`: read all files, compute, write results, print them, and choose the exit code."""
 
 import signal
 from collections.abc import Sequence
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileJob:
-    """The work that a command is asked to do with files."""
+    """The files, settings and options of one call of `minimize` or `energy`."""
 
     files: list[str]
     settings: MinimizeSettings
     plan: OutputPlan
     reading: ReadingSettings
-    move: bool = True  # False only evaluates
-    devices: dict[str, Any] = field(default_factory=dict)  # to compute on, as given
-    seconds: float | None = None  # until it has to stop
+    move: bool = True  # False: evaluate the input positions only
+    devices: dict[str, Any] = field(default_factory=dict)  # the device options, as given
+    seconds: float | None = None  # until the command must stop; None without a limit
     show: Show = SHOW
 
 
@@ -61,31 +61,31 @@ def energy(
     show: Show,
     devices: dict[str, Any],
 ) -> ExitCode:
-    """`clusteropt energy`; see `execute`. Nothing is written without an output file."""
+    """`clusteropt energy`; see `execute`. Without --out it writes no file."""
     plan = NO_OUTPUT if outputs.out is None else plan_outputs(files, outputs)
     settings = merged(MinimizeSettings, None, given)
     return execute(FileJob(files, settings, plan, merged(ReadingSettings, None, reading), False, devices, show=show))
 
 
 def chosen(config: Path | None, given: dict[str, Any]) -> MinimizeSettings:
-    """The settings of a command. Raises UsageError for options that would do nothing without a learned optimizer."""
+    """The settings of `minimize`. Raises UsageError for options that have no effect without a learned optimizer."""
     settings = merged(MinimizeSettings, config, given)
     idle = [name for name in ("trajectories", "steps", "hops", "start", "all_minima") if given.get(name) is not None]
     if settings.method().search is None and idle:
         raise UsageError(
-            f"--{idle[0].replace('_', '-')} is for a learned optimizer, and --optimizer is {settings.optimizer}: drop one"
+            f"--{idle[0].replace('_', '-')} needs a learned optimizer, but --optimizer is {settings.optimizer}: drop one of them"
         )
     return settings
 
 
 def execute(job: FileJob) -> ExitCode:
-    """The exit code, after everything is written and shown.
+    """Does the work of `minimize` and `energy`, writes and prints the results, and returns the exit code.
 
-    Raises Stopped after the time limit or a signal and Interrupted after Ctrl-C, when what is finished is written and shown, and
-    ClusterOptError likewise after an error that nobody has foreseen.
+    Raises Stopped after the time limit or a signal, Interrupted after Ctrl-C, and ClusterOptError after an unexpected error.
+    Finished results are written and printed first.
     """
     if job.show.json and job.plan.to_stdout:
-        raise UsageError("--json and --out - both want standard output: give --out a file name")
+        raise UsageError("--json and --out - both write to standard output: give --out a file name")
     keeper = None
     with remembered(*STOPPING, seconds=job.seconds) as signals:
         try:
@@ -100,18 +100,22 @@ def execute(job: FileJob) -> ExitCode:
             problem, whole = _worked(frames, job, keeper, signals)
         except KeyboardInterrupt:
             _drop_programs()
-            raise stopped(signals, "nothing was finished" if keeper is None else "not all is written") from None
+            raise stopped(
+                signals, "no structure was finished" if keeper is None else "some files are not written"
+            ) from None
     if signals.heard:
         _drop_programs()
     if problem is not None:
         raise _told(problem, keeper)
-    if keeper.n_finished < len(frames) or signals.heard == signal.SIGINT:  # who presses Ctrl-C hears that it was heard
+    if (
+        keeper.n_finished < len(frames) or signals.heard == signal.SIGINT
+    ):  # after Ctrl-C the user gets an answer in any case
         raise stopped(signals, keeper.words)
     return _exit_code([r.status for r in keeper.results.values()], unreadable) if whole else ExitCode.FAILURE
 
 
 def _read_all(job: FileJob) -> tuple[list["Frame"], int]:
-    """The frames of all files that can be read, and how many cannot; says once for each file how it was understood."""
+    """The readable frames of all files, and the number of unreadable ones. Prints each note on a file once."""
     from clusteropt.io.reading import Unreadable, frames, wishes_of
 
     wishes = wishes_of(job.reading, job.settings.potential)
@@ -131,32 +135,35 @@ def _read_all(job: FileJob) -> tuple[list["Frame"], int]:
 
 
 def _worked(frames: list["Frame"], job: FileJob, keeper: "Keeper", signals: Signals) -> tuple[Exception | None, bool]:
-    """Computes, and then writes and shows what there is: the first error, and whether every file could be written."""
+    """Computes the frames, then writes and prints the results that exist.
+
+    Returns the first error, and False where a file could not be written.
+    """
     track: Track = []
     problem, whole = _computed(frames, job, keeper, track, signals), True
-    for write in (partial(_report, job, keeper), partial(_write_ways, frames, job, keeper, track)):
+    for write in (partial(_report, job, keeper), partial(_write_trajectories, frames, job, keeper, track)):
         try:
             whole &= write()
-        except Exception as error:  # noqa: BLE001  what else there is to write is written
+        except Exception as error:  # noqa: BLE001  the other files are still written
             problem = problem or error
     if problem is None and keeper.n_finished == len(frames):
         for path in keeper.old:
-            warn(f"{path}: is of an earlier run, because this one has nothing for it", job.show.quiet)
+            warn(f"{path}: is left from an earlier run, because this run has no result for it", job.show.quiet)
     return problem, whole
 
 
 def _computed(
     frames: list["Frame"], job: FileJob, keeper: "Keeper", track: "Track", signals: Signals
 ) -> Exception | None:
-    """Gives the keeper all results, or those that are there at a signal or at an error, which is returned.
+    """Computes the frames and adds their results to the keeper. Returns the error that ended the computation; else None.
 
-    Signals are only noted from then on: what is finished is written first.
+    A signal also ends it. Afterwards signals are only noted, so that finished results are written.
     """
     problem = None
     try:
         try:
             _compute(frames, job, keeper, track, signals)
-        except Exception as error:  # noqa: BLE001  what is finished is kept, whatever it is
+        except Exception as error:  # noqa: BLE001  finished results are kept after any error
             problem = error
         signals.patient = True
     except KeyboardInterrupt:
@@ -165,7 +172,7 @@ def _computed(
 
 
 def _compute(frames: list["Frame"], job: FileJob, keeper: "Keeper", track: "Track", signals: Signals) -> None:
-    """Gives the keeper the results as they are finished; `track` gets the ways there, where they are wanted."""
+    """Computes the frames. The keeper gets each result when it is finished; `track` gets the trajectories if they are saved."""
     from clusteropt import api
     from clusteropt.commands.display import Display
     from clusteropt.search.observer import cost
@@ -182,7 +189,7 @@ def _compute(frames: list["Frame"], job: FileJob, keeper: "Keeper", track: "Trac
 
 
 class _Observer:
-    """Says of what is being computed what there is to say before, and shows how far it is."""
+    """Prints the messages about structures before they are computed, and passes their progress to the display."""
 
     def __init__(self, frames: Sequence["Frame"], job: FileJob, display: "Display") -> None:
         self._frames, self._job, self._display = frames, job, display
@@ -204,16 +211,16 @@ class _Observer:
 
 
 def _told(problem: Exception, keeper: "Keeper") -> ClusterOptError:
-    """The error in words, and what is kept in spite of it."""
+    """The error as a message that names the results that are kept."""
     if isinstance(problem, ClusterOptError):
         return problem
     if is_of_memory(problem):
-        return ClusterOptError(f"the memory does not suffice: {keeper.words}: give the others to a machine with more")
+        return ClusterOptError(f"out of memory: {keeper.words}: run the others on a machine with more memory")
     return ClusterOptError(f"{unexpected(problem)}: {keeper.words}: please report it")
 
 
 def _report(job: FileJob, keeper: "Keeper") -> bool:
-    """Says what there is to say, writes the files, shows the results; whether every file could be written."""
+    """Prints problems and messages, writes the files, prints the results. Returns False where a file could not be written."""
     from clusteropt.commands import announcements
 
     rows = keeper.rows
@@ -228,15 +235,15 @@ def _report(job: FileJob, keeper: "Keeper") -> bool:
     return whole
 
 
-def _write_ways(frames: list["Frame"], job: FileJob, keeper: "Keeper", track: "Track") -> bool:
-    """Writes the ways of what is finished, where they are wanted; whether every file could be written."""
-    from clusteropt.commands.outputs import write_ways
+def _write_trajectories(frames: list["Frame"], job: FileJob, keeper: "Keeper", track: "Track") -> bool:
+    """Writes the trajectories if they are asked for. Returns False where a file could not be written."""
+    from clusteropt.commands.outputs import write_trajectories
 
     if not job.plan.trajectories:
         return True
     try:
-        return write_ways(frames, keeper.results, track, job.plan, job.settings.potential, job.show.quiet)
-    except Exception as error:  # noqa: BLE001  the results are there, and only the ways are lost
+        return write_trajectories(frames, keeper.results, track, job.plan, job.settings.potential, job.show.quiet)
+    except Exception as error:  # noqa: BLE001  the results are written; only the trajectories are lost
         complain(f"--save-trajectory: not written, because of an {unexpected(error)}")
         return False
 
@@ -252,7 +259,7 @@ def _show(rows: list[tuple[str, "Result"]], job: FileJob) -> None:
 
 
 def _drop_programs() -> None:
-    """Forgets the programs that are waiting to be built, if any."""
+    """Cancels the compilation of programs that have not been started."""
     from clusteropt.engine.programs import drop_waiting
 
     drop_waiting()

@@ -1,4 +1,7 @@
-"""`clusteropt train`, in one process or several; light, so that signals are heard while the libraries are being loaded."""
+"""`clusteropt train`, in one process or several.
+
+The module imports little, so that signals are handled while the libraries are loading.
+"""
 
 import os
 import re
@@ -21,10 +24,10 @@ from clusteropt.training.settings import TrainSettings, defaults
 
 
 class Rank(NamedTuple):
-    """The place of this process among those of a run."""
+    """The position of this process among the processes of a training run."""
 
-    coordinator: str  # address of the first one
-    number: int  # from 0
+    coordinator: str  # HOST:PORT that the first process serves
+    number: int  # counts from 0
     total: int
 
 
@@ -37,7 +40,7 @@ def train(
     devices: dict[str, Any],
     time_limit: str | None,
 ) -> None:
-    """Trains to the end. Raises UsageError for what cannot be, Stopped and Interrupted where it was stopped before."""
+    """Trains to the last step. Raises UsageError for invalid options, Stopped or Interrupted after a signal or the time limit."""
     begin = time.monotonic()
     settings = merged(TrainSettings, file, given, defaults(strategy))
     if settings.strategy != strategy:
@@ -56,12 +59,12 @@ def train(
 
 
 def _join(job: TrainingJob, rank: Rank | None) -> None:
-    """Waits for the other processes of the run; only the first writes."""
+    """Waits until all processes of the run are connected. Only the first one writes files."""
     from clusteropt.training.runs import check
 
     if rank is not None and rank.number == 0:
         check(job)
-        job.say(f"waiting for {rank.total - 1} other processes to come to {rank.coordinator}")
+        job.say(f"waiting for {rank.total - 1} other processes to connect to {rank.coordinator}")
     processes.join(*(rank or (None, None, None)))
     job.writes = processes.process() == 0
 
@@ -79,7 +82,7 @@ def _run(settings: TrainSettings, job: TrainingJob) -> None:
 
 
 def _leave(problem: BaseException) -> NoReturn:
-    """Ends the process at once: leaving in the usual way would wait for the others, who wait for this one."""
+    """Ends the process at once. A normal exit would wait for the other processes, which wait for this one."""
     if isinstance(problem, ClusterOptError):
         complain(str(problem))
     else:
@@ -89,11 +92,11 @@ def _leave(problem: BaseException) -> NoReturn:
 
 
 def rank_of(coordinator: str | None, process: str | None) -> Rank | None:
-    """The place that the options name; None without them. Raises UsageError for what cannot be."""
+    """The rank that the two options name; None without them. Raises UsageError where one is missing or invalid."""
     if coordinator is None and process is None:
         return None
     if coordinator is None or process is None:
-        raise UsageError("--coordinator HOST:PORT and --process 2/4, the second of four, go together")
+        raise UsageError("--coordinator and --process go together: give both, as --coordinator HOST:PORT --process 2/4")
     if not re.fullmatch(r"[^\s:/]+:\d+|\[[0-9a-fA-F:]+\]:\d+", coordinator):
         raise UsageError(f"--coordinator cannot be '{coordinator}': write HOST:PORT")
     match = re.fullmatch(r"(\d+)/(\d+)", process)

@@ -1,1 +1,1 @@
-"""Results as tables, JSON and pictures."""
+"""Results as tables, JSON and pictures, and the works to cite."""

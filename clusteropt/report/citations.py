@@ -1,4 +1,4 @@
-"""The works to cite: for the program, the method of its learned optimizer, and the numbers of a parameter set."""
+"""The works to cite: the program, the method of its learned optimizer, and the sources of parameter sets."""
 
 import re
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from clusteropt import __version__
 from clusteropt.potentials.parameters import ParameterSet
 
-_SPECIAL = {"\\": r"\textbackslash{}", **{c: f"\\{c}" for c in "&%$#_{}"}}  # of LaTeX
+_SPECIAL = {"\\": r"\textbackslash{}", **{c: f"\\{c}" for c in "&%$#_{}"}}  # characters that LaTeX escapes
 
 
 @dataclass(frozen=True)
 class Citation:
-    """One work."""
+    """One work to cite."""
 
-    key: str  # of its BibTeX entry
+    key: str  # the key of its BibTeX entry
     purpose: str  # when to cite it
-    kind: str  # of BibTeX entry
-    fields: dict[str, str]  # by BibTeX's names, as LaTeX sets them
+    kind: str  # the kind of BibTeX entry
+    fields: dict[str, str]  # BibTeX field -> LaTeX text
     text: str
-    doubt: str = ""  # why it should not be trusted
+    doubt: str = ""  # the reason not to trust it; empty without one
 
     @property
     def doi(self) -> str:
@@ -30,7 +30,7 @@ class Citation:
         return ",\n".join([f"@{self.kind}{{{self.key}", *lines]) + "\n}"
 
     def record(self) -> dict[str, str]:
-        """The citation for programs."""
+        """The citation as an object for JSON, without empty entries."""
         about = {"key": self.key, "purpose": self.purpose, "text": self.text, "doi": self.doi, "doubt": self.doubt}
         return {name: value for name, value in about.items() if value} | {"bibtex": self.bibtex}
 
@@ -67,7 +67,7 @@ METHOD = Citation(
 
 
 def of_potential(chosen: ParameterSet) -> Citation:
-    """The source of a parameter set, as its file names it."""
+    """The source of a parameter set, as its TOML file states it."""
     years = set(re.findall(r"\b(?:18|19|20)\d\d\b(?=\))", chosen.source))
     source = "".join(_SPECIAL.get(c, c) for c in chosen.source)
     fields = {"title": f"Parameters {chosen.name}", "howpublished": source, "doi": chosen.doi}

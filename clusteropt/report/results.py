@@ -1,4 +1,4 @@
-"""Results for people, as tables, and for programs, as JSON."""
+"""Results and scores as tables for people, as JSON for programs, and as a picture."""
 
 import io
 import json
@@ -20,7 +20,7 @@ _STYLES = {"converged": "green", "evaluated": "green", "not-converged": "yellow"
 
 
 def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> list[Column]:
-    """A row per (label, result); `moved` says whether there is a before and after."""
+    """The columns of a table with one row per (label, result). With `moved` it shows energies before and after."""
     results = [r for _, r in rows]
     units = {r.potential.energy_unit: r.potential.force_unit for r in results if r.potential is not None}
     energy_unit, force_unit = next(iter(units.items())) if len(units) == 1 else ("", "")
@@ -64,12 +64,12 @@ def _force(value: float) -> str:
 
 
 def results_json(rows: Sequence[tuple[str, Result]]) -> str:
-    """A JSON array with an object per result; numbers that are not finite become null."""
+    """A JSON array with one object per result. Numbers that are not finite become null."""
     return json.dumps([{"structure": label} | record(r) for label, r in rows], indent=1)
 
 
 def record(r: Result) -> dict[str, object]:
-    """The result for programs."""
+    """The result as an object for JSON. Numbers that are not finite become None."""
     units = None if r.potential is None else {"energy": r.potential.energy_unit, "length": r.potential.length_unit}
     return {
         "formula": _formula(r.given.numbers.tobytes()),
@@ -91,7 +91,7 @@ def record(r: Result) -> dict[str, object]:
 
 
 def batch_table(counts: Mapping[str, int]) -> list[Column]:
-    """How many structures ended how."""
+    """The columns of a table of statuses, with the number and the share of structures; `counts` is by status."""
     total = sum(counts.values())
     found = sorted(counts.items(), key=lambda entry: -entry[1])
     return [
@@ -107,8 +107,8 @@ def _formula(numbers: bytes) -> str:
 
 
 def scores_table(scores: Sequence[Score]) -> list[Column]:
-    """A row per task and method."""
-    # chains that end early are hits more often: where many were cut off, nothing can be said of the rate
+    """The columns of a table with one row per task and method."""
+    # chains that end early are hits more often, so the hit rate is not shown where many chains were cut off
     rates = [(f"{s.hit_rate:.1%}", "{:.1%} - {:.1%}".format(*s.interval)) if _fair(s) else ("-", "-") for s in scores]
     return [
         Column("task", [s.formula for s in scores]),
@@ -135,7 +135,7 @@ def _per_hit(value: float, form: str) -> str:
 
 
 def scores_json(scores: Sequence[Score]) -> str:
-    """A JSON array with an object per task and method."""
+    """A JSON array with one object per task and method."""
     return json.dumps([score_record(score) for score in scores], indent=1)
 
 
@@ -161,7 +161,10 @@ def score_record(s: Score) -> dict[str, object]:
 
 
 def scores_picture(scores: Sequence[Score], path: Path) -> None:
-    """Evaluations per hit of every method over the tasks, as PNG; a task without hits has no point."""
+    """Draws the evaluations per hit of every method over the tasks, and writes the picture as PNG.
+
+    A task without hits has no point. Raises ClusterOptError where the file cannot be written.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -180,4 +183,4 @@ def scores_picture(scores: Sequence[Score], path: Path) -> None:
 
 
 def _number(value: float | None) -> float | None:
-    return value + 0.0 if value is not None and math.isfinite(value) else None  # minus zero is zero
+    return value + 0.0 if value is not None and math.isfinite(value) else None  # turns minus zero into zero

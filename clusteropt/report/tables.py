@@ -1,4 +1,4 @@
-"""Tables for people: on a terminal the columns that matter first, in a pipe all of them, and no name or number cut off."""
+"""Tables for people. A narrow terminal shows the most important columns, a pipe all. No name or number is cut off."""
 
 import io
 import sys
@@ -13,10 +13,10 @@ from rich.text import Text
 
 from clusteropt.console import emit
 
-_GAP = 2  # blanks between columns
-_FOLDED = 24  # width that columns of long names have at least, if others can be left out
-_NARROWEST = 8  # and if not
-_ENDLESS = 10_000  # columns of paper, where there is no terminal
+_GAP = 2  # blanks between two columns
+_FOLDED = 24  # least width of a column of long names, while other columns can be left out
+_NARROWEST = 8  # its least width when no other column can be left out
+_ENDLESS = 10_000  # characters per line where there is no terminal
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,23 @@ class Column:
 
     heading: str
     cells: Sequence[str | Text]
-    rank: int = 0  # 0 is always shown; on a narrow terminal those of higher rank are left out first
-    right: bool = False  # aligned there
-    folds: bool = False  # a long cell may be broken into lines on a terminal
+    rank: int = 0  # 0 is always shown; on a narrow terminal columns of higher rank are left out first
+    right: bool = False  # aligned to the right
+    folds: bool = False  # a long cell may be broken into several lines on a terminal
 
     @property
     def natural(self) -> int:
-        """The width that the heading and all cells have in one line."""
+        """The width at which the heading and every cell fit into one line."""
         return max(cell_len(self.heading), self._cells)
 
     @property
     def least(self) -> int:
-        """The width without which something would be cut off: headings may take two lines, and some cells several."""
+        """The least width while other columns can be left out. The heading may take two lines, a folding cell several."""
         return max(_two_lines(self.heading), min(self._cells, _FOLDED) if self.folds else self._cells)
 
     @property
     def narrowest(self) -> int:
-        """The width that it may be folded to where the terminal is narrower than the columns that are always shown."""
+        """The least width where the terminal is too narrow even for the columns that are always shown."""
         return min(self.least, max(_NARROWEST, _two_lines(self.heading))) if self.folds else self.least
 
     @property
@@ -50,14 +50,17 @@ class Column:
 
 
 def show(columns: Sequence[Column], wide: bool = False) -> None:
-    """Prints the table to stdout: all of it in a pipe or if `wide`, else what fits the terminal, and what was left out."""
+    """Prints the table on stdout: all columns in a pipe or if `wide`, otherwise the columns that fit the terminal."""
     console = Console()
     width = console.width if sys.stdout.isatty() and not wide else None
     emit(text(columns, width, colours=console.is_terminal and not console.no_color))
 
 
 def text(columns: Sequence[Column], width: int | None, colours: bool = False) -> str:
-    """The table in lines of `width`, with a line about the columns that are left out; all of it for None."""
+    """The table as text of at most `width` characters per line, and a line that names the columns left out.
+
+    None for `width` shows all columns.
+    """
     widths = {c.heading: c.natural for c in columns} if width is None else fitted(columns, width)
     page = io.StringIO()
     paper = Console(file=page, width=_ENDLESS, force_terminal=colours, no_color=not colours)
@@ -70,9 +73,9 @@ def text(columns: Sequence[Column], width: int | None, colours: bool = False) ->
 
 
 def fitted(columns: Sequence[Column], width: int) -> dict[str, int]:
-    """The widths of the columns that fit into `width`, by their headings: as many as possible, by rank.
+    """The widths of the columns that fit into `width`, by heading. Columns are chosen by rank, as many as possible.
 
-    Those of rank 0 are always there, and wider than the terminal where they cannot be folded any more.
+    Columns of rank 0 are always there. Where they cannot be folded further, the table is wider than the terminal.
     """
     chosen = [c for c in columns if c.rank == 0]
     for column in sorted((c for c in columns if c.rank), key=lambda c: c.rank):
@@ -83,9 +86,7 @@ def fitted(columns: Sequence[Column], width: int) -> dict[str, int]:
     for c in chosen:
         if c.folds:
             widths[c.heading] -= max(0, min(_total(widths.values()) - width, c.least - c.narrowest))
-    for _ in range(
-        width - _total(widths.values())
-    ):  # what is left goes where the most lines are folded, then to headings
+    for _ in range(width - _total(widths.values())):  # the rest goes to the cell with the most lines, then to headings
         wanting = [c for c in chosen if widths[c.heading] < c.natural]
         if wanting:
             widths[max(wanting, key=lambda c: (c.folds, c.natural / widths[c.heading])).heading] += 1
@@ -93,7 +94,7 @@ def fitted(columns: Sequence[Column], width: int) -> dict[str, int]:
 
 
 def _total(widths: Iterable[int]) -> int:
-    """The width of a table of these columns."""
+    """The width of a table whose columns have these widths, with the gaps."""
     return sum(width + _GAP for width in widths) - _GAP
 
 
