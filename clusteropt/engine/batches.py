@@ -1,4 +1,4 @@
-"""Batches of numpy arrays on the host, whatever problem they belong to: the last axis counts instances."""
+"""Batches of numpy arrays on the host, for any problem; the last axis counts instances."""
 
 from typing import Any, TypeVar
 
@@ -9,12 +9,12 @@ _Batch = TypeVar("_Batch")
 
 
 def take(batch: _Batch, columns: np.ndarray, dtype: np.dtype | type = np.float64) -> _Batch:
-    """Those columns as a new batch, numbers as `dtype`; an instance without units where a column is -1."""
+    """The given columns as a new batch, floating-point numbers as `dtype`. A column of -1 makes an instance without units."""
     empty = columns < 0
 
     def chosen(array: Any) -> np.ndarray:
         own = np.asarray(array)[..., columns]
-        with np.errstate(over="ignore"):  # what single precision cannot hold is infinite, and ends as non-finite
+        with np.errstate(over="ignore"):  # too large for single precision: infinite, and found to be so later
             return own.astype(dtype) if np.issubdtype(own.dtype, np.floating) else own
 
     taken: Any = jax.tree.map(chosen, batch)
@@ -22,5 +22,5 @@ def take(batch: _Batch, columns: np.ndarray, dtype: np.dtype | type = np.float64
 
 
 def at(batch: Any, positions: np.ndarray) -> Any:
-    """The same instances at other `positions` (n_components, n_units, n_instances)."""
+    """The batch with its instances at `positions` (n_components, n_units, n_instances)."""
     return batch._replace(positions=positions)

@@ -1,7 +1,7 @@
-"""Batches of any size through the programs of `queues`: deals instances out to devices and lanes, and gathers the results.
+"""Runs batches of any size through the programs of `queues`: deals instances out to devices, and gathers the results.
 
-An instance's lane, neighbours, device and padding leave no trace in its result. Batches here are numpy's; one batch has one
-padded size.
+An instance's lane, neighbours, device and padding leave no trace in its result. Batches here are numpy's, and
+all instances of a batch have one padded size.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ from clusteropt.problems.base import Inspection, Problem
 from clusteropt.runtime import devices
 
 QUEUE = 8  # instances in a device's queue, for each of its lanes
-_LOOK = 8  # evaluations between two looks for free lanes
-_WATCH = 10  # evaluations between two calls of an observer
-_PAIRS = 4e9  # pair terms between two returns to the host, which hears signals only then
+_LOOK = 8  # evaluations between two checks for free lanes
+_WATCH = 10  # evaluations between two calls of a `Watch`
+_PAIRS = 4e9  # pair terms between two returns to the host; signals wait until then
 
 Watch = Callable[[int, int, np.ndarray], None]
 
@@ -44,7 +44,7 @@ class Moved(NamedTuple):
 
 
 def at_a_time(size: int) -> int:
-    """How many instances of a padded `size` all devices have places for."""
+    """The number of instances of a padded `size` that fill the queues of all devices."""
     return queue_length(size) * devices.n_devices()
 
 
@@ -67,12 +67,12 @@ def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = No
 
 
 def renumbered(watch: Watch, indices: list[int]) -> Watch:
-    """The observer, told the index in a larger list of instances."""
+    """A watch of some instances that passes their `indices` in a larger list on to `watch`."""
     return lambda k, n, positions: watch(indices[k], n, positions)
 
 
 def foresee(sample: Any, n_instances: int, motion: Motion) -> bool:
-    """Has the motion's program built in the background: it will be wanted for so many instances like the sample.
+    """Starts to build the motion's program in the background, for `n_instances` instances like the sample.
 
     Returns True where the program has to be compiled.
     """
@@ -88,7 +88,7 @@ def foresee(sample: Any, n_instances: int, motion: Motion) -> bool:
 
 
 def inspect(batch: Any, problem: Problem) -> Inspection:
-    """A close look at every instance, in double precision; numpy's arrays."""
+    """Energies, forces and cohesion of every instance, in double precision; numpy's arrays."""
     size, n_instances = batch.mask.shape
     parts: list[Inspection] = []
     mesh = mesh_for(n_instances, size)
@@ -103,12 +103,12 @@ def inspect(batch: Any, problem: Problem) -> Inspection:
 
 
 def queue_length(size: int) -> int:
-    """Places in a device's queue."""
+    """The number of places in a device's queue."""
     return QUEUE * n_lanes(size) if n_lanes(size) > 1 else 1
 
 
 def mesh_for(n_instances: int, size: int) -> Mesh:
-    """As many devices as there are lanes' worth of structures."""
+    """A mesh of as many devices as the instances fill, one lane for each instance."""
     return devices.mesh(min(devices.n_devices(), -(-n_instances // n_lanes(size))))
 
 
@@ -126,7 +126,7 @@ def _deals(n_instances: int, per_device: int, n_devices: int) -> Iterator[np.nda
 def _finished_queue(
     batch: Any, limit: np.ndarray, columns: np.ndarray, motion: Motion, mesh: Mesh, watch: Watch | None
 ) -> queues.Queue:
-    """One queueful, every instance finished."""
+    """A queue of the batch's `columns`, run until every instance is finished."""
     waiting = take(batch, columns, motion.dtype)
     queue = queues.new_queue(motion.problem, motion.choice, waiting, limit[columns].astype(np.int32), mesh.size)
     scalars, common = _numbers(motion, batch.mask.shape[0], watch), (motion.problem, motion.choice)
@@ -142,14 +142,14 @@ def _finished_queue(
 
 
 def _numbers(motion: Motion, size: int, watch: Watch | None) -> tuple[np.ndarray, np.int32, np.int32]:
-    """Tolerance, steps before the host hears of them, and steps between two looks for free lanes."""
+    """The tolerance, the steps until a program returns to the host, and the steps between two checks for free lanes."""
     tolerance = np.asarray(min(motion.criterion.tolerance, float(np.finfo(motion.dtype).max)), motion.dtype)
     n_steps = _WATCH if watch else max(_LOOK, min(10_000, _PAIRS / (n_lanes(size) * size * size)))
     return tolerance, np.int32(n_steps), np.int32(_WATCH if watch else _LOOK)
 
 
 def _show(queue: queues.Queue, columns: np.ndarray, watch: Watch) -> None:
-    """Tells the observer where the instances in the lanes are."""
+    """Calls the watch with the positions of every instance in a lane."""
     lanes, n_devices = queue.lanes, len(queue.next)
     positions, mask = np.asarray(lanes.batch.positions, np.float64), np.asarray(lanes.batch.mask)
     counts = np.asarray(lanes.n_evaluations).tolist()

@@ -1,8 +1,8 @@
 """Compiled programs: built in the background where they can be foreseen, and kept for the next process.
 
-Building one takes three steps: jax traces the Python functions, lowers the trace to StableHLO, and XLA compiles that. The
-compiler's work is kept by jax's own cache. The first two take longer than reading that back, so their result is kept beside
-it: a file named by a hash of all that it depends on, with a checksum at its head, never read where it does not match.
+Building one takes three steps: jax traces the Python functions, lowers the trace to StableHLO, and XLA compiles that. jax's
+own cache keeps what XLA has compiled. Tracing and lowering take longer than reading that cache, so the StableHLO is kept beside
+it. Each file is named by a hash of everything that it depends on and begins with a checksum; a damaged file is built anew.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ class Program(NamedTuple):
 def run(
     function: Callable, common: object, batch: Any, *scalars: object, mesh: Mesh, in_place: bool, **static: Any
 ) -> Any:
-    """The function's result; builds its program first, unless it is there or under way."""
+    """The function's result. Builds its program first, unless that exists or is being built."""
     leaves, program = _identify(function, common, batch, scalars, mesh, in_place, static)
     out = _built(program).result()(*leaves)
     return jax.tree.unflatten(jax.tree.structure(batch), out) if in_place else tuple(out)
@@ -59,13 +59,13 @@ def run(
 def request(
     function: Callable, common: object, batch: object, *scalars: object, mesh: Mesh, in_place: bool, **static: Any
 ) -> bool:
-    """Starts to build the program for such arguments, and does not wait. Whether it has to be compiled for that."""
+    """Starts to build the program for such arguments, and does not wait. Returns True where XLA has to compile it."""
     program = _identify(function, common, batch, scalars, mesh, in_place, static)[1]
     return not _built(program).done() and not _is_kept(program)
 
 
 def _is_kept(program: Program) -> bool:
-    """True where an earlier process has left it in the cache."""
+    """True where the cache has the program from an earlier process."""
     folder = host.cache_in_use()
     if folder is None:
         return False
@@ -98,14 +98,14 @@ def _built(program: Program) -> Future:
 
 
 def drop_waiting() -> None:
-    """Forgets the programs that have been asked for and not begun: at its end Python would wait for all of them."""
+    """Cancels the programs that no thread has begun to build; Python would wait for them when it ends."""
     _builders().shutdown(wait=False, cancel_futures=True)
     _builders.cache_clear()
     _built.cache_clear()
 
 
 def _arguments(program: Program) -> tuple[list, list, tuple[int, ...]]:
-    """How the program's arguments are split over the devices, their shapes, and the numbers of those given away."""
+    """The shardings of the program's arguments, their shapes, and the indices of the donated ones."""
     _, batch, _ = jax.tree.unflatten(program.tree, range(len(program.shapes)))
     split = {*jax.tree.leaves(batch)}  # the numbers of the batch's leaves
     shardings = [
@@ -135,9 +135,9 @@ def _build(program: Program) -> jax.stages.Compiled:
 
 
 def _loaded(path: Path, program: Program) -> jax.stages.Compiled | None:
-    """The compiled program of a host program's earlier process, if it is whole.
+    """The compiled program that an earlier process of the host program has left; None where it is missing or damaged.
 
-    jax unpickles it: the folder is the user's own and closed to others, and the checksum has been compared.
+    jax unpickles it. That is safe: only the user may write into the folder, and the checksum has been compared.
     """
     content = _whole(path)
     if content is None:
@@ -161,7 +161,7 @@ def _keep(path: Path, compiled: jax.stages.Compiled) -> None:
 
 
 def lanes_last(n_axes: int) -> PartitionSpec:
-    """Arrays are split along their last axis; those without axes are everybody's."""
+    """The sharding of an array: split along its last axis. Every device has all of an array without axes."""
     return PartitionSpec(*[None] * (n_axes - 1), "lanes") if n_axes else PartitionSpec()
 
 
@@ -174,7 +174,7 @@ def _flat(program: Program) -> Callable:
 
 
 def _kept_trace(program: Program, shardings: list, arguments: list, folder: Path) -> Callable:
-    """The program as a function of its StableHLO, which is read from the folder, or made and kept there."""
+    """The program as a function of its StableHLO, which the folder keeps; it is made where the folder has none."""
     name = _name(program)
     path = folder / f"{name}.stablehlo"
     kept = _read(path)
@@ -192,7 +192,7 @@ def _kept_trace(program: Program, shardings: list, arguments: list, folder: Path
 
 @cache
 def _name(program: Program) -> str:
-    """The program's in the cache, by all that it depends on."""
+    """The program's name in the cache: its function, and a hash of everything that it depends on."""
     platform = program.mesh.devices.flat[0].platform
     parts = [program.function.__qualname__, program.mesh.size, program.static, program.in_place, program.tree]
     parts += [program.kind, platform, program.shapes, _sources()]
@@ -201,7 +201,7 @@ def _name(program: Program) -> str:
 
 
 def _drop_torn(entries: Iterable[Path]) -> None:
-    """Deletes what a full disk has left of jax's cache entries: jax would complain of them ever after."""
+    """Deletes entries of jax's cache that a full disk has cut short; jax would warn of them in every process."""
     for entry in entries:
         with suppress(OSError):  # another process may have been here first
             content = entry.read_bytes()
@@ -213,13 +213,13 @@ def _drop_torn(entries: Iterable[Path]) -> None:
 
 
 def _read(path: Path) -> export.Exported | None:
-    """The StableHLO that `path` holds, if it is whole."""
+    """The StableHLO that `path` holds; None where it is missing or damaged."""
     data = _whole(path)
     return None if data is None else export.deserialize(bytearray(data))
 
 
 def _whole(path: Path) -> bytes | None:
-    """The content of `path` below its checksum, if that is right."""
+    """The content of `path` below its checksum; None where the file is missing or the checksum wrong."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -235,7 +235,7 @@ def _write(path: Path, data: bytes) -> None:
 
 @cache
 def _sources() -> str:
-    """A hash of the code of this package, and of those that register parts: a trace is one of the functions as they were."""
+    """A hash of the source of this package and of packages that register parts: a trace becomes useless when they change."""
     total = hashlib.sha256()
     for file in (*sorted(Path(__file__).parents[1].rglob("*.py")), *plugins.sources()):
         total.update(file.read_bytes())

@@ -1,7 +1,7 @@
-"""Queues on the devices: instances that wait for a lane take over those that fall free, without a word to the host.
+"""Queues on the devices: waiting instances take over lanes that become free, without a return to the host.
 
-Each device has a queue of its own and runs until it is empty or a number of steps is done. The programs here depend on a
-problem, a padded size, an optimizer and a kind of criterion, and on nothing else that an instance shares with its neighbours.
+Each device runs its own queue until the queue is empty or a number of steps is done. A program depends on the problem, the
+padded size, the optimizer and the kind of criterion. It does not depend on the instances.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def new_queue(problem: Problem, choice: OptimizerChoice, waiting: Any, limit: np
 
 @cache
 def _form_of_lanes(tree: Any, shapes: tuple[tuple[tuple[int, ...], str], ...], lanes: int) -> Trajectories:
-    """Shapes and types of the arrays of the lanes, for a problem, an optimizer and a batch of which only the forms are known."""
+    """Shapes and types of the lanes' arrays, from the shapes and types of problem, optimizer and batch."""
     problem, choice, waiting = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*one) for one in shapes])
     batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((*a.shape[:-1], lanes), a.dtype), waiting)
     limit = jax.ShapeDtypeStruct((lanes,), np.int32)
@@ -67,7 +67,7 @@ def _form_of_lanes(tree: Any, shapes: tuple[tuple[tuple[int, ...], str], ...], l
 
 
 def _on_lanes(mesh: Mesh, function: Callable, batch: object, result: object) -> object:
-    """`function` of a batch, each device working on its own share. `result` has the form of what comes out."""
+    """Applies `function` to a batch, every device to its own share. `result` has the shapes of the outcome."""
     specs, out = jax.tree.map(lambda a: lanes_last(a.ndim), (batch, result))
     return jax.shard_map(function, mesh=mesh, in_specs=(specs,), out_specs=out, check_vma=False)(batch)
 
@@ -118,7 +118,7 @@ def _fill(queue: Queue, optimizer: Optimizer) -> Queue:
 
 
 def _collect(queue: Queue) -> Queue:
-    """Writes down the results of lanes that have stopped, and frees them."""
+    """Stores the results of lanes that have stopped, and frees these lanes."""
     n_queue, lanes = queue.limit.shape[0], queue.lanes
     done = (queue.seats < n_queue) & (lanes.status != Status.RUNNING)
     note = {"cpu": _noted_in_turn, "gpu": _noted_at_once}[backend()]
@@ -143,14 +143,14 @@ def _noted_in_turn(queue: Queue, lanes: Trajectories, done: jax.Array) -> Queue:
 
 
 def _noted_at_once(queue: Queue, lanes: Trajectories, done: jax.Array) -> Queue:
-    """The same by one scattered write: on a GPU every turn of a loop costs the start of some programs."""
+    """The queue with the results of lanes that are `done`, by one scattered write: on a GPU every turn of a loop is slow."""
     nowhere = queue.limit.shape[0]
     places = jnp.where(done, queue.seats, nowhere)
     return _with_results(queue, lanes, lambda whole, own: whole.at[..., places].set(own, mode="drop"))
 
 
 def _with_results(queue: Queue, lanes: Trajectories, put: Callable[[jax.Array, jax.Array], jax.Array]) -> Queue:
-    """The queue into whose arrays those of the lanes are `put`."""
+    """The queue after `put` has written each of the lanes' arrays into the queue's own."""
     return queue._replace(
         waiting=queue.waiting._replace(positions=put(queue.waiting.positions, lanes.batch.positions)),
         status=put(queue.status, lanes.status),
@@ -159,10 +159,10 @@ def _with_results(queue: Queue, lanes: Trajectories, put: Callable[[jax.Array, j
 
 
 def inspect(problem: Problem, batch: Any, n_portions: jax.Array, *, mesh: Mesh) -> Inspection:
-    """A close look at the first `n_portions` lanes' worth of instances on every device; zeros for the others."""
+    """Inspects the first `n_portions` lanes' worth of instances on every device; the others get zeros."""
 
     def one_device(own: Any) -> Inspection:
-        """As many at once as there are lanes, whose arrays stay in the caches."""
+        """Inspects as many instances at once as there are lanes: their arrays fit into the processor's caches."""
         lanes = n_lanes(own.mask.shape[0])
 
         def portion(k: jax.Array) -> Any:

@@ -2,7 +2,7 @@
 
 `step` is the one step that everything takes: minimization, learned trajectories and meta-training. Around it, `start` puts
 instances into lanes, `advance` moves them by some steps until each is judged finished, and `refill` hands the lanes of
-finished instances to others. A lane stops by itself, and holds still from then on.
+finished instances to others. Every lane stops by itself; its instance does not move afterwards.
 """
 
 from collections.abc import Callable
@@ -24,13 +24,13 @@ class Status(IntEnum):
     RUNNING = 0
     CONVERGED = 1
     NOT_CONVERGED = 2  # the step limit came first
-    NON_FINITE = 3  # an energy or force overflowed
-    FRAGMENTED = 4  # the atoms do not hang together; beats CONVERGED
-    INVALID_STRUCTURE = 5  # the input has atoms at the same place, or numbers that are none
-    EVALUATED = 6  # not to be moved: energy and forces only
+    NON_FINITE = 3  # an energy or force overflowed; overrides every other status
+    FRAGMENTED = 4  # the atoms do not hang together; overrides CONVERGED
+    INVALID_STRUCTURE = 5  # the input has two atoms at one place, or a coordinate that is not finite
+    EVALUATED = 6  # only energy and forces were asked for
     IDLE = 7  # a lane without a cluster
-    NO_POTENTIAL = 8  # none for these elements
-    UNREADABLE = 9  # a file, or a frame of one
+    NO_POTENTIAL = 8  # there is none for these elements
+    UNREADABLE = 9  # a file, or one frame of it
     OUT_OF_MEMORY = 10
     INTERRUPTED = 11  # a signal or the time limit came first; it can go on
 
@@ -57,7 +57,7 @@ class Trajectories(NamedTuple):
     status: Array  # (n_lanes,) int32, values of Status
     n_evaluations: Array  # (n_lanes,) int32, of the gradient
     limit: Array  # (n_lanes,) int32, evaluations allowed
-    force: Array  # (n_lanes,), the criterion's norm at the last evaluation: that of the positions, once stopped
+    force: Array  # (n_lanes,), the criterion's norm at the last evaluation; of a stopped lane, at its positions
 
 
 def step(
@@ -70,7 +70,7 @@ def step(
     """The batch and the optimizer's state after one evaluation and one move, and what `judge` has noted.
 
     Before the move, `judge(energies, gradient)` sees the units' energies (n_units, n_lanes) and the gradient (n_components,
-    n_units, n_lanes), which is zero on held units. It returns which lanes move (n_lanes,) bool, and any arrays.
+    n_units, n_lanes), which is zero on held units. It returns the lanes that move (n_lanes,) bool, and any arrays.
     """
     energies, gradient = problem.energies_and_gradient(batch)
     gradient = jnp.where(batch.free, gradient, 0)
@@ -80,16 +80,16 @@ def step(
 
 
 def start(batch: Any, limit: Array, optimizer: Optimizer) -> Trajectories:
-    """Instances that have not moved yet; lanes without units are idle. `limit` (n_lanes,) counts evaluations."""
+    """Trajectories that have not moved yet; lanes without units are idle. `limit` (n_lanes,) counts evaluations."""
     force = jnp.zeros(batch.mask.shape[-1], batch.positions.dtype)
     status = jnp.where(batch.mask.any(0), Status.RUNNING, Status.IDLE).astype(jnp.int32)
     return Trajectories(batch, optimizer.init(batch), status, jnp.zeros_like(status), limit, force)
 
 
 def refill(old: Trajectories, fresh: Trajectories, lanes: Array, blank: Array) -> Trajectories:
-    """The old trajectories with their `lanes` (n_lanes,) bool taken over by those of the `fresh` ones.
+    """The old trajectories, where `fresh` ones take over the `lanes` (n_lanes,) bool.
 
-    Arrays without lanes are kept, except where the old ones are `blank` () bool and have not begun: then the fresh ones count.
+    Arrays that all lanes share are the old ones, unless these are `blank` () bool, which is before the first step.
     """
     return jax.tree.map(lambda a, b: jnp.where(lanes if a.ndim else blank, b, a), old, fresh)
 
@@ -117,7 +117,7 @@ def _judged_step(problem: Problem, optimizer: Optimizer, criterion: Criterion, n
 def _judge(
     problem: Problem, criterion: Criterion, now: Trajectories, _: Array, gradient: Array
 ) -> tuple[Array, tuple[Array, Array, Array]]:
-    """The lanes that go on; and status, evaluations and force of all."""
+    """The lanes that go on, and the status, evaluations and force of every lane."""
     running = now.status == Status.RUNNING
     force = problem.norm(criterion.norm, gradient, now.batch.free)
     n_evaluations = now.n_evaluations + running

@@ -4,7 +4,7 @@
 (n_components, n_units, n_lanes), and the next state. An optimizer reads a batch's `positions`, `mask` and `free`, see
 `problems.base.Batch`. The energies (n_units, n_lanes) belong to the units, and cost nothing where they are not used. In a state,
 the last axis of every array with axes counts lanes; arrays without axes are common to all lanes. So a lane can be handed to
-another instance by writing the `init` of that instance into it, and nothing that happens in one lane is felt in another.
+another instance by writing the `init` of that instance into it, and no lane influences another.
 """
 
 from collections.abc import Callable

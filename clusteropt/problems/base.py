@@ -1,8 +1,8 @@
 """The protocol of inner problems: what the inner loop minimizes, for many independent instances at once.
 
 A *batch* holds the instances side by side, one in each lane. Its inner parameters are `positions`: of atoms in space, or any
-other numbers. A *unit* is what an optimizer moves as one thing, an atom of three components or a single number. A problem says
-what a batch is worth and where its slope leads. Everything else (optimizers, queues, training) is written once, for all problems.
+other numbers. A *unit* is what an optimizer moves as one thing, an atom of three components or a single number. A problem
+computes the energy and the gradient of a batch. Everything else (optimizers, queues, training) is written once, for all problems.
 """
 
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -46,10 +46,10 @@ AnyArray = Any  # jax's in a program, numpy's on the host
 
 
 class Inspection(NamedTuple):
-    """A close look at the instances of a batch where they are."""
+    """Energies, forces and cohesion of the instances of a batch, at their present positions."""
 
     energies: AnyArray  # (n_units, n_lanes), the parts of the energy that belong to the units
-    gradient: AnyArray  # (n_components, n_units, n_lanes), that of held units too
+    gradient: AnyArray  # (n_components, n_units, n_lanes), held units included
     energy: AnyArray  # (n_lanes,), the objective
     fmax: AnyArray  # (n_lanes,), the longest force on a free unit
     coincident: (
@@ -65,7 +65,7 @@ class Problem:
     """
 
     ceiling: ClassVar[float] = 1e6
-    """The energy, in scales, with which meta-training counts a trajectory that ends above it, or nowhere."""
+    """In energy scales. Meta-training counts a trajectory that ends higher, or at no finite energy, with this value."""
 
     @property
     def scale(self) -> Scale:
@@ -84,11 +84,11 @@ class Problem:
         raise NotImplementedError
 
     def place(self, batch: Any) -> Array:
-        """Where every unit is (n_components, n_units, n_lanes), dimensionless and seen from the instance's natural origin."""
+        """Positions of the units (n_components, n_units, n_lanes), dimensionless, from the instance's natural origin."""
         raise NotImplementedError
 
     def radius(self, batch: Any) -> Array:
-        """(n_lanes,), how far from the origin units usually are, dimensionless."""
+        """The usual distance of units from the origin (n_lanes,), dimensionless."""
         return jnp.ones(batch.mask.shape[-1], batch.positions.dtype)
 
     def moved(self, batch: Any, displacement: Array, lanes: Array) -> Any:
@@ -97,7 +97,7 @@ class Problem:
         return batch._replace(positions=jnp.where(moves, batch.positions + displacement, batch.positions))
 
     def norm(self, kind: str, gradient: Array, free: Array) -> Array:
-        """The size of the forces (n_lanes,) over the free units; zero without any. Held units' gradient must be zero.
+        """The size of the forces (n_lanes,) over the free units; zero where no unit is free. Held units' gradient must be zero.
 
         'fmax' is the longest force on a unit, 'rms' the root mean square of all components.
         """
@@ -108,7 +108,7 @@ class Problem:
         return jnp.sqrt(squared / jnp.maximum(n_components * free.sum(0), 1).astype(squared.dtype))
 
     def inspect(self, batch: Any) -> Inspection:
-        """Energies and forces; and whether the instance is usable and whole, which it always is here."""
+        """Energies and forces. By default every instance is usable and in one piece."""
         energies, gradient = self.energies_and_gradient(batch)
         (energy,) = over_units(lambda e: (e,), energies)
         fmax = self.norm("fmax", jnp.where(batch.free, gradient, 0), batch.free)

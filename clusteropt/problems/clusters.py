@@ -24,7 +24,7 @@ class ClusterProblem(Problem):
     potential: Potential
     core: float = field(default=0.0, metadata={"static": True})  # distance below which the potential is softened
 
-    ceiling: ClassVar[float] = 0.0  # the energy of atoms apart
+    ceiling: ClassVar[float] = 0.0  # the energy of atoms far apart
 
     @property
     def scale(self) -> Scale:

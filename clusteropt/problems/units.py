@@ -17,7 +17,7 @@ Terms = Callable[..., tuple[Array, ...]]
 def over_units(terms: Terms, *arrays: Array, largest: int = 0) -> tuple[Array, ...]:
     """Sums over the units: `terms` of one unit's slices of the arrays (..., n_units, n_lanes).
 
-    `terms` gets arrays (..., n_lanes) and gives the terms of as many sums. The last `largest` of them are not summed: the
+    `terms` gets arrays (..., n_lanes) and returns one term for each sum. The last `largest` of them are not summed: the
     result is the largest of each (and zero, if all are negative). Each result has the shape of its term. The kind of device
     decides how the sums are made.
     """

@@ -16,7 +16,7 @@ from clusteropt.runtime import plugins
 
 
 def names(settings: LearnedSettings) -> list[str]:
-    """The inputs, in the order of theta."""
+    """The names of the inputs, in the order of theta."""
     own = _names_of_coordinates(settings) if settings.network == "coordinate" else _names_of_vectors(settings)
     found = [name for feature, name in own if feature in ("", *settings.features)]
     chosen = _features(settings)
@@ -28,7 +28,7 @@ def names(settings: LearnedSettings) -> list[str]:
 
 
 def _features(settings: LearnedSettings) -> dict[str, Feature]:
-    """The chosen features by name that are not made here."""
+    """The chosen features that modules of `features` make, by name."""
     return {name: feature_of(name) for name in settings.features if name not in OF_UNITS}
 
 
@@ -49,10 +49,10 @@ def _names_of_vectors(settings: LearnedSettings) -> list[tuple[str, str]]:
 def inputs_of(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, Array], list[Array]]:
     """Inputs by name, and the unit vectors (n_components, n_units, n_lanes) of the gradient, its averages and the place.
 
-    All that the settings ask for is among the inputs, but those of other elements in a pure cluster. They are (n_units, n_lanes),
-    for the coordinate network (n_components, n_units, n_lanes). The `gradient` (n_components, n_units, n_lanes) is damped, see
-    `vectors.damped`; `styles` (n_styles, n_lanes) are the trajectory's random numbers. Raises UsageError for a feature of
-    atoms where the problem has none.
+    The inputs are those that the settings ask for; in a pure cluster, without those about other elements. Each is
+    (n_units, n_lanes), for the coordinate network (n_components, n_units, n_lanes). The `gradient`
+    (n_components, n_units, n_lanes) is damped, see `vectors.damped`; `styles` (n_styles, n_lanes) are the trajectory's random
+    numbers. Raises UsageError for a feature of atoms where the problem has none.
     """
     settings, problem = scene.settings, scene.problem
     chosen = _features(settings)

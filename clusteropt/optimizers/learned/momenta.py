@@ -16,13 +16,13 @@ class Momenta(NamedTuple):
     """The memory of a batch of trajectories."""
 
     averages: tuple[Array, ...]  # of the gradient, (n_components, n_units, n_lanes) for every decay
-    squares: tuple[Array, ...]  # of its squared length, (n_units, n_lanes); none if nobody looks at second moments
+    squares: tuple[Array, ...]  # of its squared length, (n_units, n_lanes); empty without 'second-moments'
     n_steps: Array  # (n_lanes,), of the averages
     styles: Array  # (n_styles, n_lanes), between -1 and 1, drawn once
 
 
 def first_momenta(settings: LearnedSettings, batch: Batch) -> Momenta:
-    """Before the first step."""
+    """The memory before the first step."""
     zero, n_decays = jnp.zeros_like(batch.positions), len(settings.decays)
     n_squares = n_decays if "second-moments" in settings.features else 0
     n_steps = jnp.zeros(zero.shape[-1], zero.dtype)
@@ -30,7 +30,7 @@ def first_momenta(settings: LearnedSettings, batch: Batch) -> Momenta:
 
 
 def next_momenta(momenta: Momenta, gradient: Array, decays: tuple[float, ...]) -> Momenta:
-    """With one gradient more."""
+    """The memory after one more gradient."""
     squared = dot(gradient, gradient, 0)
     averages = tuple(d * m + (1 - d) * gradient for d, m in zip(decays, momenta.averages, strict=True))
     squares = tuple(d * m + (1 - d) * squared for d, m in zip(decays, momenta.squares, strict=bool(momenta.squares)))

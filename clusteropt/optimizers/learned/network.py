@@ -13,7 +13,7 @@ from jax import Array
 from clusteropt.optimizers.learned.settings import LearnedSettings
 
 _Numbers = TypeVar("_Numbers", Array, np.ndarray)
-_LAST = 0.3  # spread of the first weights of the last layer, over that of the others: theta starts near plain descent
+_LAST = 0.3  # spread of the last layer's first weights, relative to other layers: theta starts near gradient descent
 
 
 def shapes(settings: LearnedSettings, n_inputs: int, n_outputs: int) -> list[tuple[int, int]]:
@@ -39,7 +39,7 @@ def first_theta(settings: LearnedSettings, n_inputs: int, n_outputs: int, seed: 
 
 
 def apply(theta: Array, layers: list[tuple[int, int]], seen: Array, columns: list[int]) -> Array:
-    """Outputs (n_outputs, ...) for the inputs `columns`, (n_columns, ...); the others are zero."""
+    """Outputs (n_outputs, ...) for the values `seen` (n_columns, ...) of the inputs `columns`; all other inputs are zero."""
     (matrix, biases), *others = layers_of(theta, layers)
     # row by row in memory: chosen by `matrix[:, columns]` they would be transposed, and the product slow
     matrix = matrix.ravel()[np.arange(len(biases))[:, None] * matrix.shape[1] + np.array(columns)]

@@ -1,4 +1,4 @@
-"""Random numbers from where the units are: they depend on nothing else, neither the lane nor the batch."""
+"""Random numbers that follow from the units' positions alone, whatever their lane and batch."""
 
 from functools import reduce
 from operator import xor

@@ -2,9 +2,9 @@
 
 An atom's step is alpha d sigmoid(beta m + gamma), or alpha d sigmoid(beta m gamma), in lengths: |d| < 1 a direction and m a
 magnitude, both from the network (patent application US 2022/0253704 A1; A. Merchant, L. Metz, S. Schoenholz and E. Cubuk,
-Proc. 38th Int. Conf. on Machine Learning, 2021, arXiv:2107.09661). The direction is a sum, weighed by the network, of the unit
-vectors against the gradient and its moving averages, away from the centre, and of a random one; what the network sees does
-not change when the cluster is turned. So the optimizer turns with the cluster.
+Proc. 38th Int. Conf. on Machine Learning, 2021, arXiv:2107.09661). The direction is a sum of vectors that the network
+weighs: unit vectors against the gradient and its moving averages and away from the centre, and a random vector. The network's
+inputs do not change when the cluster is rotated, so the steps rotate with the cluster.
 """
 
 from collections.abc import Callable
@@ -34,8 +34,8 @@ def sizes(settings: LearnedSettings) -> tuple[int, int]:
 def grown(theta: np.ndarray, old: LearnedSettings, new: LearnedSettings, seed: int) -> np.ndarray:
     """The theta of a network with more features, and layers as wide or wider, that does the same as the old one.
 
-    What is new has no effect yet: new inputs weigh nothing, and nothing listens to new hidden units, whose own weights are
-    random.
+    The additions have no effect at first: new inputs have weight zero, and so have new hidden units in the next layer. The
+    weights that lead to new hidden units are random.
     """
     kept = [inputs.names(new).index(name) for name in inputs.names(old)]
     before = network.layers_of(theta, network.shapes(old, *sizes(old)))

@@ -1,4 +1,4 @@
-"""Vectors (n_components, ...)."""
+"""Lengths of vectors (n_components, ...)."""
 
 import jax.numpy as jnp
 from jax import Array

@@ -1,4 +1,4 @@
-"""Learned optimizers in HDF5 files: theta, what it is made of, and a card that says what it was trained on.
+"""Learned optimizers in HDF5 files: theta, the settings of its network, and a card about its training.
 
 Plain arrays and attributes; nothing in a file is ever executed. A file is written whole or not at all, and read only with the
 right checksum.
@@ -40,7 +40,7 @@ class LearnedOptimizer(NamedTuple):
         return f"LearnedOptimizer({self.theta.size} numbers, trained on {tasks})"
 
     def save(self, path: Path | str) -> None:
-        """Writes it to a .h5 file, in the place of one that is there. Raises UsageError, ClusterOptError where that fails."""
+        """Writes the optimizer to a .h5 file, over an existing one. Raises UsageError for another ending, else as `save`."""
         if not str(path).endswith(".h5"):
             raise UsageError(f"{path}: end the name in .h5, by which `load_optimizer` and `minimize` know such files")
         save(Path(path), self)
@@ -58,12 +58,15 @@ def save(path: Path, optimizer: LearnedOptimizer) -> None:
 
 
 def names() -> list[str]:
-    """The shipped optimizers."""
+    """The names of the shipped optimizers."""
     return resources.names("pretrained", ".h5")
 
 
 def named(name: str | PathLike[str]) -> LearnedOptimizer:
-    """A shipped optimizer, as 'learned', or the one in a .h5 file. Raises UsageError where there is none, see also `load`."""
+    """The shipped optimizer of that name, as 'learned', or the one in a .h5 file.
+
+    Raises UsageError for an unknown name; for files see `load`.
+    """
     name = str(name)
     if not name.endswith(".h5") and name not in names():
         raise UsageError(f"no optimizer named '{name}'; {suggest(name, (*names(), 'or the path of a .h5 file'))}")
@@ -71,7 +74,7 @@ def named(name: str | PathLike[str]) -> LearnedOptimizer:
 
 
 def load(path: Path | Traversable) -> LearnedOptimizer:
-    """Reads a learned optimizer. Raises UsageError for a file that is not there, InputError for one that is no use."""
+    """Reads a learned optimizer. Raises UsageError for a missing file, InputError for a damaged or foreign one."""
     if not path.is_file():
         raise UsageError(
             f"{path}: no such file of a learned optimizer: check the name, or train one with `clusteropt train es`"
@@ -112,7 +115,7 @@ def _settings(given: dict[str, Any], theta: np.ndarray) -> LearnedSettings:
 
 
 def _tuples(value: Any) -> Any:
-    """JSON's lists as the tuples they were."""
+    """The value, with JSON's lists turned back into tuples."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 

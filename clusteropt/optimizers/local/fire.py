@@ -1,7 +1,7 @@
 """FIRE: E. Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006), doi:10.1103/PhysRevLett.97.170201.
 
-Molecular dynamics with a velocity that is turned towards the force, v <- (1 - alpha) v + alpha |v| F/|F|, speeds up while
-F.v > 0 and stops dead when it is not. Mass one; velocities before positions (semi-implicit Euler).
+Molecular dynamics whose velocity is turned towards the force, v <- (1 - alpha) v + alpha |v| F/|F|. The time step grows while
+F.v > 0; elsewhere the velocity is set to zero. Mass one; velocities before positions (semi-implicit Euler).
 """
 
 from typing import NamedTuple

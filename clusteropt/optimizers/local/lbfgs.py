@@ -27,7 +27,7 @@ MEMORY = 5
 _FIRST_STEP = 0.02  # of the gradient, in length^2/energy
 _LONGEST = 0.1  # step of a unit, in lengths
 _SHRINK = 0.3
-_STIFFEST = 1e-6  # s.y / y.y, in length^2/energy: two atoms at nearly the same place must not still all others
+_STIFFEST = 1e-6  # s.y / y.y, in length^2/energy: two atoms at nearly the same place must not stop all the others
 _RISE = 1e-2  # of the energy scale
 
 
@@ -37,7 +37,7 @@ class History(NamedTuple):
     steps: Array  # (memory, n_components, n_units, n_lanes), s
     changes: Array  # (memory, n_components, n_units, n_lanes), y
     weights: Array  # (memory, n_lanes), 1/(s.y), zero in unused slots
-    sy: Array  # (memory, memory, n_lanes), s_i.y_j where j is not older than i; the recursion asks for no others
+    sy: Array  # (memory, memory, n_lanes), s_i.y_j where j is not older than i; the recursion reads only these
     yy: Array  # (memory, memory, n_lanes), y_i.y_j
 
 

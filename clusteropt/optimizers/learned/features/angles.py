@@ -21,8 +21,8 @@ def angles(clusters: Clusters, scale: Scale) -> list[Array]:
 
     Q_l is the root of the mean Legendre polynomial P_l of the cosines between all pairs of neighbours, each with itself as well:
     P. J. Steinhardt, D. R. Nelson and M. Ronchetti, Phys. Rev. B 28, 784 (1983), doi:10.1103/PhysRevB.28.784. Neighbours of all
-    elements count alike, but less where their shell fades, and less than one of them makes less order. A mean of powers of
-    cosines is a square of moments of the neighbours' directions, so no triple is ever looked at.
+    elements count alike, but less where their shell fades. Where they count less than one in all, the order is less too. A mean
+    power of the cosines is a sum of squared moments of the neighbours' directions, so the sums run over pairs, not triples.
     """
     fall, first, fourth = fall_off(_NEAREST, scale.length), range(3), list(combinations_with_replacement(range(3), 4))
 

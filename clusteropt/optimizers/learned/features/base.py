@@ -10,7 +10,7 @@ from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.problems.base import Problem
 from clusteropt.runtime import plugins
 
-OTHERS = "others"  # how the names of inputs begin that a pure cluster does not have
+OTHERS = "others"  # begins the names of inputs that only alloys have
 
 
 class Scene(NamedTuple):
@@ -20,7 +20,9 @@ class Scene(NamedTuple):
     batch: Any  # a `problems.base.Batch` of that problem
     energies: Array  # (n_units, n_lanes), of the units
     averages: list[Array]  # (n_components, n_units, n_lanes) for every decay, of the gradient, with bias correction
-    squares: list[Array]  # (n_units, n_lanes) for every decay, of its squared length; empty without 'second-moments'
+    squares: list[
+        Array
+    ]  # (n_units, n_lanes) for every decay, of the gradient's squared length; empty without 'second-moments'
     progress: Array  # (n_lanes,), fraction of the trajectory that is done
     settings: LearnedSettings
 

@@ -14,11 +14,11 @@ _USUAL = (6.0, 9.0, 15.0)  # neighbours that they count in a compact cluster
 
 
 def neighbours(clusters: Clusters, scale: Scale) -> tuple[list[Array], list[Array]]:
-    """How many neighbours every atom has within each shell, and how many of another element, none in a pure cluster.
+    """How many neighbours every atom has within each shell, in all and (in alloys only) of another element.
 
-    (n_atoms, n_clusters) each, over the usual number, the former less one. After J. Behler and M. Parrinello, Phys. Rev.
-    Lett. 98, 146401 (2007), doi:10.1103/PhysRevLett.98.146401, with squares in place of the Gaussian and the cosine, which
-    cost a tenth.
+    (n_atoms, n_clusters) each, divided by the usual number; one is subtracted from the former. After J. Behler and
+    M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007), doi:10.1103/PhysRevLett.98.146401, with squares in place of the Gaussian
+    and the cosine, which cost a tenth.
     """
     alloy = scale.n_species > 1
     planes = (clusters.species,) if alloy else ()

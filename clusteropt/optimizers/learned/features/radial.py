@@ -19,7 +19,7 @@ _SINE_TERMS = 9
 def radial_symmetry(
     clusters: Clusters, scale: Scale, pairs: tuple[tuple[float, float], ...]
 ) -> tuple[list[Array], list[Array]]:
-    """The radial symmetry functions of every atom for like and for unlike neighbours, none of the latter in a pure cluster.
+    """The radial symmetry functions of every atom for like and (in alloys only) for unlike neighbours.
 
     phi_i = sum over j of exp(-eta d_ij^2) f_c(d_ij), f_c(d) = (1 + cos(pi d / c)) / 2 for d < c and 0 beyond, d in
     nearest-neighbour distances: G2 of J. Behler and M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007),

@@ -1,4 +1,4 @@
-"""How far the trajectory is, in four simple functions by which the network can anneal."""
+"""The progress of the trajectory in four simple functions, by which the network can anneal."""
 
 import jax.numpy as jnp
 
