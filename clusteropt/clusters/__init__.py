@@ -1,1 +1,1 @@
-"""Batches of clusters as arrays, sums over neighbours, and shapes."""
+"""Batches of clusters as arrays, sums over neighbours, periodic boxes, cohesion and point groups."""

@@ -1,8 +1,8 @@
 """`Clusters`: many clusters side by side, padded to one size, the cluster index last.
 
-Every array ends in `(n_atoms, n_clusters)`, so that one SIMD lane works on one cluster and a per-cluster factor broadcasts
-without reshaping. What a cluster comes to does not depend on which others share its batch: its number of lanes follows from its
-own number of atoms, and the padded size, which may depend on the others, does not change a bit.
+Every array ends in `(n_atoms, n_clusters)`, so that one SIMD lane works on one cluster, and a factor per cluster broadcasts
+without reshaping. The result of a cluster does not depend on the other clusters in its batch: the number of lanes follows from
+its own number of atoms. The padded size may depend on the other clusters, but does not change a bit of the result.
 """
 
 import hashlib
@@ -16,9 +16,10 @@ from jax import Array
 
 from clusteropt.runtime.backend import backend
 
-# Padded sizes: steps of about two fifths through the magic sizes 13, 38, 55, 75, and smaller ones above, where a program is
-# seldom wanted for many sizes. Every size costs its programs, and padding in proportion: the pair loop ends with the last atom.
-# A batch of more than four of them takes the coarser list up to 150 atoms, which saves two thirds of the programs.
+# The padded sizes, in numbers of atoms. They include the magic sizes 13, 38, 55 and 75. Up to 150 the steps are about two fifths;
+# above, they are smaller, because a batch seldom has many large sizes. Every size needs its own programs. Padding costs time in
+# proportion to the added atoms, because the pair loop ends with the last atom. A batch with more than four padded sizes takes
+# the coarser list up to 150 atoms, which saves two thirds of the programs.
 _SIZES = (
     1,
     4,
@@ -46,13 +47,14 @@ _SIZES = (
     880,
     1000,
 )
-# each is one of the above, with the lanes of those it stands for. Not without 102: in 150, Gupta's bits are others
+# Each coarser size has the lanes of the sizes that it replaces. 102 must stay: padded to 150, the last bits of Gupta differ.
 _COARSER = (38, 75, 102, 150)
 _MOST_SIZES = 4
-_MANY = 1000  # structures of one number of atoms, which are worth programs of their own
-# (largest padded size, lanes), one lane above. On a CPU 64 lanes while planes and history stay in a core's own caches; one
-# lane, vectors along the atoms, where a lone structure would otherwise pay for many. Between 2 and 16 lanes the loops do not
-# vectorize (measured). On a GPU so many that atoms times lanes are some tens of thousands, a thread for each.
+_MANY = 1000  # structures with one number of atoms from which on the exact padded size is worth its programs
+# (largest padded size, lanes); above the last size there is one lane. A CPU gets 64 lanes while the arrays and the history fit
+# into the caches of a core. With one lane the vectors run along the atoms, so that a single large structure does not pay for
+# empty lanes. With 2 to 16 lanes the loops do not vectorize (measured). A GPU gets so many lanes that atoms times lanes are some
+# tens of thousands, with a thread for each.
 _LANES = {"cpu": ((45, 64), (200, 32)), "gpu": ((45, 1024), (200, 256), (1000, 32))}
 
 
@@ -67,7 +69,7 @@ class Clusters(NamedTuple):
 
 
 class Structure(NamedTuple):
-    """One cluster on the host, in numpy."""
+    """One cluster on the host, as numpy arrays; lengths in the unit of the potential."""
 
     positions: np.ndarray  # (n_atoms, 3) float64
     species: np.ndarray  # (n_atoms,) int32
@@ -75,21 +77,22 @@ class Structure(NamedTuple):
     cell: np.ndarray | None = None  # (3, 3) float64; periodic in all three directions
 
     def content_hash(self) -> int:
-        """A number that depends only on what the structure is: the root of its random keys."""
+        """A 32-bit number that depends only on the arrays of the structure. It seeds the random keys of its search."""
         parts = [np.ascontiguousarray(a).tobytes() for a in self if a is not None]
         return int.from_bytes(hashlib.sha256(b"|".join(parts)).digest()[:4], "little")
 
 
 def padded_size(n_atoms: int) -> int:
-    """The array size for a cluster of `n_atoms`, from a geometric list."""
+    """The padded size for a cluster of `n_atoms` atoms: the smallest of the list that holds it."""
     return _smallest(_SIZES, n_atoms)
 
 
 def padded_sizes(counts: Mapping[int, int], few: bool) -> dict[int, int]:
-    """The array sizes for a batch of so many clusters of those numbers of atoms.
+    """The padded size for each number of atoms in a batch; `counts` is number of atoms -> number of clusters.
 
-    `few`: four up to 150 atoms, but for numbers of atoms of which there are many, and those that fill an odd size: their last
-    neighbour is added by a program of its own, whose rounding is another.
+    `few` takes the coarser list of sizes up to 150 atoms. Two kinds of numbers of atoms keep the finer size: those with a
+    thousand clusters or more, and those that fill an odd size, whose last neighbour is added outside the loop and rounds
+    differently.
     """
     fine = {n: padded_size(n) for n in counts}
     if not few or len(set(fine.values())) <= _MOST_SIZES:
@@ -103,14 +106,14 @@ def _smallest(sizes: tuple[int, ...], n_atoms: int) -> int:
 
 
 def n_lanes(size: int) -> int:
-    """How many clusters of padded `size` one program works on, on each device of the kind that computes."""
+    """The number of clusters of padded `size` that one program computes side by side on each device."""
     return next((lanes for largest, lanes in _LANES[backend()] if size <= largest), 1)
 
 
 def by_size(structures: Sequence[Structure], few: bool = False) -> dict[tuple[int, bool], list[int]]:
-    """The indices of the structures that may share a batch: same padded size, periodic or not; the small ones first.
+    """The indices of structures that can share a batch, by (padded size, periodic). Small structures come first.
 
-    `few`: of few padded sizes, as far as that pays.
+    `few` allows the coarser padded sizes, see `padded_sizes`.
     """
     numbers = [len(s.positions) for s in structures]
     sizes = padded_sizes(Counter(numbers), few)
@@ -121,9 +124,9 @@ def by_size(structures: Sequence[Structure], few: bool = False) -> dict[tuple[in
 
 
 def pack(structures: Sequence[Structure], size: int, dtype: np.dtype | type) -> Clusters:
-    """The structures as one batch of numpy arrays, a column each, of padded `size`.
+    """The structures as one batch of numpy arrays with padded `size`; structure k is lane k.
 
-    Either all structures have a cell or none has.
+    Either all structures have a cell, or none has.
     """
     n_clusters = len(structures)
     positions = np.zeros((3, size, n_clusters), dtype)
@@ -141,12 +144,12 @@ def pack(structures: Sequence[Structure], size: int, dtype: np.dtype | type) -> 
 
 
 def _batch(*arrays: np.ndarray | None) -> Clusters:
-    """Of numpy's arrays: jitted functions take either kind, and the types of `Clusters` are theirs."""
+    """`Clusters` of numpy arrays. The type annotations name jax arrays, but jitted functions take both kinds."""
     return Clusters(*arrays)  # type: ignore[arg-type]
 
 
 def random_positions(rng: np.random.Generator, n_atoms: int, radius: float) -> np.ndarray:
-    """(n_atoms, 3) points, uniform in a sphere of `radius`."""
+    """(n_atoms, 3) points, uniformly distributed in a sphere of `radius` around the origin, in its unit."""
     directions = rng.normal(size=(n_atoms, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return directions * radius * rng.uniform(size=(n_atoms, 1)) ** (1 / 3)

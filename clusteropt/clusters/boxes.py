@@ -1,12 +1,13 @@
-"""Periodic boxes that hold a cluster: how much vacuum there is around it, and its atoms without the box."""
+"""Periodic boxes around a cluster: the width of the vacuum, and the cluster put together across the boundaries."""
 
 import numpy as np
 
 
 def vacuum(positions: np.ndarray, cell: np.ndarray) -> float:
-    """The width of the emptiest layer between atoms and their images, in the direction where that is narrowest.
+    """The width of the vacuum: the widest empty layer of each direction of the cell, in the direction where it is narrowest.
 
-    Positions (n_atoms, 3), cell (3, 3) with lattice vectors as rows, in one unit of length, which the result has too.
+    positions: (n_atoms, 3); cell: (3, 3), rows are lattice vectors; all in one unit of length, as is the result. 0 for no atoms,
+    a cell without volume, or positions that are not finite.
     """
     if not len(positions) or not abs(np.linalg.det(cell)) > 0 or not np.isfinite(positions).all():
         return 0.0
@@ -16,9 +17,9 @@ def vacuum(positions: np.ndarray, cell: np.ndarray) -> float:
 
 
 def whole(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """The positions (n_atoms, 3) with atoms moved by lattice vectors, so that no emptiest layer lies between them.
+    """The positions (n_atoms, 3), with atoms moved by lattice vectors so that the widest empty layers lie outside the cluster.
 
-    A cluster that hangs together in its box is as it was, to the last bit.
+    The positions of a cluster that is already in one piece stay the same to the last bit.
     """
     if not len(positions) or not abs(np.linalg.det(cell)) > 0 or not np.isfinite(positions).all():
         return positions
@@ -29,7 +30,7 @@ def whole(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
 
 
 def _gaps(positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The widest gap of the fractional coordinates along each vector (3,), and whether an atom lies before it (n_atoms, 3)."""
+    """The widest gap (3,) of the fractional coordinates along each vector, and True for atoms before it (n_atoms, 3)."""
     fractions = positions @ np.linalg.inv(cell)
     fractions = fractions - np.floor(fractions)
     ordered = np.sort(fractions, axis=0)

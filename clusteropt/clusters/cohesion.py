@@ -1,4 +1,4 @@
-"""Whether the atoms of a cluster hang together, and whether two of them coincide."""
+"""Tests whether the atoms of a cluster are connected, and whether two of them coincide."""
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +9,10 @@ from clusteropt.clusters.pairs import Pair, neighbour_sums
 
 
 def cohesion(clusters: Clusters, near: Array, distance: Array) -> tuple[Array, Array]:
-    """True where two atoms are closer than `near`, and where all atoms hang together by steps shorter than `distance`.
+    """Two arrays (n_clusters,) bool: two atoms are closer than `near`; all atoms are connected by steps below `distance`.
 
-    Both (n_clusters,) bool. From the first atom on, neighbours of reached atoms are reached, until nothing changes.
+    Starting from the first atom, the search adds the neighbours of the atoms found so far, until no new one is found.
+    `near` and `distance` are scalars in length units.
     """
     dtype = clusters.positions.dtype
 

@@ -1,8 +1,8 @@
 """The pair loop: for every atom, a sum over all its neighbours, for many clusters at once.
 
-All potentials are written with this one function. On a CPU it walks over the neighbour index j and adds planes of shape
-`(n_atoms, n_clusters)`; no `(n_atoms, n_atoms)` array exists, and SIMD lanes run over clusters. On a GPU it adds many planes
-at a time.
+All potentials use this one function. On a CPU it loops over the neighbour index j and adds arrays of shape `(n_atoms,
+n_clusters)`, called planes. No `(n_atoms, n_atoms)` array exists, and SIMD lanes run over clusters. On a GPU it adds many
+planes at a time.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,17 +15,19 @@ from jax import Array
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.runtime.backend import backend
 
-# squared distance given to pairs that do not exist, by bytes of the number: every pair term vanishes there, to the last bit
+# The squared distance of pairs that do not exist, by bytes per number. There every pair term is exactly zero.
 FAR_SQUARED = {4: 1e20, 8: 1e120}
 _PADDING_SPACING = 1.2345e6
-_UNROLL = 2  # neighbours per turn of the loop: fewer passes over the sums
-_AT_ONCE = 2**24  # pairs: an array of them that the compiler does not fuse away takes 128 MB in double precision
+_UNROLL = 2  # neighbours per turn of the loop, for fewer passes over the sums
+_AT_ONCE = (
+    2**24
+)  # pairs in a block; an array of that many takes 128 MB in double precision if the compiler does not fuse it away
 
 
 class Pair(NamedTuple):
-    """One neighbour j of every atom i; what belongs to j has one row, what belongs to the pair a row per atom.
+    """One neighbour j of every atom i. Values at j have one row; values of the pair have a row per atom i.
 
-    Where many neighbours are added at a time, `d`, `r2` and `there` have one axis more, the first: the neighbours.
+    Where many neighbours are added at a time, `d`, `r2` and `there` have an additional first axis for the neighbours.
     """
 
     d: tuple[Array, Array, Array]  # x_i - x_j, each (n_atoms, n_clusters)
@@ -40,14 +42,14 @@ Terms = Callable[[Pair], tuple[Array, ...]]
 def neighbour_sums(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, terms: Terms) -> tuple[Array, ...]:
     """Sums over neighbours, `sum_j terms(pair_ij)`: `n_sums` arrays of shape (n_atoms, n_clusters).
 
-    `planes` are per-atom arrays (n_atoms, n_clusters) that the terms need of both partners. Padding atoms are no
-    neighbours of anything; their own sums mean nothing. The kind of device decides how many neighbours are added at a time.
+    `planes` are arrays (n_atoms, n_clusters) whose values the terms need at both atoms. A padding atom is never a neighbour, and
+    its own sums are meaningless. The kind of device decides how many neighbours are added at a time.
     """
     return {"cpu": one_by_one, "gpu": in_blocks}[backend()](clusters, planes, n_sums, terms)
 
 
 def one_by_one(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, terms: Terms) -> tuple[Array, ...]:
-    """`neighbour_sums`, one neighbour after the other, in the order of the atoms."""
+    """`neighbour_sums` for a CPU: one neighbour after the other, in the order of the atoms."""
     size = clusters.mask.shape[0]
     columns = _columns(clusters, planes)
     # int32: with 64-bit indices the compiler does not vectorize the loop (measured: 2.5 times slower)
@@ -74,9 +76,9 @@ def one_by_one(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, terms
 def in_blocks(
     clusters: Clusters, planes: tuple[Array, ...], n_sums: int, terms: Terms, at_once: int = _AT_ONCE
 ) -> tuple[Array, ...]:
-    """`neighbour_sums`, many neighbours at a time: for devices with a thread for every pair.
+    """`neighbour_sums` for a GPU, which has a thread for every pair: a block of neighbours at a time.
 
-    A block is as many neighbours as give `at_once` pairs, which bounds the memory; small batches are one block.
+    A block has so many neighbours that it holds at most `at_once` pairs, which bounds the memory. A small batch is one block.
     """
     size, n_clusters = clusters.mask.shape
     block = max(1, min(size, at_once // (size * n_clusters)))
@@ -96,12 +98,12 @@ def in_blocks(
 
 
 def _turns(clusters: Clusters, block: int) -> Array:
-    """The blocks up to the last atom of the largest cluster in the batch: padding comes last, and adds nothing."""
+    """The number of blocks up to the last atom of the largest cluster. Only padding comes after it."""
     return -(-clusters.mask.sum(0, dtype=jnp.int32).max() // block)
 
 
 def _columns(clusters: Clusters, planes: tuple[Array, ...]) -> tuple[Array, ...]:
-    """All that belongs to one atom: its coordinates, the planes, and in a cell whether it is one."""
+    """All arrays of a neighbour: its coordinates, the planes, and with a cell its mask."""
     masked = (clusters.mask,) if clusters.cell is not None else ()
     return (*_separated(clusters), *planes, *masked)
 
@@ -114,10 +116,10 @@ def _apart(columns: tuple[Array, ...], there: tuple[Array, ...]) -> tuple[Array,
 def _pair(
     clusters: Clusters, d: tuple[Array, ...], planes: tuple[Array, ...], there: tuple[Array, ...], far: Array
 ) -> Pair:
-    """All atoms with the neighbours whose columns are `there`, at `d` from them; `far` where the two are no pair."""
+    """The pairs of all atoms with the neighbours whose columns are `there`, at displacement `d`; `far` is True for no pair."""
     if clusters.cell is not None:
         d = minimum_image(d, clusters.cell)
-        # a padding atom may be where an atom is, and no number comes of that
+        # a padding atom may coincide with an atom, and the terms would not be finite
         far = far | ~there[-1] | ~clusters.mask
     r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
     r2 = jnp.where(far, jnp.asarray(FAR_SQUARED[r2.dtype.itemsize], r2.dtype), r2)
@@ -125,12 +127,14 @@ def _pair(
 
 
 def _separated(clusters: Clusters) -> tuple[Array, Array, Array]:
-    """x, y and z planes, padding atoms far away from everything and from each other (so the loop needs no mask)."""
+    """The x, y and z planes. Padding atoms are moved far away from all atoms and each other, so the loop needs no mask."""
     x, y, z = clusters.positions
-    if clusters.cell is not None:  # far away is inside the cell again; here the loop does mask
+    if clusters.cell is not None:  # there is no far place in a periodic cell, so there the loop uses the mask
         return x, y, z
     parking = _PADDING_SPACING * jnp.arange(1, x.shape[0] + 1, dtype=x.dtype)[:, None]
-    parked = zip((x, y, z), (x[0] + parking, y[0], z[0]), strict=True)  # seen from the cluster, wherever that is
+    parked = zip(
+        (x, y, z), (x[0] + parking, y[0], z[0]), strict=True
+    )  # relative to the first atom, wherever the cluster is
     return tuple(jnp.where(clusters.mask, own, place) for own, place in parked)  # type: ignore[return-value]
 
 
@@ -153,7 +157,7 @@ def _cross(a: Array, b: Array) -> tuple[Array, Array, Array]:
 
 
 def lookup(table: Array, first: Array, second: Array) -> Array:
-    """`table[first, second]` by selection, which vectorizes where a gather does not; a scalar for one species.
+    """`table[first, second]` by selection, which vectorizes, unlike a gather. A scalar for one species.
 
     table: (n_species, n_species); first and second: integer arrays that broadcast against each other.
     """

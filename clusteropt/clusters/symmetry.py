@@ -1,6 +1,6 @@
 """Random structures with the symmetry of a point group.
 
-Many of the best-known minima are symmetric, and a random start that is so already has far fewer minima to choose from
+Many of the best-known minima are symmetric, and far fewer minima can be reached from a random start that is symmetric
 (M. T. Oakley, R. L. Johnston and D. J. Wales, Phys. Chem. Chem. Phys. 15, 3965 (2013), doi:10.1039/c3cp44332a).
 """
 
@@ -11,15 +11,16 @@ import numpy as np
 from clusteropt.clusters.arrays import random_positions
 
 GROUPS = ("C2", "Cs", "C3", "C5", "C2v", "C3v", "C5v", "D2", "D3", "D5", "D3h", "D3d", "D5h", "D5d", "T", "Td", "O")
-_TRIES = 48  # places at a time
-_CLOSEST = 0.9  # distance of neighbours, in lengths
-_WIDER, _WIDEST = 1.04, 1.12  # by which the sphere grows when no place is left, and at most
+_TRIES = 48  # random points that are tried at a time
+_CLOSEST = 0.9  # the smallest allowed distance of two atoms, in lengths of the potential
+_WIDER, _WIDEST = 1.04, 1.12  # factor by which a full sphere grows, and the limit relative to `radius`
 
 
 def symmetric_positions(rng: np.random.Generator, n_atoms: int, radius: float, length: float) -> np.ndarray:
-    """(n_atoms, 3) points in a sphere of about `radius`, an orbit after the other, symmetric by a group drawn from GROUPS.
+    """(n_atoms, 3) points in a sphere of about `radius`, with the symmetry of a point group that is drawn from GROUPS.
 
-    What is left at the end and makes no orbit that fits is put anywhere.
+    Orbits of the group are placed one after the other. Atoms that no fitting orbit is left for get random places.
+    `radius` and `length` (the nearest-neighbour distance) share a unit with the result.
     """
     group, largest = operations(GROUPS[rng.integers(len(GROUPS))]), _WIDEST * radius
     nearest2 = (_CLOSEST * length) ** 2
@@ -37,9 +38,9 @@ def symmetric_positions(rng: np.random.Generator, n_atoms: int, radius: float, l
 
 
 def _orbits(group: np.ndarray, places: np.ndarray, nearest2: float) -> tuple[np.ndarray, np.ndarray]:
-    """The images (n, n_operations, 3) of places, and how many of them are the first one; 0 where others are too close.
+    """The images (n, n_operations, 3) of each point, and the number that coincide with it; 0 where two images are too close.
 
-    A place whose images crowd is moved to the middle of them, which lies on an axis or a plane.
+    A point with images close to it is moved to their middle, which lies on an axis or a mirror plane.
     """
     for _ in range(3):
         near = _squared(_images(group, places), places[:, None]) < nearest2
@@ -89,7 +90,7 @@ def operations(name: str) -> np.ndarray:
 
 def _closed(generators: list[np.ndarray]) -> np.ndarray:
     found = [np.eye(3)]
-    for known in found:  # grows meanwhile
+    for known in found:  # the list grows during the loop
         for generator in generators:
             product = known @ generator
             if not any(np.allclose(product, other) for other in found):
@@ -98,7 +99,7 @@ def _closed(generators: list[np.ndarray]) -> np.ndarray:
 
 
 def _turn(axis: tuple[int, ...], order: int) -> np.ndarray:
-    """The rotation by a full turn over `order`."""
+    """The matrix (3, 3) of the rotation around `axis` by 2 pi / order."""
     a = np.array(axis) / np.linalg.norm(axis)
     cross = np.array([[0, -a[2], a[1]], [a[2], 0, -a[0]], [-a[1], a[0], 0]])
     angle = 2 * np.pi / order

@@ -1,4 +1,4 @@
-"""The interface of all potentials: numbers, and one function of a batch of clusters."""
+"""The interface of all potentials: a record of parameters and scales, and one function of a batch of clusters."""
 
 from dataclasses import dataclass, field
 
@@ -9,8 +9,8 @@ from jax import Array
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.potentials.form import form_of
 
-_COHESION = 3.0  # lengths; a shorter cutoff takes its place
-CORE = 0.7  # of the potential's length: below this distance the exploring potential is softened
+_COHESION = 3.0  # lengths of the potential; a shorter cutoff takes precedence
+CORE = 0.7  # in lengths of the potential: the distance below which exploration softens the repulsion
 
 
 @jax.tree_util.register_dataclass
@@ -18,15 +18,15 @@ CORE = 0.7  # of the potential's length: below this distance the exploring poten
 class Potential:
     """A parameter set, ready to compute. Tables are over pairs (or triples) of species."""
 
-    parameters: dict[str, np.ndarray]  # traced; each form documents its own
-    form: str = field(metadata={"static": True})  # its name (form.py)
-    name: str = field(metadata={"static": True})  # of the parameter set
+    parameters: dict[str, np.ndarray]  # jax traces them; each form documents its tables
+    form: str = field(metadata={"static": True})  # the name of the form (form.py)
+    name: str = field(metadata={"static": True})  # the name of the parameter set
     elements: tuple[str, ...] = field(metadata={"static": True})  # symbols; species are indices into it
     energy_unit: str = field(metadata={"static": True})
     length_unit: str = field(metadata={"static": True})
     length: float = field(metadata={"static": True})  # the shortest nearest-neighbour distance of its pairs
     energy: float = field(metadata={"static": True})  # the deepest pair (or bond) energy of its pairs
-    cutoff: float | None = field(metadata={"static": True})  # beyond it everything vanishes; None without
+    cutoff: float | None = field(metadata={"static": True})  # no interaction beyond it; None without a cutoff
 
     @property
     def force_unit(self) -> str:
@@ -34,7 +34,7 @@ class Potential:
 
     @property
     def cohesion_distance(self) -> float:
-        """Atoms belong to one cluster when steps shorter than this lead from each to every other; in length units."""
+        """The distance up to which two atoms count as connected, in length units. See `clusters.cohesion`."""
         return min(_COHESION * self.length, self.cutoff or float("inf"))
 
     @property
@@ -44,7 +44,7 @@ class Potential:
 
     @property
     def reduced_set(self) -> str:
-        """The set of X that is the same problem in units of `energy` and `length`, whatever the element; empty without one."""
+        """The set of X with the same energy in units of `energy` and `length`, for any element; empty without such a set."""
         return form_of(self.form).reduced_set if len(self.elements) == 1 and self.cutoff is None else ""
 
 
@@ -54,8 +54,8 @@ def energy_and_gradient(potential: Potential, clusters: Clusters, core: float = 
     The sum of the atoms' energies is the potential energy; the gradient is its derivative with respect to the positions,
     in energy unit over length unit. Padding atoms have zero in both.
 
-    `core` is a distance: pairs closer than it keep pushing each other apart with a force that does not grow any more, and
-    the energy goes on accordingly, so the gradient remains its derivative. Zero means the true potential.
+    `core` is a distance in length units. Below it the repulsive force stops growing, and the energy continues so that the
+    gradient remains its derivative. Zero means the true potential.
     """
     dtype = clusters.positions.dtype
     tables = {name: jax.numpy.asarray(table, dtype) for name, table in potential.parameters.items()}

@@ -1,7 +1,7 @@
 """The record of a potential form: the keys of its parameter files, checks, tables, kernel, cost and capabilities.
 
-A form is one module that ends in such a record, and one line in the table of `runtime/plugins.py` or an entry point of
-another package (docs/extending.md).
+A form is one module that ends in such a record. Shipped forms have a line in the table of `runtime/plugins.py`; forms of other
+packages are entry points (docs/extending.md).
 """
 
 from collections.abc import Callable
@@ -36,12 +36,12 @@ ENERGY, LENGTH, NUMBER = Key("energy"), Key("length"), Key("number")
 
 
 class Tables(NamedTuple):
-    """The numbers of a potential for some elements; species are indices into these."""
+    """The numbers of a potential for some elements; a species is the index of an element."""
 
-    values: dict[str, np.ndarray]  # of the kernel, in most forms (n_species, n_species)
+    values: dict[str, np.ndarray]  # the tables of the kernel, in most forms (n_species, n_species)
     length: float  # the shortest nearest-neighbour distance of its pairs
     energy: float  # the deepest pair (or bond) energy of its pairs
-    cutoff: float | None = None  # beyond it everything vanishes; None without
+    cutoff: float | None = None  # energies and forces vanish beyond it; None without a cutoff
 
 
 def _as_given(chosen: "ParameterSet") -> "ParameterSet":
@@ -50,36 +50,36 @@ def _as_given(chosen: "ParameterSet") -> "ParameterSet":
 
 @dataclass(frozen=True)
 class Form:
-    """A potential form. Everything that the program knows of a form stands here."""
+    """A potential form: everything that the program knows about it."""
 
-    name: str  # in parameter files
+    name: str  # the name in parameter files
     pair_keys: dict[str, Key]
-    tables: "Callable[[ParameterSet, tuple[str, ...]], Tables]"  # for some elements of a set
-    # of tables as jax arrays, clusters and core, see `base.energy_and_gradient`; padding atoms may have any value
+    tables: "Callable[[ParameterSet, tuple[str, ...]], Tables]"  # the tables for some elements of a set
+    # of (tables as jax arrays, clusters, core), see `base.energy_and_gradient`; its values at padding atoms are ignored
     energy_and_gradient: Kernel
     triple_keys: dict[str, Key] = field(default_factory=dict)  # for triples of elements, the centre first
-    set_keys: dict[str, Key] = field(default_factory=dict)  # for the whole set; all optional
-    units: tuple[dict[str, str], ...] = (REAL_UNITS, REDUCED_UNITS)  # that a set may have
-    # fills in what follows from the rest; raises InputError for numbers that are not a potential
+    set_keys: dict[str, Key] = field(default_factory=dict)  # keys of the whole set; all are optional
+    units: tuple[dict[str, str], ...] = (REAL_UNITS, REDUCED_UNITS)  # the units that a set may have
+    # adds the numbers that follow from others; raises InputError for numbers that do not make a potential
     completed: "Callable[[ParameterSet], ParameterSet]" = _as_given
-    cost: float = 1.0  # time for a pair of atoms over that of Lennard-Jones
-    directional: bool = False  # bonds have directions, so that the most neighbours are not the best place
-    # the set of X with which a set for one element and without a cutoff agrees in reduced units; empty without such a set
+    cost: float = 1.0  # time per pair of atoms, relative to Lennard-Jones
+    directional: bool = False  # bonds have directions: the place with the most neighbours is not the best one
+    # the set of X that equals every set of one element without a cutoff, in reduced units; empty without such a set
     reduced_set: str = ""
 
 
 def form_of(name: str) -> Form:
-    """The form of that name. Raises UsageError where there is none."""
+    """The form of that name. Raises UsageError for an unknown name, and for an entry point that is not a Form of that name."""
     form = plugins.load("potentials", name)
     if not isinstance(form, Form) or form.name != name:
         raise UsageError(
-            f"the entry point '{name}' of clusteropt.potentials must be a Form of that name: correct its place"
+            f"the entry point '{name}' of clusteropt.potentials must lead to a Form of that name: correct it in the package"
         )
     return form
 
 
 def check_switch(values: dict[str, float], where: str = "") -> None:
-    """Raises InputError unless there is room between onset and cutoff for the energy to be switched off, or neither."""
+    """Raises InputError unless `values` has neither onset nor cutoff, or both with the onset below the cutoff."""
     given = [key in values for key in ("onset", "cutoff")]
     if any(given) and not (all(given) and values["onset"] < (1 - 1e-3) * values["cutoff"]):
         raise InputError(f"{where}onset and cutoff go together, onset below cutoff")

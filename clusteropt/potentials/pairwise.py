@@ -1,4 +1,4 @@
-"""Sums over pairs: from the energy of one pair to those of the atoms and the gradient; the distance, and entries of tables."""
+"""Pair potentials: from a function of one pair to the energies of all atoms and the gradient."""
 
 from collections.abc import Callable
 
@@ -8,17 +8,17 @@ from jax import Array
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, lookup, neighbour_sums
 
-# of the distance r and of the tables' entries for the pair, both of a shape that broadcasts with r: energy and dE/dr
+# (distance r, entries of the tables for the pair) -> (energy, dE/dr); the entries broadcast with r
 PairEnergy = Callable[[Array, dict[str, Array]], tuple[Array, Array]]
 
 
 def pair_sums(
     pair_energy: PairEnergy, tables: dict[str, Array], clusters: Clusters, core: float
 ) -> tuple[Array, Array]:
-    """Energies of the atoms (n_atoms, n_clusters), half of each pair's, and the gradient (3, n_atoms, n_clusters).
+    """Energies of the atoms (n_atoms, n_clusters) and the gradient (3, n_atoms, n_clusters). An atom gets half of a pair energy.
 
-    tables: each (n_species, n_species). Beyond any cutoff, and at very large distances, `pair_energy` must give zeros. Inside
-    the core, the energy goes on as a straight line in r^2.
+    tables: each (n_species, n_species). `pair_energy` must be zero beyond its cutoff and at very large distances. Below the
+    distance `core` the energy continues as a straight line in r^2.
     """
     one_species = all(table.shape[0] == 1 for table in tables.values())
     planes = () if one_species else (clusters.species,)
@@ -36,10 +36,10 @@ def pair_sums(
 
 
 def distance(pair: Pair, core: float) -> Array:
-    """The distance of the pair, or the core where that is larger."""
+    """The distance of the pair, or `core` where that is larger; in length units."""
     return jnp.sqrt(jnp.maximum(pair.r2, core * core) if core else pair.r2)
 
 
 def entry(table: Array, pair: Pair) -> Array:
-    """The entry of a table (n_species, n_species) for the pair; of several species, the first plane is the species."""
+    """The entry of a table (n_species, n_species) for the pair. With several species, the pair's first plane is the species."""
     return table[0, 0] if table.shape[0] == 1 else lookup(table, pair.here[0], pair.there[0])

@@ -1,4 +1,4 @@
-"""Parameter files: TOML, read and checked.
+"""Reads and checks parameter files, which are TOML.
 
 A file names its form, elements, units and source, and gives the numbers:
 
@@ -79,7 +79,7 @@ def _form(data: dict[str, Any]) -> Form:
 
 
 def _check_about(data: dict[str, Any], form: Form) -> None:
-    """Raises InputError for wrong keys, and for wrong values of those that are no numbers."""
+    """Raises InputError for unknown or missing keys, and for invalid values of keys that hold text."""
     _check_keys(data, form)
     for key in ("elements", "units", "source", "pairs"):
         if key not in data:

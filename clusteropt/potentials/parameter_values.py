@@ -6,13 +6,13 @@ from typing import Any
 from clusteropt.errors import InputError, suggest
 from clusteropt.potentials.form import Form, Key
 
-_LARGEST = 1e300  # of a parameter
+_LARGEST = 1e300  # limit of the absolute value of a parameter
 Pairs = dict[tuple[str, str], dict[str, float]]
 Triples = dict[tuple[str, str, str], dict[str, float]]
 
 
 def value_of(what: str, value: Any, key: Key) -> Any:
-    """The value of a key, a float or one of its words. Raises InputError for any other."""
+    """The value of a key: a float, or one of the words that the key allows. Raises InputError for any other value."""
     if key.words:
         if value not in key.words:
             raise InputError(f"{what} '{value}' is not known; {suggest(str(value), key.words)}")
@@ -25,7 +25,10 @@ def value_of(what: str, value: Any, key: Key) -> Any:
 
 
 def pairs_of(form: Form, elements: tuple[str, ...], given: dict) -> Pairs:
-    """The numbers of every pair that is given, in both orders of its elements; all pairs of like elements are there."""
+    """The numbers of every given pair, under both orders of its elements.
+
+    Raises InputError for an invalid pair, and where a pair of equal elements is missing.
+    """
     _check_tables("pairs", given)
     pairs: Pairs = {}
     for name, values in given.items():
@@ -51,7 +54,10 @@ def _check_pair_keys(where: str, values: dict, keys: dict[str, Key]) -> None:
 
 
 def triples_of(form: Form, elements: tuple[str, ...], pairs: Pairs, given: dict) -> Triples:
-    """The numbers of every triple, in both orders of the centre's neighbours; empty for a form without triples."""
+    """The numbers of every triple, under both orders of the neighbours; empty for a form without triples.
+
+    Raises InputError for an invalid triple, and where one is missing.
+    """
     if not form.triple_keys:
         return {}
     _check_tables("triples", given)

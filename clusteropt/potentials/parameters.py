@@ -1,4 +1,4 @@
-"""A parameter set: the numbers of a form for some elements, their units, and where they come from."""
+"""A parameter set: the numbers of a form for some elements, with their units and their source."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ from clusteropt.runtime.resources import names
 
 @dataclass(frozen=True)
 class ParameterSet:
-    """A parameter file, checked."""
+    """The contents of a checked parameter file."""
 
     name: str
     form: str
@@ -21,19 +21,22 @@ class ParameterSet:
     units: dict[str, str]
     source: str
     doi: str
-    pairs: dict[tuple[str, str], dict[str, float]]  # both orders of the elements
-    triples: dict[tuple[str, str, str], dict[str, float]]  # centre first, both orders of the others
+    pairs: dict[tuple[str, str], dict[str, float]]  # under both orders of the elements
+    triples: dict[tuple[str, str, str], dict[str, float]]  # the centre first; under both orders of its neighbours
     default_for: tuple[str, ...]
     doubtful: str
     notes: str
     options: dict[str, Any]  # values of the form's `set_keys`
-    own: bool = field(default=False, compare=False)  # the user's, not a shipped one
+    own: bool = field(default=False, compare=False)  # True for a file of the user, False for a shipped set
 
     def covers(self, elements: tuple[str, ...]) -> bool:
         return all((a, b) in self.pairs for a in elements for b in elements)
 
     def potential(self, elements: tuple[str, ...]) -> Potential:
-        """Ready to compute for clusters of these elements (in the order of the set, whatever the order given)."""
+        """The potential for clusters of these elements, which it holds in the order of the set.
+
+        Raises UsageError where the set lacks an element or a pair.
+        """
         chosen = tuple(e for e in self.elements if e in elements)
         missing = [e for e in elements if e not in self.elements]
         missing += [f"{a}-{b}" for a in chosen for b in chosen if (a, b) not in self.pairs and a <= b]
@@ -57,14 +60,14 @@ class ParameterSet:
 
     @property
     def shown_name(self) -> str:
-        """Another than that of any shipped set, if it is the user's own."""
+        """The name in messages. A user's set with the name of a shipped set is marked `(own)`."""
         return f"{self.name} (own)" if self.own and self.name in names("potentials", ".toml") else self.name
 
     def describe_pairs(self) -> str:
         return ", ".join(sorted({"-".join(sorted(pair)) if pair[0] != pair[1] else pair[0] for pair in self.pairs}))
 
     def record(self) -> dict[str, Any]:
-        """The entries of a list of sets."""
+        """The set as an object for JSON, without its numbers."""
         return {
             "name": self.name,
             "form": self.form,
@@ -78,9 +81,9 @@ class ParameterSet:
         }
 
     def table(self, key: str, elements: tuple[str, ...]) -> np.ndarray:
-        """(n_species, n_species) values of one pair parameter."""
+        """(n_species, n_species) values of the pair parameter `key`, in its unit."""
         return np.array([[self.pairs[a, b][key] for b in elements] for a in elements])
 
     def triple_table(self, key: str, elements: tuple[str, ...]) -> np.ndarray:
-        """(n_species, n_species, n_species) values of one parameter of triples, the centre first."""
+        """(n_species, n_species, n_species) values of the triple parameter `key`, the centre first."""
         return np.array([[[self.triples[a, b, c][key] for c in elements] for b in elements] for a in elements])

@@ -1,4 +1,4 @@
-"""Clusters that no shipped parameter set serves: what is missing, what comes nearest, and what one can do."""
+"""The message for elements without a default potential: the reason, the nearest parameter sets, and the cure."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ def refusal(elements: tuple[str, ...], sets: Sequence["ParameterSet"]) -> str:
 
 
 def offered(chosen: "ParameterSet", elements: tuple[str, ...]) -> str:
-    """The name of a set as it is suggested for these elements: with the doubts about it, or with what it was made for."""
+    """The name of a set as a suggestion for these elements, with a doubt about it or the elements that it was made for."""
     if chosen.doubtful:
         return f"{chosen.name} (doubtful: {chosen.doubtful})"
     fit = not chosen.default_for or any(set(elements) == set(system.split("-")) for system in chosen.default_for)
@@ -36,7 +36,7 @@ def offered(chosen: "ParameterSet", elements: tuple[str, ...]) -> str:
 
 
 def _without_pairs(elements: tuple[str, ...], sets: Sequence["ParameterSet"]) -> str:
-    """The pairs that no set has; or, where each pair is in some set, those that the nearest set lacks."""
+    """The missing pairs in words: those that no set has, or else those that the nearest set lacks."""
     pairs = [(a, b) for k, a in enumerate(elements) for b in elements[k + 1 :]]
     nowhere = [pair for pair in pairs if not any(pair in chosen.pairs for chosen in sets)]
     if nowhere:
@@ -47,7 +47,7 @@ def _without_pairs(elements: tuple[str, ...], sets: Sequence["ParameterSet"]) ->
 
 
 def _lacking(chosen: "ParameterSet", elements: tuple[str, ...], pairs: list[tuple[str, str]]) -> tuple[int, int]:
-    """How many elements and how many pairs."""
+    """The numbers of elements and of pairs that the set lacks."""
     return len(set(elements) - set(chosen.elements)), sum(pair not in chosen.pairs for pair in pairs)
 
 

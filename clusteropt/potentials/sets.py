@@ -1,4 +1,4 @@
-"""The shipped parameter sets and the user's own: by name or file, or the one that serves the elements at hand."""
+"""Finds a parameter set: a shipped one by name, a user's by its file, or the default for some elements."""
 
 from dataclasses import replace
 from importlib.resources.abc import Traversable
@@ -18,12 +18,15 @@ def names() -> list[str]:
 
 
 def load(name: str) -> ParameterSet:
-    """A shipped set by name, or a user's own by the path of its TOML file."""
+    """A shipped set by name, or a user's own by the path of its TOML file.
+
+    Raises UsageError for an unknown name or a missing file, InputError for an invalid file.
+    """
     return replace(read(_file_of(name)), own=name not in names())
 
 
 def text_of(name: str) -> str:
-    """The parameter file itself."""
+    """The text of the parameter file. Raises as `load`."""
     path = _file_of(name)
     read(path)
     return path.read_text(encoding="utf-8")
@@ -44,13 +47,13 @@ def _file_of(name: str) -> Path | Traversable:
 
 
 def doubt(name: str | None) -> str:
-    """A sentence about the set of that name where it is doubtful; empty elsewhere, and where none is named."""
+    """A warning where the named set is doubtful; empty for a sound set, and for None. Raises as `load`."""
     why = "" if name is None else load(name).doubtful
     return f"potential {name} is doubtful: {why}" if why else ""
 
 
 def default(elements: tuple[str, ...]) -> ParameterSet:
-    """The set that serves these elements when none is named."""
+    """The default set for these elements. Raises UsageError where there is none."""
     sets = [load(name) for name in names()]
     for candidate in sets:
         if set(elements) in [set(system.split("-")) for system in candidate.default_for]:
@@ -59,10 +62,10 @@ def default(elements: tuple[str, ...]) -> ParameterSet:
 
 
 def serving(elements: tuple[str, ...], named: str | ParameterSet | None = None) -> ParameterSet:
-    """The set that is named, or at hand already; without one, the default for these elements. Raises as `load` and `default`."""
+    """The set that `named` names or is; without it, the default for these elements. Raises as `load` and `default`."""
     return load(named) if isinstance(named, str) else named or default(elements)
 
 
 def potential_for(elements: tuple[str, ...], named: str | ParameterSet | None = None) -> Potential:
-    """The potential for clusters of these elements, of the set that serves them."""
+    """The potential for clusters of these elements. Raises as `serving` and `ParameterSet.potential`."""
     return serving(elements, named).potential(elements)

@@ -1,1 +1,1 @@
-"""The forms of potentials that ship with the program: one module each, which ends in its record FORM."""
+"""The potential forms that ship with clusteropt. Each is one module, which ends in its record FORM."""

@@ -34,15 +34,15 @@ def _checked(chosen: "ParameterSet") -> "ParameterSet":
         check_switch(values, f"[pairs.{a}-{b}] ")
         if _bond(values["A"], values["xi"]) <= 0:
             raise InputError(
-                f"[pairs.{a}-{b}] binds nothing: is A from a convention that counts each pair once? Then halve it"
+                f"[pairs.{a}-{b}] does not bind: if A is from a convention that counts each pair once, halve it"
             )
     if len({"cutoff" in values for values in chosen.pairs.values()}) > 1:
-        raise InputError("either every pair has a cutoff or none")
+        raise InputError("some pairs have a cutoff and others do not: give it to every pair, or to none")
     return chosen
 
 
 def _bond(A: float | np.ndarray, xi: float | np.ndarray) -> Any:
-    """The energy scale: a twelfth of the bulk's cohesive energy among nearest neighbours, twice over."""
+    """The energy scale: a sixth of the cohesive energy per atom of an fcc bulk with nearest neighbours only."""
     return (np.sqrt(12) * xi - 12 * A) / 6
 
 
@@ -71,7 +71,7 @@ def tables_from(A: np.ndarray, xi: np.ndarray, p: np.ndarray, q: np.ndarray, r0:
 
 
 def cutoff_tables(tables: dict[str, np.ndarray], onset: np.ndarray, cutoff: np.ndarray) -> dict[str, np.ndarray]:
-    """The polynomials' coefficients a3, a4, a5 for both functions, beside onset and cutoff (n_species, n_species)."""
+    """Onset, cutoff and the coefficients a3, a4, a5 of both polynomials, each (n_species, n_species)."""
     out = {"onset": onset, "cutoff": cutoff}
     for kind in ("repulsion", "hopping"):
         value = np.exp(tables[f"{kind}_log"] - tables[f"{kind}_decay"] * onset)
@@ -86,10 +86,10 @@ def cutoff_tables(tables: dict[str, np.ndarray], onset: np.ndarray, cutoff: np.n
 
 
 def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
-    """See `base.energy_and_gradient`. tables: those of `tables_from`, and of `cutoff_tables` where there is a cutoff."""
+    """See `base.energy_and_gradient`. tables: the results of `tables_from`, and with a cutoff of `cutoff_tables`."""
     planes = () if tables["repulsion_log"].shape[0] == 1 else (clusters.species,)
     repulsion, density, *push = neighbour_sums(clusters, planes, 5, partial(_density_terms, tables, core))
-    bonded = density > 0  # an atom out of everyone's reach has no band energy, and no slope of the square root
+    bonded = density > 0  # an atom without neighbours has no band energy, and the square root no slope
     band = jnp.sqrt(jnp.where(bonded, density, 1))
     inverse = jnp.where(bonded, 1 / band, 0)
     pull = neighbour_sums(clusters, (*planes, inverse), 3, partial(_band_terms, tables, core))
@@ -97,12 +97,12 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
 
 
 def _density_terms(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, ...]:
-    """Repulsion, density (the sum below the square root), and the gradient of the repulsion."""
+    """The repulsion, the density (the sum under the square root), and the gradient of the repulsion."""
     r = distance(pair, core)
     repulsion, slope = _decaying(tables, "repulsion", pair, r)
     hopping, hopping_slope = _decaying(tables, "hopping", pair, r)
     push, density = 2 * slope / r, hopping * hopping
-    if core:  # inside the core, repulsion and density go on as straight lines in r^2
+    if core:  # inside the core, repulsion and density continue as straight lines in r^2
         inside = (pair.r2 - r * r) / (2 * r)
         repulsion, density = repulsion + slope * inside, density + 2 * hopping * hopping_slope * inside
     return repulsion, density, *(push * d for d in pair.d)
@@ -117,7 +117,7 @@ def _band_terms(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Arra
 
 
 def _decaying(tables: dict[str, Array], kind: str, pair: Pair, r: Array) -> tuple[Array, Array]:
-    """The exponential of that kind and its derivative."""
+    """The exponential `kind` (repulsion or hopping) at the distance r, and its derivative."""
 
     def table(name: str) -> Array:
         return entry(tables[name], pair)

@@ -1,7 +1,7 @@
 """Lennard-Jones: E = sum over pairs of epsilon [(r_min/r)^12 - 2 (r_min/r)^6], r_min = 2^(1/6) sigma.
 
 The same as 4 epsilon [(sigma/r)^12 - (sigma/r)^6]; J. E. Jones, Proc. R. Soc. A 106, 463 (1924), doi:10.1098/rspa.1924.0082.
-Without a cutoff, as cluster work has it, unless the parameter set names one: then each pair energy is multiplied by
+There is no cutoff, as usual for clusters, unless the parameter set names one. Then each pair energy is multiplied by
 
     S(r) = (c^2 - r^2)^2 (c^2 + 2 r^2 - 3 o^2) / (c^2 - o^2)^3   for o < r < c, 1 below the onset o, 0 beyond the cutoff c
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _completed(chosen: "ParameterSet") -> "ParameterSet":
-    """Adds the pairs that are not given where the set mixes: arithmetic mean of sigma, geometric mean of epsilon."""
+    """With `mixing`, adds the missing pairs: arithmetic mean of sigma, geometric mean of epsilon."""
     check_switch(chosen.options)
     pairs = dict(chosen.pairs)
     for a in chosen.elements if "mixing" in chosen.options else ():
@@ -45,7 +45,7 @@ def _tables(chosen: "ParameterSet", elements: tuple[str, ...]) -> Tables:
 
 
 def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
-    """See `base.energy_and_gradient`. tables: epsilon, r_min (n_species, n_species); onset, cutoff () where there is one."""
+    """See `base.energy_and_gradient`. tables: epsilon, r_min (n_species, n_species); onset, cutoff () if the set has them."""
     length = tables["r_min"][0, 0]  # in units of r_min the pair terms lose three multiplications
     scaled = clusters._replace(
         positions=clusters.positions / length, cell=None if clusters.cell is None else clusters.cell / length
@@ -65,7 +65,7 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
         energy, slope = i6 * (i6 - 2), i6 * i2 * (1 - i6)  # slope: dE/d(r^2) over 6 epsilon / r_min^2
         if not one_species:
             energy, slope = energy * depth, slope * depth / own_r_min2
-        if core:  # inside the core, the energy goes on as a straight line in r^2
+        if core:  # inside the core, the energy continues as a straight line in r^2
             energy = energy + 6 * (steepest if one_species else slope) * (pair.r2 - r2)
         if "cutoff" in tables:
             onset2, cutoff2 = (tables["onset"] / length) ** 2, (tables["cutoff"] / length) ** 2

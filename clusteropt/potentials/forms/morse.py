@@ -1,8 +1,9 @@
 """Morse: E = sum over pairs of epsilon x (x - 2), x = exp(rho (1 - r / r_e)).
 
-P. M. Morse, Phys. Rev. 34, 57 (1929), doi:10.1103/PhysRev.34.57. epsilon is the depth, r_e the distance at the minimum, and
-rho the width's inverse in units of r_e: at 6 the curvature is that of Lennard-Jones, at 14 the attraction is as short as
-between C60 molecules (J. P. K. Doye and D. J. Wales, J. Chem. Soc., Faraday Trans. 93, 4233 (1997), doi:10.1039/a706221d).
+P. M. Morse, Phys. Rev. 34, 57 (1929), doi:10.1103/PhysRev.34.57. epsilon is the depth of the minimum, r_e its
+distance, and rho the inverse width in units of 1 / r_e. rho = 6 has the curvature of Lennard-Jones; rho = 14 has an attraction
+as short-ranged as between C60 molecules (J. P. K. Doye and D. J. Wales, J. Chem. Soc., Faraday Trans. 93, 4233 (1997),
+doi:10.1039/a706221d).
 """
 
 import math
@@ -23,7 +24,7 @@ _SMALLEST_RHO = math.log(16)  # below it the pair energy has a negative mean ove
 
 
 def _checked(chosen: "ParameterSet") -> "ParameterSet":
-    """Raises InputError where many atoms would have no lowest energy, because they could all be in one place."""
+    """Raises InputError for a repulsion so soft that many atoms would collapse into one point."""
     for (a, b), pair in chosen.pairs.items():
         if pair["rho"] < _SMALLEST_RHO:
             raise InputError(

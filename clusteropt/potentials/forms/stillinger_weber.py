@@ -30,9 +30,9 @@ from clusteropt.potentials.pairwise import distance, entry
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
 
-_XY = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # the six different elements of a symmetric matrix
+_XY = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # the six independent elements of a symmetric matrix
 _WEIGHT = (1, 1, 1, 2, 2, 2)
-_MOMENTS = 10  # T0, three of T1, six of T2
+_MOMENTS = 10  # one for T0, three for T1, six for T2
 _SMALLEST_GAMMA = 0.1  # below it, the three-body function does not vanish at the cutoff in floating-point numbers
 
 
@@ -64,9 +64,9 @@ def _tables(chosen: "ParameterSet", elements: tuple[str, ...]) -> Tables:
 
 
 class _Bonds(NamedTuple):
-    """The functions of the distance to one neighbour of every atom, each (n_atoms, n_clusters).
+    """Functions of the distance between every atom and one neighbour, each (n_atoms, n_clusters).
 
-    Inside the core, the two-body energy goes on as a straight line in r^2, and h stays what it is at the core's edge.
+    Inside the core, the two-body energy continues as a straight line in r^2, and h keeps its value at the core's edge.
     """
 
     r: Array
@@ -84,7 +84,7 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
     """
     n_species = tables["sigma"].shape[0]
     planes = () if n_species == 1 else (clusters.species,)
-    own = (1 - tables["cos_theta0"]) ** 2 / 2  # of j = k
+    own = (1 - tables["cos_theta0"]) ** 2 / 2  # the factor of the terms j = k
     n_sums = 1 + _MOMENTS * n_species
     energy, *sums = neighbour_sums(clusters, planes, n_sums, partial(_energy_terms, tables, own, core))
     moments = [sums[s * _MOMENTS : (s + 1) * _MOMENTS] for s in range(n_species)]
@@ -96,7 +96,7 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
 
 
 def _energy_terms(tables: dict[str, Array], own: Array, core: float, pair: Pair) -> tuple[Array, ...]:
-    """The energy of a pair and of j = k, and the moments, one after the other for each species of neighbour."""
+    """The energy of the pair with the terms j = k, then the moments for each species of neighbour in turn."""
     n_species = tables["sigma"].shape[0]
     r, two_body, _, h, _ = _bonds(tables, core, pair)
     here, there = (pair.here[0], pair.there[0]) if n_species > 1 else (None, None)
@@ -110,7 +110,7 @@ def _energy_terms(tables: dict[str, Array], own: Array, core: float, pair: Pair)
 
 
 def _gradient_terms(tables: dict[str, Array], own: Array, core: float, pair: Pair) -> tuple[Array, ...]:
-    """The derivative with respect to r, and that with respect to the direction, in which h does not change."""
+    """The gradient of the pair: the derivatives with respect to r, and to the direction, which h does not depend on."""
     r, _, two_body_slope, h, h_slope = _bonds(tables, core, pair)
     f0, f1, f2, both = _fields_of(tables, pair)
     i_r = 1 / r
@@ -125,7 +125,7 @@ def _gradient_terms(tables: dict[str, Array], own: Array, core: float, pair: Pai
     radial = two_body_slope + h_slope * (f0 + along1 + along2) - 2 * own * both * h * h_slope
     # the division keeps the compiler from computing this three times over
     turning = h * i_r * (along1 + 2 * along2)
-    if core:  # there, u is no unit vector and does not turn
+    if core:  # inside the core, u is not a unit vector and has no direction to change
         turning = jnp.where(pair.r2 < core * core, 0, turning)
     radial_over_r = (radial - turning) / r
     h_over_r = h / r
@@ -152,15 +152,15 @@ def _bonds(tables: dict[str, Array], core: float, pair: Pair) -> _Bonds:
 
 
 def _self_strength(tables: dict[str, Array], centre: Array | None, neighbour: Array | None) -> Array:
-    """The angular strength of a centre and twice the same neighbour."""
+    """The angular strength of a triple whose two neighbours are the same atom."""
     diagonal = jnp.stack([tables["angular"][:, b, b] for b in range(tables["sigma"].shape[0])], 1)
     return diagonal[0, 0] if centre is None or neighbour is None else lookup(diagonal, centre, neighbour)
 
 
 def _fields_of(tables: dict[str, Array], pair: Pair) -> tuple[Array, list[Array], list[Array], Array]:
-    """The fields at both ends together, for T0, T1 and T2, and the self strengths of both ends.
+    """The sums over both atoms of a pair of their fields for T0, T1 and T2, and of their self strengths.
 
-    The planes of the pair are the species, if there are several, and then the fields for each species of neighbour.
+    The planes of the pair are the species, if there are several, then the fields for each species of neighbour.
     """
     if tables["sigma"].shape[0] > 1:
         here, there = pair.here[0], pair.there[0]
