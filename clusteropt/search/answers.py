@@ -1,4 +1,4 @@
-"""The answer of a search, out of the minima that it has found and the result of plain local minimization."""
+"""The answer of a search: the best of its minima and of the result of plain local minimization."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def answer(plain: Minimum, minima: list[Minimum], others: list[Minimum], n_evalu
 def best_of(plain: Minimum, minima: list[Minimum], same: float) -> Minimum:
     """The lowest converged of the minima, if it lies below the plain result by more than `same`; else the plain result.
 
-    Any minimum is better than a plain result that is in pieces or nowhere.
+    Any converged minimum is better than a plain result that is fragmented or not finite.
     """
     best, ceiling = plain, plain.energy - same
     if plain.status not in (Status.CONVERGED, Status.NOT_CONVERGED):
@@ -30,7 +30,7 @@ def best_of(plain: Minimum, minima: list[Minimum], same: float) -> Minimum:
 
 
 def distinct(minima: list[Minimum], same: float) -> tuple[Minimum, ...]:
-    """The converged ones, lowest first, one of those whose energies are equal within `same`."""
+    """The converged minima, the lowest first. Of several whose energies are equal within `same`, the lowest is kept."""
     found: list[Minimum] = []
     for minimum in sorted((m for m in minima if m.status == Status.CONVERGED), key=lambda m: m.energy):
         if not found or minimum.energy - found[-1].energy > same:

@@ -1,4 +1,4 @@
-"""Where the chains of a structure start, and their keys: both follow from the structure, the seed and the number of the chain."""
+"""The starts and keys of a structure's chains. Both follow from the structure, the seed and the number of the chain."""
 
 import numpy as np
 
@@ -16,9 +16,10 @@ def chain_key(structure: Structure, k: int, settings: SearchSettings) -> np.uint
 
 
 def chain_start(structure: Structure, k: int, potential: Potential, settings: SearchSettings) -> Structure:
-    """The start of chain k. 'given': the structure itself, and then in turn one near it and one anywhere.
+    """The start of chain k.
 
-    Every other one anywhere is symmetric. With fixed atoms all are near the structure.
+    With 'given', chain 0 starts from the structure itself, and the others in turn from a structure near it and from a random
+    one. Every other random start is symmetric. Where atoms are fixed, there are no random starts.
     """
     if settings.start == "given" and k == 0:
         return structure

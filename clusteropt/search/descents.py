@@ -17,7 +17,7 @@ _MOST_STEPS = 2000  # of a quench
 
 
 def learned_motion(problem: Problem, optimizer: LearnedOptimizer, n_steps: int, span: tuple[float, float]) -> Motion:
-    """A learned trajectory of `n_steps` that is this `span` of a whole one."""
+    """The motion of a learned trajectory whose `n_steps` are this `span` of a full one."""
     choice = learned_choice(optimizer.theta, optimizer.settings, n_steps, span)
     return Motion(problem.softened(), choice, NEVER, np.float32)
 
@@ -31,9 +31,9 @@ def quench_motion(problem: Problem) -> Motion:
 def by_learned(
     batch: Any, problem: Problem, optimizer: LearnedOptimizer, n_steps: int, span: tuple[float, float]
 ) -> tuple[Any, np.ndarray]:
-    """The batch where the learned optimizer takes it, and evaluations (n_instances,).
+    """The batch at the ends of its learned trajectories, and the evaluations (n_instances,) that they took.
 
-    Instances that blew up stay where they were.
+    Instances whose trajectories are not finite stay at their starts.
     """
     n_instances = batch.mask.shape[-1]
     moved = lanes.move(batch, np.full(n_instances, n_steps), learned_motion(problem, optimizer, n_steps, span))
@@ -43,9 +43,9 @@ def by_learned(
 
 
 def quenched(batch: Any, problem: Problem) -> tuple[Any, np.ndarray, Inspection, np.ndarray]:
-    """The batch roughly at the minima below, their energies, an inspection there, and evaluations (n_instances,).
+    """The batch roughly at the minima below, the energies and an inspection there, and the evaluations (n_instances,).
 
-    The energies (n_instances,) are infinite where an instance has fallen apart or blown up. The inspection counts as one
+    The energies (n_instances,) are infinite where an instance has fallen apart or is not finite. The inspection counts as one
     evaluation.
     """
     moved = lanes.move(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem))

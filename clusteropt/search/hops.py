@@ -1,4 +1,4 @@
-"""Hops: where a chain tries its luck next, before the quench.
+"""Hops: the positions that a chain tries next, before their quench.
 
 A hop either displaces all free atoms of the last minimum and moves them by the learned optimizer as at the end of a trajectory,
 or moves a few atoms over the surface. Everything random follows from the chain's key and the number of its hop.
@@ -22,13 +22,13 @@ class Origin(IntEnum):
     """The way by which a chain came to a minimum."""
 
     START = 0
-    DISPLACEMENT = 1  # of all atoms
-    LEARNED_HOP = 2  # the same, and moved by the learned optimizer
-    SURFACE_HOP = 3  # of a few atoms
+    DISPLACEMENT = 1  # of all atoms, at random
+    LEARNED_HOP = 2  # a displacement of all atoms, then steps of the learned optimizer
+    SURFACE_HOP = 3  # a move of a few atoms over the surface
 
 
 class Proposal(NamedTuple):
-    """Where chains hop to."""
+    """The hops of some chains, before their quench."""
 
     positions: np.ndarray  # (3, n_atoms, n_chains)
     origins: np.ndarray  # (n_chains,) values of Origin
@@ -70,7 +70,7 @@ def propose(
 def displaced(
     clusters: Clusters, keys: np.ndarray, n_hops: np.ndarray, problem: ClusterProblem, plan: SearchPlan
 ) -> Clusters:
-    """The clusters with all free atoms displaced, as a hop begins."""
+    """The clusters with all free atoms displaced at random, which begins a hop."""
     size = clusters.mask.shape[0]
     draws = uniforms(keys, 2 * n_hops.astype(np.uint64), 3 * size).reshape(3, size, -1)
     shift = (2 * draws - 1) * (plan.displacement * problem.scale.length)

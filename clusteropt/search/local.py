@@ -1,8 +1,8 @@
-"""From structures to their minima: look at the input, explore in single precision, polish in double, judge.
+"""From structures to their minima: inspect the input, explore in single precision, polish in double, judge.
 
 Exploring uses single precision and a softened core, and stops a little above its noise; polishing goes on with the true
-potential in double precision to the tolerance asked for, and only its word counts. Every structure goes the same way, so
-that a result does not depend on the company it was computed in.
+potential in double precision to the tolerance asked for. Results come from polishing alone. Every structure takes the same
+path, so that its result does not depend on the other structures.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _ROUND_OFF = 1e-9  # by which an energy may seem to rise, in units of the energy
 
 
 def criterion_for(settings: LocalSettings, potential: Potential) -> Criterion:
-    """When to stop, in the potential's units."""
+    """The criterion that ends a minimization, in the potential's units."""
     if settings.rms is not None:
         return Criterion("rms", settings.rms)
     level = LEVELS[settings.opt or "normal"] * potential.energy / potential.length
@@ -48,8 +48,8 @@ def minimized(
     """The local minima below the given structures by their index, a portion at a time.
 
     `watch(index, n_evaluations, positions)` sees every structure now and then, `observer` hears of compilations. Periodic cells
-    are taken as they are: `structures.to_structure` has looked at them. `few` pads to few sizes; a search, which goes on with the
-    programs of each size, does not.
+    are taken as they are: `structures.to_structure` has checked them. `few` pads the structures to few sizes; a search, which
+    uses the programs of every size later, does not.
     """
     for (size, _), members in by_size(structures, few).items():
         sample = pack([structures[members[0]]], size, np.float64)
@@ -84,9 +84,9 @@ def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dic
 
 
 def _portions(structures: list[Structure], few: bool) -> Iterator[tuple[int, list[int]]]:
-    """A padded size and the indices of structures that share it, as many as there are places for, a portion at a time.
+    """Padded sizes, each with the indices of structures that share it, as many as fill the queues of all devices.
 
-    `few`: of few padded sizes, as far as that pays.
+    With `few`, the padded sizes are few, as far as that pays.
     """
     for (size, _), members in by_size(structures, few).items():
         whole = lanes.at_a_time(size)
@@ -131,9 +131,9 @@ def _coincidence(structure: Structure) -> str:
 def _minimize(
     given: Clusters, before: Inspection, potential: Potential, settings: LocalSettings, watch: Watch | None
 ) -> tuple[Moved, Inspection]:
-    """Where the clusters come to rest, and what they are there.
+    """The minimized clusters, and their inspection.
 
-    Where exploring left the valley and the energy rose, goes down from the input in double precision alone.
+    Where exploring left the valley and the energy rose, a cluster is minimized again from its input in double precision alone.
     """
     limit = np.full(given.mask.shape[-1], min(settings.max_steps, _MOST))
     relaxed = _explore_and_polish(given, limit, potential, settings, watch)
@@ -146,7 +146,7 @@ def _minimize(
     show = None if watch is None else _later(lanes.renumbered(watch, risen.tolist()), relaxed.n_evaluations[risen])
     again = _with_fixed_in_place(start, lanes.move(start, np.maximum(1, left), _motions(potential, settings)[1], show))
     there = _inspect(at(start, again.positions), potential)
-    # the limit came first, or there was nothing left of it: the start is the lowest point that is known
+    # where the limit came first, or no evaluations were left, the start is the lowest point that is known
     stay = (left < 1) | ~(there.energy <= allowed[risen])
     again = again._replace(
         positions=np.where(stay, start.positions, again.positions),
@@ -160,18 +160,18 @@ def _minimize(
 def _explore_and_polish(
     given: Clusters, limit: np.ndarray, potential: Potential, settings: LocalSettings, watch: Watch | None
 ) -> Moved:
-    """Clusters are shifted towards the origin meanwhile: far from it, single precision is coarse."""
+    """Explores and polishes, the clusters' centres at the origin: far from it, single precision is coarse."""
     explore, polish = _motions(potential, settings)
     positions = np.asarray(given.positions)
     centre = _centres(given) if given.cell is None else np.zeros_like(positions[:, :1])
     near = at(given, np.where(given.mask, positions - centre, 0))
     share = (_EXPLORE_SHARE * limit).astype(np.int32)
-    if not share.all():  # hardly a step is allowed: it is one of the polishing
+    if not share.all():  # too few evaluations are allowed to share them: all go to polishing
         return _with_fixed_in_place(
             given, _translated(lanes.move(near, limit, polish, _shifted(watch, centre)), centre)
         )
     explored = lanes.move(near, share, explore, _shifted(watch, centre))
-    # a step into nonsense is taken back; who has not moved keeps the digits that single precision has not
+    # a non-finite end is taken back; a cluster that has not moved keeps its digits of double precision
     stay = (explored.status == Status.NON_FINITE) | (explored.n_evaluations == 1)
     again = at(near, np.where(stay, near.positions, _with_fixed_in_place(near, explored).positions))
     show = None if watch is None else _later(watch, explored.n_evaluations)
@@ -191,7 +191,7 @@ def _translated(relaxed: Moved, by: np.ndarray) -> Moved:
 
 
 def _motions(potential: Potential, settings: LocalSettings) -> tuple[Motion, Motion]:
-    """Exploring and polishing."""
+    """The motions of exploring and of polishing."""
     wanted = criterion_for(settings, potential)
     coarse = _EXPLORE[wanted.norm] * potential.energy / potential.length
     first = Criterion(wanted.norm, max(wanted.tolerance, coarse))
@@ -201,17 +201,17 @@ def _motions(potential: Potential, settings: LocalSettings) -> tuple[Motion, Mot
 
 
 def _with_fixed_in_place(start: Clusters, relaxed: Moved) -> Moved:
-    """Fixed atoms exactly where they were, without the rounding of single precision or of a shift."""
+    """The moved clusters, fixed atoms exactly where they were: single precision and shifts have rounded them."""
     return relaxed._replace(positions=np.where(start.free, relaxed.positions, np.asarray(start.positions)))
 
 
 def _shifted(watch: Watch | None, shift: np.ndarray) -> Watch | None:
-    """The observer, told positions where they really are."""
+    """The watch of clusters that are shifted back by `shift` before it sees them."""
     return None if watch is None else (lambda k, n, positions: watch(k, n, positions + shift[:, 0, k]))
 
 
 def _later(watch: Watch, so_far: np.ndarray) -> Watch:
-    """The observer, told evaluations since the start."""
+    """The watch, which also counts the evaluations `so_far`."""
     return lambda k, n, positions: watch(k, n + int(so_far[k]), positions)
 
 
@@ -230,9 +230,9 @@ def _with_columns(whole: tuple, columns: np.ndarray, part: tuple) -> list[np.nda
 def _minima(
     given: Clusters, before: Inspection, relaxed: Moved, after: Inspection, potential: Potential
 ) -> list[Minimum]:
-    """A record per structure, with the last word on its status.
+    """A record per structure, with its final status.
 
-    What is not finite is nothing else, and a cluster in pieces is no minimum of a cluster.
+    NON_FINITE overrides every other status, and FRAGMENTED overrides CONVERGED: pieces are not a minimum of the cluster.
     """
     status = np.where(
         after.connected | _fills_its_box(given, potential.cohesion_distance), relaxed.status, Status.FRAGMENTED
@@ -257,7 +257,7 @@ def _minima(
 
 
 def _fills_its_box(given: Clusters, cohesion_distance: float) -> np.ndarray:
-    """(n_clusters,) True where a structure is no cluster: periodic, and without a layer of vacuum around it."""
+    """(n_clusters,) True for a periodic structure without a layer of vacuum around it, which need not be connected."""
     if given.cell is None:
         return np.zeros(given.mask.shape[-1], bool)
     positions, masks, cells = (np.asarray(array) for array in (given.positions, given.mask, given.cell))

@@ -16,12 +16,12 @@ class Minimum(NamedTuple):
     energy_before: float
     energy: float
     energies: np.ndarray  # (n_atoms,)
-    forces: np.ndarray  # (n_atoms, 3), fixed atoms' own too
+    forces: np.ndarray  # (n_atoms, 3), fixed atoms included
     fmax: float  # longest force on a free atom
     n_evaluations: int
     problem: str = ""  # what makes the structure invalid
     won: str = ""  # 'learned' or 'fallback', where a learned optimizer took part
-    gain: float = 0.0  # by which it lies below plain local minimization of the input
+    gain: float = 0.0  # energy by which the minimum lies below that of plain local minimization
     minima: tuple["Minimum", ...] = ()  # all distinct ones that the search has found, the lowest first
 
     def __repr__(self) -> str:
@@ -29,7 +29,7 @@ class Minimum(NamedTuple):
 
 
 def invalid(structure: Structure, problem: str, status: Status = Status.INVALID_STRUCTURE) -> Minimum:
-    """The record of a structure that cannot be used, or was not."""
+    """The record of a structure that could not be computed."""
     nothing = np.full(structure.positions.shape, np.nan)
     nan = float("nan")
     return Minimum(status, structure.positions, nan, nan, nothing[:, 0], nothing, nan, 0, problem)

@@ -1,4 +1,4 @@
-"""How far a computation has got: what it tells an observer, on the host, between two programs."""
+"""The observer of a computation, which tells it the progress on the host, between two programs."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -10,17 +10,17 @@ _FEW = 20  # atoms, below which overheads count as much as the pairs
 
 
 class SearchProgress(NamedTuple):
-    """How far a search from some structures is, which go side by side."""
+    """The progress of a search from some structures, which are searched side by side."""
 
     indices: Sequence[int]  # of the structures
     n_chains: int
-    n_ended: int  # chains that are through
-    lowest: float  # energy of the lowest minimum of all of them so far, in the potential's unit
-    share: float  # of the work that is done, about: 0 to 1
+    n_ended: int  # chains that have ended
+    lowest: float  # energy of the lowest minimum that these structures have so far, in the potential's unit
+    share: float  # estimated fraction of the work that is done, 0 to 1
 
 
 class Observer(Protocol):
-    """An observer. What it does leaves no trace in the results."""
+    """An observer. It cannot change the results."""
 
     def begins(self, potential: "Potential", indices: Sequence[int]) -> None:
         """These structures, which share a potential, come next."""
@@ -33,7 +33,7 @@ class Observer(Protocol):
 
 
 class Silent:
-    """The observer who does not look."""
+    """An observer that ignores everything."""
 
     def begins(self, potential: "Potential", indices: Sequence[int]) -> None: ...
 
@@ -46,7 +46,7 @@ SILENT = Silent()
 
 
 class Renumbered:
-    """The observer of a larger list of structures, in which these are at `indices`."""
+    """An observer of some structures, which tells the observer of a larger list their `indices` there."""
 
     def __init__(self, observer: Observer, indices: Sequence[int]) -> None:
         self._observer, self._indices = observer, indices
@@ -62,5 +62,5 @@ class Renumbered:
 
 
 def cost(n_atoms: int) -> float:
-    """About how long a structure takes, without a unit: pairs, times steps that grow with the size."""
+    """A rough measure of a structure's computing time, without a unit: pairs, times steps that grow with the size."""
     return float((n_atoms + _FEW) ** 3)

@@ -1,4 +1,4 @@
-"""The part of a search that is done, about: by the evaluations it has taken and those that its chains still seem to want."""
+"""The estimated fraction of a search that is done, from the evaluations it has made and those that its chains may still make."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from clusteropt.search.hops import Origin
 from clusteropt.search.policy import SearchPlan
 from clusteropt.search.walk import Chains, Visits, ended
 
-_A_HOP = 100.0  # evaluations, before one was made
-_MORE = 2.0  # times the hops that chains want if none finds a lower minimum, which many do
+_A_HOP = 100.0  # evaluations of a hop, as long as none was made
+_MORE = 2.0  # chains make so many times the hops that patience leaves them: many find a lower minimum
 
 
 class Pace:
-    """Of one search; a hop costs the lanes that are there, even where some are empty."""
+    """The estimate for one search. A round of hops costs all lanes, even where some are empty."""
 
     def __init__(self, begun: Chains, plan: SearchPlan) -> None:
         self._plan = plan
@@ -26,13 +26,13 @@ class Pace:
         return float(np.maximum(self._lanes, n_chains).sum())
 
     def visited(self, visits: Visits) -> None:
-        """Hears of a round of visits; the starts are no hops."""
+        """Counts a round of visits; starts are not hops."""
         if visits.origins[0] != Origin.START:
             self._hops += len(visits.columns)
             self._lane_hops += self._cost(len(visits.columns))
 
     def share(self, alive: Chains) -> float:
-        """From 0 to 1."""
+        """The fraction that is done, from 0 to 1."""
         a_hop = float((alive.n_evaluations - self._begun).sum()) / self._hops if self._hops else _A_HOP
         wanted = np.minimum(self._plan.hops - alive.n_hops, np.ceil(_MORE * (self._plan.patience - alive.n_idle)))
         left = np.sort(np.where(ended(alive, self._plan), 0, wanted))

@@ -27,7 +27,7 @@ class SearchPlan(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What a search of clusters of one kind does, in numbers that hold for a range of sizes."""
+    """The search of clusters of one kind, in numbers that hold for a range of sizes."""
 
     directional: (
         bool  # the kind: the bonds have directions, as in silicon, or they have none, as in metals and noble gases
@@ -35,7 +35,7 @@ class Policy(NamedTuple):
     up_to: float  # atoms
     hopping: float
     patience: int  # at least
-    patience_per_pair: float  # and this much for every squared atom
+    patience_per_pair: float  # times the squared number of atoms, where that is more than `patience`
     hop_steps: int
     surface: float
     temperature: float
@@ -45,7 +45,7 @@ class Policy(NamedTuple):
     hops: int = 200
 
     def plan(self, optimizer: LearnedOptimizer, n_atoms: int) -> SearchPlan:
-        """The numbers for one size."""
+        """The plan for one size."""
         return SearchPlan(
             optimizer,
             steps=min(self.most_steps, int(self.steps_per_atom * n_atoms)),
@@ -64,7 +64,7 @@ POLICIES = (
     Policy(False, 34, 1.0, patience=8, patience_per_pair=0, hop_steps=40, surface=0.7, temperature=0.6),
     # Larger clusters have many funnels: the better half of the starts gets the hops, and more patience with size.
     Policy(False, math.inf, 0.5, patience=5, patience_per_pair=1 / 300, hop_steps=40, surface=0.7, temperature=0.6),
-    # The places that surface moves find are those of close packing, and the network was trained on it too: silicon does without.
+    # Surface moves find the places of close packing, which the network was trained on too: silicon hops without either.
     Policy(True, math.inf, 1.0, patience=200, patience_per_pair=0, hop_steps=0, surface=0.0, temperature=0.8),
 )
 
@@ -77,7 +77,7 @@ def plan_for(
     hops: int | None = None,
     hop_steps: int | None = None,
 ) -> SearchPlan:
-    """The search that the policy plans for clusters of that size and kind, with the given values in place of its own."""
+    """The policy's plan for clusters of that size and kind; values that are given replace its own."""
     policy = next(p for p in POLICIES if p.directional == potential.directional and n_atoms <= p.up_to)
     changes = {"steps": steps, "hops": hops, "hop_steps": hop_steps}
     given = {name: value for name, value in changes.items() if value is not None}

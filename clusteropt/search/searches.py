@@ -1,7 +1,7 @@
 """Global search with a learned optimizer: from every structure some chains of minima, and the lowest minimum wins.
 
 Plain local minimization of the input takes part as well. Where it ends lowest, or no chain ends in a minimum, its result
-is the answer (the fallback), so that the answer is never above it, unless it is in pieces or nowhere.
+is the answer (the fallback). So the answer never lies above it, unless it is fragmented or not finite.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ _AT_A_TIME = 512  # chains, which bounds the memory and what an interruption cos
 
 
 class Kit(NamedTuple):
-    """All that a search is made with, whatever the structures."""
+    """All that a search needs beside the structures."""
 
     potential: Potential
     local: LocalSettings
@@ -64,14 +64,14 @@ class Kit(NamedTuple):
 def searched(
     structures: list[Structure], kit: Kit, observer: Observer = SILENT, unfinished: bool = False
 ) -> Iterator[dict[int, Minimum]]:
-    """The lowest minima found for the structures, by their index, a portion at a time; `observer` hears how far it is.
+    """The lowest minima found for the structures, by their index, a portion at a time; `observer` is told the progress.
 
-    `unfinished`: KeyboardInterrupt ends the search, and is raised when the lowest minima found so far have been yielded; their
-    status is 'interrupted', because a search that is not stopped may find others.
+    With `unfinished`, a KeyboardInterrupt ends the search and is raised again after the lowest minima found so far have been
+    yielded. Their status is 'interrupted', because a whole search may find lower ones.
     """
     _foresee([s for s in structures if _is_searchable(s) and len(s.positions) > 2], kit, observer)
     for portion in minimized(structures, kit.potential, kit.local, observer=observer, few=False):
-        # what is not for a learned optimizer has the plain result, which says so
+        # structures that are not searched have the plain result, marked as the fallback
         open_ones = [i for i, m in portion.items() if _is_searchable(structures[i]) and not _needs_no_search(m)]
         done = {
             i: m if m.status == Status.INVALID_STRUCTURE else m._replace(won="fallback") for i, m in portion.items()
@@ -90,7 +90,7 @@ def searched(
 
 
 def _foresee(structures: list[Structure], kit: Kit, observer: Observer) -> None:
-    """Has the programs of the search built in the background."""
+    """Starts to build the programs of the search in the background."""
     for (size, _), members in by_size(structures).items():
         alike = [structures[i] for i in members for _ in range(kit.settings.chains)]
         if walk.foresee(alike, kit.problem, kit.plan(size)._replace(steps=1)):
@@ -98,7 +98,7 @@ def _foresee(structures: list[Structure], kit: Kit, observer: Observer) -> None:
 
 
 def _parts(indices: list[int], structures: list[Structure], trajectories: int) -> list[list[int]]:
-    """Those of one size, as many as are searched side by side; the small ones first."""
+    """Groups of structures of one size that are searched side by side, the small ones first."""
     several = max(1, _AT_A_TIME // trajectories)
     n_atoms = {i: len(structures[i].positions) for i in indices}
     groups = [list(group) for _, group in groupby(sorted(indices, key=n_atoms.__getitem__), n_atoms.__getitem__)]
@@ -111,12 +111,12 @@ def _stopped(minimum: Minimum) -> Minimum:
 
 
 def _is_searchable(structure: Structure) -> bool:
-    """True where there is something to search: not in a box, nor where hardly an atom can move."""
+    """True for two atoms or more in vacuum of which at least one is free."""
     return structure.cell is None and len(structure.positions) > 1 and bool(structure.free.any())
 
 
 def _needs_no_search(plain: Minimum) -> bool:
-    """True where plain minimization has the last word: unusable input, or two atoms, which have one minimum."""
+    """True where the plain result is final: unusable input, or two atoms, which have one minimum."""
     return plain.status == Status.INVALID_STRUCTURE or (plain.status == Status.CONVERGED and len(plain.positions) == 2)
 
 
@@ -126,11 +126,11 @@ class _Found(NamedTuple):
     minima: list[list[Minimum]]  # the lowest of each chain
     others: list[list[Minimum]]  # all that its chains have visited, if they were asked for
     n_evaluations: list[int]
-    whole: bool  # nobody has stopped it
+    whole: bool  # False after an interruption
 
 
 def _found(structures: list[Structure], plain: list[Minimum], kit: Kit, observer: Observer, unfinished: bool) -> _Found:
-    """The minima that the chains of structures of one size find; of a search that was stopped, the lowest of each."""
+    """The minima that the chains of structures of one size find; after an interruption, the lowest of each structure."""
     n_each = kit.settings.chains
     starts = [chain_start(s, k, kit.potential, kit.settings) for s in structures for k in range(n_each)]
     keys = np.array([chain_key(s, k, kit.settings) for s in structures for k in range(n_each)])
@@ -167,7 +167,7 @@ def _lowest_of_each(starts: list[Structure], chains: Chains, kit: Kit) -> dict[i
 def _counted(
     ends: dict[int, Minimum], visited: dict[int, list[Minimum]], used: np.ndarray, n_each: int, whole: bool
 ) -> _Found:
-    """The minima of the chains sorted by structure, with all evaluations, those of polishing too."""
+    """The minima of the chains sorted by structure, with all evaluations, polishing included."""
     found, others, n_evaluations = [], [], []
     for first in range(0, len(used), n_each):
         chains = range(first, first + n_each)
@@ -195,7 +195,7 @@ class _Visited:
             self._positions.append(visits.positions[..., whole])
 
     def polish(self) -> None:
-        """Takes all of them down to their minima."""
+        """Minimizes all that was noted."""
         positions = np.concatenate(self._positions, -1) if self._columns else np.zeros((3, 0, 0))
         for first in range(0, len(self._columns), _AT_A_TIME):
             columns = self._columns[first : first + _AT_A_TIME]

@@ -15,7 +15,7 @@ _DENSITY = 0.7  # atoms per cubed length, of the starts of a search
 
 
 def start_positions(rng: np.random.Generator, n_atoms: int, length: float, symmetric: bool) -> np.ndarray:
-    """(n_atoms, 3) where a search may begin: atoms anywhere in a sphere, or with the symmetry of some point group."""
+    """Positions (n_atoms, 3) from which to search: atoms anywhere in a sphere, or with the symmetry of some point group."""
     radius = length * (n_atoms / _DENSITY * 3 / (4 * math.pi)) ** (1 / 3)
     return symmetric_positions(rng, n_atoms, radius, length) if symmetric else random_positions(rng, n_atoms, radius)
 
@@ -23,7 +23,7 @@ def start_positions(rng: np.random.Generator, n_atoms: int, length: float, symme
 def random_starts(formula: str, count: int, seed: int, density: float, potential: str | None = None) -> list[Atoms]:
     """`count` structures with atoms uniform in a sphere, of `density` atoms per cubed length of the potential.
 
-    Structure k depends on the seed and k alone. Raises UsageError for a formula that is none or has no potential.
+    Structure k depends on the seed and k alone. Raises UsageError for text that is not a formula, or without a potential.
     """
     if not 0 < density < math.inf:
         raise UsageError(f"density must be a positive number, got {density}")
@@ -41,7 +41,7 @@ def random_starts(formula: str, count: int, seed: int, density: float, potential
 
 
 def symbols_of(formula: str) -> list[str]:
-    """The atoms of a formula, in its order. Raises UsageError where it is none."""
+    """The atoms of a formula, in its order. Raises UsageError for text that is not a formula."""
     try:
         symbols = Atoms(Formula(formula)).get_chemical_symbols() if formula else []
     except (ValueError, KeyError):

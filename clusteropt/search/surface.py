@@ -22,14 +22,14 @@ from clusteropt.potentials.base import Potential
 
 MOST_MOVED = 3  # atoms
 N_DRAWS = 2 + 4 * MOST_MOVED  # random numbers that a move takes
-_PLACES = 128  # looked at for each atom
+_PLACES = 128  # tested for each atom
 _CHOICE = 0.5  # energy scales of chance in the choice of the least bound atoms
 _TOUCHING = 1.25  # lengths within which atoms are neighbours
 _FAR = 1e6  # lengths
 
 
 class Moves(NamedTuple):
-    """The moves of a batch, an array's last axis counting clusters. Lengths in the potential's."""
+    """The moves of a batch; the last axis of an array counts clusters. The unit of length is the potential's `length`."""
 
     positions: Array  # (3, n_atoms, n_clusters) float32
     mask: Array  # (n_atoms, n_clusters) bool
@@ -60,9 +60,9 @@ def moved_over_surface(
 
 
 def foresee(sample: Clusters, n_clusters: int) -> bool:
-    """Has the program built in the background: it will be wanted for so many clusters like the sample.
+    """Starts to build the program in the background, for `n_clusters` clusters like the sample.
 
-    Whether it has to be compiled for that.
+    Returns True where the program has to be compiled.
     """
     size = sample.mask.shape[0]
     mesh, n_moves = lanes.mesh_for(n_clusters, size), min(MOST_MOVED, size)
@@ -76,9 +76,9 @@ def foresee(sample: Clusters, n_clusters: int) -> bool:
 def _new_places(
     clusters: Clusters, order: np.ndarray, n_moved: np.ndarray, draws: np.ndarray, length: float
 ) -> np.ndarray:
-    """(3, n_moves, n_clusters) float64, where the atoms in `order` go.
+    """The new places (3, n_moves, n_clusters) float64 of the atoms in `order`.
 
-    As many clusters at once as there are lanes, always: so no cluster's result depends on the others.
+    A program always has as many clusters as there are lanes, so no cluster's result depends on the others.
     """
     size, n_clusters = clusters.mask.shape
     mesh = lanes.mesh_for(n_clusters, size)

@@ -1,8 +1,8 @@
 """The walk of all searches: chains of minima, from a start down to a minimum, then by hops from minimum to minimum.
 
-A start is moved by a learned optimizer, where there is one, and quenched. Of rivals, which are the chains of one structure,
-the ones with the lower minima go on to hop. A hop (see `hops`) is quenched, and taken or left by Metropolis. Without an optimizer
-and moves over the surface this is basin hopping (D. J. Wales and J. P. K. Doye, J. Phys. Chem. A 101, 5111 (1997),
+A start is moved by the learned optimizer, if the plan has one, and quenched. The chains of one structure are rivals: those with
+the lower minima go on to hop. A hop (see `hops`) is quenched, and accepted or not by Metropolis. Without an optimizer and moves
+over the surface this is basin hopping (D. J. Wales and J. P. K. Doye, J. Phys. Chem. A 101, 5111 (1997),
 doi:10.1021/jp970984n), and without hops a multistart. A chain depends on its start, key and rivals alone, not on its neighbours
 in the batch.
 """
@@ -21,38 +21,38 @@ from clusteropt.search.descents import by_learned, learned_motion, quench_motion
 from clusteropt.search.hops import Origin
 from clusteropt.search.policy import SearchPlan
 
-_LOWER = 0.02  # energy scales by which a minimum has to lie lower to be another
+_LOWER = 0.02  # energy scales by which a minimum has to lie lower to count as lower
 
 
 class Chains(NamedTuple):
     """Chains side by side, numpy's arrays; the last axis counts them. Energies in the potential's unit."""
 
     clusters: Clusters  # at the last minimum
-    energy: np.ndarray  # (n_chains,), of it; infinite where the atoms do not hang together
-    energies: np.ndarray  # (n_atoms, n_chains), of its atoms
+    energy: np.ndarray  # (n_chains,), there; infinite where the atoms do not hang together
+    energies: np.ndarray  # (n_atoms, n_chains), there, of the atoms
     lowest: np.ndarray  # (3, n_atoms, n_chains) positions of the lowest minimum
     lowest_energy: np.ndarray  # (n_chains,)
     keys: np.ndarray  # (n_chains,) uint64, of the random numbers
-    n_hops: np.ndarray  # (n_chains,) int64; all of the search's for those that are not to hop
-    n_idle: np.ndarray  # (n_chains,) int64, hops since one led distinctly below all minima before
+    n_hops: np.ndarray  # (n_chains,) int64; chains that are not to hop have the plan's number from the start
+    n_idle: np.ndarray  # (n_chains,) int64, hops since the last that led distinctly below all earlier minima
     n_evaluations: np.ndarray  # (n_chains,) int64, of the gradient
 
 
 class Visits(NamedTuple):
-    """Quenched minima that some chains have just come to, one each; roughly, about 0.01 energy scales above the minima."""
+    """Quenched positions that some chains have just come to, one each, about 0.01 energy scales above the minima."""
 
     columns: np.ndarray  # (n_visits,) the chains
     origins: np.ndarray  # (n_visits,) values of Origin
     positions: np.ndarray  # (3, n_atoms, n_visits)
     energy: np.ndarray  # (n_visits,); infinite where the atoms do not hang together
-    n_evaluations: np.ndarray  # (n_visits,) that it took to come there
+    n_evaluations: np.ndarray  # (n_visits,) that the chain made to come there
 
 
 class Walk:
     """Chains under way: an iterator over the minima that they visit, one round after the other.
 
-    The first round is that of the starts. Between two rounds the caller may stop chains, or give their places to others. The walk
-    ends when every chain has ended or was stopped.
+    The first round has the minima below the starts. Between two rounds the caller may stop chains, or give their places to new
+    ones. The walk ends when every chain has ended or was stopped.
     """
 
     def __init__(self, problem: ClusterProblem, plan: SearchPlan, chains: Chains, fresh: Visits | None = None) -> None:
@@ -80,14 +80,14 @@ class Walk:
         return visits._replace(columns=columns)
 
     def replace(self, columns: np.ndarray, others: "Walk") -> None:
-        """Gives the places of the chains `columns` to those of another walk that has just begun; the next round is its first."""
+        """Puts the chains of another walk, which has just begun, in place of chains `columns`. Its first round is the next."""
         self.chains = _with_columns(self.chains, columns, others.chains)
         self.stopped[columns] = False
         self._fresh = next(others)._replace(columns=columns)
 
 
 def foresee(structures: list[Structure], problem: ClusterProblem, plan: SearchPlan) -> bool:
-    """Has the programs built in the background that chains from such starts, all of one size, will want.
+    """Starts to build, in the background, the programs for chains from such starts, which have one size.
 
     Returns True where one has to be compiled.
     """
@@ -110,7 +110,7 @@ def begin(
 ) -> Walk:
     """A walk from starts of one padded size, each with a key of its own (n_chains,) uint64.
 
-    Chains with the same number in `rivals` (n_chains,) compete for the hops; without it nobody competes.
+    Chains with the same number in `rivals` (n_chains,) compete for the hops; without `rivals` all chains hop.
     """
     centred = [s._replace(positions=s.positions - s.positions.mean(0)) for s in structures]
     clusters = pack(centred, padded_size(len(structures[0].positions)), np.float64)
@@ -144,7 +144,7 @@ def ended(chains: Chains, plan: SearchPlan) -> np.ndarray:
 
 
 def hop(chains: Chains, problem: ClusterProblem, plan: SearchPlan) -> tuple[Chains, Visits]:
-    """The chains after one hop more, and the minima that they came to."""
+    """The chains after one more hop, and the minima that they came to."""
     scale = problem.scale.energy
     proposal = hops.propose(chains.clusters, chains.energies, chains.keys, chains.n_hops, problem, plan)
     moved, energy, seen, n_quench = quenched(at(chains.clusters, proposal.positions), problem)
@@ -170,7 +170,7 @@ def hop(chains: Chains, problem: ClusterProblem, plan: SearchPlan) -> tuple[Chai
 
 
 def _with_columns(whole: Chains, columns: np.ndarray, own: Chains) -> Chains:
-    """The chains with those of `own` in place of some."""
+    """The chains `whole`, with the chains `own` in place of `columns`."""
     out = []
     for old, new in zip((whole.clusters.positions, *whole[1:]), (own.clusters.positions, *own[1:]), strict=True):
         array = np.array(old)
@@ -180,5 +180,5 @@ def _with_columns(whole: Chains, columns: np.ndarray, own: Chains) -> Chains:
 
 
 def columns_of(chains: Chains, columns: np.ndarray) -> Chains:
-    """Some of the chains."""
+    """The chains of the given columns."""
     return Chains(take(chains.clusters, columns), *(array[..., columns] for array in chains[1:]))
