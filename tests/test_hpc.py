@@ -169,9 +169,9 @@ def test_training_on_two_processes_gives_the_theta_of_one(folder):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """The theta of a run of 60 steps by one process."""
+    """The theta of a run of 40 steps by one process."""
     folder = tmp_path_factory.mktemp("alone")
-    settings_file(folder, steps=60)
+    settings_file(folder, steps=40)
     with spawn(folder, "train", "es", "settings.toml", "--out", "one.h5", "--threads", "1", "--no-picture") as process:
         assert finish(process, 100).code == 0
     return theta(folder / "one.h5")
@@ -179,7 +179,7 @@ def alone(tmp_path_factory):
 
 @pytest.mark.parametrize("victim", [1, 2])
 def test_the_death_of_a_process_ends_the_others_and_all_go_on_from_the_checkpoint(folder, alone, victim):
-    settings_file(folder, steps=60)
+    settings_file(folder, steps=40)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
