@@ -71,7 +71,7 @@ def minimize(
     """The lowest minima found from the given structures: one Result for one Atoms object, a list for a sequence.
 
     `optimizer` may also be what `train_es`, `train_ga` or `load_optimizer` has returned. A structure that cannot be used has a
-    Result with status 'invalid-structure' or 'no-potential'. Raises UsageError for an argument that cannot be.
+    Result with status 'invalid-structure' or 'no-potential'. Raises UsageError for an argument that is not allowed.
     """
     given: dict[str, Any] = {**changes, "potential": potential}
     optimizer = given.get("optimizer")
@@ -115,9 +115,9 @@ def run(
 ) -> Iterator[dict[int, Result]]:
     """Yields the results by the structures' indices, a portion at a time as they are done; `move=False` only evaluates.
 
-    `watch(index, n_evaluations, positions)` sees the structures on their way, `observer` hears how far it is. `unfinished`: a
-    search that KeyboardInterrupt stops yields the lowest minima found so far, with status 'interrupted', before it raises that.
-    A `learned` optimizer takes the place of the one that the settings name.
+    `watch(index, n_evaluations, positions)` sees the structures on their way, `observer` is told the progress. With `unfinished`,
+    a search that KeyboardInterrupt stops yields the lowest minima found so far, with status 'interrupted', before it raises
+    KeyboardInterrupt again. A `learned` optimizer takes the place of the one that the settings name.
     """
     for structure in structures:
         if not isinstance(structure, Atoms):
@@ -160,7 +160,7 @@ def _of_boxes(results: list[Result], optimizer: str) -> str:
 
 
 def _several(structures: Atoms | Sequence[Atoms]) -> list[Atoms]:
-    """Copies of them. Raises UsageError for what is no sequence."""
+    """Copies of the structures. Raises UsageError for anything but Atoms or a sequence."""
     if isinstance(structures, Atoms):
         return [_own(structures)]
     if not isinstance(structures, Iterable) or isinstance(structures, str):
@@ -173,7 +173,7 @@ def _no_atoms(given: object) -> UsageError:
 
 
 def _own(atoms: Atoms) -> Atoms:
-    """A copy: the caller may change his own. What is no Atoms object is refused later."""
+    """A copy, because the caller may change the original. Anything but Atoms is refused later."""
     if not isinstance(atoms, Atoms):
         return atoms
     copy = atoms.copy()
@@ -186,7 +186,7 @@ def _all(portions: Iterator[dict[int, Result]]) -> dict[int, Result]:
 
 
 def _in_double(portions: Iterator[dict[int, Minimum]]) -> Iterator[dict[int, Minimum]]:
-    """The same, computed in double precision; whoever takes them has his own settings in between."""
+    """The portions, computed in double precision; between two portions the caller has its own settings of jax."""
     while True:
         with host.double_precision():
             portion = next(portions, None)
@@ -201,7 +201,7 @@ Member = tuple[int, Potential, Structure]
 def _by_potential(
     structures: Sequence[Atoms], name: str | None, optimizer: str
 ) -> tuple[dict[tuple, list[Member]], dict[int, Result]]:
-    """Structures that share a potential, and the results of those that cannot be used."""
+    """Groups of structures that share a potential, and the results of structures that cannot be used."""
     groups: dict[tuple, list[Member]] = {}
     failures: dict[int, Result] = {}
     found: dict[tuple[str, ...], Potential | UsageError] = {}

@@ -48,7 +48,7 @@ class ClusterCalculator(Calculator):
 
 
 def _without_constraints(atoms: Atoms) -> Atoms:
-    """ASE applies constraints to forces itself."""
+    """A copy without constraints, because ASE applies them to the forces itself."""
     free = atoms.copy()
     free.set_constraint()
     return free

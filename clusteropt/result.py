@@ -35,7 +35,7 @@ class Result:
 
     @cached_property
     def atoms(self) -> Atoms:
-        """At the minimum, with energy and forces attached; as given where there is a problem."""
+        """The atoms at the minimum, with energy and forces attached; as given where there is a problem."""
         return result_atoms(self.given, self.minimum, self.potential, self.optimizer)
 
     @property
@@ -84,7 +84,7 @@ class Result:
 
     @property
     def problem(self) -> str:
-        """Why the structure could not be used."""
+        """The reason why the structure could not be used; empty where it was used."""
         return self.minimum.problem
 
     @property
@@ -94,7 +94,7 @@ class Result:
 
     @property
     def gain(self) -> float:
-        """By which the energy lies below that of plain local minimization of the input."""
+        """The energy of plain local minimization of the input, less that of this result."""
         return self.minimum.gain
 
     @cached_property
@@ -108,7 +108,7 @@ class Result:
     def gap(self) -> float | None:
         """Energy above the best-known minimum; None where the table has none for this composition and potential."""
         if self.problem or self.minimum.status == Status.FRAGMENTED or self.given.constraints:
-            return None  # nothing that the table speaks of
+            return None  # the table does not apply to these
         known = None if self.potential is None else best_known(self.potential, self.given.get_chemical_symbols())
         return None if known is None or not np.isfinite(self.energy) else self.energy - known
 

@@ -28,7 +28,7 @@ class Memory(NamedTuple):
     """The memory of a trajectory from step to step."""
 
     now: Trajectories  # of one cluster in the first lane, in single precision
-    centre: np.ndarray  # (3,), from which its positions count
+    centre: np.ndarray  # (3,), the origin of its positions
     problem: ClusterProblem
     choice: OptimizerChoice
 
@@ -52,11 +52,11 @@ def step(
 ) -> tuple[np.ndarray, Memory]:
     """The positions (n_atoms, 3) after one step of the optimizer, and what the next step is to be given.
 
-    The optimizer is an object, the name of a shipped one, or the path of a .h5 file.
-    A trajectory begins without a `memory`, as in a search: of `n_steps`, by default as many as there, with the first three
-    quarters of the way that was trained, on a potential (by name or file; None: the elements' default) whose core is softened.
-    The atoms are not changed; they may be moved between steps. Fixed atoms stay, and so does a cluster whose forces
-    overflow. Raises InputError and UsageError for atoms and potentials that cannot be used, and for a memory of other atoms.
+    The optimizer is an object, the name of a shipped one, or the path of a .h5 file. Without a `memory` a trajectory begins. As
+    in a search it is the first three quarters of a full one, in `n_steps` steps (by default as many as in a search), on a
+    potential with a softened core. The `potential` is a name or a file; None: the elements' default. The atoms are not changed;
+    they may be moved between steps. Fixed atoms stay, and so does a cluster whose forces overflow. Raises InputError and
+    UsageError for atoms and potentials that cannot be used, and for a memory of other atoms.
     """
     if memory is not None and memory.symbols != atoms.get_chemical_symbols():
         raise UsageError(

@@ -27,7 +27,7 @@ Watch = Callable[[int, int, np.ndarray], None]
 
 
 class Motion(NamedTuple):
-    """How the instances of a batch move: by which optimizer, on which problem, and until when."""
+    """The motion of a batch: an optimizer on a problem, until a criterion holds."""
 
     problem: Problem
     choice: OptimizerChoice

@@ -1,1 +1,1 @@
-"""How good a search is: hits of best-known minima, and what one costs in evaluations and seconds."""
+"""The quality of a search: its hits of best-known minima, and the evaluations and seconds that a hit costs."""

@@ -18,7 +18,7 @@ TASKS = ("X17", "X22", "X34")
 
 
 class Measurement(NamedTuple):
-    """What to measure, and how long."""
+    """The optimizers to measure, their targets, and the limits."""
 
     optimizers: dict[str, LearnedOptimizer]  # by name
     targets: list[Target]
@@ -33,12 +33,11 @@ def benchmark(
     alone: bool = False,
     **changes: Unpack[EvaluationChanges],
 ) -> list[Score]:
-    """How often learned optimizers find best-known minima and what a hit costs: a Score per task and method.
+    """Measures the hits of learned optimizers and the cost of a hit: a Score per task and method.
 
     An optimizer is the name of a shipped one, the path of a .h5 file, or an object. The tasks are formulas, in a sequence or
-    as one string with commas. The `changes` are
-    those of the default settings, see `EvaluationSettings`. Raises UsageError for what cannot
-    be, InputError for a file that is no use.
+    as one string with commas. The `changes` replace default settings, see `EvaluationSettings`. Raises UsageError for arguments
+    that are not allowed, InputError for a damaged or foreign file.
     """
     several = [optimizers] if isinstance(optimizers, str | PathLike | LearnedOptimizer) else optimizers
     settings = changed(EvaluationSettings(), {**changes}, "benchmark")
@@ -71,7 +70,7 @@ def planned(
 
 
 def trained(measurement: Measurement) -> dict[str, list[str]]:
-    """The formulas that were in the training of the optimizers, by their names; of those that have seen any."""
+    """The targets that an optimizer was trained on, by its name, without optimizers that were trained on none of them."""
     seen = {
         name: [
             target.formula
@@ -84,7 +83,7 @@ def trained(measurement: Measurement) -> dict[str, list[str]]:
 
 
 def scores(measurement: Measurement) -> Iterator[Score]:
-    """Measures task by task: the optimizers, then the baselines, once for all of them."""
+    """The scores, target by target: first the optimizers, then the baselines."""
     changes = {name: getattr(measurement.settings, name) for name in ("steps", "hops", "hop_steps")}
     for target in measurement.targets:
         for name, optimizer in measurement.optimizers.items():

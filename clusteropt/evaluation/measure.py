@@ -1,9 +1,9 @@
 """Measures a search on a target.
 
-Chains from random starts end at a hit or after their hops, and others take their place until there are hits enough. Then
-those that have begun go on to their ends: what a chain costs and whether it hits does not depend on how many others have hit,
-so evaluations over hits is the ratio of their expectations (Wald's identity), and does not charge the hits that were fast with
-chains that were cut off. Everything is counted: learned steps, quenches, misses, and polishing.
+Chains from random starts end at a hit or after their hops, and new chains take their places until there are enough hits. Then
+the chains that have begun go on to their ends. So the cost and the success of a chain do not depend on the hits of other chains,
+and evaluations over hits is the ratio of their expectations (Wald's identity). Chains that were cut off would bias it, because
+fast chains hit first. Everything is counted: learned steps, quenches, misses, and polishing.
 """
 
 import math
@@ -27,8 +27,8 @@ from clusteropt.settings.method import LocalSettings
 
 HIT = 1e-4  # above the best-known energy, in energy scales, after polishing
 _RIVALS = 16  # chains that compete for the hops, as many as `minimize` has by default
-_NEAR = 0.05  # what is closer is polished, to see
-_WAITING = 4  # new chains begin when one in so many has ended: a program costs the same for few as for many
+_NEAR = 0.05  # energy scales above the best-known energy; lower minima are polished to see if they hit
+_WAITING = 4  # new chains begin when one in so many has ended: a program takes as long for few as for many
 
 
 def measure(target: Target, method: str, plan: SearchPlan, settings: EvaluationSettings, seen: str = "") -> Score:
@@ -75,7 +75,7 @@ def _measured(target: Target, method: str, plan: SearchPlan, settings: Evaluatio
     under_way = _fresh(target, plan, settings, 0, n_begun)
     total, seconds, ended_by = 0, 0.0, ""
     while not ended_by:
-        next(under_way, None)  # none where all have ended, and are to be counted
+        next(under_way, None)  # nothing comes where all have ended, and remain to be counted
         tally.count(under_way)
         total, seconds = tally.spent + int(under_way.chains.n_evaluations.sum()), time.perf_counter() - begin
         enough = tally.n_hits >= settings.hits
@@ -104,12 +104,12 @@ def _ended_by(evaluations: int, seconds: float, through: bool, settings: Evaluat
 
 
 def _group(plan: SearchPlan, n_chains: int) -> int:
-    """How many chains have to begin together: where rivals compete for the hops, as many as compete in `minimize`."""
+    """The number of chains that begin together: where rivals compete for the hops, as many as in `minimize`, else one."""
     return min(_RIVALS, n_chains) if plan.hopping < 1 else 1
 
 
 def _fresh(target: Target, plan: SearchPlan, settings: EvaluationSettings, first: int, count: int) -> Walk:
-    """Chains number `first` and following, each from a random start by the seed and its number.
+    """A walk of chains number `first` and following, each from a random start by the seed and its number.
 
     Every other start of a learned search is symmetric, and up to sixteen that begin together compete, as in
     `minimize --start random`.
@@ -126,7 +126,7 @@ def _fresh(target: Target, plan: SearchPlan, settings: EvaluationSettings, first
 
 
 def _polished(chains: Chains, columns: np.ndarray, potential: Potential) -> tuple[np.ndarray, int]:
-    """The energies of those chains' lowest minima, converged; and the evaluations that took."""
+    """The energies of the chains' lowest minima after polishing, and the evaluations of it; of the given columns."""
     masks, species = np.asarray(chains.clusters.mask), np.asarray(chains.clusters.species)
     structures = []
     for k in columns:
@@ -138,7 +138,7 @@ def _polished(chains: Chains, columns: np.ndarray, potential: Potential) -> tupl
 
 
 def _warm_up(target: Target, plan: SearchPlan, settings: EvaluationSettings) -> None:
-    """Has every program built."""
+    """Builds every program."""
     few = plan._replace(hops=min(plan.hops, 1))
     under_way = _fresh(target, few, settings, 0, settings.chains)
     for _ in under_way:  # the starts, and a hop if there are any

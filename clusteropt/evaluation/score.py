@@ -12,15 +12,15 @@ class Score(NamedTuple):
     seen: (
         str  # how much of the target was in training: 'trained', 'size unseen', 'element unseen'; '' for other methods
     )
-    n_chains: int  # that have ended, by a hit or without
-    n_cut: int  # that were still on their way when the evaluations or seconds allowed were over
+    n_chains: int  # chains that have ended, by a hit or without
+    n_cut: int  # chains that were cut off by the limit of evaluations or seconds
     n_hits: int
     n_evaluations: int
     seconds: float
-    median_gap: float  # of the chains that have ended, above the best-known energy
+    median_gap: float  # above the best-known energy, over the chains that have ended
     optimizer: str = ""  # the name of the learned optimizer; '' for other methods
     ended_by: str = "hits"  # or 'evaluations', or 'seconds', which depends on the speed of the machine
-    seconds_per_evaluation: float = math.nan  # while as many chains as were asked for were on their way
+    seconds_per_evaluation: float = math.nan  # while all lanes had chains
 
     @property
     def name(self) -> str:
@@ -33,7 +33,7 @@ class Score(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of the hit rate, 95 % confidence (E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927))."""
+        """The 95 % confidence interval of the hit rate (E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927))."""
         n, p, z = self.n_chains, self.hit_rate, 1.96
         if not n:
             return 0.0, 1.0
@@ -46,5 +46,5 @@ class Score(NamedTuple):
 
     @property
     def seconds_per_hit(self) -> float:
-        """Of chains that begin anew all the time: at the end, when they become few, an evaluation takes longer."""
+        """Seconds per hit of full batches: at the end of a measurement, with few chains, an evaluation takes longer."""
         return self.evaluations_per_hit * self.seconds_per_evaluation if self.n_hits else math.inf

@@ -1,4 +1,4 @@
-"""The settings of an evaluation: how much it looks at, and the search of a learned optimizer."""
+"""The settings of an evaluation: its limits, and the search of a learned optimizer."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -8,7 +8,7 @@ from clusteropt.settings.options import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, SEED
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How much to look at, and what to change in the learned searches."""
+    """The limits of a measurement, and changes of the learned searches."""
 
     steps: int | None = option(None, "Steps of a learned trajectory.", NOT_NEGATIVE, usual="7.5 for each atom")
     hops: int | None = option(None, "Most hops after a trajectory.", NOT_NEGATIVE, usual="200")
@@ -33,7 +33,7 @@ class EvaluationSettings:
 
 
 class EvaluationChanges(TypedDict, total=False):
-    """The same as keyword arguments, for type checkers."""
+    """The settings as keyword arguments, for type checkers."""
 
     steps: int | None
     hops: int | None

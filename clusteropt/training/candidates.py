@@ -1,4 +1,4 @@
-"""Thetas that a run has come by and may ship: the best ones by its reports, and the last."""
+"""The thetas that a run may ship: the best by its reports, and the last."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -7,11 +7,11 @@ import numpy as np
 
 from clusteropt.training.trials import Trial, better
 
-_EACH = 2  # candidates that are kept for their hits, and as many for their energies
+_EACH = 2  # candidates kept for their hits, and as many for their energies
 
 
 class Candidate(NamedTuple):
-    """The theta after a step, and how it did in a report."""
+    """The theta after a step, and its rank in a report."""
 
     step: int
     theta: np.ndarray  # (n_numbers,) float32
@@ -19,7 +19,7 @@ class Candidate(NamedTuple):
 
 
 class Validated(NamedTuple):
-    """A candidate on fresh starts."""
+    """A candidate, and its trial on fresh starts."""
 
     step: int
     theta: np.ndarray
@@ -45,7 +45,7 @@ def validate(
 
 
 def best(validated: Sequence[Validated]) -> Validated:
-    """The last, unless an earlier one is better by more than chance."""
+    """The last theta, unless an earlier one is better by more than chance."""
     *earlier, winner = validated
     for candidate in sorted(earlier, key=lambda v: (*v.trial.rank, v.step), reverse=True):
         if better(candidate.trial, winner.trial):

@@ -31,17 +31,17 @@ from clusteropt.training.strategy import StrategyState
 
 FORMAT = 2
 _READ = (1, 2)  # format 1 has no candidates
-_FREE = ("steps", "patience")  # settings that say when to stop, which a run that goes on may have changed
+_FREE = ("steps", "patience")  # settings that say when to stop; with --resume they may change
 _KIND = "clusteropt training checkpoint"
 _HEAD = 512  # bytes, the least that HDF5 leaves to others at the beginning of a file
 _CURE = "begin anew with --force instead of --resume"
 
 
 class Checkpoint(NamedTuple):
-    """A run that can go on."""
+    """The state of a run, from which it can go on."""
 
     state: TrainingState
-    seconds: float  # that it has taken so far
+    seconds: float  # that the run has taken so far
     candidates: tuple[Candidate, ...] = ()  # the best thetas by the reports so far
 
 
@@ -78,9 +78,9 @@ def save(path: Path, settings: TrainSettings, checkpoint: Checkpoint) -> None:
 
 
 def load(path: Path, settings: TrainSettings) -> Checkpoint:
-    """Reads a checkpoint of a run with these settings; those that say when to stop may be others.
+    """Reads a checkpoint of a run with these settings; those that say when to stop may differ.
 
-    Raises UsageError where the settings are others, or fewer steps than are done; InputError for a file that is no use.
+    Raises UsageError for other settings, or fewer steps than are done; InputError for a damaged or foreign file.
     """
     with _opened(path) as file:
         values = json.loads(str(file.attrs["progress"]))
@@ -100,9 +100,9 @@ def load(path: Path, settings: TrainSettings) -> Checkpoint:
 
 
 def continued(path: Path, settings: TrainSettings) -> TrainSettings:
-    """The settings with the schedule of the checkpoint where they name none: more steps do not stretch it.
+    """The settings, with the schedule of the checkpoint unless they name their own: more steps do not stretch it.
 
-    Raises InputError for a file that is no use.
+    Raises InputError for a damaged or foreign file.
     """
     with _opened(path) as file:
         there = _settings(file)
@@ -123,13 +123,13 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 
 def _settings(file: h5py.File) -> dict[str, Any]:
-    """Those of the run; usual ones where there was no such setting yet."""
+    """The settings of the run that wrote the file, with defaults for settings that did not exist then."""
     usual, there = json.loads(json.dumps(asdict(TrainSettings()))), json.loads(str(file.attrs["settings"]))
     return usual | there | {"network": usual["network"] | there["network"]}
 
 
 def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Those that a run keeps to its end."""
+    """The settings that a run keeps to its end."""
     schedule = settings["decay_steps"] or settings["steps"]
     return {name: value for name, value in settings.items() if name not in _FREE} | {"decay_steps": schedule}
 

@@ -9,8 +9,8 @@ from clusteropt.training.strategy import Strategy, StrategyState, finite, pertur
 def ga(settings: TrainSettings) -> Strategy:
     """The strategy; its state is theta alone. It tries `2 pairs` candidates a step, as the evolution strategy does.
 
-    Each candidate's perturbation has a spread of its own, between `sigma` and a thirtieth of it: far away while theta is poor,
-    near by when it is good.
+    Each candidate's perturbation has a spread of its own, between `sigma` and a thirtieth of it: large changes improve a poor
+    theta, and small ones a good theta.
     """
 
     def ask(state: StrategyState, step: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The options of a training run; light, so that signals are heard while the libraries are being loaded."""
+"""The options of a training run. No heavy imports: signals must be heard while the libraries are being loaded."""
 
 import math
 import time
@@ -11,7 +11,7 @@ from clusteropt.runtime.signals import Signals
 
 @dataclass
 class TrainingJob:
-    """Where a run leaves its files, what it says, and when it stops before its end."""
+    """The files of a run, its messages, and the reasons to stop it before its end."""
 
     out: Path | None = None  # the weights; the other files are called after it
     resume: bool = False
@@ -19,9 +19,9 @@ class TrainingJob:
     with_picture: bool = True
     quiet: bool = False
     deadline: float = math.inf  # time.monotonic() after which no step begins
-    signals: Signals = field(default_factory=Signals)  # what has been heard: the step in progress ends
+    signals: Signals = field(default_factory=Signals)  # after one is heard, the step in progress is the last
 
-    writes: bool = True  # the files, and messages; of several processes only the first does
+    writes: bool = True  # files and messages; of several processes only the first does
 
     def beside(self, ending: str) -> Path | None:
         return None if self.out is None else self.out.with_name(self.out.stem + ending)

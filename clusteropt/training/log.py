@@ -13,12 +13,12 @@ Record = dict[str, Any]
 
 
 class Log:
-    """Records in memory, and in a file where a path is given. What is in the file stays, whatever becomes of the process."""
+    """Records in memory, and in a file where a path is given. The file keeps them when the process is killed."""
 
     def __init__(self, path: Path | None, last_step: int = 0) -> None:
-        """Goes on behind the records to `last_step` that the file has; what else is in it is dropped.
+        """Continues a file after its records up to `last_step`, and drops all later ones.
 
-        Dropped as well is the validation at the end of a run: one that goes on has another.
+        It also drops the validation at the end of a run: a run that goes on has another.
         """
         there = [] if path is None else _read(path)
         self.records = [r for r in there if r["step"] <= last_step and "validated" not in r]
@@ -40,7 +40,7 @@ class Log:
 
     @property
     def hits(self) -> dict[str, float]:
-        """Those of the last report."""
+        """The hit rates of the last report."""
         return next((record["hits"] for record in reversed(self.records) if "hits" in record), {})
 
 
@@ -49,7 +49,7 @@ def _line(record: Record) -> str:
 
 
 def _read(path: Path) -> list[Record]:
-    """The records of a file, without lines that are torn or none of ours."""
+    """The records of a file, without damaged or foreign lines."""
     records = []
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()

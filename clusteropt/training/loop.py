@@ -1,6 +1,6 @@
-"""The outer loop: ask the strategy for candidates, look how they do on a task, tell it.
+"""The outer loop: ask the strategy for candidates, compute their losses on a task, tell the strategy.
 
-Everything random follows from the seed and the number of the step, so a run that was stopped goes on as if it never was.
+Everything random follows from the seed and the number of the step, so a run that was stopped goes on as if it had not been.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,11 +30,11 @@ class TrainingState(NamedTuple):
 
     step: int
     strategy_state: StrategyState
-    pools: dict[str, Chains]  # by task, of those that hop
+    pools: dict[str, Chains]  # by task, for tasks that hop
     loss: float  # of the unperturbed theta at the last step
     task: str  # of the last step
-    lowest: dict[str, float]  # loss, by task
-    lowered: int  # the step at which one of them was lowered last
+    lowest: dict[str, float]  # lowest loss so far, by task
+    lowered: int  # the last step at which one of the lowest losses fell
     earlier: tuple[str, ...] = ()  # tasks of the weights that the run began with
 
     @property
@@ -43,7 +43,7 @@ class TrainingState(NamedTuple):
 
 
 def begin(settings: TrainSettings) -> TrainingState:
-    """The first theta and a fresh strategy. Raises UsageError for a task that cannot be, and as `weights.named` for the theta."""
+    """The first theta and a fresh strategy. Raises UsageError for an unknown task, and all that `weights.named` raises."""
     for name in settings.tasks:
         tasks.task_named(name)
     earlier: tuple[str, ...] = ()
@@ -75,9 +75,9 @@ def _optimizer(name: str, wanted: LearnedSettings) -> weights.LearnedOptimizer:
 
 
 def train(settings: TrainSettings, state: TrainingState) -> Iterator[TrainingState]:
-    """Yields the state after every outer step, until it is finished.
+    """Yields the state after every outer step, until the run is finished.
 
-    Raises ClusterOptError where no candidate ends anywhere.
+    Raises ClusterOptError where no candidate has a finite loss.
     """
     strategy = _strategy(settings)
     while not finished(settings, state):
@@ -87,7 +87,7 @@ def train(settings: TrainSettings, state: TrainingState) -> Iterator[TrainingSta
 
 
 def finished(settings: TrainSettings, state: TrainingState) -> bool:
-    """True where all steps are done, or patience is at its end."""
+    """True where all steps are done, or patience has run out."""
     waited = state.step - state.lowered
     return state.step >= settings.steps or 0 < settings.patience <= waited
 
@@ -117,7 +117,7 @@ def _step(settings: TrainSettings, strategy: Strategy, state: TrainingState) -> 
 
 
 def _losses(candidates: np.ndarray, problem: Problem, tryout: Tryout, settings: TrainSettings) -> np.ndarray:
-    """(n_candidates,), the candidates shared out among the processes and their devices."""
+    """The losses (n_candidates,); the processes and their devices share the candidates."""
     n_devices, n_processes = devices.n_devices(), processes.n_processes()
     n_own = -(-len(candidates) // (n_devices * n_processes)) * n_devices
     own = candidates[(processes.process() * n_own + np.arange(n_own)) % len(candidates)]

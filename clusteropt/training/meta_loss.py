@@ -1,4 +1,4 @@
-"""How well theta optimizes: the energies of trajectories, in the problem's energy scale."""
+"""The loss of a theta: the energies of its trajectories, in the problem's energy scale."""
 
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ class Tryout(NamedTuple):
     starts: Any  # a batch of the problem
     before: Array  # (n_lanes,), energies that are subtracted, in energy scales: of the minima before a hop, or zero
     n_steps: Array  # () int32
-    span: Array  # (2,), the fractions of a whole trajectory at which these begin and end
+    span: Array  # (2,), the fractions of a full trajectory at which these begin and end
 
 
 def meta_loss(
@@ -35,7 +35,7 @@ def meta_loss(
         return jnp.where(jnp.isfinite(energy), jnp.minimum(energy, ceiling), ceiling) - tryout.before
 
     def judge(energies: Array, _: Array) -> tuple[Array, Array]:
-        """All lanes move, and their energies count if the loss is their mean; else no sum over the units is made."""
+        """Lets all lanes move. Notes their energies if the loss is a mean over the steps, and else spares that sum."""
         noted = counted(energy_of(energies)) if loss == "mean" else jnp.zeros_like(energies, shape=energies.shape[1:])
         return jnp.array(True), noted
 

@@ -41,8 +41,8 @@ def train_es(
 ) -> weights.LearnedOptimizer:
     """Trains by evolution strategies, with `settings` or the defaults, changed by `fields`: train_es(tasks=("X13",), steps=10).
 
-    With `out`, the weights, checkpoint, log and picture are written, which must not exist. Raises UsageError where they do, or
-    for settings that cannot be.
+    With `out`, the weights, checkpoint, log and picture are written; none of these files may exist. Raises UsageError where one
+    does, or for a setting that is not allowed.
     """
     return _train("es", settings, out, fields)
 
@@ -50,7 +50,7 @@ def train_es(
 def train_ga(
     settings: TrainSettings | None = None, out: Path | str | None = None, **fields: Any
 ) -> weights.LearnedOptimizer:
-    """Trains by a genetic algorithm; else as `train_es`."""
+    """Trains by a genetic algorithm, in all else as `train_es`."""
     return _train("ga", settings, out, fields)
 
 
@@ -81,37 +81,37 @@ def check(job: TrainingJob) -> None:
 
 
 def run(settings: TrainSettings, job: TrainingJob) -> weights.LearnedOptimizer:
-    """Trains to the end, or until the job stops it. The best theta of a finished run is its result, the last of a stopped one.
+    """Trains to the end, or until the job stops it. A finished run returns its best theta.
 
-    Raises Stopped or Interrupted where it did, after everything is written; UsageError, InputError and ClusterOptError for what
-    cannot be.
+    A stopped run writes its files, with the last theta as weights, and then raises Stopped or Interrupted. Raises UsageError and
+    InputError for settings or files that do not fit, ClusterOptError where training or writing fails.
     """
-    settings, now = _together(settings, job)
+    settings, now = _begin_together(settings, job)
     first, since = now.state.step, time.monotonic() - now.seconds
     log = Log(job.beside(".log.jsonl") if job.writes else None, first)
     saved = warm = time.monotonic()
-    pause = 0.0  # until the next checkpoint: few seconds at first, so that a kill costs no more than has been done
+    pause = 0.0  # seconds until the next checkpoint; short at first, for a kill must not cost more than was done
     with _bar(settings, now.state, job.quiet or not job.writes) as show:
         for state in loop.train(settings, now.state):
-            now, done = _looked_at(settings, log, state, now, since), loop.finished(settings, state)
+            now, done = _noted(settings, log, state, now, since), loop.finished(settings, state)
             show(state.step)
             if state.step == first + 1:
                 warm = time.monotonic()  # the first step has made the programs
             if done or _due(settings, state.step) or state.step == first + 1:
                 speed = (state.step - first - 1) / max(time.monotonic() - warm, 1e-9)
                 hits = log.hits if _due(settings, state.step) else {}
-                job.say(_line(settings, state, hits, speed))
+                job.say(_progress_line(settings, state, hits, speed))
             stopped = _stops(job) and not done
             if done or stopped or time.monotonic() - saved > pause:
                 _save(settings, job, now)
                 saved, pause = time.monotonic(), min(_SAVE_EVERY, 2 * pause or 1.0)
             if stopped:
                 break
-    optimizer = _last(settings, log, now)
+    optimizer = _last_optimizer(settings, log, now)
     if loop.finished(settings, now.state) and not all(name.startswith(HOP) for name in settings.tasks):
         if job.out is not None and job.writes and (now.state.step > first or not job.out.exists()):
             weights.save(job.out, optimizer)  # a kill does not lose it
-        optimizer = _chosen(settings, job, log, now, optimizer)
+        optimizer = _best_by_validation(settings, job, log, now, optimizer)
     _finish(job, optimizer, log)
     _tell_the_end(settings, job, now.state)
     return optimizer
@@ -123,12 +123,12 @@ def _stops(job: TrainingJob) -> bool:
 
 
 def _due(settings: TrainSettings, step: int) -> bool:
-    """True where a report belongs to the step; more steps than were planned do not change when."""
+    """True where a report follows the step. The interval is that of the schedule: more steps do not change it."""
     return step % max(1, settings.schedule // _REPORTS) == 0
 
 
-def _looked_at(settings: TrainSettings, log: Log, state: TrainingState, before: Checkpoint, since: float) -> Checkpoint:
-    """The run after a step, noted in the log; where a report is due its theta becomes a candidate."""
+def _noted(settings: TrainSettings, log: Log, state: TrainingState, before: Checkpoint, since: float) -> Checkpoint:
+    """The checkpoint after a step, which is noted in the log. Where a report is due, its theta becomes a candidate."""
     loss = state.loss if math.isfinite(state.loss) else None
     seconds = round(time.monotonic() - since, 3)
     log.append(step=state.step, task=state.task, loss=loss, seconds=seconds)
@@ -136,38 +136,38 @@ def _looked_at(settings: TrainSettings, log: Log, state: TrainingState, before: 
     if _due(settings, state.step):
         trial = reported(state.theta, settings, _REPORTED)
         if trial.energies:
-            log.append(step=state.step, hits=trial.hit_rates, **_tried(trial, _REPORTED))
+            log.append(step=state.step, hits=trial.hit_rates, **_trial_record(trial, _REPORTED))
             candidates = kept([*candidates, Candidate(state.step, state.theta, trial.rank)])
     return Checkpoint(state, time.monotonic() - since, candidates)
 
 
-def _tried(trial: Trial, count: int) -> dict[str, Any]:
+def _trial_record(trial: Trial, count: int) -> dict[str, Any]:
     energies = {name: round(float(energy.mean()), 6) for name, energy in trial.energies.items()}
     return {"energies": energies, "trajectories": count}
 
 
-def _last(settings: TrainSettings, log: Log, end: Checkpoint) -> weights.LearnedOptimizer:
+def _last_optimizer(settings: TrainSettings, log: Log, end: Checkpoint) -> weights.LearnedOptimizer:
     state = end.state
     card = card_of(settings, end.seconds, state.step, state.earlier)
     return weights.LearnedOptimizer(state.theta, settings.network, card | {"hits": log.hits})
 
 
-def _chosen(
+def _best_by_validation(
     settings: TrainSettings, job: TrainingJob, log: Log, end: Checkpoint, last_one: weights.LearnedOptimizer
 ) -> weights.LearnedOptimizer:
-    """The best theta by a validation. Raises Stopped or Interrupted where the job stops it; it begins anew with --resume."""
+    """The best theta by a validation. Raises Stopped or Interrupted where the job stops; --resume validates anew."""
     step, theta = end.state.step, end.state.theta
     n_thetas = len({step, *(candidate.step for candidate in end.candidates)})
     job.say(f"validating {counted(n_thetas, 'theta')} by {_VALIDATED} fresh trajectories of each task")
     found, tried = validate(end.candidates, step, theta, lambda theta: validated(theta, settings, _VALIDATED)), []
     while len(tried) < n_thetas:
         if _stops(job):
-            raise _ended(job, f"in the validation after step {step}: go on with --resume")
+            raise _stop_error(job, f"in the validation after step {step}: go on with --resume")
         tried.append(next(found))
     chosen = best(tried)
     for one in tried:
         rates = one.trial.hit_rates
-        log.append(step=one.step, validated=rates, **_tried(one.trial, _VALIDATED), shipped=one is chosen)
+        log.append(step=one.step, validated=rates, **_trial_record(one.trial, _VALIDATED), shipped=one is chosen)
         last = " (the last)" if one is tried[-1] else ""
         job.say(f"{_VALIDATED} fresh trajectories: step {one.step}{last}{_shares(rates) or ', no best-known minimum'}")
     about = {
@@ -179,10 +179,10 @@ def _chosen(
     return last_one._replace(theta=chosen.theta, card=last_one.card | about)
 
 
-def _together(settings: TrainSettings, job: TrainingJob) -> tuple[TrainSettings, Checkpoint]:
-    """The settings and the beginning, the same in all processes of the run.
+def _begin_together(settings: TrainSettings, job: TrainingJob) -> tuple[TrainSettings, Checkpoint]:
+    """The settings and the first checkpoint, after a check that all processes of the run have the same.
 
-    Raises ClusterOptError where one of them cannot begin.
+    Raises ClusterOptError where a process cannot begin.
     """
     try:
         check(job)
@@ -247,15 +247,15 @@ def _tell_the_end(settings: TrainSettings, job: TrainingJob, state: TrainingStat
             job.say(f"no task has had a lower loss for {settings.patience} steps: ended with step {state.step}")
         return
     job.say(f"to end here, and ship the best theta so far: --resume --steps {state.step}")
-    raise _ended(job, f"after step {state.step} of {settings.steps}: go on with --resume")
+    raise _stop_error(job, f"after step {state.step} of {settings.steps}: go on with --resume")
 
 
-def _ended(job: TrainingJob, where: str) -> Stopped | Interrupted:
+def _stop_error(job: TrainingJob, where: str) -> Stopped | Interrupted:
     return Interrupted(f"interrupted {where}") if job.signals.heard == signal.SIGINT else Stopped(f"stopped {where}")
 
 
 def card_of(settings: TrainSettings, seconds: float, steps: int, earlier: Sequence[str] = ()) -> dict[str, Any]:
-    """The record of a training for its weights file; `earlier` are the tasks that the weights it began with were trained on."""
+    """The record of a training for its weights file; `earlier` tasks are those of the weights that it began with."""
     return {
         "tasks": sorted({*earlier, *(name.removeprefix(HOP) for name in settings.tasks)}),
         "training": asdict(settings),
@@ -264,7 +264,7 @@ def card_of(settings: TrainSettings, seconds: float, steps: int, earlier: Sequen
     }
 
 
-def _line(settings: TrainSettings, state: TrainingState, hits: dict[str, float], speed: float) -> str:
+def _progress_line(settings: TrainSettings, state: TrainingState, hits: dict[str, float], speed: float) -> str:
     pace = f", {speed:.3g} steps/s, {(settings.steps - state.step) / speed:.0f} s left" if speed else ""
     loss = f"{state.task} loss {state.loss:.4f} energy scales"
     return f"step {state.step} of {settings.steps}: {loss}{_shares(hits)}{pace}"

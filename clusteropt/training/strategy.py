@@ -1,4 +1,4 @@
-"""The interface of all ways to find theta, as the outer loop needs it."""
+"""The interface of strategies, the ways to find theta, as the outer loop uses it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,14 +7,14 @@ import numpy as np
 
 
 class StrategyState(NamedTuple):
-    """Where a strategy is."""
+    """The state of a strategy between two steps."""
 
     theta: np.ndarray  # (n_numbers,) float32
     memory: Any  # pytree of arrays, or None
 
 
 class Strategy(NamedTuple):
-    """`ask` what to try at a step, `tell` how it went; nothing random but by the seed and the step."""
+    """`ask` gives the candidates of a step, `tell` takes their losses. All that is random follows from the seed and the step."""
 
     init: Callable[[np.ndarray], StrategyState]
     ask: Callable[[StrategyState, int], np.ndarray]  # candidates (n_candidates, n_numbers) float32, the first is theta

@@ -35,7 +35,7 @@ _GENERATIONS = 40  # hops of a pool before it begins anew from random starts
 
 
 class Ends(NamedTuple):
-    """Where theta's trajectories end, quenched."""
+    """The quenched ends of theta's trajectories."""
 
     energies: np.ndarray  # (n_trajectories,), in the problem's unit; infinite for what fell apart
     n_units: int
@@ -47,12 +47,12 @@ class Task(Protocol):
 
     @property
     def name(self) -> str:
-        """As the settings have it."""
+        """The name in the settings."""
         ...
 
     @property
     def problem(self) -> Problem:
-        """The problem, whose softened form is trained on."""
+        """The problem; training uses its softened form."""
         ...
 
     def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Chains | None) -> tuple[Tryout, Any]:
@@ -64,7 +64,7 @@ class Task(Protocol):
         ...
 
     def ends(self, theta: np.ndarray, settings: TrainSettings, count: int, seed: int) -> Ends | None:
-        """The ends of `count` trajectories from starts by that seed, for reports; None where the task has no reports."""
+        """For reports: the ends of `count` trajectories from starts by that seed; None where the task has no reports."""
         ...
 
 
@@ -130,7 +130,7 @@ class HopTask:
     def tryout(
         self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Chains | None
     ) -> tuple[Tryout, Chains]:
-        """The pool, displaced; a new one after forty hops."""
+        """Trajectories from the displaced pool. After forty hops the pool begins anew from random starts."""
         if pool is None or pool.n_hops[0] >= _GENERATIONS:
             starts = _starts(self, settings.clusters, _seed(settings, step), settings.density)
             keys = np.random.default_rng([settings.seed, step, 1]).integers(2**64, size=len(starts), dtype=np.uint64)
@@ -141,20 +141,20 @@ class HopTask:
         return Tryout(moved, *_numbers(before, settings.hop_steps, settings.hop_begin)), pool
 
     def next_pool(self, settings: TrainSettings, pool: Chains, theta: np.ndarray) -> Chains:
-        """After a hop of each member by theta."""
+        """The pool after a hop of each of its chains by theta."""
         onward = Walk(self.problem, _hopping(settings, theta), pool)
         next(onward)
         return onward.chains
 
     def ends(self, theta: np.ndarray, settings: TrainSettings, count: int, seed: int) -> None:
-        """Reports are about trajectories from random starts."""
+        """None: reports are about trajectories from random starts."""
 
 
 @cache
 def task_named(name: str) -> Task:
     """X13, hop:X13, or a task that another package registers, by its name or by the part of it before a colon.
 
-    Raises UsageError for what is not a formula, or has no potential.
+    Raises UsageError for text that is not a formula, or without a potential.
     """
     kind = name.partition(":")[0]
     if kind != "hop" and plugins.is_known("tasks", kind):

@@ -1,4 +1,4 @@
-"""How good a theta is: where its trajectories from random starts end."""
+"""The quality of a theta: the ends of its trajectories from random starts."""
 
 from typing import NamedTuple
 
@@ -32,12 +32,12 @@ class Trial(NamedTuple):
 
 def reported(theta: np.ndarray, settings: TrainSettings, count: int) -> Trial:
     """`count` trajectories for each task, from the same starts at every report of a run."""
-    return _tried(theta, settings, count, _REPORT)
+    return _trial(theta, settings, count, _REPORT)
 
 
 def validated(theta: np.ndarray, settings: TrainSettings, count: int) -> Trial:
-    """The same from fresh starts: neither training nor a report has used them."""
-    return _tried(theta, settings, count, _VALIDATION)
+    """`count` trajectories for each task, from fresh starts that neither training nor a report has used."""
+    return _trial(theta, settings, count, _VALIDATION)
 
 
 def better(one: Trial, other: Trial) -> bool:
@@ -58,7 +58,7 @@ def _significance(some: dict[str, np.ndarray], others: dict[str, np.ndarray]) ->
     return float(differences.sum()) / spread if spread else 0.0
 
 
-def _tried(theta: np.ndarray, settings: TrainSettings, count: int, stream: int) -> Trial:
+def _trial(theta: np.ndarray, settings: TrainSettings, count: int, stream: int) -> Trial:
     energies, hits = {}, {}
     for task in map(tasks.task_named, dict.fromkeys(settings.tasks)):
         with host.double_precision():

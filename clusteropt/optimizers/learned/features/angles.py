@@ -1,4 +1,4 @@
-"""How the nearest neighbours of an atom are arranged around it."""
+"""The arrangement of an atom's nearest neighbours around it."""
 
 from itertools import combinations_with_replacement, product
 

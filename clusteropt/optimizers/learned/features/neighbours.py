@@ -1,4 +1,4 @@
-"""How many neighbours an atom has within shells that fade outwards, and how many of another element."""
+"""Numbers of an atom's neighbours, in all and of another element, within shells that fade outwards."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -14,7 +14,7 @@ _USUAL = (6.0, 9.0, 15.0)  # neighbours that they count in a compact cluster
 
 
 def neighbours(clusters: Clusters, scale: Scale) -> tuple[list[Array], list[Array]]:
-    """How many neighbours every atom has within each shell, in all and (in alloys only) of another element.
+    """Numbers of every atom's neighbours within each shell, in all and (in alloys only) of another element.
 
     (n_atoms, n_clusters) each, divided by the usual number; one is subtracted from the former. After J. Behler and
     M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007), doi:10.1103/PhysRevLett.98.146401, with squares in place of the Gaussian

@@ -1,4 +1,4 @@
-"""How steady the gradient is: the length of its average over the root of its mean square, 1 where it never changes."""
+"""The steadiness of the gradient: the length of its average over the root of its mean square, 1 where it is constant."""
 
 import jax.numpy as jnp
 
