@@ -107,7 +107,9 @@ def batch(
 def merge(folder: _Folder, one_file: _OneFile = None, json: Json = False) -> None:
     """Join the results of a batch: a line for each structure in results.jsonl, and the minima of each input in minima/.
 
-    The command refuses if a structure has no result. Example: [bold]clusteropt merge results[/bold]
+    The command refuses if a structure has no result.
+
+    Example: [bold]clusteropt merge results[/bold]
     """
     from clusteropt.batch import overview
 
