@@ -81,7 +81,7 @@ def minimize(
     settings = changed(MinimizeSettings(), given, "minimize")
     warn_caller(sets.doubt(potential))
     several = _several(structures)
-    results = _all(run(several, settings, learned=learned))
+    results = _all(results_of(several, settings, learned=learned))
     warn_caller(_of_boxes(list(results.values()), settings.method().local.optimizer))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
@@ -99,11 +99,11 @@ def energy(structures: Atoms | Sequence[Atoms], potential: str | None = None) ->
     """Energies and forces of the structures as they are: one Result for one Atoms object, a list for a sequence."""
     warn_caller(sets.doubt(potential))
     several = _several(structures)
-    results = _all(run(several, MinimizeSettings(potential), move=False))
+    results = _all(results_of(several, MinimizeSettings(potential), move=False))
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
 
-def run(
+def results_of(
     structures: Sequence[Atoms],
     settings: MinimizeSettings,
     *,

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from clusteropt.clusters.arrays import Structure, n_lanes, pack, padded_size
 from clusteropt.engine import programs
 from clusteropt.engine.batches import at, take
-from clusteropt.engine.step import NEVER, Trajectories, advance, start
+from clusteropt.engine.step import NEVER, Trajectories, advance, begin_trajectories
 from clusteropt.errors import UsageError
 from clusteropt.io.best_known import formula_of
 from clusteropt.io.structures import elements_of, to_structure
@@ -96,7 +96,7 @@ def _blank(structure: Structure, problem: ClusterProblem, choice: OptimizerChoic
     lanes[0] = 0
     batch = take(pack([structure], size, np.float64), lanes, np.float32)
     limit = np.full(len(lanes), np.iinfo(np.int32).max, np.int32)
-    return start(batch, limit, make(choice, problem))  # type: ignore[arg-type]  numpy
+    return begin_trajectories(batch, limit, make(choice, problem))  # type: ignore[arg-type]  numpy
 
 
 def _stepped(common: tuple[ClusterProblem, OptimizerChoice], now: Trajectories, *, mesh: Mesh) -> list[Array]:

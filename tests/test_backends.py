@@ -19,7 +19,7 @@ from clusteropt.clusters import pairs
 from clusteropt.clusters.arrays import Clusters, Structure, n_lanes, pack
 from clusteropt.clusters.cohesion import cohesion
 from clusteropt.engine import programs
-from clusteropt.engine.step import NEVER, Trajectories, advance, start
+from clusteropt.engine.step import NEVER, Trajectories, advance, begin_trajectories
 from clusteropt.optimizers import table
 from clusteropt.optimizers.learned import network
 from clusteropt.optimizers.learned.rule import sizes
@@ -139,7 +139,7 @@ def test_an_update_of_every_optimizer_agrees(name, dtype):
         return after.batch.positions - run.batch.positions, after.force
 
     with host.double_precision():
-        run = moved(start(clusters, np.full(6, 100, np.int32), optimizer), np.int32(7))  # type: ignore[arg-type]
+        run = moved(begin_trajectories(clusters, np.full(6, 100, np.int32), optimizer), np.int32(7))  # type: ignore[arg-type]
     assert_agree(step, run, tolerance=1e-4 if dtype == np.float32 else 1e-9)
 
 

@@ -89,7 +89,7 @@ def test_results_are_those_of_minimize(folder):
 def test_the_same_command_again_computes_nothing_and_writes_the_same(folder, monkeypatch):
     batch(folder, *ALL)
     before, results = parts(folder), (folder / "out/results.jsonl").read_bytes()
-    monkeypatch.setattr(chunk, "run", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(chunk, "results_of", lambda *_: pytest.fail("computed again"))
     done = batch(folder, *ALL)
     assert done.code == 0
     assert "10 of 10 structures done already" in done.err
@@ -110,8 +110,8 @@ def test_the_same_structure_twice_is_computed_once_and_told_twice(folder, monkey
     save(folder / "twice.xyz", [cluster(), cluster(number=1), cluster()])
     shutil.copy(folder / "twice.xyz", folder / "again.xyz")
     computed = []
-    original = chunk.run
-    monkeypatch.setattr(chunk, "run", lambda atoms, *rest: computed.extend(atoms) or original(atoms, *rest))
+    original = chunk.results_of
+    monkeypatch.setattr(chunk, "results_of", lambda atoms, *rest: computed.extend(atoms) or original(atoms, *rest))
     batch(folder, "twice.xyz", "again.xyz")
     assert len(computed) == 2
     assert [line["structure"] for line in lines(folder)] == [
@@ -229,21 +229,21 @@ def test_what_cannot_be_written_or_has_a_strange_name_costs_no_other_its_result(
 
 @pytest.mark.parametrize(("files", "broken", "lost"), [(ALL, "Si", 1), (ALL, "XAuArSi", 10), (("one.xyz",), "Si", 1)])
 def test_what_is_unexpected_leaves_no_result_and_is_tried_again(folder, monkeypatch, files, broken, lost):
-    original = chunk.run
+    original = chunk.results_of
 
     def failing(structures, settings):
         if any(atoms.symbols[0] in broken for atoms in structures):
             raise RuntimeError("a bug")
         return original(structures, settings)
 
-    monkeypatch.setattr(chunk, "run", failing)
+    monkeypatch.setattr(chunk, "results_of", failing)
     done = batch(folder, *files)
     assert done.code == 1
     assert len(done.complaints) == lost + 1
     assert all("unexpected RuntimeError (a bug)" in line for line in done.complaints[:lost])
     kept = parts(folder) if lost < 10 and len(files) > 1 else {}
     assert sum(len(json.loads(part.splitlines()[0])["places"]) for part in kept.values()) == (9 if kept else 0)
-    monkeypatch.setattr(chunk, "run", original)
+    monkeypatch.setattr(chunk, "results_of", original)
     assert batch(folder, *files).code == 0
     assert counts(folder) == {"converged": 10 if len(files) > 1 else 1}
     assert kept.items() <= parts(folder).items()
@@ -312,14 +312,14 @@ def test_a_damaged_part_is_told_of_and_done_again(folder):
 
 
 def test_what_does_not_fit_into_the_memory_has_a_status(folder, monkeypatch):
-    original = chunk.run
+    original = chunk.results_of
 
     def small(structures, settings):
         if any(len(atoms) > 4 for atoms in structures):
             raise MemoryError
         return original(structures, settings)
 
-    monkeypatch.setattr(chunk, "run", small)
+    monkeypatch.setattr(chunk, "results_of", small)
     save(folder / "large.xyz", Atoms("X5", positions=np.random.default_rng(0).uniform(0, 2, (5, 3))))
     done = batch(folder, *ALL, "large.xyz")
     assert done.code == 3

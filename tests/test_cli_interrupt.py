@@ -93,7 +93,7 @@ def test_ctrl_c_at_any_time_is_code_130_and_one_line(folder, place):
     assert names(folder) == {"atom.xyz", "endless.xyz"}
 
 
-@pytest.mark.parametrize("place", ["runtime.host.prepare", "io.reading.frames", "api.run"])
+@pytest.mark.parametrize("place", ["runtime.host.prepare", "io.reading.frames", "api.results_of"])
 def test_ctrl_c_is_not_lost_in_a_callback_of_the_garbage_collector(folder, place):
     """Python prints exceptions from such callbacks and goes on; importing jax registers one."""
     module, _, name = f"clusteropt.{place}".rpartition(".")

@@ -26,7 +26,7 @@ def advance(run: step.Trajectories, n_steps, tolerance, norm: str = "fmax") -> s
 
 def begin(structures: list[Structure], limit: int = 500) -> step.Trajectories:
     batch = jax.tree.map(jnp.asarray, pack(structures, SIZE, np.float64))
-    return step.start(batch, jnp.full(len(structures), limit, jnp.int32), RULE)
+    return step.begin_trajectories(batch, jnp.full(len(structures), limit, jnp.int32), RULE)
 
 
 def several() -> list[Structure]:

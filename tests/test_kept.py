@@ -199,11 +199,11 @@ def test_a_hangup_is_ignored_below_nohup(tmp_path):
     before = """
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 from clusteropt import api
-whole = api.run
+whole = api.results_of
 def hung_up(*arguments, **options):
     os.kill(os.getpid(), signal.SIGHUP)
     yield from whole(*arguments, **options)
-api.run = hung_up
+api.results_of = hung_up
 """
     assert call(tmp_path, "minimize", "many.xyz", *WAYS["lbfgs"], before=before).code == 0
 
@@ -231,13 +231,13 @@ def test_nobody_reads_beyond_the_first_line(tmp_path):
 
 ON_PORTION = """
 from clusteropt import api
-whole = api.run
+whole = api.results_of
 def watched(*arguments, **options):
     for portion in whole(*arguments, **options):
         yield portion
         if any(not result.problem for result in portion.values()):
             {then}
-api.run = watched
+api.results_of = watched
 """
 FULL = """
 from clusteropt.commands import outputs

@@ -102,7 +102,9 @@ def test_programs_depend_on_the_code_of_the_packages_that_register_parts(registe
 
 def test_a_strategy_of_another_package_trains(register, tmp_path, monkeypatch):
     begun = []
-    monkeypatch.setattr(runs, "run", lambda settings, job: begun.append((settings.strategy, loop.begin(settings))))
+    monkeypatch.setattr(
+        runs, "carry_out", lambda settings, job: begun.append((settings.strategy, loop.begin(settings)))
+    )
     assert run(tmp_path, "train", "mine").code == 2
     register("strategies", mine="clusteropt.training.ga:ga")
     done = run(tmp_path, "train", "mine", "--tasks", "X4")

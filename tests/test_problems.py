@@ -116,9 +116,11 @@ def test_a_trained_optimizer_ends_lower_than_an_untrained_one_and_than_a_quench(
 
 
 def test_a_training_that_was_stopped_goes_on_from_its_checkpoint_to_the_same_theta(registered, tmp_path):
-    whole = runs.run(settings("es"), TrainingJob(tmp_path / "whole.h5", quiet=True, with_picture=False))
-    runs.run(settings("es", steps=5, decay_steps=12), TrainingJob(tmp_path / "part.h5", quiet=True, with_picture=False))
-    on = runs.run(settings("es"), TrainingJob(tmp_path / "part.h5", resume=True, quiet=True, with_picture=False))
+    whole = runs.carry_out(settings("es"), TrainingJob(tmp_path / "whole.h5", quiet=True, with_picture=False))
+    runs.carry_out(
+        settings("es", steps=5, decay_steps=12), TrainingJob(tmp_path / "part.h5", quiet=True, with_picture=False)
+    )
+    on = runs.carry_out(settings("es"), TrainingJob(tmp_path / "part.h5", resume=True, quiet=True, with_picture=False))
     np.testing.assert_array_equal(on.theta, whole.theta)
     assert weights.load(tmp_path / "part.h5").settings == NETWORK
 

@@ -304,7 +304,7 @@ def test_signals_end_a_run_after_the_step_in_progress(folder, number, code):
 def trained(path: Path, strategy: str, resume: bool = False, **changes):
     """The last state of a run with files, and what it ships."""
     made = dataclasses.replace(SMALL, strategy=strategy, **changes)
-    found = runs.run(made, TrainingJob(path, resume=resume, with_picture=False, quiet=True))
+    found = runs.carry_out(made, TrainingJob(path, resume=resume, with_picture=False, quiet=True))
     stored = path.with_suffix(".checkpoint.h5")
     return checkpoint.load(stored, checkpoint.continued(stored, made)).state, found
 
@@ -329,7 +329,7 @@ def test_a_run_is_lengthened_to_what_a_long_one_gives(tmp_path, strategy):
 def test_a_run_is_ended_where_it_stands(tmp_path):
     made = dataclasses.replace(SMALL, steps=50, sigma_end=0.5)
     with pytest.raises(Stopped):
-        runs.run(made, TrainingJob(tmp_path / "o.h5", quiet=True, deadline=0.0))
+        runs.carry_out(made, TrainingJob(tmp_path / "o.h5", quiet=True, deadline=0.0))
     end, found = trained(tmp_path / "o.h5", "es", resume=True, steps=1, sigma_end=0.5)
     np.testing.assert_array_equal(end.theta, next(loop.train(made, loop.begin(made))).theta)
     assert (found.card["steps"], found.card["step"]) == (1, 1)
@@ -428,7 +428,7 @@ def test_a_validation_that_is_stopped_has_left_the_last_theta_and_is_done_by_res
 
     monkeypatch.setattr(runs, "validated", heard)
     with pytest.raises(error, match="in the validation after step 4: go on with --resume"):
-        runs.run(SMALL, job)
+        runs.carry_out(SMALL, job)
     kept = weights.load(tmp_path / "o.h5")
     np.testing.assert_array_equal(kept.theta, list(loop.train(SMALL, loop.begin(SMALL)))[-1].theta)
     assert "step" not in kept.card
@@ -438,7 +438,7 @@ def test_a_validation_that_is_stopped_has_left_the_last_theta_and_is_done_by_res
     assert found.card["step"] == shipped.card["step"]
     monkeypatch.setattr(runs, "validated", heard)
     with pytest.raises(error):
-        runs.run(SMALL, dataclasses.replace(job, resume=True))
+        runs.carry_out(SMALL, dataclasses.replace(job, resume=True))
     assert weights.load(tmp_path / "o.h5").card["step"] == found.card["step"], "what was validated before stays"
 
 
@@ -512,7 +512,7 @@ def test_wrong_options_are_refused(folder, options, word):
 
 def test_options_win_over_the_file_and_the_file_over_the_defaults(folder, monkeypatch):
     seen = []
-    monkeypatch.setattr(runs, "run", lambda made, job: seen.append(made))
+    monkeypatch.setattr(runs, "carry_out", lambda made, job: seen.append(made))
     options = ["--tasks", "X4, hop:X6", "--sigma", "0.5", "--widths", "6,4", "--no-noise", "--learned", "alpha,beta"]
     assert train(folder, *options, strategy="ga").code == 0
     changed = LearnedSettings(widths=(6, 4), noise=False, learned=("alpha", "beta"))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ase import Atoms
 
-from clusteropt.api import run
+from clusteropt.api import results_of
 from clusteropt.batch.folder import SCHEMA
 from clusteropt.batch.items import Given, Line
 from clusteropt.engine.step import Status
@@ -69,7 +69,7 @@ def _line(given: Given, result: Result | Exception, seconds: float, settings: Mi
 
 
 def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[dict[int, Result | Exception]]:
-    """Results as from `api.run`, in portions. One bad structure does not cost the others their results.
+    """Results as from `api.results_of`, in portions. One bad structure does not cost the others their results.
 
     Where the computation fails unexpectedly, each structure that is left is computed alone. One that fails again gets the
     error in place of its result, or the status out-of-memory. Raises ClusterOptError for a problem that concerns all.
@@ -80,7 +80,7 @@ def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[di
         yield {i: _too_large(left.pop(i), settings)}
     indices = list(left)
     try:
-        for portion in run(list(left.values()), settings):
+        for portion in results_of(list(left.values()), settings):
             yield {indices[k]: result for k, result in portion.items()}
             for k in portion:
                 del left[indices[k]]
@@ -95,7 +95,7 @@ def _results(structures: list[Atoms], settings: MinimizeSettings) -> Iterator[di
 def _alone(atoms: Atoms, settings: MinimizeSettings) -> Result | Exception:
     """The result of one structure that is computed alone, or the unexpected error."""
     try:
-        return next(portion[0] for portion in run([atoms], settings) if 0 in portion)
+        return next(portion[0] for portion in results_of([atoms], settings) if 0 in portion)
     except ClusterOptError:
         raise
     except Exception as problem:  # noqa: BLE001  reported, and no other structure is affected

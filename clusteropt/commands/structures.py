@@ -180,7 +180,7 @@ def _compute(frames: list["Frame"], job: FileJob, keeper: "Keeper", track: "Trac
     watch = (lambda i, n, positions: track.append((i, n, positions.copy()))) if job.plan.trajectories else None
     with Display([cost(len(f.atoms)) for f in frames], job.show.quiet) as display:
         atoms, hear = [f.atoms for f in frames], _Observer(frames, job, display)
-        for portion in api.run(atoms, job.settings, move=job.move, watch=watch, observer=hear, unfinished=True):
+        for portion in api.results_of(atoms, job.settings, move=job.move, watch=watch, observer=hear, unfinished=True):
             with signals.held():
                 keeper.add(portion)
                 if keeper.keep():

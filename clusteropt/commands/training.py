@@ -60,20 +60,20 @@ def train(
 
 def _join(job: TrainingJob, rank: Rank | None) -> None:
     """Waits until all processes of the run are connected. Only the first one writes files."""
-    from clusteropt.training.runs import check
+    from clusteropt.training.runs import check_files
 
     if rank is not None and rank.number == 0:
-        check(job)
+        check_files(job)
         job.say(f"waiting for {rank.total - 1} other processes to connect to {rank.coordinator}")
     processes.join(*(rank or (None, None, None)))
     job.writes = processes.process() == 0
 
 
 def _run(settings: TrainSettings, job: TrainingJob) -> None:
-    from clusteropt.training.runs import run
+    from clusteropt.training.runs import carry_out
 
     try:
-        run(settings, job)
+        carry_out(settings, job)
     except BaseException as problem:
         together = isinstance(problem, (Stopped, Interrupted)) and not isinstance(problem, Deserted)
         if processes.n_processes() == 1 or together:

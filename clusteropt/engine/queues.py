@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from clusteropt.clusters.arrays import n_lanes
 from clusteropt.engine.programs import lanes_last
-from clusteropt.engine.step import Criterion, Status, Trajectories, advance, refill, start
+from clusteropt.engine.step import Criterion, Status, Trajectories, advance, begin_trajectories, refill
 from clusteropt.optimizers.base import Optimizer
 from clusteropt.optimizers.table import OptimizerChoice, make
 from clusteropt.problems.base import Inspection, Problem
@@ -63,7 +63,7 @@ def _form_of_lanes(tree: Any, shapes: tuple[tuple[tuple[int, ...], str], ...], l
     problem, choice, waiting = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*one) for one in shapes])
     batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((*a.shape[:-1], lanes), a.dtype), waiting)
     limit = jax.ShapeDtypeStruct((lanes,), np.int32)
-    return jax.eval_shape(lambda p, c, b, n: start(b, n, make(c, p)), problem, choice, batch, limit)
+    return jax.eval_shape(lambda p, c, b, n: begin_trajectories(b, n, make(c, p)), problem, choice, batch, limit)
 
 
 def _on_lanes(mesh: Mesh, function: Callable, batch: object, result: object) -> object:
@@ -110,7 +110,7 @@ def _fill(queue: Queue, optimizer: Optimizer) -> Queue:
     def seat(queue: Queue) -> Queue:
         columns = jnp.minimum(coming, n_queue - 1)
         batch, limit = jax.tree.map(lambda a: jnp.take(a, columns, axis=-1), (queue.waiting, queue.limit))
-        lanes = refill(queue.lanes, start(batch, limit, optimizer), taken, blank=queue.next[0] == 0)
+        lanes = refill(queue.lanes, begin_trajectories(batch, limit, optimizer), taken, blank=queue.next[0] == 0)
         seats = jnp.where(taken, coming, queue.seats)
         return queue._replace(lanes=lanes, seats=seats, next=queue.next + taken.sum(dtype=jnp.int32))
 

@@ -1,8 +1,8 @@
 """The inner loop: one update rule, many instances of a problem, resumable.
 
-`step` is the one step that everything takes: minimization, learned trajectories and meta-training. Around it, `start` puts
-instances into lanes, `advance` moves them by some steps until each is judged finished, and `refill` hands the lanes of
-finished instances to others. Every lane stops by itself; its instance does not move afterwards.
+`step` is the one step that everything takes: minimization, learned trajectories and meta-training. Around it,
+`begin_trajectories` puts instances into lanes, `advance` moves them by some steps until each is judged finished, and `refill`
+hands the lanes of finished instances to others. Every lane stops by itself; its instance does not move afterwards.
 """
 
 from collections.abc import Callable
@@ -79,7 +79,7 @@ def step(
     return problem.moved(batch, displacement, moving), state, noted
 
 
-def start(batch: Any, limit: Array, optimizer: Optimizer) -> Trajectories:
+def begin_trajectories(batch: Any, limit: Array, optimizer: Optimizer) -> Trajectories:
     """Trajectories that have not moved yet; lanes without units are idle. `limit` (n_lanes,) counts evaluations."""
     force = jnp.zeros(batch.mask.shape[-1], batch.positions.dtype)
     status = jnp.where(batch.mask.any(0), Status.RUNNING, Status.IDLE).astype(jnp.int32)

@@ -30,13 +30,13 @@ def meta_loss(
     def energy_of(energies: Array) -> Array:
         return energies.sum(0) / problem.scale.energy
 
-    def counted(energy: Array) -> Array:
+    def bounded(energy: Array) -> Array:
         ceiling = problem.ceiling
         return jnp.where(jnp.isfinite(energy), jnp.minimum(energy, ceiling), ceiling) - tryout.before
 
     def judge(energies: Array, _: Array) -> tuple[Array, Array]:
         """Lets all lanes move. Notes their energies if the loss is a mean over the steps, and else spares that sum."""
-        noted = counted(energy_of(energies)) if loss == "mean" else jnp.zeros_like(energies, shape=energies.shape[1:])
+        noted = bounded(energy_of(energies)) if loss == "mean" else jnp.zeros_like(energies, shape=energies.shape[1:])
         return jnp.array(True), noted
 
     def one(_: Array, carry: tuple) -> tuple:
@@ -48,7 +48,7 @@ def meta_loss(
     first = (tryout.starts, optimizer.init(tryout.starts), zero)
     batch, _, total = jax.lax.fori_loop(jnp.int32(0), tryout.n_steps, one, first)
     end = energy_of(problem.energies_and_gradient(batch)[0])
-    energy = total / tryout.n_steps if loss == "mean" else counted(end)
+    energy = total / tryout.n_steps if loss == "mean" else bounded(end)
     value = _soft_minimum(energy, temperature) if loss == "soft-min" else energy.mean()
     return jnp.where(jnp.isfinite(end).any(), value, jnp.inf)
 

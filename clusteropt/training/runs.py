@@ -61,10 +61,10 @@ def _train(
     if chosen.strategy != strategy:
         raise UsageError(f"these settings are for the strategy '{chosen.strategy}': call train_{chosen.strategy}")
     host.start()
-    return run(chosen, TrainingJob(None if out is None else Path(out), quiet=True))
+    return carry_out(chosen, TrainingJob(None if out is None else Path(out), quiet=True))
 
 
-def check(job: TrainingJob) -> None:
+def check_files(job: TrainingJob) -> None:
     """Raises UsageError where the files could not be written, or belong to a run that can go on."""
     if job.out is None or not job.writes:
         return
@@ -80,7 +80,7 @@ def check(job: TrainingJob) -> None:
         check_writable(path, job.force or goes_on)
 
 
-def run(settings: TrainSettings, job: TrainingJob) -> weights.LearnedOptimizer:
+def carry_out(settings: TrainSettings, job: TrainingJob) -> weights.LearnedOptimizer:
     """Trains to the end, or until the job stops it. A finished run returns its best theta.
 
     A stopped run writes its files, with the last theta as weights, and then raises Stopped or Interrupted. Raises UsageError and
@@ -185,7 +185,7 @@ def _begin_together(settings: TrainSettings, job: TrainingJob) -> tuple[TrainSet
     Raises ClusterOptError where a process cannot begin.
     """
     try:
-        check(job)
+        check_files(job)
         settings, start = _begin(settings, job)
         problem = None
     except ClusterOptError as reason:
