@@ -141,7 +141,7 @@ def test_periodic_silicon_is_computed_as_a_crystal() -> None:
         (Atoms("Si2", [[0, 0, 0], [0, 0, 2]], cell=[7, 9, 9], pbc=True), "the periodic cell is too small"),
         (
             Atoms("Si2", [[0, 0, 0], [0, 0, 2]], cell=[9, 9, 9], pbc=[True, True, False]),
-            "periodic in some directions only",
+            "partly periodic boundaries",
         ),
     ],
 )

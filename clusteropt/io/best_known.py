@@ -1,4 +1,4 @@
-"""The table of best-known minima: the lowest energies that anyone has published or this program has found."""
+"""The table of best-known minima: the lowest energies that were published or that this program has found."""
 
 import csv
 from collections import Counter
@@ -28,8 +28,8 @@ def formula_of(symbols: Sequence[str]) -> str:
 def best_known(potential: "Potential", symbols: Sequence[str]) -> float | None:
     """The best-known energy of that composition, in the potential's unit; None where the table has none.
 
-    Where a set agrees with one of X in reduced units, as Lennard-Jones for argon, the energies are those of X times the energy
-    scale; six decimals of the table are as many in units of that scale.
+    A set that equals one of X in reduced units, as Lennard-Jones for argon, takes the energies of X times its energy scale. The
+    table has six decimals, so these energies are precise to six decimals in units of that scale.
     """
     if potential.reduced_set:
         reduced = table_energy(potential.reduced_set, ["X"] * len(symbols))
@@ -38,5 +38,5 @@ def best_known(potential: "Potential", symbols: Sequence[str]) -> float | None:
 
 
 def table_energy(potential: str, symbols: Sequence[str]) -> float | None:
-    """The entry of the table for a parameter set by name; None where there is none."""
+    """The energy that the table has for the parameter set of that name, in its unit; None without an entry."""
     return _table().get((potential, formula_of(symbols)))

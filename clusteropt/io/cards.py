@@ -1,4 +1,4 @@
-"""Words from the card of a learned optimizer: its training, and what follows for a cluster at hand."""
+"""The card of a learned optimizer in words: its training and scores, and doubts whether it suits a cluster."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -12,7 +12,7 @@ from clusteropt.search.starts import symbols_of
 
 
 def seen(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potential) -> str:
-    """The part of the cluster that was in training, as a word: 'trained', 'size unseen' or 'element unseen'."""
+    """Tells whether training has seen the cluster: 'trained', 'size unseen' or 'element unseen'."""
     own, tasks = _problem(symbols, potential), _problems(optimizer)
     if formula_of(own) in map(formula_of, tasks):
         return "trained"
@@ -20,7 +20,7 @@ def seen(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potenti
 
 
 def doubt(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potential) -> str:
-    """Why the optimizer may be out of its depth, a clause; empty where it is not."""
+    """A clause that says why the optimizer may perform badly on the cluster; empty for a cluster within its training."""
     own = _problem(symbols, potential)
     sizes = sorted(len(task) for task in _problems(optimizer) if set(task) == set(own))
     if not sizes:
@@ -34,7 +34,7 @@ def doubt(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potent
 
 
 def doubts(optimizer: LearnedOptimizer, clusters: Iterable[tuple[str, Sequence[str], Potential]]) -> str:
-    """The first doubt about clusters (label, symbols, potential), and how many others share in one; empty without any."""
+    """The first doubt about clusters (label, symbols, potential), and the number of other doubtful ones; empty without any."""
     found: dict[tuple[str, str], str] = {}
     doubtful = []
     for label, symbols, potential in clusters:
@@ -53,7 +53,7 @@ def doubts(optimizer: LearnedOptimizer, clusters: Iterable[tuple[str, Sequence[s
 
 
 def trained_on(optimizer: LearnedOptimizer) -> str:
-    """The tasks in a line, as formulas: those of the same elements together, the smallest first."""
+    """The training tasks as formulas in one line: grouped by elements, small clusters first."""
     alike: dict[frozenset[str], set[tuple[int, str]]] = {}
     for task in _tasks(optimizer):
         alike.setdefault(frozenset(task), set()).add((len(task), formula_of(task)))
@@ -61,7 +61,7 @@ def trained_on(optimizer: LearnedOptimizer) -> str:
 
 
 def sections(optimizer: LearnedOptimizer) -> list[tuple[str, dict]]:
-    """The card's own words: how it was trained, and what it scored."""
+    """The sections of the card, as (title, entries): training, hits at its end, and scores."""
     given = optimizer.card.get("training", {})
     training = {key: value for key, value in given.items() if key != "network" and value not in ("", None)}
     if "seconds" in optimizer.card:
@@ -88,16 +88,19 @@ def _cost(evaluations_per_hit: float | None) -> str:
 
 
 def with_scores(optimizer: LearnedOptimizer, scores: Sequence[dict]) -> LearnedOptimizer:
-    """The optimizer with those scores, records of `report.score_record`, in its card, in place of older ones of a task."""
+    """The optimizer with these scores in its card. They replace older scores of the same task.
+
+    A score is the record that `report.results.score_record` makes.
+    """
     new = {score["formula"]: score for score in scores}
     kept = [score for score in optimizer.card.get("scores", []) if score["formula"] not in new]
     return optimizer._replace(card=optimizer.card | {"scores": [*kept, *new.values()]})
 
 
 def _problem(symbols: Sequence[str], potential: Potential) -> list[str]:
-    """The symbols by which a cluster is compared with others.
+    """The symbols of a cluster for the comparison with training tasks.
 
-    Argon is X, because Lennard-Jones is the same in reduced units. X of another form is an element of its own.
+    Argon counts as X, because Lennard-Jones is the same in reduced units. X of another form counts as another element.
     """
     if potential.reduced_set:
         return ["X"] * len(symbols)
@@ -105,7 +108,7 @@ def _problem(symbols: Sequence[str], potential: Potential) -> list[str]:
 
 
 def _problems(optimizer: LearnedOptimizer) -> list[list[str]]:
-    """The tasks, likewise."""
+    """The symbols of each training task, for the same comparison."""
     return [["X"] * len(task) if _is_plain_by_default(tuple(sorted(set(task)))) else task for task in _tasks(optimizer)]
 
 
@@ -113,7 +116,7 @@ def _problems(optimizer: LearnedOptimizer) -> list[list[str]]:
 def _is_plain_by_default(elements: tuple[str, ...]) -> bool:
     try:
         return bool(sets.potential_for(elements).reduced_set)
-    except UsageError:  # a card of a version that had a potential for them
+    except UsageError:  # the card is from a version with a potential for these elements
         return False
 
 

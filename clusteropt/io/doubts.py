@@ -1,4 +1,4 @@
-"""Doubts whether the user means this: units, boxes, and minima that are none."""
+"""Doubts about a structure: wrong units, a periodic box around a cluster, a saddle point in place of a minimum."""
 
 import warnings
 from collections.abc import Iterable
@@ -9,24 +9,24 @@ from ase import Atoms
 from clusteropt.clusters.boxes import vacuum
 from clusteropt.potentials.base import Potential
 
-# typical distance to the nearest neighbour, in the potential's lengths, beyond which it is worth a word; and the same where all
-# atoms have theirs at about one distance, as in a cluster that was relaxed
+# The limits of the median nearest-neighbour distance, in lengths of the potential, beyond which the units are doubtful. The
+# closer limits hold where all atoms have about the same nearest-neighbour distance, as in a relaxed cluster.
 _FAR = (0.33, 3.0)
 _ORDERED_FAR = (0.57, 1.75)
-_SPREAD = 1.2  # quotient of a large and a small nearest-neighbour distance below which that is so
-_FLAT = 1e-3  # root mean square distance of atoms from a line or plane, in lengths, below which they lie in it
-_MOST_IN_A_BOX = 1000  # atoms of a box that is looked at, pair by pair
-_FEWEST = 5  # atoms of such a cluster
+_SPREAD = 1.2  # quotient of the 90 % and 10 % quantiles of that distance, below which a cluster counts as relaxed
+_FLAT = 1e-3  # root mean square distance of the atoms from a line or plane, in lengths, below which they lie in it
+_MOST_IN_A_BOX = 1000  # atoms of the largest box that is checked, because the check visits every pair
+_FEWEST = 5  # atoms that a relaxed cluster has at least
 
 
 def warn_caller(doubt: str) -> None:
-    """A Python warning of it, if there is any, to whoever called the function that calls this."""
+    """Warns the caller of the calling function (a Python warning), unless `doubt` is empty."""
     if doubt:
         warnings.warn(doubt, stacklevel=3)
 
 
 def of_saddles(who: str, count: int, kinds: Iterable[str]) -> str:
-    """A word on so many structures that have converged in a plane or on a line; `kinds` are planar and linear."""
+    """A warning about `count` structures that have converged planar or linear, as `kinds` says; `who` names them."""
     what = f"{' or '.join(sorted(kinds))} and may be"
     if count == 1:
         return f"{who} is {what} a saddle point: --perturb 0.05 leaves it"
@@ -34,9 +34,9 @@ def of_saddles(who: str, count: int, kinds: Iterable[str]) -> str:
 
 
 def of_units(atoms: Atoms, potential: Potential) -> str:
-    """A doubt where the distances of the atoms are not those of the potential: about half, about twice, or further off.
+    """A doubt where the nearest-neighbour distances are about half or twice the potential's length, or further off.
 
-    Random starts have neighbours at any distance, and half the usual one at high density; so they get more leeway.
+    Empty otherwise. Random starts get wider limits, because their neighbours have any distance.
     """
     distances = _nearest(atoms)
     if not distances.any():
@@ -47,13 +47,13 @@ def of_units(atoms: Atoms, potential: Potential) -> str:
     if least < typical < most:
         return ""
     return (
-        f"neighbours are typically {typical:.3g} {potential.length_unit} apart, and {potential.name} has a length of "
-        f"{potential.length:.3g}: are the units right?"
+        f"neighbours are typically {typical:.3g} {potential.length_unit} apart, but {potential.name} has a length of "
+        f"{potential.length:.3g}: check the units"
     )
 
 
 def of_box(atoms: Atoms, potential: Potential) -> str:
-    """A remark on a structure in a periodic box that was to be searched; empty without a box."""
+    """A remark that a structure in a periodic box is not searched; empty without a box."""
     if not atoms.pbc.all():
         return ""
     wide = vacuum(np.array(atoms.positions), np.array(atoms.cell)) > (potential.cutoff or potential.cohesion_distance)
@@ -62,9 +62,10 @@ def of_box(atoms: Atoms, potential: Potential) -> str:
 
 
 def of_shape(positions: np.ndarray, length: float) -> str:
-    """'linear' for three or more atoms on a line, 'planar' for four or more in a plane, else empty; `length` between neighbours.
+    """'linear' for three or more atoms on a line, 'planar' for four or more in a plane, else empty.
 
-    Local minimization does not leave a line or a plane in which it starts, and what it finds there is mostly a saddle point.
+    positions: (n_atoms, 3); `length` is the nearest-neighbour distance in the same unit. Local minimization never leaves a line
+    or plane, and mostly ends at a saddle point there.
     """
     if len(positions) < 3 or not np.isfinite(positions).all():
         return ""
@@ -74,7 +75,7 @@ def of_shape(positions: np.ndarray, length: float) -> str:
 
 
 def _nearest(atoms: Atoms) -> np.ndarray:
-    """(n_atoms,) distances to the nearest neighbour; none for one atom, for no numbers, and in large boxes."""
+    """(n_atoms,) distances to the nearest neighbour. Empty for one atom, for positions not finite, and in large boxes."""
     from scipy.spatial import KDTree
 
     positions = np.array(atoms.positions)

@@ -1,4 +1,4 @@
-"""ASE atoms to `Structure`, checked, and results back to ASE atoms."""
+"""Converts ASE atoms to a checked `Structure`, and results back to ASE atoms or extended XYZ."""
 
 from typing import Any
 
@@ -20,9 +20,12 @@ from clusteropt.search.minimum import Minimum
 
 
 def to_structure(atoms: Atoms, potential: Potential) -> Structure:
-    """The structure in the potential's terms. Raises InputError for constraints or boundaries that are not supported."""
+    """The structure with species as indices of `potential.elements`, lengths unchanged.
+
+    Raises InputError for unsupported constraints, boundaries or cells.
+    """
     if atoms.pbc.any() and not atoms.pbc.all():
-        raise InputError("periodic in some directions only, which is not supported: set pbc='T T T' or 'F F F'")
+        raise InputError("partly periodic boundaries are not supported: set pbc='T T T' or 'F F F'")
     species = np.array([potential.elements.index(s) for s in atoms.get_chemical_symbols()], np.int32)
     cell = np.array(atoms.cell) if atoms.pbc.all() else None
     if cell is not None:
@@ -31,7 +34,7 @@ def to_structure(atoms: Atoms, potential: Potential) -> Structure:
 
 
 def _check_cell(positions: np.ndarray, cell: np.ndarray, potential: Potential) -> None:
-    """Raises InputError unless the minimum-image convention is exact: cutoff at most half the smallest height."""
+    """Raises InputError unless the minimum-image convention is exact: the cutoff is at most half the smallest height."""
     volume = abs(np.linalg.det(cell))
     areas = [np.linalg.norm(np.cross(cell[(k + 1) % 3], cell[(k + 2) % 3])) for k in range(3)]
     if not volume > 1e-9:
@@ -51,13 +54,13 @@ def _check_cell(positions: np.ndarray, cell: np.ndarray, potential: Potential) -
 
 
 def _with_cutoff(elements: tuple[str, ...]) -> str:
-    """The shipped sets that serve these elements in a box."""
+    """The cure for a potential without a cutoff: the shipped sets with one for these elements."""
     covering = [chosen for chosen in map(sets.load, sets.names()) if chosen.covers(elements)]
     able = [offered(chosen, elements) for chosen in covering if chosen.potential(elements).cutoff is not None]
     return (
         f"name another with --potential ({', '.join(able)})"
         if able
-        else "name a parameter file of your own that has one, with --potential"
+        else "name a parameter file with a cutoff, with --potential"
     )
 
 
@@ -71,12 +74,12 @@ def _free(atoms: Atoms) -> np.ndarray:
 
 
 def elements_of(atoms: Atoms) -> tuple[str, ...]:
-    """The different elements, sorted."""
+    """The distinct elements, sorted by symbol."""
     return tuple(sorted(set(atoms.get_chemical_symbols())))
 
 
 def result_atoms(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> Atoms:
-    """The input frame at its minimum, with energy, forces and where they come from; its own info and arrays are kept."""
+    """A copy of the input frame at its minimum, with energy, forces, status and optimizer. It keeps its info and arrays."""
     out = atoms.copy()
     out.info = _info(atoms, minimum, potential, optimizer)
     if minimum.problem:
@@ -84,14 +87,16 @@ def result_atoms(atoms: Atoms, minimum: Minimum, potential: Potential | None, op
     out.set_positions(minimum.positions, apply_constraint=False)
     values = _values(minimum)
     if values:
-        given = {} if atoms.calc is None else atoms.calc.results  # where ASE's readers put some columns of a file
+        given = (
+            {} if atoms.calc is None else atoms.calc.results
+        )  # where ASE's readers put the columns charges and magmoms
         values |= {key: given[key] for key in ("charges", "magmoms") if key in given}
         out.calc = SinglePointCalculator(out, **values)
     return out
 
 
 def result_text(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> str:
-    """The same as extended XYZ; for plain frames without making an Atoms object."""
+    """`result_atoms` as extended XYZ. For plain frames it is written without an Atoms object, which is faster."""
     if not extxyz.is_plain(atoms):
         return extxyz.text_of([result_atoms(atoms, minimum, potential, optimizer)])
     positions = atoms.positions if minimum.problem else minimum.positions
@@ -99,8 +104,8 @@ def result_text(atoms: Atoms, minimum: Minimum, potential: Potential | None, opt
 
 
 def _info(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> dict[str, Any]:
-    """The frame's own info and what became of it."""
-    another = {*all_properties}  # energies of another program; those of the minimum have the same names
+    """The info of the frame with the entries of the result: status, potential, optimizer, evaluations, version."""
+    another = {*all_properties}  # energies that another program has written under the names of ours
     own = {key: value for key, value in atoms.info.items() if key not in another}
     return own | {
         "status": minimum.status.label,
@@ -112,7 +117,7 @@ def _info(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer
 
 
 def _values(minimum: Minimum) -> dict[str, Any]:
-    """Energy and forces by ASE's names, where they are finite."""
+    """Energies and forces by ASE's names; empty where they are not finite, and for an unusable structure."""
     if minimum.problem or not (np.isfinite(minimum.energy) and np.isfinite(minimum.forces).all()):
         return {}
     energies = {"energy": minimum.energy, "free_energy": minimum.energy}

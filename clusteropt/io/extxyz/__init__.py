@@ -1,11 +1,11 @@
-"""Extended XYZ, frame by frame: plain frames fast, all others by ASE, and nothing lost when writing.
+"""Reads and writes extended XYZ frame by frame: plain frames by fast code, others by ASE. Writing loses nothing.
 
-A frame is plain where it has symbols and positions and nothing else for its atoms, no cell and no fixed atoms. ASE takes two to
-three times as long for it, which is more than its minimization. With ASE's eight decimals a minimum that is read
-back has forces of up to 1e-6 again, and fixed atoms have moved.
+A frame is plain where its atoms have only symbols and positions, without a cell and without fixed atoms. ASE takes two to three
+times as long for it, more than the minimization. Numbers are written with all digits. ASE writes eight decimals, and then a
+minimum that is read back has forces of up to 1e-6, and fixed atoms have moved.
 
-What ASE's reader could not get back from its own place in a file, whatever was written there, stands in the comment under one
-key, `clusteropt_more`: ASE reads a dict there, and `atoms_of` puts everything where it was.
+ASE's reader cannot restore some entries from their usual place in a file. They stand in the comment under the key
+`clusteropt_more`, which ASE reads as a dict. `atoms_of` moves them back to their place.
 """
 
 from ase.io.extxyz import XYZError

@@ -1,4 +1,4 @@
-"""The columns of extended XYZ: arrays with an entry for each atom, which ASE reads back, with all digits."""
+"""The columns of extended XYZ: arrays with an entry per atom, written with all digits, so that ASE reads them back."""
 
 import math
 from typing import Any, NamedTuple
@@ -8,24 +8,24 @@ from ase import Atoms
 from ase.calculators.calculator import all_properties
 from ase.constraints import FixAtoms, FixCartesian
 
-DIGITS = "%24.17g"  # reads back to the same bits
+DIGITS = "%24.17g"  # reads back to the same double
 _TAKEN = frozenset(
     {"species", "symbols", "pos", "positions", "numbers", "Z", "charge", "move_mask", "", *all_properties}
 )
-_INTEGERS = np.iinfo(np.int32)  # those of ASE's reader
+_INTEGERS = np.iinfo(np.int32)  # the integers of ASE's reader
 
 
 class Property(NamedTuple):
-    """Some columns with one name."""
+    """A property of extended XYZ: one or more columns under one name."""
 
     name: str
-    kind: str  # R, I, L or S
+    kind: str  # R (real), I (integer), L (logical) or S (string)
     width: int
     rows: list[list[Any]]  # (n_atoms, width)
 
     @property
     def fields(self) -> set[str]:
-        """The names that ASE's reader gives them; no two may have the same."""
+        """The names that ASE's reader gives the columns. They must be unique in a frame."""
         return {self.name} if self.width == 1 else {f"{self.name}{k}" for k in range(self.width)}
 
     @property
@@ -34,15 +34,15 @@ class Property(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The columns of a frame, and what goes elsewhere."""
+    """The columns of a frame, and the arrays that columns cannot hold."""
 
     columns: list[Property]
-    shapes: dict[str, list[int]]  # of an array's part for one atom, where it is not plain from the columns
-    rest: dict[Any, np.ndarray]  # arrays
+    shapes: dict[str, list[int]]  # the shape of an array's entry per atom, where the columns do not tell it
+    rest: dict[Any, np.ndarray]  # the arrays that ASE would not read back from columns
 
 
 def table_of(atoms: Atoms, results: dict[str, np.ndarray]) -> Table:
-    """Symbols, positions, fixed atoms, arrays, and results by their names in extended XYZ."""
+    """The table of a frame: symbols, positions, fixed atoms, arrays, then `results` by their names in extended XYZ."""
     columns = [
         Property("species", "S", 1, [[symbol] for symbol in atoms.symbols]),
         Property("pos", "R", 3, atoms.positions.tolist()),
@@ -66,7 +66,7 @@ def table_of(atoms: Atoms, results: dict[str, np.ndarray]) -> Table:
 
 
 def _mask(atoms: Atoms) -> list[Property]:
-    """The atoms, or coordinates of atoms, that may move, where some may not."""
+    """The property `move_mask`, per atom or per coordinate, if constraints fix any; else empty."""
     free = np.ones((len(atoms), 3), bool)
     for constraint in atoms.constraints:
         if isinstance(constraint, FixAtoms):
@@ -81,7 +81,7 @@ def _mask(atoms: Atoms) -> list[Property]:
 
 
 def _property(name: Any, values: np.ndarray) -> Property | None:
-    """An array as columns; None where ASE would not read the same from them."""
+    """An array as a property; None where ASE would read back something else."""
     if not isinstance(name, str) or not name.isprintable() or ":" in name or 0 in values.shape[1:]:
         return None
     width = math.prod(values.shape[1:])
@@ -108,11 +108,11 @@ def _is_word(value: Any) -> bool:
 
 
 def lines_of(columns: list[Property], n_atoms: int) -> str:
-    """A line for each atom."""
+    """The lines of a frame, one per atom."""
     row = " ".join(column.format for column in columns for _ in range(column.width)) + "\n"
     return "".join(row % tuple(value for column in columns for value in column.rows[k]) for k in range(n_atoms))
 
 
 def properties_of(columns: list[Property]) -> str:
-    """The columns, as the comment names them."""
+    """The value of `Properties` in the comment, such as species:S:1:pos:R:3."""
     return ":".join(f"{column.name}:{column.kind}:{column.width}" for column in columns)

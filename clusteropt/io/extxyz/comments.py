@@ -1,4 +1,4 @@
-"""The comment line of extended XYZ, read: as ASE reads it, but an empty value is empty and takes nothing from its neighbours."""
+"""Reads the comment line of extended XYZ as ASE does, except that an empty value stays empty and does not take the next key."""
 
 import json
 import re
@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from ase.calculators.calculator import all_properties
 from ase.io.extxyz import key_val_str_to_dict
 
-MORE = "clusteropt_more"  # the key of what has no place of its own that ASE's reader could get it back from
+MORE = "clusteropt_more"  # the key of all entries that ASE's reader could not restore from their usual place
 OPEN = 'pbc="F F F"'
-NOT_INFO = frozenset({*all_properties, "Lattice", "Properties", "pbc", "virial"})  # keys that mean something to ASE
+NOT_INFO = frozenset({*all_properties, "Lattice", "Properties", "pbc", "virial"})  # keys with a meaning to ASE
 _NO_WORDS = frozenset({"Lattice", "Properties", "stress", "virial"})  # ASE fails where these have no value
 _DELIMITERS = frozenset("\"'{}[]\\,")
 _ENDS = {'"': r'"', "'": r"'", "{": r"\}", "[": r"\]"}
@@ -25,12 +25,12 @@ _FORTRAN = re.compile(r"(?<=[\d.])[dD](?=[+-]?\d)")
 class Comment(NamedTuple):
     """The entries of a comment."""
 
-    info: dict[str, Any]  # with the keys that mean something to ASE
-    words: dict[str, Any]  # info under such keys that has no meaning: the word 'stress' in a sentence, Lattice=""
+    info: dict[str, Any]  # the entries, also those of keys with a meaning to ASE
+    words: dict[str, Any]  # entries of such keys without a value: the word 'stress' in a sentence, Lattice=""
 
 
 def comment_of(line: str) -> Comment:
-    """Raises ValueError where ASE cannot read the value of Lattice, stress or virial."""
+    """The entries of a comment line. Raises ValueError for an invalid value of Lattice, stress or virial."""
     if not line:
         return Comment({}, {})
     words = line.removesuffix(f" {OPEN}").split()
@@ -39,7 +39,7 @@ def comment_of(line: str) -> Comment:
         return Comment({key: value for word in words for key, value in _of_word(word).items()}, {})
     pairs, changed = _pairs(line)
     if not changed:
-        with suppress(ValueError):  # one value is at fault
+        with suppress(ValueError):  # one value is invalid; the pairs are read one by one below
             return Comment(key_val_str_to_dict(line), {})
     info: dict[str, Any] = {}
     without: dict[str, Any] = {}
@@ -54,7 +54,7 @@ def _of_word(word: str) -> dict[str, Any]:
     return key_val_str_to_dict(word)
 
 
-Pair = list[str | None]  # a key, and what stands between the signs of equality behind it; None where nothing stands
+Pair = list[str | None]  # a key, and the texts between the equals signs after it; None for an empty text
 
 
 def _has_value(pair: Pair) -> bool:
@@ -62,7 +62,7 @@ def _has_value(pair: Pair) -> bool:
 
 
 def _meaning(pair: Pair) -> tuple[str, Any]:
-    """Key and value of a pair, as ASE reads them where it is alone."""
+    """Key and value of a pair, as ASE reads a comment that holds only this pair."""
     key = next(iter(key_val_str_to_dict(f"k{pair[0]}=1"))).removeprefix("k")  # without quotes and escapes
     if not _has_value(pair):
         return key, True if len(pair) == 1 else ""
@@ -78,8 +78,8 @@ def _meaning(pair: Pair) -> tuple[str, Any]:
 
 
 def _unusual(value: str) -> Any:
-    """A value in JSON of which ASE cannot make an array, as rows of different lengths; text where it is not JSON."""
-    text = key_val_str_to_dict(f"uid={value}")["uid"]  # which ASE takes as it stands
+    """The value of JSON that ASE cannot turn into an array, such as rows of different lengths; else the text."""
+    text = key_val_str_to_dict(f"uid={value}")["uid"]  # ASE reads the value of uid as plain text
     try:
         return json.loads(text.removeprefix("_JSON "))
     except ValueError:
@@ -87,7 +87,7 @@ def _unusual(value: str) -> Any:
 
 
 def _pairs(line: str) -> tuple[list[Pair], bool]:
-    """The pairs of a comment, and whether ASE would find others, or fail."""
+    """The pairs of a comment, and True where ASE would find other pairs or fail."""
     tokens, unclosed = _tokens(line)
     pairs: list[Pair] = []
     changed = unclosed
@@ -99,7 +99,7 @@ def _pairs(line: str) -> tuple[list[Pair], bool]:
                 pairs[-1].append(None)
         elif token.isspace():
             if pairs and pairs[-1][-1] is None and len(ahead) > 1 and ahead[0] != "=" and ahead[1] == "=":
-                pairs[-1][-1], changed = '""', True  # what follows is the next key
+                pairs[-1][-1], changed = '""', True  # the next token is a key
         elif pairs and pairs[-1][-1] is None:
             pairs[-1][-1] = token
         elif not _EMPTY.fullmatch(token) or ahead[:1] == ["="]:
@@ -113,7 +113,10 @@ def _fails(pair: Pair) -> bool:
 
 
 def _tokens(line: str) -> tuple[list[str], bool]:
-    """Words with their quotes, signs of equality and gaps; whether a quote is never closed, which is a letter then."""
+    """The tokens of a comment: words with their quotes, equals signs, gaps. True where a quote is never closed.
+
+    A quote that is never closed counts as a letter.
+    """
     tokens: list[str] = []
     unclosed: set[str] = set()
     for lexeme in _lexemes(line, unclosed):

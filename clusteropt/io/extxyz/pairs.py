@@ -1,4 +1,4 @@
-"""The comment line of extended XYZ, written: pairs from which ASE reads the very values, as far as there are such pairs."""
+"""Writes the comment line of extended XYZ: pairs from which ASE reads exactly the same values, where such pairs exist."""
 
 import json
 import math
@@ -17,15 +17,15 @@ from clusteropt.io.extxyz.comments import MORE, NOT_INFO
 
 _OWN_RULES = frozenset(key.lower() for key in SPECIAL_3_3_KEYS | UNPROCESSED_KEYS)
 _TAKEN = (NOT_INFO | {MORE}) - {"virial"}
-_NO_JSON = (TypeError, ValueError, RecursionError)  # what encoders and decoders raise
+_NO_JSON = (TypeError, ValueError, RecursionError)  # the errors that encoders and decoders raise
 _LARGEST = 2**63
-_SAFE = re.compile(r"[A-Za-z][A-Za-z0-9_.:/+-]*").fullmatch  # words that are strings to ASE, but for these
+_SAFE = re.compile(r"[A-Za-z][A-Za-z0-9_.:/+-]*").fullmatch  # ASE reads these words as strings, except for _VALUES
 _VALUES = frozenset({"t", "f", "true", "false", "nan", "inf", "infinity"})
 _NO_LETTERS = frozenset("\"'{}[]\\=,")
 
 
 def pairs_of(info: dict[Any, Any]) -> tuple[list[str], dict[str, Any]]:
-    """`key=value` for all that ASE can read back, and the rest."""
+    """`key=value` for every entry that ASE can read back, and the other entries."""
     pairs, rest = [], {}
     for key, value in info.items():
         pair = None if key in _TAKEN else pair_of(key, value)
@@ -37,7 +37,7 @@ def pairs_of(info: dict[Any, Any]) -> tuple[list[str], dict[str, Any]]:
 
 
 def pair_of(key: Any, value: Any) -> str | None:
-    """`key=value`, from which ASE reads the same, or lists as arrays; None where no text does that."""
+    """`key=value`, from which ASE reads the same value (a list as an array); None where no text does that."""
     name, ordinary = _name(key)
     if name is None:
         return None
@@ -60,9 +60,9 @@ def pair_of(key: Any, value: Any) -> str | None:
 
 @lru_cache(10_000)
 def _name(key: Any) -> tuple[str | None, bool]:
-    """A key as it is written, and whether ASE reads its value by the usual rules.
+    """A key as it is written, and True where ASE reads its value by the usual rules.
 
-    None where ASE would read another key, as for one that is empty or has a line break.
+    The key is None where ASE would read another one, for instance where it is empty or has a line break.
     """
     if not isinstance(key, str) or not key or not key.isprintable():
         return None, False
@@ -73,7 +73,7 @@ def _name(key: Any) -> tuple[str | None, bool]:
 
 @lru_cache(10_000)
 def _text(value: str) -> str:
-    """A string as it is written: as JSON where ASE would read a number or anything but this string."""
+    """A string as it is written; in JSON where ASE would otherwise read another value, such as a number."""
     text = word(value)
     found = _read(f"key={text}").get("key") if value.isprintable() else None
     if isinstance(found, str) and found == value:
@@ -82,7 +82,7 @@ def _text(value: str) -> str:
 
 
 def _spellings(key: str, value: Any) -> Iterator[str]:
-    """How a value could be written, the best first."""
+    """The possible texts of a value, the most readable first."""
     if isinstance(value, Spacegroup):
         value = value.symbol
     plain = simple(value)
@@ -98,7 +98,7 @@ def _spellings(key: str, value: Any) -> Iterator[str]:
 
 
 def word(text: str) -> str:
-    """Text in quotes where it needs them."""
+    """The text, in quotes if it needs them."""
     if text and _NO_LETTERS.isdisjoint(text) and not any(map(str.isspace, text)):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -106,7 +106,7 @@ def word(text: str) -> str:
 
 
 def _read(pair: str) -> dict[str, Any]:
-    """The value that ASE reads from a pair within a comment."""
+    """The entries that ASE reads from a pair within a comment; empty where ASE fails."""
     try:
         found = key_val_str_to_dict(f"{pair} end=5")
     except _NO_JSON:
@@ -115,9 +115,12 @@ def _read(pair: str) -> dict[str, Any]:
 
 
 def simple(value: Any) -> Any:
-    """A value in JSON's kinds: lists for arrays and tuples, text for keys. Raises ValueError for keys of one name."""
+    """A value in the types of JSON: lists for arrays and tuples, text for keys.
+
+    Raises ValueError where two keys have the same text.
+    """
     if isinstance(value, str):
-        return "".join(value)  # numpy's strings forget zeros at their end elsewhere
+        return "".join(value)  # a plain str, because numpy's strings lose trailing null characters
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
     if isinstance(value, dict):
@@ -131,12 +134,12 @@ def simple(value: Any) -> Any:
 
 
 def same(a: Any, b: Any) -> bool:
-    """True where two values are equal but for lists, tuples and arrays, which are one kind to extended XYZ."""
+    """True where two values are equal. Lists, tuples and arrays with equal entries count as equal."""
     return _same(a.symbol if isinstance(a, Spacegroup) else simple(a), simple(b))
 
 
 def _same(a: Any, b: Any, mixed: bool = False) -> bool:
-    """The same of simple values; in lists, which are arrays to ASE, 2 is 2.0 beside other numbers."""
+    """`same` for values in the types of JSON. Within lists, which ASE reads as arrays, 2 equals 2.0."""
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(_same(x, y, True) for x, y in zip(a, b, strict=True))
     if isinstance(a, dict) and isinstance(b, dict):
@@ -150,9 +153,9 @@ def _same(a: Any, b: Any, mixed: bool = False) -> bool:
 
 
 def as_json(value: Any) -> Any:
-    """A value in JSON's kinds that `ase.io.jsonio` turns back into the same. Raises ValueError where there is none."""
+    """The value in the types of JSON, such that `ase.io.jsonio` restores it. Raises ValueError where JSON cannot hold it."""
     with suppress(*_NO_JSON):
         text = encode(value)
         if same(value, json.loads(text, object_hook=object_hook)):
             return json.loads(text)
-    raise ValueError(f"JSON has no place for {type(value).__name__}")
+    raise ValueError(f"JSON cannot hold {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""Frames of extended XYZ, read."""
+"""Reads frames of extended XYZ."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from ase.io.jsonio import object_hook
 
 from clusteropt.io.extxyz.comments import MORE, NOT_INFO, Comment, comment_of
 
-_MOST = 10**9  # atoms of a frame
+_MOST = 10**9  # the limit of atoms in a frame
 _PLAIN = "species:S:1:pos:R:3"
 _MARK = "\ufeff"  # byte order mark
 _NUMBERED = re.compile(r"(?<=[A-Za-z])_?\d+$")
@@ -34,7 +34,7 @@ class Block(NamedTuple):
 
 
 class UnknownSymbol(XYZError):
-    """A frame has a label that is no element."""
+    """A frame has a label that does not name an element."""
 
     def __init__(self, symbol: str) -> None:
         super().__init__(f"{symbol} is no element")
@@ -42,12 +42,11 @@ class UnknownSymbol(XYZError):
 
 
 def blocks(file: TextIO) -> Iterator[Block]:
-    """The frames of a file, unread; blank lines between them are skipped.
+    """Cuts a file into the lines of its frames. Blank lines between frames are skipped.
 
-    Raises XYZError, with the number of the line, where a number of atoms is expected and something else stands, and where
-    the file ends within a frame.
+    Raises XYZError with the number of the line where a number of atoms is missing, and where the file ends within a frame.
     """
-    count = 0  # of lines read
+    count = 0  # lines read so far
     line = file.readline()
     while line:
         count += 1
@@ -71,15 +70,15 @@ def blocks(file: TextIO) -> Iterator[Block]:
 
 
 def _bare(line: str) -> str:
-    """The line without white space around it and without byte order marks."""
+    """The line without surrounding white space and without byte order marks."""
     return line.replace(_MARK, "").strip() if _MARK in line else line.strip()
 
 
 def _check_join(count: int, file: TextIO) -> None:
-    """Raises XYZError where a comment and a row of an atom follow a frame: the number of atoms before them is lost.
+    """Raises XYZError where a frame is followed by a comment and an atom, without a number of atoms.
 
-    It stands at the end of the last coordinate where files were joined that do not end with a line break, and that coordinate
-    is wrong then. `count` is the number of the frame's last line; the comment has been read.
+    This happens where joined files do not end with a line break. The number of atoms is then appended to the last coordinate
+    of the frame, which is wrong. `count` is the number of the frame's last line. The comment has been read already.
     """
     if _looks_like_an_atom(file.readline()):
         raise XYZError(
@@ -112,9 +111,9 @@ def _n_atoms(head: str, line: int) -> int:
 
 
 def atoms_of(block: Block, symbols: Mapping[str, str] | None = None) -> Atoms:
-    """The frame; `symbols` says which elements the labels of the file stand for, and comes before `atomic_number`.
+    """The frame of a block. `symbols` maps labels to elements, and takes precedence over `atomic_number`.
 
-    Raises UnknownSymbol for a label that is no element, and what ASE raises where the frame cannot be read otherwise.
+    Raises UnknownSymbol for an unknown label, XYZError or one of ASE's errors for a damaged frame.
     """
     number_of = atomic_number if symbols is None else partial(_mapped, symbols)
     vectors = block.lines[block.n_atoms + 2 :]
@@ -147,7 +146,7 @@ def _by_ase(block: Block, info: dict[str, Any], vectors: list[str], number_of: C
 
 
 def _find_damage(block: Block, kinds: list[str]) -> None:
-    """Raises XYZError with the number of the first row that has too few words, or another word where a number belongs."""
+    """Raises XYZError with the number of the first row that has too few words, or a word in place of a number."""
     for number, row in enumerate(block.lines[2 : block.n_atoms + 2], block.first + 2):
         words = row.split()
         odd = [word for kind, word in zip(kinds, words, strict=False) if kind == "R" and not _is_number(word)]
@@ -157,7 +156,7 @@ def _find_damage(block: Block, kinds: list[str]) -> None:
 
 
 def _put_back(atoms: Atoms) -> None:
-    """Moves the entries under the key MORE to where they belong; they stay there if another program has changed the frame."""
+    """Moves the entries under the key MORE to their place. They stay under it if another program has changed the frame."""
     more = atoms.info[MORE]
     try:
         more = json.loads(json.dumps(more), object_hook=object_hook)
@@ -190,7 +189,7 @@ def atomic_number(label: str) -> int:
 
 
 def _mapped(symbols: Mapping[str, str], label: str) -> int:
-    """The atomic number of a label; names of its element in `symbols` count for all its spellings."""
+    """The atomic number of a label. An element in `symbols` stands for all spellings of its label."""
     if label in symbols:
         return atomic_number(symbols[label])
     number = atomic_number(label)
@@ -198,7 +197,7 @@ def _mapped(symbols: Mapping[str, str], label: str) -> int:
 
 
 def _plain(block: Block, comment: Comment, number_of: Callable[[str], int]) -> Atoms | None:
-    """The frame, if it is a plain one."""
+    """The frame if it is plain, else None."""
     info = comment.info.copy()
     if info.pop("Properties", _PLAIN) != _PLAIN or np.any(info.pop("pbc", False)) or not NOT_INFO.isdisjoint(info):
         return None

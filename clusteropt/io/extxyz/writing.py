@@ -1,4 +1,4 @@
-"""Frames of extended XYZ, written: nothing is lost, with all digits, and ASE reads it too."""
+"""Writes frames of extended XYZ with all digits and all entries, in a form that ASE reads too."""
 
 import json
 import warnings
@@ -34,7 +34,7 @@ def is_plain(atoms: Atoms) -> bool:
 
 
 def text_of(frames: Iterable[Atoms]) -> str:
-    """The frames as extended XYZ. Warns of what no file can hold, as a Python object of some kind in `info`."""
+    """The frames as extended XYZ. Warns of entries that a file cannot hold, such as Python objects in `info`."""
     return "".join(map(_text, frames))
 
 
@@ -60,12 +60,15 @@ def _text(atoms: Atoms) -> str:
 
 
 def _written(key: str, value: Any) -> Any:
-    """A result as its reader expects it."""
+    """A result in the shape that ASE's reader expects: stress as a (3, 3) matrix."""
     return voigt_6_to_full_3x3_stress(value) if key == "stress" and np.shape(value) == (6,) else value
 
 
 def plain_text(numbers: np.ndarray, positions: np.ndarray, info: dict[str, Any], results: dict[str, Any]) -> str:
-    """A plain frame, with the energy, free energy, energies and forces that `results` has."""
+    """A plain frame as text, with those of energy, free_energy, energies and forces that `results` holds.
+
+    numbers: (n_atoms,); positions: (n_atoms, 3).
+    """
     n_atoms = len(numbers)
     columns = {"pos": positions} | {key: results[key] for key in ("energies", "forces") if key in results}
     tables = [np.reshape(values, (n_atoms, -1)) for values in columns.values()]
@@ -79,7 +82,7 @@ def plain_text(numbers: np.ndarray, positions: np.ndarray, info: dict[str, Any],
 
 @lru_cache(1000)
 def _rows(numbers: bytes, n_columns: int) -> str:
-    """The rows of a frame with places for numbers."""
+    """The rows of a frame as a format string: the symbols, and a placeholder for each number."""
     symbols = [chemical_symbols[number] for number in np.frombuffer(numbers, np.int32)]
     return "".join(f"{symbol:2s}{(' ' + DIGITS) * n_columns}\n" for symbol in symbols)
 
@@ -90,7 +93,7 @@ def _comment(
     shapes: dict[str, list[int]] | None = None,
     arrays: dict[Any, np.ndarray] | None = None,
 ) -> str:
-    """Info and results, and under one key what has no place of its own."""
+    """The comment with info and results. Under the key MORE it holds all entries that ASE would not read back."""
     pairs, rest = pairs_of(info)
     lost = []
     for key, value in results.items():
@@ -112,13 +115,13 @@ def _comment(
 
 
 def _kept(rest: dict[Any, Any], others: dict[Any, Any]) -> tuple[dict[str, Any], list[Any]]:
-    """The entries that JSON can hold, by names that are text and not in use; and the keys of the others."""
+    """The entries that JSON can hold under a new text key, and the keys of the others, which are lost."""
     kept: dict[str, Any] = {}
     lost = []
     for key, value in rest.items():
         try:
             if not isinstance(key, str) and str(key) in others:
-                raise ValueError("its name is that of another")
+                raise ValueError("another entry has the same name")
             kept[str(key)] = as_json(value)
         except ValueError:
             lost.append(key)

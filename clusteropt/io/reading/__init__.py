@@ -1,4 +1,4 @@
-"""Structure files in: the one reader of all commands, which gives the frames of a file one after the other."""
+"""The reader of structure files that all commands share. It yields the frames of a file one after the other."""
 
 from clusteropt.io.reading.labels import Wishes, wishes_of
 from clusteropt.io.reading.selection import Frame, Unreadable, file_of, frames

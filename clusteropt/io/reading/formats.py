@@ -1,4 +1,4 @@
-"""The frames of a structure file of any format, as ASE's atoms."""
+"""Reads the frames of a structure file in any format that ASE knows."""
 
 import io
 import re
@@ -26,7 +26,7 @@ from clusteropt.io.reading.relabelling import relabelled
 from clusteropt.runtime.files import without_packing
 
 XYZ = (".xyz", ".extxyz")
-_FORMATS = {  # by ending, which decides before the beginning of a name such as POSCAR
+_FORMATS = {  # by ending, which takes precedence over the beginning of a name such as POSCAR
     ".cif": "cif",
     ".vasp": "vasp",
     ".poscar": "vasp",
@@ -40,20 +40,20 @@ _FORMATS = {  # by ending, which decides before the beginning of a name such as 
     ".cfg": "cfg",
 }
 ENDINGS = (*XYZ, *_FORMATS)
-_PEEK = 50_000  # bytes that ASE looks at to find the format
+_PEEK = 50_000  # bytes from which ASE recognizes the format
 _FORTRAN = re.compile(r"(?<![\w.])([+-]?(?:\d+\.\d*|\.\d+))[dD]([+-]?\d+)(?![\w.])")  # 1.0D+00
-_PDB = (b"ATOM  ", b"HETATM", b"CRYST1", b"MODEL ", b"HEADER")  # by which a pipe is known
+_PDB = (b"ATOM  ", b"HETATM", b"CRYST1", b"MODEL ", b"HEADER")  # the beginning of a PDB file that comes without a name
 _TRAJECTORY = b"- of UlmASE-Trajectory"
-_HEAD = b'"ase_version"'  # in the first frame of each
-_KEEP_BYTES = "surrogateescape"  # so that what is no text costs its own frame only
+_HEAD = b'"ase_version"'  # stands in the first frame of each trajectory
+_KEEP_BYTES = "surrogateescape"  # so that bytes that are not text spoil only their own frame
 _NO_TEXT = "cannot be read: not text in UTF-8: convert it, or export it again"
-_SINGLE_AS_WELL = ("xtd",)  # formats that ASE takes for several structures, and reads the first only
+_SINGLE_AS_WELL = ("xtd",)  # formats that ASE declares for several structures, although it reads only the first
 
 
 def readers(path: Path, name: str) -> Iterator[Reader | str]:
-    """Of each record of the file at `path`, which the user calls `name`, something that reads it, or what is wrong with it.
+    """For each record of a file, a function that reads it, or the problem with it as text.
 
-    Raises InputError where nothing more can be read.
+    `path` is the file, `name` its name for the user. Raises InputError where the rest of the file cannot be read.
     """
     count = 0
     try:
@@ -85,7 +85,7 @@ def _readers(path: Path, name: str) -> Iterator[Reader | str]:
 
 
 def _format_of(path: Path, name: str) -> str:
-    """ASE's name of the format. Raises InputError where there is none."""
+    """ASE's name of the format. Raises InputError for an unknown format."""
     inner = sources.inner_name(name)
     for ending, kind in _FORMATS.items():
         if inner.endswith(ending):
@@ -133,15 +133,17 @@ def _of_block(block: extxyz.Block, symbols: Symbols | None) -> list[Atoms]:
 
 def _records(path: Path, kind: str) -> Iterator[Reader | str]:
     with sources.opened(path) as contents:
-        text = contents.read().decode("utf-8-sig", "replace")  # in titles; a number or a label is told of
+        text = contents.read().decode("utf-8-sig", "replace")  # invalid bytes in titles do no harm
     lines = _FORTRAN.sub(r"\1e\2", text).splitlines()
     for record in SPLITTERS[kind](lines):
         yield record.problem or partial(_of_record, record, kind, str(path))
 
 
 def _of_record(record: Record, kind: str, name: str, symbols: Symbols | None) -> list[Atoms]:
-    """The frames of a record. Raises UnknownSymbol, and InputError with the line where it is not what it says."""
-    if record.n_atoms is not None and record.n_atoms > len(record.lines):  # before ASE makes room for them
+    """The frames of a record. Raises UnknownSymbol, and InputError where its counts do not match its contents."""
+    if record.n_atoms is not None and record.n_atoms > len(
+        record.lines
+    ):  # checked before ASE allocates memory for the atoms
         raise _incomplete(record, f"{len(record.lines)} lines for {record.n_atoms} atoms")
     file = io.StringIO("\n".join([*relabelled(kind, record.lines, symbols), ""]))
     file.name = name  # type: ignore[attr-defined]  ASE's reader of VASP's files looks beside it for POTCAR
@@ -158,7 +160,7 @@ def _incomplete(record: Record, what: str) -> InputError:
 
 
 def _trajectories(path: Path) -> Iterator[Reader | str]:
-    """ASE's own files, frame by frame; those that were joined are taken apart, for ASE reads the first only."""
+    """The frames of ASE's .traj files. Joined files are taken apart, because ASE reads only the first of them."""
     data = path.read_bytes()
     starts = {0, *(match.start() for match in re.finditer(re.escape(_TRAJECTORY), data))}
     for begin, end in pairwise([*sorted(starts), len(data)]):
@@ -171,7 +173,7 @@ def _trajectories(path: Path) -> Iterator[Reader | str]:
         for k in range(len(trajectory)):
             yield partial(_of_trajectory, trajectory, k)
         if data.count(_HEAD, begin, end) > 1:
-            yield "cannot be read: another trajectory follows whose begin is damaged: export it again"
+            yield "cannot be read: the beginning of the next trajectory is damaged: export it again"
 
 
 def _of_trajectory(trajectory: TrajectoryReader, k: int, symbols: Symbols | None) -> list[Atoms]:
@@ -203,7 +205,7 @@ def _by_ase(file: Path | TextIO, kind: str) -> Iterator[Atoms]:
     frames = iter(iread(file, index=":", format=kind, do_not_split_by_at_sign=True))
     while True:
         try:
-            with _silent():  # while ASE is at work, not while the caller is
+            with _silent():  # only around ASE, so that warnings of the caller are shown
                 atoms = next(frames)
         except StopIteration:
             return
@@ -213,26 +215,26 @@ def _by_ase(file: Path | TextIO, kind: str) -> Iterator[Atoms]:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Without the warnings of libraries."""
+    """Silences the warnings of libraries inside this context."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _check_single(path: Path, kind: str) -> None:
-    """Raises InputError where a file of one structure has its first lines with words twice: ASE would read one of two."""
+    """Raises InputError where a file of a one-structure format repeats its first lines: ASE would read one of two structures."""
     lines = [line.strip() for line in path.read_text("utf-8-sig", "replace").splitlines()]
     worded = [line for line in lines if re.search("[A-Za-z]", line)]
     again = next((line for line in worded[:3] if worded.count(line) > 1), None)
     if again is not None:
-        raise InputError(f"{again[:40]!r} stands in it twice, and files of format {kind} have one structure: split it")
+        raise InputError(f"{again[:40]!r} occurs twice, and a file of format {kind} has one structure: split the file")
 
 
 def one_line(problem: Exception) -> str:
-    """The message of a reader's exception, short."""
+    """The message of a reader's exception, in one short line."""
     text = " ".join(str(problem).split())
     if isinstance(problem, (InputError, UnknownSymbol)):
         return text
     if isinstance(problem, KeyError):
-        return f"{text} is no element or column that is known"
+        return f"{text} is not a known element or column"
     return f"{type(problem).__name__}: {text[:160]}" if text else "does its ending match its contents?"

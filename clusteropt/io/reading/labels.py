@@ -1,4 +1,4 @@
-"""Labels of atoms: what they stand for where they are no elements, or other ones, as in files in reduced units."""
+"""The elements that labels of atoms stand for, where the labels are not element symbols or mean other elements."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,31 +19,36 @@ Reader = Callable[[Symbols | None], list[Atoms]]  # the frames of a record; rais
 
 @dataclass(frozen=True)
 class Wishes:
-    """How the user wants files to be understood."""
+    """The options that say how files are to be understood."""
 
-    elements: Symbols = field(default_factory=dict)  # of labels
-    only: str | None = None  # the species of a potential that was named and has no other
-    box: bool = True  # False: cells are dropped
+    elements: Symbols = field(default_factory=dict)  # the option --elements
+    only: str | None = None  # the species of a named potential that has only one
+    box: bool = True  # False drops periodic cells
 
 
 AS_WRITTEN = Wishes()
 
 
 def wishes_of(reading: ReadingSettings, potential: str | None) -> Wishes:
-    """The options as the reader takes them, with the named `potential`. Raises UsageError and InputError for what cannot be."""
+    """The wishes that follow from the options and the named `potential`.
+
+    Raises UsageError for an invalid option, InputError for an invalid parameter file.
+    """
     species = () if potential is None else sets.load(potential).elements
     return Wishes(elements_of_option(reading.elements), species[0] if len(species) == 1 else None, reading.box)
 
 
 def elements_of_option(text: str | None) -> dict[str, str]:
-    """'1=Cu,2=Zr' as a mapping. Raises UsageError for what is none."""
+    """The mapping label -> element of a text such as '1=Cu,2=Zr'. Raises UsageError for any other text."""
     found: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in (text or "").split(","))):
         label, equals, element = (word.strip() for word in part.partition("="))
         if not (label and equals and element):
             raise UsageError(f"--elements cannot be '{text}': write label=element, as SI=X or 1=Cu,2=Zr")
         if element.capitalize() not in chemical_symbols:
-            raise UsageError(f"--elements: '{element}' is no element: write a chemical symbol, or X for reduced units")
+            raise UsageError(
+                f"--elements: '{element}' is not an element: write a chemical symbol, or X for reduced units"
+            )
         if found.get(label, element.capitalize()) != element.capitalize():
             raise UsageError(f"--elements: {label} cannot be {found[label]} and {element.capitalize()}: give it once")
         found |= {form(label): element.capitalize() for form in (str, str.upper, str.lower, str.capitalize)}
@@ -51,7 +56,7 @@ def elements_of_option(text: str | None) -> dict[str, str]:
 
 
 class _Heard(dict[str, str]):
-    """Symbols that know which of them a file has used, by its own labels."""
+    """Symbols that record the labels that a file has used."""
 
     def __init__(self, symbols: Symbols) -> None:
         super().__init__(symbols)
@@ -68,16 +73,19 @@ class _Heard(dict[str, str]):
 
 
 def understood(read: Reader, wishes: Wishes) -> tuple[list[Atoms], str]:
-    """The frames of a record with labels as the user has said, and a note on those that were taken for the only species.
+    """The frames of a record, with labels replaced as `wishes` says, and a note on the replacements.
 
-    Raises InputError for a label that is unknown still.
+    An unknown label that all atoms share stands for the only species of the potential. Raises InputError for other unknown
+    labels.
     """
     unknown, heard = "", _Heard(wishes.elements)
     try:
         found = read(heard or None)
     except UnknownSymbol as label:
         unknown = label.symbol
-        stand_in = "Og" if wishes.only != "Og" else "Ts"  # to be seen whether all atoms have this label
+        stand_in = (
+            "Og" if wishes.only != "Og" else "Ts"
+        )  # an element by which one can see whether all atoms have this label
         try:
             found = read({**wishes.elements, unknown: stand_in}) if wishes.only is not None else []
         except UnknownSymbol:
@@ -114,7 +122,7 @@ def _as_only(atoms: Atoms, label: str, only: str | None) -> str:
 
 
 def renamed(atoms: Atoms, symbols: Symbols | None) -> Atoms:
-    """A frame that was read without regard to `symbols`: by its numbers of types, where it has some, or its elements."""
+    """A frame with `symbols` applied after reading: to its array of types if it has one, else to its elements."""
     if symbols:
         types = [str(kind) for kind in atoms.arrays.get("type", [""] * len(atoms))]
         elements = atoms.get_chemical_symbols()
@@ -126,7 +134,7 @@ def renamed(atoms: Atoms, symbols: Symbols | None) -> Atoms:
 
 
 def element_of(label: str, symbols: Symbols | None) -> str:
-    """The element that a label stands for. Raises UnknownSymbol."""
+    """The element that a label stands for. Raises UnknownSymbol for an unknown label."""
     if symbols and label in symbols:
         return symbols[label]
     element = chemical_symbols[atomic_number(label)]

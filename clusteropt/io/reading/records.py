@@ -1,7 +1,7 @@
-"""Text formats of one structure or several, cut into records of one structure each.
+"""Cuts files of text formats into records of one structure each.
 
-ASE reads only the first of the structures of an SDF, MOL, GEN, VASP, CFG or XSF file, and of PDB files not what
-follows the last END; one bad frame of a PDB, CIF or LAMMPS file costs it all others.
+ASE reads only the first structure of an SDF, MOL, GEN, VASP, CFG or XSF file, and ignores a PDB file after its last END. One bad
+frame of a PDB, CIF or LAMMPS file makes ASE reject the whole file.
 """
 
 import re
@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from clusteropt.errors import InputError
 
-_SERIALS = 99_999  # atoms, above which their numbers begin anew
+_SERIALS = 99_999  # atoms, after which their numbers start again
 _INTEGER = re.compile(r"[+-]?\d+$")
 _VELOCITIES = re.compile(
     r"c(art(esian)?)?|k|d(irect)?|lattice velocities.*", re.IGNORECASE
-)  # a title such as Cu is none
+)  # a title such as Cu does not match
 _PDB_NUMBERS = ("ANISOU", "SIGATM", "SIGUIJ", "ORIGX", "SCALE", "MTRIX", "CRYST1", "REMARK", "TVECT")
 
 
@@ -23,13 +23,13 @@ class Record(NamedTuple):
 
     lines: list[str]
     first: int  # the number of its first line in the file
-    n_atoms: int | None = None  # as it says, where it does
+    n_atoms: int | None = None  # the number of atoms that the record states, if any
     n_frames: int = 1
     problem: str = ""  # why it cannot be read
 
 
 def _sdf(lines: list[str]) -> Iterator[Record]:
-    """Three lines of header, the counts, atoms, bonds, M  END, perhaps data, and $$$$ in SDF."""
+    """A record has three lines of header, the counts, atoms, bonds, `M  END`, perhaps data, and in SDF `$$$$`."""
     begin = 0
     for end, line in enumerate([*lines, "$$$$"]):
         if line.startswith(("$$$$", "M  END")):
@@ -56,7 +56,7 @@ def _damaged(line: int, why: str) -> Record:
 
 
 def _gen(lines: list[str]) -> Iterator[Record]:
-    """Number of atoms and C, S or F; symbols; atoms; the origin and three vectors, if not C."""
+    """A record has the number of atoms and C, S or F; symbols; atoms; and unless C the origin and three vectors."""
     begin = 0
     while begin < len(lines):
         if not lines[begin].strip() or lines[begin].startswith("#"):
@@ -70,7 +70,7 @@ def _gen(lines: list[str]) -> Iterator[Record]:
 
 
 def _vasp(lines: list[str]) -> Iterator[Record]:
-    """Comment, scale, three vectors, symbols, counts, positions, perhaps velocities and other numbers."""
+    """A record has a comment, scale, three vectors, symbols, counts, positions, perhaps velocities and other numbers."""
     begin = 0
     while begin < len(lines) and any(line.strip() for line in lines[begin:]):
         n_atoms, end = _vasp_body(lines, begin)
@@ -85,13 +85,13 @@ def _vasp(lines: list[str]) -> Iterator[Record]:
         begin = following
         if begin < len(lines) and not _is_poscar(lines, begin):
             raise InputError(
-                f"cannot be read from line {begin + 1} on ({lines[begin].strip()[:40]!r} is neither of this structure nor the "
-                "begin of another): mend the file"
+                f"cannot be read from line {begin + 1} on ({lines[begin].strip()[:40]!r} neither belongs to this "
+                "structure nor begins another): mend the file"
             )
 
 
 def _vasp_body(lines: list[str], begin: int) -> tuple[int | None, int]:
-    """The number of atoms, and the line behind their positions."""
+    """The number of atoms (None if it is missing), and the index of the line after their positions."""
     at = begin + 5
     if at < len(lines) and not _INTEGER.match((lines[at].split() or [""])[0]):
         at += 1
@@ -116,12 +116,12 @@ def _is_poscar(lines: list[str], at: int) -> bool:
 
 
 def _is_of_poscar(line: str) -> bool:
-    """True where a line behind the positions can be one of velocities, or a heading of them."""
+    """True where a line after the positions may belong to the velocities or be their heading."""
     return _numbers(line) is not None or _VELOCITIES.fullmatch(line.strip()) is not None
 
 
 def _cfg(lines: list[str]) -> Iterator[Record]:
-    """Every structure has a line with its number of particles."""
+    """A record begins at a line with its number of particles."""
     starts = [k for k, line in enumerate(lines) if line.strip().startswith("Number of particles")]
     for begin, end in zip([0, *starts[1:]], [*starts[1:], len(lines)], strict=True):
         counts = re.findall(r"Number of particles\s*=\s*(\d+)", "\n".join(lines[begin:end]))
@@ -129,7 +129,7 @@ def _cfg(lines: list[str]) -> Iterator[Record]:
 
 
 def _xsf(lines: list[str]) -> Iterator[Record]:
-    """An animation with its number of steps, or structures one after the other."""
+    """A record is an animation with its number of steps, or one of several structures."""
     animated = any(line.strip().startswith("ANIMSTEPS") for line in lines)
     heads = ("ANIMSTEPS",) if animated else ("CRYSTAL", "SLAB", "POLYMER", "MOLECULE", "ATOMS")
     starts = [k for k, line in enumerate(lines) if line.strip().startswith(heads)]
@@ -140,7 +140,7 @@ def _xsf(lines: list[str]) -> Iterator[Record]:
 
 
 def _pdb(lines: list[str]) -> Iterator[Record]:
-    """Models up to END or ENDMDL; the box of a file's head is that of all its models."""
+    """A record is a model up to END or ENDMDL. A box in the head of the file holds for all its models."""
     begin = 0
     box: list[str] = []
     for end, line in enumerate([*lines, "END"]):
@@ -155,11 +155,13 @@ def _pdb(lines: list[str]) -> Iterator[Record]:
 
 
 def _model(lines: list[str], box: list[str], begin: int) -> Iterator[Record]:
-    """The structure between two ends, if there is one."""
+    """The record of the lines between two ends, if they hold a structure."""
     atoms = [line for line in lines if line.startswith(("ATOM", "HETATM"))]
     stray = next((k for k, line in enumerate(lines) if _is_stray_atom(line)), None)
     if stray is not None:
-        yield _damaged(begin + stray + 1, f"coordinates of {lines[stray][:6]!r}, which is no ATOM: mend the file")
+        yield _damaged(
+            begin + stray + 1, f"coordinates of {lines[stray][:6]!r}, neither ATOM nor HETATM: mend the file"
+        )
     elif _is_two_models(lines, atoms):
         yield _damaged(begin + 1, "two models without an ENDMDL between them: mend the file or export it again")
     elif atoms or any(line.startswith("MODEL") for line in lines):
@@ -168,7 +170,7 @@ def _model(lines: list[str], box: list[str], begin: int) -> Iterator[Record]:
 
 
 def _is_no_box(line: str) -> bool:
-    """True for the box that stands for none: all lengths 1, or 0."""
+    """True for a CRYST1 line that means no box: all lengths are 1, or all are 0."""
     if not line.startswith("CRYST1"):
         return False
     lengths = {_number(line[k : k + 9]) for k in (6, 15, 24)}
@@ -176,21 +178,21 @@ def _is_no_box(line: str) -> bool:
 
 
 def _is_stray_atom(line: str) -> bool:
-    """True where a line has coordinates, and is not called an atom."""
+    """True where a line has coordinates but its name is not that of an atom."""
     if line.startswith(("ATOM", "HETATM", *_PDB_NUMBERS)) or len(line) < 54:
         return False
     return all(_number(line[k : k + 8]) is not None and "." in line[k : k + 8] for k in (30, 38, 46))
 
 
 def _is_two_models(lines: list[str], atoms: list[str]) -> bool:
-    """True where an end of a model seems to be missing: it begins twice, or the numbers of its atoms do."""
+    """True where the end of a model seems to be missing: there are two MODEL lines, or the atom numbers start again."""
     serials = [atom[6:11] for atom in atoms]
     again = len(set(serials)) > 1 and serials.count(serials[0]) > 1 and len(serials) < _SERIALS
     return again or sum(line.startswith("MODEL") for line in lines) > 1
 
 
 def _cif(lines: list[str]) -> Iterator[Record]:
-    """Data blocks; those without atoms are of publications."""
+    """A record is a data block. A block without atoms and cell describes a publication and is skipped."""
     starts = [k for k, line in enumerate(lines) if line.lower().startswith("data_")]
     for begin, end in zip([0, *starts[1:]], [*starts[1:], len(lines)], strict=True):
         here = lines[begin:end]
@@ -201,7 +203,7 @@ def _cif(lines: list[str]) -> Iterator[Record]:
 
 
 def _dump(lines: list[str]) -> Iterator[Record]:
-    """LAMMPS writes ITEM: TIMESTEP before each frame."""
+    """A record begins at `ITEM: TIMESTEP`, which LAMMPS writes before each frame."""
     starts = [k for k, line in enumerate(lines) if line.startswith("ITEM: TIMESTEP")]
     for begin, end in zip([0, *starts[1:]], [*starts[1:], len(lines)], strict=True):
         here = lines[begin:end]
@@ -213,7 +215,7 @@ def _dump(lines: list[str]) -> Iterator[Record]:
 
 
 def _dump_frame(lines: list[str], begin: int, n_atoms: int) -> Iterator[Record]:
-    """A frame; what follows it is damaged, but for the units and the time of the next frame."""
+    """The record of a frame. Lines after its atoms are damage, except for the units and the time of the next frame."""
     head = next((k for k, line in enumerate(lines) if line.startswith("ITEM: ATOMS")), len(lines))
     if sum(line.startswith("ITEM: NUMBER OF ATOMS") for line in lines[:head]) > 1:
         yield _damaged(begin + 1, "two frames in one: mend the file or export it again")
@@ -226,7 +228,7 @@ def _dump_frame(lines: list[str], begin: int, n_atoms: int) -> Iterator[Record]:
 
 
 def _count(text: str, line: int) -> int:
-    """A number of atoms. Raises InputError with the line where it is none."""
+    """The number of atoms in `text`. Raises InputError with the number of the line for any other text."""
     if not re.fullmatch(r"\d+", text):
         raise InputError(
             f"cannot be read from line {line} on (expected a number of atoms, got {text[:40]!r}): mend the file"
@@ -242,7 +244,7 @@ def _number(text: str) -> float | None:
 
 
 def _numbers(line: str) -> list[float] | None:
-    """The numbers of a line that has nothing else."""
+    """The numbers of a line; None where it holds another word."""
     found = [_number(word) for word in line.split()]
     return None if None in found else [number for number in found if number is not None]
 

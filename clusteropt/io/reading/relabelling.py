@@ -1,4 +1,4 @@
-"""Labels of atoms in text formats, written as elements before ASE sees them: AU, Au1, 79, or what the user says."""
+"""Replaces the labels of atoms in text formats by elements before ASE reads them: AU, Au1, 79, or labels of --elements."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _TAG = re.compile(r"(?<=[A-Za-z])\d+$")
 
 
 def relabelled(kind: str, lines: list[str], symbols: Symbols | None) -> list[str]:
-    """The lines of a record of ASE's format `kind`. Raises UnknownSymbol for a label that stands for nothing."""
+    """The lines of a record with elements as labels; `kind` is ASE's name of the format. Raises UnknownSymbol."""
     write = _WRITERS.get(kind)
     return lines if write is None else [*write(lines, symbols)]
 
@@ -31,7 +31,7 @@ def _sdf(lines: list[str], symbols: Symbols | None) -> Iterator[str]:
 
 
 def _gen(lines: list[str], symbols: Symbols | None) -> Iterator[str]:
-    def tagged(label: str) -> str:  # ASE makes a tag of the number
+    def tagged(label: str) -> str:  # ASE reads the number as a tag
         tag, element = _TAG.search(label), element_of(label, symbols)
         return element if tag is None or label in (symbols or {}) else element + tag[0]
 
@@ -66,7 +66,7 @@ def _pdb(lines: list[str], symbols: Symbols | None) -> Iterator[str]:
 
 
 def _pdb_atom(line: str, symbols: Symbols | None) -> str:
-    """The element stands in columns 77 and 78; where it does not, ASE finds it in the name of the atom."""
+    """A line with the element in columns 77 and 78. If they are empty, the element comes from the name of the atom."""
     labels = [label for label in (line[76:78].strip(), line[12:16].strip()) if label]
     for label in labels:
         try:
@@ -81,7 +81,7 @@ def _pdb_atom(line: str, symbols: Symbols | None) -> str:
 
 
 def _dump(lines: list[str], symbols: Symbols | None) -> Iterator[str]:
-    """Elements in a column; or types, which say nothing of elements, and get such a column."""
+    """The lines of a frame. A column of types gets a column of elements beside it, unless the frame has one."""
     head = next((k for k, line in enumerate(lines) if line.startswith("ITEM: ATOMS")), len(lines))
     columns = lines[head].split()[2:] if head < len(lines) else []
     named, typed = "element" in columns, "type" in columns and "mass" not in columns
@@ -99,7 +99,7 @@ def _dump(lines: list[str], symbols: Symbols | None) -> Iterator[str]:
 
 
 def _of_type(label: str, symbols: Symbols | None) -> str:
-    """The element of a type of LAMMPS, which is no atomic number. Raises UnknownSymbol where the user has not said it."""
+    """The element of a LAMMPS type, which is not an atomic number. Raises UnknownSymbol unless --elements names the type."""
     if not symbols or label not in symbols:
         raise UnknownSymbol(label)
     return symbols[label]

@@ -1,4 +1,4 @@
-"""Frames of files: those that the user named, with what messages call them, and what is wrong with those that are damaged."""
+"""Selects the frames that the user named. Each gets a label for messages; a damaged frame gets its problem."""
 
 import os
 from collections.abc import Iterator
@@ -13,37 +13,37 @@ from clusteropt.io.reading import formats, sources
 from clusteropt.io.reading.labels import AS_WRITTEN, Reader, Wishes, understood
 from clusteropt.words import counted
 
-Noted = tuple[Atoms, str]  # a frame, and what is to be said of how it was understood
-Found = tuple[int, Noted | str]  # index, and the frame or what is wrong with it
+Noted = tuple[Atoms, str]  # a frame, and a note on how it was understood
+Found = tuple[int, Noted | str]  # index, and the frame or its problem
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One structure of one file."""
+    """A readable structure of a file."""
 
     source: str  # the file and index, as the user wrote them
-    index: int  # of the frame in the file; among those read where the user counted from its end
-    label: str  # what messages and tables call it
+    index: int  # in the file; among the selected frames where the user counted from the end
+    label: str  # the name in messages and tables
     atoms: Atoms
-    note: str = ""  # on how it was understood, to be said once for each file
+    note: str = ""  # on how it was understood; printed once per file
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A frame that is damaged, or a file of which nothing more can be read."""
+    """A damaged frame, or the unreadable rest of a file."""
 
     source: str
     index: int
     label: str
-    problem: str  # and its cure
+    problem: str  # with its cure
 
 
 def frames(spec: str, wishes: Wishes = AS_WRITTEN, at: Path | None = None) -> Iterator[Frame | Unreadable]:
-    """All frames of a file, or those that `file@index` names, or of standard input for '-'; as they are read.
+    """Yields the frames of a file as they are read: all of them, or those that `file@index` selects.
 
-    A frame that cannot be read costs no other. What ends the reading, such as a file that does not exist, comes last, as one
-    more that is unreadable; so there is one at least. `at` is a file with the contents, where they have been kept because they
-    can be read only once.
+    `spec` is '-' for standard input. A damaged frame does not affect the others. An error that ends the reading, such as a
+    missing file, comes last as an Unreadable; so at least one frame is yielded. `at` is a file with the contents of a pipe,
+    which could be read only once.
     """
     found = _found(spec, wishes, at)
     before = next(found)
@@ -68,7 +68,7 @@ def _label(spec: str, index: int) -> str:
 
 
 def _found(spec: str, wishes: Wishes, at: Path | None) -> Iterator[Found]:
-    """The frames that the user named; what ends the reading comes last."""
+    """The selected frames. An error that ends the reading comes last."""
     index = 0
     try:
         name, wanted = _split(spec)
@@ -81,7 +81,7 @@ def _found(spec: str, wishes: Wishes, at: Path | None) -> Iterator[Found]:
 
 
 def _contents(path: Path, name: str, wishes: Wishes) -> Iterator[Noted | str]:
-    """All frames, or what is wrong with one. Raises InputError where nothing more can be read."""
+    """All frames of a file, each or its problem. Raises InputError where the rest of the file cannot be read."""
     for reader in formats.readers(path, name):
         yield from [reader] if isinstance(reader, str) else _of_record(reader, wishes)
 
@@ -97,7 +97,7 @@ def _of_record(reader: Reader, wishes: Wishes) -> list[Noted | str]:
 
 
 def _split(spec: str) -> tuple[str, slice]:
-    """File name and frames of `file@index`, in Python's notation; an existing file may have an @ in its name."""
+    """The file name and the slice of `file@index`, in Python's notation. An existing file may have an @ in its name."""
     if not spec:
         raise InputError("names no file: check the script's variables")
     name, at, text = spec.rpartition("@")
@@ -111,22 +111,22 @@ def _split(spec: str) -> tuple[str, slice]:
     if len(parts) == 1 and numbers and numbers[0] is not None:
         return name, slice(numbers[0], numbers[0] + 1 or None)
     if not 1 < len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
-        raise InputError(f"'{text}' is no index of frames: write {name}@3 for one, {name}@0:10 for some")
+        raise InputError(f"'{text}' is not an index of frames: write {name}@3 for one, {name}@0:10 for some")
     return name, slice(*numbers)
 
 
 def file_of(spec: str) -> str:
-    """The file that `file@index` names. Raises InputError where the index is none."""
+    """The file that `file@index` names. Raises InputError for an invalid index."""
     return _split(spec)[0]
 
 
 def _is_counted(wanted: slice) -> bool:
-    """True where the place of the first frame does not depend on how many there are."""
+    """True where the first selected frame does not depend on the number of frames in the file."""
     return (wanted.start or 0) >= 0 and (wanted.step or 1) > 0
 
 
 def _selected(contents: Iterator[Noted | str], wanted: slice) -> Iterator[Found]:
-    """Those that are wanted, with their index. Raises InputError where there are none."""
+    """The selected frames with their indices. Raises InputError where no frame is selected."""
     start, step = wanted.start or 0, wanted.step or 1
     if not _is_counted(wanted) or (wanted.stop or 0) < 0:
         everything = list(contents)

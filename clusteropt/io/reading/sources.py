@@ -1,4 +1,4 @@
-"""Where the bytes of a structure file come from: a file, perhaps packed, or what can be read only once."""
+"""The bytes of a structure file: from a file, which may be compressed, or from a pipe, which can be read only once."""
 
 import bz2
 import gzip
@@ -21,17 +21,17 @@ from clusteropt.errors import InputError
 from clusteropt.runtime.files import without_packing
 
 STDIN = "-"
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError)  # what reading bytes may raise
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError)  # the errors that reading bytes may raise
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-_UNTOLD = 2.0  # seconds of waiting without a word
-_PATIENCE = 60.0  # seconds within which a program has to open the other end of a pipe
+_UNTOLD = 2.0  # seconds of waiting before a message
+_PATIENCE = 60.0  # seconds within which a program must open the other end of a pipe
 
 
 @contextmanager
 def at_hand(name: str) -> Iterator[Path]:
-    """The file; a temporary one with what standard input, a pipe or a terminal gives, all of it and once.
+    """The path of the file; for standard input, a pipe or a terminal, a temporary file with all its contents.
 
-    Raises InputError where there is nothing to be read.
+    Raises InputError where the file is missing, empty or unreadable.
     """
     if is_read_once(name):
         with tempfile.TemporaryDirectory(prefix="clusteropt-") as folder:
@@ -42,12 +42,12 @@ def at_hand(name: str) -> Iterator[Path]:
 
 
 def is_read_once(name: str) -> bool:
-    """True for standard input, a pipe, or another thing that is no file."""
+    """True for standard input, a pipe or a device."""
     return name == STDIN or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name))
 
 
 def kept(name: str, folder: Path) -> Path:
-    """A file below `folder` with all that comes out of a pipe. Raises InputError where nothing comes, or it has no end."""
+    """A file in `folder` with the contents of a pipe. Raises InputError for an empty pipe, and for an endless device."""
     path = folder / (Path(name).name if name != STDIN else "stdin")
     with path.open("wb") as file:
         if name == STDIN:
@@ -77,7 +77,7 @@ def _drain(name: str, file: BinaryIO) -> None:
 
 
 def _await_writer(pipe: int, name: str) -> None:
-    """Returns as soon as a program has opened the other end. Raises InputError where none does."""
+    """Waits until a program writes to the pipe. Raises InputError where none does within a minute."""
     end, told = time.monotonic() + _PATIENCE, time.monotonic() + _UNTOLD
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
@@ -86,11 +86,11 @@ def _await_writer(pipe: int, name: str) -> None:
             say(f"{name}: waiting for a program to write to this pipe")
             told = end + _PATIENCE
         if time.monotonic() > end:
-            raise InputError(f"a pipe that no program has written to for {_PATIENCE:.0f} s: start that first")
+            raise InputError(f"no program has written to this pipe for {_PATIENCE:.0f} s: start the program first")
 
 
 def _check(path: Path, name: str) -> None:
-    """Raises InputError unless there is something to be read."""
+    """Raises InputError where the file is missing, a folder, unreadable or empty."""
     if not os.path.exists(path):
         raise InputError(f"no such file: {_cure(name)}")
     if os.path.isdir(path):
@@ -106,16 +106,16 @@ def _check(path: Path, name: str) -> None:
 
 def _cure(name: str) -> str:
     host = "@" in name and any(mark in name.partition("@")[2] for mark in "/:")
-    return "a file of another host has to be copied here first" if host else "check the name"
+    return "copy a file of another host to this machine first" if host else "check the name"
 
 
 def inner_name(name: str) -> str:
-    """The name of a file, in lower case, without the endings of packers."""
+    """The name of a file in lower case, without the endings of compressed files."""
     return without_packing(os.path.basename(name).lower())
 
 
 def opened(path: Path) -> IO[bytes]:
-    """The contents, unpacked."""
+    """Opens the file; a compressed one is unpacked while it is read."""
     with path.open("rb") as file:
         begin = file.read(6)
     opener = next((opener for magic, opener in _OPENERS.items() if begin.startswith(magic)), None)
@@ -124,7 +124,7 @@ def opened(path: Path) -> IO[bytes]:
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
-    """A file with the contents, unpacked, for readers that want one."""
+    """A file with the unpacked contents, for readers that need a path."""
     with opened(path) as contents, tempfile.TemporaryDirectory(prefix="clusteropt-") as folder:
         if not isinstance(contents, (gzip.GzipFile, bz2.BZ2File, lzma.LZMAFile)):
             yield path
@@ -136,9 +136,9 @@ def unpacked(path: Path) -> Iterator[Path]:
 
 
 def why(damage: Exception) -> str:
-    """The reason why the reading has ended, and its cure."""
+    """The error that has ended the reading as a message, with its cure."""
     if isinstance(damage, UnicodeDecodeError):
         return "not text in UTF-8: convert it, or export it again"
     if isinstance(damage, OSError) and damage.strerror:
-        return f"{damage.strerror}: look at its disk"
+        return f"{damage.strerror}: check the disk"
     return f"{' '.join(str(damage).split()) or type(damage).__name__}: pack it again"
