@@ -56,7 +56,7 @@ class Kit(NamedTuple):
             start, end = starts[column], positions[:, : len(starts[column].positions), k].T
             moved = np.where(start.free[:, None], end + start.positions.mean(0), start.positions)
             ends.append(start._replace(positions=moved))
-        quench = replace(self.local, perturb=0.0)  # they have been moved enough
+        quench = replace(self.local, perturb=0.0)  # the chains have moved them
         found = {i: m for part in minimized(ends, self.potential, quench, few=False) for i, m in part.items()}
         return [found[i] for i in range(len(ends))]
 
