@@ -53,7 +53,7 @@ UNUSABLE = {
     "uranium.xyz": (xyz("U 0 0 0", "U 2 0 0"), "no default potential for U", "--potential FILE.toml"),
     "water.xyz": (xyz("O 0 0 0", "H 1 0 0", "H 0 1 0"), "no default potential for H-O", "such as xtb"),
     "nobody.xyz": (b"0\n\n", "without atoms", "remove"),
-    "film.xyz": (boxed("Ar", [20, 20, 20], [True, True, False]), "partly periodic boundaries", "pbc='T T T' or 'F F F'"),
+    "film.xyz": (boxed("Ar", [20, 20, 20], [True, True, False]), "partly periodic", "pbc='T T T' or 'F F F'"),
     "small.xyz": (boxed("Si", [6, 20, 20]), "too small: its smallest height is 6.000 angstrom", "repeat"),
     "flat.traj": (boxed("Si", [20, 20, 0]), "no volume", "cell vectors"),
     "uncut.xyz": (boxed("Ar", [20, 20, 20]), "need a potential with a cutoff", "--potential"),
