@@ -49,7 +49,7 @@ class _Tally:
         self.counted = np.zeros(n_places, bool)  # places whose chain has ended
 
     def count(self, under_way: Walk) -> None:
-        """Polishes what is near the best-known energy, and counts the chains that have ended, by a hit or without."""
+        """Polishes minima near the best-known energy, and counts the chains that have ended, by a hit or without."""
         best, scale, lowest = self._target.best_known, self._target.potential.energy, under_way.chains.lowest_energy
         near = np.flatnonzero(~self.counted & (lowest < np.minimum(best + _NEAR * scale, self._polished_energies)))
         energies, used = _polished(under_way.chains, near, self._target.potential)
@@ -126,7 +126,7 @@ def _fresh(target: Target, plan: SearchPlan, settings: EvaluationSettings, first
 
 
 def _polished(chains: Chains, columns: np.ndarray, potential: Potential) -> tuple[np.ndarray, int]:
-    """The energies of the chains' lowest minima after polishing, and the evaluations of it; of the given columns."""
+    """The energies of the lowest minima of the chains `columns`, polished, and the evaluations that polishing took."""
     masks, species = np.asarray(chains.clusters.mask), np.asarray(chains.clusters.species)
     structures = []
     for k in columns:

@@ -24,7 +24,7 @@ class Score(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The optimizer, or the method where there is none."""
+        """The optimizer's name; for other methods, the method."""
         return self.optimizer or self.method
 
     @property

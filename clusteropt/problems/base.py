@@ -52,9 +52,7 @@ class Inspection(NamedTuple):
     gradient: AnyArray  # (n_components, n_units, n_lanes), held units included
     energy: AnyArray  # (n_lanes,), the objective
     fmax: AnyArray  # (n_lanes,), the longest force on a free unit
-    coincident: (
-        AnyArray  # (n_lanes,) bool, True where two units are at the same place, if that makes an instance unusable
-    )
+    coincident: AnyArray  # (n_lanes,) bool, True where two units coincide and this makes the instance unusable
     connected: AnyArray  # (n_lanes,) bool, False where an instance has fallen apart
 
 
@@ -73,7 +71,7 @@ class Problem:
         raise NotImplementedError
 
     def softened(self) -> "Problem":
-        """The problem to explore from any start, in single precision; the same minima, or nearly."""
+        """The problem to explore from any start in single precision; its minima are those of this one, or nearly."""
         return self
 
     def energies_and_gradient(self, batch: Any) -> tuple[Array, Array]:

@@ -115,7 +115,7 @@ def _inspect(clusters: Clusters, potential: Potential) -> Inspection:
 
 
 def _coincidence(structure: Structure) -> str:
-    """Names the two atoms that are at the same place."""
+    """The words that name two atoms at the same place."""
     nearest = []
     for k, place in enumerate(structure.positions):
         d = structure.positions - place
@@ -220,7 +220,7 @@ def _columns(values: Inspection, columns: np.ndarray) -> Inspection:
 
 
 def _with_columns(whole: tuple, columns: np.ndarray, part: tuple) -> list[np.ndarray]:
-    """The arrays of `whole` with the given columns replaced by those of `part`."""
+    """The arrays of `whole`, with `part` in place of the given columns."""
     out = [np.array(array) for array in whole]
     for array, new in zip(out, part, strict=True):
         array[..., columns] = new

@@ -26,7 +26,7 @@ class Observer(Protocol):
         """These structures, which share a potential, come next."""
 
     def compiles(self, n_atoms: Sequence[int]) -> None:
-        """Programs are being compiled for clusters of up to so many atoms, which no earlier process has left behind."""
+        """Programs that the cache does not have are being compiled, for clusters of up to `n_atoms` atoms."""
 
     def searches(self, progress: SearchProgress) -> None:
         """A search has begun or got further."""

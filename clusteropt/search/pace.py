@@ -9,7 +9,7 @@ from clusteropt.search.policy import SearchPlan
 from clusteropt.search.walk import Chains, Visits, ended
 
 _A_HOP = 100.0  # evaluations of a hop, as long as none was made
-_MORE = 2.0  # chains make so many times the hops that patience leaves them: many find a lower minimum
+_MORE = 2.0  # a chain makes about twice the hops that its patience allows, because many chains find a lower minimum
 
 
 class Pace:

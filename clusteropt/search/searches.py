@@ -28,7 +28,7 @@ from clusteropt.search.policy import SearchPlan, plan_for
 from clusteropt.search.walk import Chains, Visits
 from clusteropt.settings.method import LocalSettings, SearchSettings
 
-_SAME = 1e-6  # energies closer than this, in energy scales, are those of one minimum
+_SAME = 1e-6  # minima whose energies are closer than this, in energy scales, are one minimum
 _AT_A_TIME = 512  # chains, which bounds the memory and what an interruption costs
 
 

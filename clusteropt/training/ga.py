@@ -1,4 +1,4 @@
-"""A genetic algorithm: perturb theta, try all candidates on the same batch, keep the best, or theta if none is better."""
+"""A genetic algorithm: perturb theta, try all candidates on the same batch, keep the best; theta is a candidate too."""
 
 import numpy as np
 

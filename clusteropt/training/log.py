@@ -1,4 +1,4 @@
-"""The log of a training run: a JSON record a line, and a picture of it."""
+"""The log of a training run: one JSON record a line, and a picture of the records."""
 
 import io
 import json
@@ -27,7 +27,7 @@ class Log:
             write_atomically(path, "".join(map(_line, self.records)))
 
     def append(self, **record: Any) -> None:
-        """Raises ClusterOptError where the file cannot be written."""
+        """Adds a record, to the file too. Raises ClusterOptError where the file cannot be written."""
         self.records.append(record)
         if self._path is not None:
             try:

@@ -255,7 +255,7 @@ def _stop_error(job: TrainingJob, where: str) -> Stopped | Interrupted:
 
 
 def card_of(settings: TrainSettings, seconds: float, steps: int, earlier: Sequence[str] = ()) -> dict[str, Any]:
-    """The record of a training for its weights file; `earlier` tasks are those of the weights that it began with."""
+    """The record of a training for its weights file; `earlier` are the tasks in the card of its first weights."""
     return {
         "tasks": sorted({*earlier, *(name.removeprefix(HOP) for name in settings.tasks)}),
         "training": asdict(settings),

@@ -22,7 +22,7 @@ class Strategy(NamedTuple):
 
 
 def perturbations(n_numbers: int, count: int, sigma: float, seed: int, step: int) -> np.ndarray:
-    """(count, n_numbers) draws of N(0, sigma^2), the same for any number of devices."""
+    """(count, n_numbers) draws of N(0, sigma^2), which do not depend on the number of devices."""
     return (sigma * np.random.default_rng([seed, step]).normal(size=(count, n_numbers))).astype(np.float32)
 
 

@@ -152,7 +152,7 @@ class HopTask:
 
 @cache
 def task_named(name: str) -> Task:
-    """X13, hop:X13, or a task that another package registers, by its name or by the part of it before a colon.
+    """The task X13, hop:X13, or one that another package registers under this name, or under the part before its colon.
 
     Raises UsageError for text that is not a formula, or without a potential.
     """

@@ -9,7 +9,7 @@ from clusteropt.training import tasks
 from clusteropt.training.settings import TrainSettings
 
 _CLOSE = 0.03  # energy scales above the best-known minimum: the quench of chains ends about 0.01 above a minimum
-_REPORT, _VALIDATION = 2**32, 2**33  # added to the seed of the starts; those of training have seeds below both
+_REPORT, _VALIDATION = 2**32, 2**33  # added to the seed of the starts; the seeds of training starts are below both
 _CHANCE = 2.0  # standard errors that a difference must exceed to count
 
 
@@ -41,9 +41,9 @@ def validated(theta: np.ndarray, settings: TrainSettings, count: int) -> Trial:
 
 
 def better(one: Trial, other: Trial) -> bool:
-    """True where `one` has distinctly more hits than `other`, or as many and distinctly lower energies; from the same starts.
+    """True where `one`, from the same starts as `other`, has distinctly more hits, or as many and distinctly lower energies.
 
-    A difference is distinct when it exceeds two standard errors, those of paired differences without a trend (for hits
+    A difference is distinct when it exceeds two standard errors of paired differences without a trend (for hits
     that is McNemar's test, Psychometrika 12, 153 (1947)).
     """
     more_hits = _significance(one.hits, other.hits)

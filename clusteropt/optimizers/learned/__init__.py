@@ -1,1 +1,1 @@
-"""The learned optimizer: a small network that moves every atom by what it sees of it."""
+"""The learned optimizer: a small network that moves every atom by inputs about that atom."""

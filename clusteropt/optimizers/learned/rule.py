@@ -32,7 +32,7 @@ def sizes(settings: LearnedSettings) -> tuple[int, int]:
 
 
 def grown(theta: np.ndarray, old: LearnedSettings, new: LearnedSettings, seed: int) -> np.ndarray:
-    """The theta of a network with more features, and layers as wide or wider, that does the same as the old one.
+    """A theta for a network with more features and wider layers, which at first takes the same steps as the old one.
 
     The additions have no effect at first: new inputs have weight zero, and so have new hidden units in the next layer. The
     weights that lead to new hidden units are random.

@@ -34,7 +34,7 @@ def angles(clusters: Clusters, scale: Scale) -> list[Array]:
 
     sums = neighbour_sums(clusters, (), len(first) + len(fourth), terms)
     moments: dict[tuple[int, ...], Array] = dict(zip(fourth, sums[3:], strict=True))
-    # directions have length 1, so a moment of second order is a trace of those of fourth order, and their number of second
+    # directions have length 1: second moments are traces of fourth moments, and the number of neighbours of second moments
     second = {(a, b): sum(moments[tuple(sorted((a, b, c, c)))] for c in first) for a in first for b in first}
     count = sum(second[a, a] for a in first)
     c1, c2 = sum(m * m for m in sums[:3]), sum(m * m for m in second.values())

@@ -14,7 +14,7 @@ OTHERS = "others"  # begins the names of inputs that only alloys have
 
 
 class Scene(NamedTuple):
-    """A batch at one step of a trajectory, and what the optimizer remembers of it."""
+    """A batch at one step of a trajectory, and the optimizer's memory of earlier steps."""
 
     problem: Problem
     batch: Any  # a `problems.base.Batch` of that problem
@@ -37,7 +37,7 @@ class Feature(NamedTuple):
 
 
 def feature_of(name: str) -> Feature:
-    """The feature of that name. Raises UsageError where there is none."""
+    """The feature of that name. Raises UsageError for an unknown name."""
     feature = plugins.load("features", name)
     if not isinstance(feature, Feature):
         raise UsageError(f"the entry point '{name}' of clusteropt.features must be a Feature: correct its place")
