@@ -165,7 +165,7 @@ def test_a_label_that_is_no_element_is_named_and_can_be_mapped(comment):
     with pytest.raises(UnknownSymbol) as caught:
         of_file(text)
     assert caught.value.symbol == "XX"
-    assert "XX is no element" in str(caught.value)
+    assert "XX is not an element" in str(caught.value)
     for mapping, symbols in (
         ({"XX": "Au"}, ["Si", "Au", "Si"]),
         ({"XX": "Au", "SI": "X"}, ["X", "Au", "Si"]),

@@ -264,7 +264,7 @@ def test_two_labels_are_not_one_species(tmp_path):
     (tmp_path / "b.xyz").write_text(GMIN.replace("SI", "X", 2), encoding="utf-8")
     done = run(tmp_path, "energy", "a.xyz", "b.xyz", "-p", "lj")
     assert done.code == 3
-    assert "QQ is no element" in done.complaints[0]
+    assert "QQ is not an element" in done.complaints[0]
     assert "no parameters for Si" in done.complaints[1]
 
 

@@ -92,7 +92,7 @@ def _named(frame: str, label: str) -> str:
 
 
 def _remove_old(folder: Path, with_frames: set[Path], one_file: bool) -> None:
-    """Removes the minima of files that are not inputs any more, and those of the other choice of `one_file`."""
+    """Removes the minima of files that are not inputs any more, and the files that the other choice of `one_file` wrote."""
     for path in (folder / MINIMA).rglob("*.min.xyz"):
         if path.relative_to(folder / MINIMA) not in with_frames:
             path.unlink()

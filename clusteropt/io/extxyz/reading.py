@@ -37,7 +37,7 @@ class UnknownSymbol(XYZError):
     """A frame has a label that does not name an element."""
 
     def __init__(self, symbol: str) -> None:
-        super().__init__(f"{symbol} is no element")
+        super().__init__(f"{symbol} is not an element")
         self.symbol = symbol  # as the file has it
 
 
@@ -151,7 +151,7 @@ def _find_damage(block: Block, kinds: list[str]) -> None:
         words = row.split()
         odd = [word for kind, word in zip(kinds, words, strict=False) if kind == "R" and not _is_number(word)]
         if odd or len(words) < len(kinds):
-            what = f"{odd[0][:30]!r} is no number" if odd else f"{len(words)} columns in place of {len(kinds)}"
+            what = f"{odd[0][:30]!r} is not a number" if odd else f"{len(words)} columns in place of {len(kinds)}"
             raise XYZError(f"line {number}: {what}") from None
 
 

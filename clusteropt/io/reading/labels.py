@@ -92,7 +92,7 @@ def understood(read: Reader, wishes: Wishes) -> tuple[list[Atoms], str]:
             found = []
         if not found or any(set(atoms.get_chemical_symbols()) != {stand_in} for atoms in found):
             raise InputError(
-                f"cannot be read ({unknown} is no element): say what it stands for, as --elements {unknown}=Au"
+                f"cannot be read ({unknown} is not an element): say what it stands for, as --elements {unknown}=Au"
             ) from None
     taken = next(filter(None, [_as_only(atoms, unknown, wishes.only) for atoms in found]), "")
     notes = [*(f"{label} is taken for {element}" for label, element in sorted(heard.used.items())), taken]

@@ -47,7 +47,9 @@ def _sdf_record(lines: list[str], begin: int) -> Record:
     if sum(line.rstrip().endswith("V2000") for line in lines) > 1:
         return _damaged(begin + 1, "two molecules without an M  END between them: mend the file or export it again")
     if not re.fullmatch(r"\s*\d+\s*", counts[:3]):
-        return _damaged(begin + 4, f"{counts.strip()[:20]!r} is no number of atoms: mend the file or export it again")
+        return _damaged(
+            begin + 4, f"{counts.strip()[:20]!r} is not a number of atoms: mend the file or export it again"
+        )
     return Record(lines, begin + 1, int(counts[:3]))
 
 
@@ -178,7 +180,7 @@ def _is_no_box(line: str) -> bool:
 
 
 def _is_stray_atom(line: str) -> bool:
-    """True where a line has coordinates but its name is not that of an atom."""
+    """True where a line has coordinates but does not begin with ATOM or HETATM."""
     if line.startswith(("ATOM", "HETATM", *_PDB_NUMBERS)) or len(line) < 54:
         return False
     return all(_number(line[k : k + 8]) is not None and "." in line[k : k + 8] for k in (30, 38, 46))
