@@ -10,7 +10,7 @@ host.prepare(2)  # before anything imports jax
 hypothesis.settings.register_profile("suite", max_examples=10, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("suite")
 
-FIRST = ("documentation", "hpc", "batch_stops", "kept", "library", "runtime", "cli_interrupt", "training")  # minutes
+FIRST = ("documentation", "extending", "hpc", "batch_stops", "kept", "library", "runtime", "training")  # minutes
 
 
 def pytest_configure(config: pytest.Config) -> None:
