@@ -9,7 +9,7 @@ from ase import Atoms
 from jax import Array
 from jax.sharding import Mesh
 
-from clusteropt.clusters.arrays import Structure, n_lanes, pack, padded_size
+from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.engine import programs
 from clusteropt.engine.batches import at, take
 from clusteropt.engine.step import NEVER, Trajectories, advance, begin_trajectories
@@ -21,6 +21,7 @@ from clusteropt.optimizers.table import OptimizerChoice, learned_choice, make
 from clusteropt.potentials import sets
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import devices, host
+from clusteropt.runtime.backend import n_lanes
 from clusteropt.search.policy import plan_for
 
 

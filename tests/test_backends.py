@@ -16,7 +16,7 @@ from helpers import nameless
 
 import clusteropt
 from clusteropt.clusters import pairs
-from clusteropt.clusters.arrays import Clusters, Structure, n_lanes, pack
+from clusteropt.clusters.arrays import Clusters, Structure, pack
 from clusteropt.clusters.cohesion import cohesion
 from clusteropt.engine import programs
 from clusteropt.engine.step import NEVER, Trajectories, advance, begin_trajectories
@@ -28,7 +28,7 @@ from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential, energy_and_gradient
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import devices, host
-from clusteropt.runtime.backend import KINDS, backend, computing_for
+from clusteropt.runtime.backend import KINDS, backend, computing_for, n_lanes
 from clusteropt.search.starts import random_starts
 from clusteropt.training import loop, tasks
 from clusteropt.training.settings import TrainSettings

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clusteropt
-from clusteropt.clusters.arrays import Structure, by_size, n_lanes, pack, padded_size, padded_sizes
+from clusteropt.clusters.arrays import Structure, by_size, pack, padded_size, padded_sizes
 from clusteropt.engine.batches import take
 from clusteropt.potentials import sets
 from clusteropt.runtime import devices, host
+from clusteropt.runtime.backend import n_lanes
 from clusteropt.search.local import minimized
 from clusteropt.search.starts import random_starts
 from clusteropt.settings.method import LocalSettings

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from clusteropt.clusters.arrays import Clusters, Structure, n_lanes, pack
+from clusteropt.clusters.arrays import Clusters, Structure, pack
 from clusteropt.engine import programs
 from clusteropt.engine.batches import take
 from clusteropt.potentials import sets
 from clusteropt.runtime import devices, host
+from clusteropt.runtime.backend import n_lanes
 from clusteropt.search import surface
 
 LJ = sets.load("lj").potential(("X",))

@@ -12,7 +12,7 @@ from clusteropt.batch.items import Given, Item
 from clusteropt.batch.job import BatchJob
 from clusteropt.batch.remarks import of_left_out
 from clusteropt.batch.shards import share
-from clusteropt.clusters.arrays import n_lanes, padded_sizes
+from clusteropt.clusters.arrays import padded_sizes
 from clusteropt.console import emit, say
 from clusteropt.engine.lanes import QUEUE
 from clusteropt.errors import ExitCode, UsageError
@@ -22,6 +22,7 @@ from clusteropt.potentials import sets
 from clusteropt.potentials.form import form_of
 from clusteropt.report.tables import Column, show
 from clusteropt.runtime import devices
+from clusteropt.runtime.backend import n_lanes
 from clusteropt.settings.config import MinimizeSettings
 from clusteropt.settings.method import SearchSettings
 from clusteropt.words import counted

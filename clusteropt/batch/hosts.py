@@ -20,9 +20,10 @@ from clusteropt.batch.identity import made_of
 from clusteropt.batch.items import Given, Line, Parcel
 from clusteropt.batch.job import BatchJob
 from clusteropt.batch.worker import work
-from clusteropt.clusters.arrays import n_lanes, padded_size
+from clusteropt.clusters.arrays import padded_size
 from clusteropt.console import say
 from clusteropt.errors import Stopped, UsageError
+from clusteropt.runtime.backend import n_lanes
 from clusteropt.settings.config import MinimizeSettings
 
 _SECONDS = 30  # within which the scheduler must answer

@@ -14,8 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from jax import Array
 
-from clusteropt.runtime.backend import backend
-
 # The padded sizes, in numbers of atoms. They include the magic sizes 13, 38, 55 and 75. Up to 150 the steps are about two fifths;
 # above, they are smaller, because a batch seldom has many large sizes. Every size needs its own programs. Padding costs time in
 # proportion to the added atoms, because the pair loop ends with the last atom. A batch with more than four padded sizes takes
@@ -51,11 +49,6 @@ _SIZES = (
 _COARSER = (38, 75, 102, 150)
 _MOST_SIZES = 4
 _MANY = 1000  # structures with one number of atoms from which on the exact padded size is worth its programs
-# (largest padded size, lanes); above the last size there is one lane. A CPU gets 64 lanes while the arrays and the history fit
-# into the caches of a core. With one lane the vectors run along the atoms, so that a single large structure does not pay for
-# empty lanes. With 2 to 16 lanes the loops do not vectorize (measured). A GPU gets so many lanes that atoms times lanes are some
-# tens of thousands, with a thread for each.
-_LANES = {"cpu": ((45, 64), (200, 32)), "gpu": ((45, 1024), (200, 256), (1000, 32))}
 
 
 class Clusters(NamedTuple):
@@ -103,11 +96,6 @@ def padded_sizes(counts: Mapping[int, int], few: bool) -> dict[int, int]:
 
 def _smallest(sizes: tuple[int, ...], n_atoms: int) -> int:
     return sizes[bisect_left(sizes, n_atoms)] if n_atoms <= sizes[-1] else -(-n_atoms // 500) * 500
-
-
-def n_lanes(size: int) -> int:
-    """The number of clusters of padded `size` that one program computes side by side on each device."""
-    return next((lanes for largest, lanes in _LANES[backend()] if size <= largest), 1)
 
 
 def by_size(structures: Sequence[Structure], few: bool = False) -> dict[tuple[int, bool], list[int]]:

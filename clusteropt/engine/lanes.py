@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.sharding import Mesh
 
-from clusteropt.clusters.arrays import n_lanes
 from clusteropt.engine import programs, queues
 from clusteropt.engine.batches import take
 from clusteropt.engine.step import Criterion, Status
 from clusteropt.optimizers.table import OptimizerChoice
 from clusteropt.problems.base import Inspection, Problem
 from clusteropt.runtime import devices
+from clusteropt.runtime.backend import n_lanes
 
 QUEUE = 8  # instances in a device's queue, for each of its lanes
 _LOOK = 8  # evaluations between two checks for free lanes

@@ -13,13 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from clusteropt.clusters.arrays import n_lanes
 from clusteropt.engine.programs import lanes_last
 from clusteropt.engine.step import Criterion, Status, Trajectories, advance, begin_trajectories, refill
 from clusteropt.optimizers.base import Optimizer
 from clusteropt.optimizers.table import OptimizerChoice, make
 from clusteropt.problems.base import Inspection, Problem
-from clusteropt.runtime.backend import backend
+from clusteropt.runtime.backend import backend, n_lanes
 
 
 class Queue(NamedTuple):

@@ -1,6 +1,7 @@
 """The card of a learned optimizer in words: its training and scores, and doubts whether it suits a cluster."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 
 from clusteropt.errors import UsageError
@@ -57,7 +58,19 @@ def trained_on(optimizer: LearnedOptimizer) -> str:
     alike: dict[frozenset[str], set[tuple[int, str]]] = {}
     for task in _tasks(optimizer):
         alike.setdefault(frozenset(task), set()).add((len(task), formula_of(task)))
-    return "; ".join(", ".join(formula for _, formula in sorted(own)) for own in alike.values()) or "unknown"
+    compositions = [", ".join(formula for _, formula in sorted(own)) for own in alike.values()]
+    return "; ".join([*compositions, *_other_tasks(optimizer)]) or "unknown"
+
+
+def _other_tasks(optimizer: LearnedOptimizer) -> list[str]:
+    """The names of tasks that are not compositions."""
+    found = []
+    for task in map(str, optimizer.card.get("tasks", ())):
+        try:
+            symbols_of(task.rpartition(":")[2])
+        except UsageError:
+            found.append(task)
+    return found
 
 
 def sections(optimizer: LearnedOptimizer) -> list[tuple[str, dict]]:
@@ -121,4 +134,9 @@ def _is_plain_by_default(elements: tuple[str, ...]) -> bool:
 
 
 def _tasks(optimizer: LearnedOptimizer) -> list[list[str]]:
-    return [symbols_of(task.rpartition(":")[2]) for task in optimizer.card.get("tasks", ())]
+    """The compositions among the tasks; a task of another package need not be one."""
+    found = []
+    for task in optimizer.card.get("tasks", ()):
+        with suppress(UsageError):
+            found.append(symbols_of(task.rpartition(":")[2]))
+    return found

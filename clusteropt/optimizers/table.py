@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import jax
 import numpy as np
 
+from clusteropt.errors import UsageError
 from clusteropt.optimizers.base import Optimizer
 from clusteropt.optimizers.learned.rule import learned
 from clusteropt.optimizers.learned.settings import LearnedSettings
@@ -35,4 +36,8 @@ def make(choice: OptimizerChoice, problem: Problem) -> Optimizer:
     if choice.settings is not None:
         theta, n_steps, span = (choice.parameters[name] for name in ("theta", "n_steps", "span"))
         return learned(theta, n_steps, span, choice.settings, problem)  # type: ignore[arg-type]
-    return plugins.load("optimizers", choice.name)(problem.scale)
+    factory = plugins.load("optimizers", choice.name)
+    made = factory(problem.scale) if callable(factory) else factory
+    if not isinstance(made, Optimizer):
+        raise UsageError(f"optimizer '{choice.name}' must be a function from a Scale to an Optimizer, got {made!r:.60}")
+    return made

@@ -18,13 +18,14 @@ Optional: `default_for`, the elements ("Au") and mixtures ("Ag-Au") that the set
 """
 
 import tomllib
+from contextlib import suppress
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from ase.data import chemical_symbols
 
-from clusteropt.errors import InputError, suggest
+from clusteropt.errors import InputError, UsageError, suggest
 from clusteropt.potentials.form import Form, form_of
 from clusteropt.potentials.parameter_values import pairs_of, triples_of, value_of
 from clusteropt.potentials.parameters import ParameterSet
@@ -109,7 +110,12 @@ def _check_keys(data: dict[str, Any], form: Form) -> None:
 
 
 def _forms() -> list[Form]:
-    return [form_of(name) for name in plugins.known("potentials")]
+    """All forms that can be loaded; a faulty package of others must not hide what is wrong with the file."""
+    found = []
+    for name in plugins.known("potentials"):
+        with suppress(UsageError):
+            found.append(form_of(name))
+    return found
 
 
 def _elements(given: object) -> tuple[str, ...]:

@@ -68,4 +68,6 @@ def serving(elements: tuple[str, ...], named: str | ParameterSet | None = None) 
 
 def potential_for(elements: tuple[str, ...], named: str | ParameterSet | None = None) -> Potential:
     """The potential for clusters of these elements. Raises as `serving` and `ParameterSet.potential`."""
+    if not elements:
+        raise UsageError("a structure without atoms has no potential")
     return serving(elements, named).potential(elements)

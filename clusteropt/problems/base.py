@@ -110,5 +110,4 @@ class Problem:
         energies, gradient = self.energies_and_gradient(batch)
         (energy,) = over_units(lambda e: (e,), energies)
         fmax = self.norm("fmax", jnp.where(batch.free, gradient, 0), batch.free)
-        sound = jnp.isfinite(energy)
-        return Inspection(energies, gradient, energy, fmax, ~(sound | True), sound | True)
+        return Inspection(energies, gradient, energy, fmax, jnp.zeros(energy.shape, bool), jnp.ones(energy.shape, bool))

@@ -10,13 +10,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from clusteropt.errors import ClusterOptError
 from clusteropt.runtime import cachedir, devices, fast_loops
-
-if TYPE_CHECKING:
-    pass
 
 # The JAX_ variables that `prepare` keeps: they choose the platform or connect processes. It deletes all others.
 _HEARD = (

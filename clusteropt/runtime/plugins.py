@@ -9,7 +9,7 @@ A plugin is imported when it is first used. Other packages are searched only for
 """
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, reduce
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,10 +65,10 @@ def load(group: str, name: str) -> Any:
     place = _SHIPPED[group].get(name) or _registered(group).get(name)
     if place is None:
         raise UsageError(f"none of the {group} is named '{name}'; {suggest(name, tuple(known(group)))}")
-    module, _, attribute = place.partition(":")
+    module, _, attribute = place.partition(" [")[0].partition(":")
     try:
-        return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as problem:
+        return reduce(getattr, attribute.split("."), import_module(module))
+    except Exception as problem:
         raise UsageError(f"'{name}', one of the {group}, cannot be loaded from {place}: {problem}") from problem
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from clusteropt.clusters.arrays import n_lanes
 from clusteropt.runtime import devices
+from clusteropt.runtime.backend import n_lanes
 from clusteropt.search.hops import Origin
 from clusteropt.search.policy import SearchPlan
 from clusteropt.search.walk import Chains, Visits, ended

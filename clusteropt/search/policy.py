@@ -1,6 +1,7 @@
 """The policy of searches: how many chains hop, how long they are patient, how they move, and how warm they are.
 
-All numbers are in `POLICIES`, with the reasons beside them. They were chosen on the sizes of docs/training.md.
+The numbers that depend on the kind of cluster are in `POLICIES`, with the reasons beside them; those that do not are the
+defaults of `SearchPlan`. They were chosen on the sizes of docs/training.md.
 """
 
 import math

@@ -15,10 +15,11 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from clusteropt.clusters.arrays import Clusters, n_lanes
+from clusteropt.clusters.arrays import Clusters
 from clusteropt.engine import lanes, programs
 from clusteropt.engine.batches import take
 from clusteropt.potentials.base import Potential
+from clusteropt.runtime.backend import n_lanes
 
 MOST_MOVED = 3  # atoms
 N_DRAWS = 2 + 4 * MOST_MOVED  # random numbers that a move takes

@@ -52,13 +52,13 @@ class Walk:
     """Chains under way: an iterator over the minima that they visit, one round after the other.
 
     The first round has the minima below the starts. Between two rounds the caller may stop chains, or give their places to new
-    ones. The walk ends when every chain has ended or was stopped.
+    ones. The walk ends when every chain has ended or was stopped; it goes on when new ones are given places then.
     """
 
     def __init__(self, problem: ClusterProblem, plan: SearchPlan, chains: Chains, fresh: Visits | None = None) -> None:
         self.problem, self.plan, self.chains = problem, plan, chains
         self.stopped = np.zeros(len(chains.keys), bool)
-        self._fresh = fresh
+        self._fresh = [] if fresh is None else [fresh]  # rounds of starts that nobody has seen yet
 
     @property
     def ended(self) -> np.ndarray:
@@ -69,9 +69,8 @@ class Walk:
         return self
 
     def __next__(self) -> Visits:
-        if self._fresh is not None:
-            visits, self._fresh = self._fresh, None
-            return visits
+        if self._fresh:
+            return self._fresh.pop(0)
         columns = np.flatnonzero(~(self.ended | self.stopped))
         if not columns.size:
             raise StopIteration
@@ -83,7 +82,7 @@ class Walk:
         """Puts the chains of another walk, which has just begun, in place of chains `columns`. Its first round is the next."""
         self.chains = _with_columns(self.chains, columns, others.chains)
         self.stopped[columns] = False
-        self._fresh = next(others)._replace(columns=columns)
+        self._fresh.append(next(others)._replace(columns=columns))
 
 
 def foresee(structures: list[Structure], problem: ClusterProblem, plan: SearchPlan) -> bool:

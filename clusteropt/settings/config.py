@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from clusteropt.errors import UsageError
 from clusteropt.runtime import plugins
 from clusteropt.runtime.resources import names
 from clusteropt.settings.method import LOCAL, LocalSettings, Method, SearchSettings, check_criterion
@@ -48,6 +49,8 @@ class MinimizeSettings:
     def __post_init__(self) -> None:
         check(self)
         check_criterion(self)
+        if self.all_minima and not _is_learned(self.optimizer):
+            raise UsageError(f"all_minima needs a learned optimizer, but the optimizer is {self.optimizer}: drop one of them")
 
     def method(self) -> Method:
         """The local minimization, and the search that a learned optimizer makes."""

@@ -22,10 +22,24 @@ def merged(kind: type[T], path: Path | None, given: dict[str, Any], defaults: T 
     if any(given.get(name) is not None for name in CRITERIA):  # a criterion on the command line replaces the file's
         from_file = {key: value for key, value in from_file.items() if key not in CRITERIA}
     try:
-        start = _changed(start, from_file)
-    except UsageError as problem:
-        raise UsageError(f"{path}: {problem}") from None
-    return _changed(start, given)
+        return _changed(start, _together(from_file, given))
+    except UsageError:
+        try:
+            _changed(start, from_file)
+        except UsageError as problem:
+            raise UsageError(f"{path}: {problem}") from None
+        raise
+
+
+def _together(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """The values with those of `more` that are not None in their place, tables within tables likewise."""
+    both = dict(values)
+    for name, value in more.items():
+        if isinstance(value, dict):
+            both[name] = _together(both.get(name, {}), value)
+        elif value is not None:
+            both[name] = value
+    return both
 
 
 def _changed(settings: T, values: dict[str, Any]) -> T:

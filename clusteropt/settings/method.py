@@ -23,7 +23,7 @@ STARTS = ("given", "perturbed", "random")
 LOCAL = "lbfgs"  # the optimizer of the local minimizations in a search
 _LEVELS = ", ".join(f"{name} {force:.0e}".replace("e-0", "e-") for name, force in LEVELS.items())
 CRITERIA = ("opt", "fmax", "rms")
-_FORCE = "force unit of the potential, eV/angstrom or epsilon/sigma"
+_FORCE = "force unit of the potential, as eV/angstrom or epsilon/sigma"
 
 
 def check_criterion(settings: Any) -> None:
@@ -64,7 +64,7 @@ class LocalSettings:
         0.0,
         "Largest random displacement of an atom before the start, to leave saddle points.",
         NOT_NEGATIVE,
-        "angstrom or sigma",
+        "length unit of the potential, as angstrom or sigma",
     )
     seed: int = option(0, "Seed of the random displacement.", SEED, "no unit")
 

@@ -103,7 +103,7 @@ def range_of(about: Option) -> str:
 
 def default_of(default: Any, about: Option) -> str:
     """The default as it is typed, or in words where there is none."""
-    return about.usual if about.usual and default in (None, "", (), True) else shown(default)
+    return about.usual if about.usual and (default is True or default in (None, "", ())) else shown(default)
 
 
 def check(settings: Any) -> None:

@@ -22,7 +22,10 @@ def typed(hint: Any, value: Any, name: str) -> Any:
             raise UsageError(f"{name} must be a list, got {value!r}")
         return tuple(typed(get_args(hint)[0], item, f"a value of {name}") for item in value)
     if hint is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise UsageError(f"{name} must be a number, got one of {len(str(value))} digits") from None
     if not (isinstance(value, hint) and (hint is bool or not isinstance(value, bool))):
         raise UsageError(f"{name} must be {_WANTED.get(hint, hint.__name__)}, got {value!r}")
     return value

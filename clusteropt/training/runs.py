@@ -20,7 +20,7 @@ from clusteropt.optimizers.learned import weights
 from clusteropt.runtime import host, processes
 from clusteropt.runtime.files import check_writable
 from clusteropt.settings.keywords import changed
-from clusteropt.training import checkpoint, loop
+from clusteropt.training import checkpoint, loop, tasks
 from clusteropt.training.candidates import Candidate, best, kept, validate
 from clusteropt.training.checkpoint import Checkpoint
 from clusteropt.training.job import TrainingJob
@@ -108,7 +108,7 @@ def carry_out(settings: TrainSettings, job: TrainingJob) -> weights.LearnedOptim
             if stopped:
                 break
     optimizer = _last_optimizer(settings, log, now)
-    if loop.finished(settings, now.state) and not all(name.startswith(HOP) for name in settings.tasks):
+    if loop.finished(settings, now.state) and any(tasks.task_named(name).reports for name in settings.tasks):
         if job.out is not None and job.writes and (now.state.step > first or not job.out.exists()):
             weights.save(job.out, optimizer)  # a kill does not lose it
         optimizer = _best_by_validation(settings, job, log, now, optimizer)

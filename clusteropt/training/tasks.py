@@ -7,12 +7,12 @@ A task is one object behind one protocol. `ClusterTask` and `HopTask` are named 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from clusteropt.clusters.arrays import Structure, pack, padded_size
-from clusteropt.engine.batches import at
+from clusteropt.engine.batches import at, take
 from clusteropt.errors import UsageError
 from clusteropt.io.best_known import best_known
 from clusteropt.io.structures import elements_of, to_structure
@@ -55,8 +55,10 @@ class Task(Protocol):
         """The problem; training uses its softened form."""
         ...
 
+    reports: ClassVar[bool]  # True where `ends` gives ends, so that thetas can be compared
+
     def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Chains | None) -> tuple[Tryout, Any]:
-        """The trajectories of an outer step, and the pool that they start from, if the task keeps one."""
+        """The trajectories of an outer step, and the pool of chains that they start from; None where the task keeps none."""
         ...
 
     def next_pool(self, settings: TrainSettings, pool: Any, theta: np.ndarray) -> Any:
@@ -77,10 +79,12 @@ class ProblemTask:
     starts: Callable[[int, int], Any]  # count and seed -> a batch of numpy arrays, in double precision
     best_known: float | None = None
 
+    reports: ClassVar[bool] = True
+
     def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Any) -> tuple[Tryout, None]:
         """Others at every step."""
         batch = self.starts(settings.clusters, _seed(settings, step))
-        batch = at(batch, np.asarray(batch.positions, np.float32))
+        batch = take(batch, np.arange(settings.clusters), np.float32)
         return Tryout(batch, *_numbers(np.zeros(settings.clusters), settings.trajectory, 0.0)), None
 
     def next_pool(self, settings: TrainSettings, pool: Any, theta: np.ndarray) -> None:
@@ -100,6 +104,8 @@ class ClusterTask:
     name: str
     formula: str
     problem: ClusterProblem
+
+    reports: ClassVar[bool] = True
 
     def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Any) -> tuple[Tryout, None]:
         """Others at every step."""
@@ -126,6 +132,8 @@ class HopTask:
     name: str
     formula: str
     problem: ClusterProblem
+
+    reports: ClassVar[bool] = False
 
     def tryout(
         self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Chains | None

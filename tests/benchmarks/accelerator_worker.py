@@ -66,7 +66,7 @@ def kernel(name: str, element: str, dtype: str, lanes: int) -> tuple[float, floa
 
 
 def kernels(job: argparse.Namespace) -> Iterator[Record]:
-    from clusteropt.clusters.arrays import n_lanes
+    from clusteropt.runtime.backend import n_lanes
 
     usual = n_lanes(N_ATOMS)
     blocks = BLOCKS if job.device == "gpu" and not job.quick else ()

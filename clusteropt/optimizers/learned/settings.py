@@ -1,5 +1,6 @@
 """Settings of a learned optimizer, beside its numbers theta."""
 
+import math
 from dataclasses import dataclass
 
 from clusteropt.errors import UsageError
@@ -23,6 +24,7 @@ OF_UNITS = ("energy", "place", "size")  # features that `inputs` makes itself
 FEATURES = (*OF_UNITS, *plugins.shipped("features"))
 _USUAL = (*OF_UNITS, "neighbours", "schedule")
 _RADIAL = ((1.6, 0.5), (2.2, 0.5), (3.2, 0.2))  # the nearest shell of a compact cluster, two of them, and four
+_FARTHEST, _SMALLEST = 10.0, 1e-6  # cutoff of a radial symmetry function, and its value for a nearest neighbour
 _OF_ATOMS = ("energy", "size")  # which the coordinate network does not see
 LEARNABLE = ("alpha", "beta", "gamma")
 
@@ -91,6 +93,8 @@ class LearnedSettings:
         others = sorted(set(self.features) - set(FEATURES))  # of other packages
         chosen = tuple(name for name in (*FEATURES, *others) if name in self.features and name not in absent)
         object.__setattr__(self, "features", chosen)
+        if self.radial and "radial" not in chosen:
+            raise UsageError("radial is given without the feature 'radial': name it among the features")
         object.__setattr__(self, "radial", _radial(self.radial) if "radial" in chosen else ())
         if not self.widths:
             raise UsageError("widths must name at least one layer of hidden units")
@@ -103,6 +107,12 @@ def _radial(given: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float]
     if len(set(given)) < len(given):
         raise UsageError(f"radial must not name a pair twice, got {given}")
     for pair in given:
-        if len(pair) != 2 or not (0 < pair[0] < float("inf") and 0 <= pair[1] < float("inf")):
-            raise UsageError(f"radial must be pairs of a cutoff above 0 and an exponent of at least 0, got {pair}")
+        if len(pair) != 2 or not (1 < pair[0] <= _FARTHEST and 0 <= pair[1] < math.inf):
+            raise UsageError(
+                f"radial must be pairs of a cutoff above 1, at most {_FARTHEST:g}, and an exponent of at least 0, got {pair}"
+            )
+        if math.exp(-pair[1]) * (1 + math.cos(math.pi / pair[0])) / 2 < _SMALLEST:
+            raise UsageError(
+                f"radial {pair[0]:g}:{pair[1]:g} is zero for the nearest neighbours already: a smaller exponent"
+            )
     return given or _RADIAL

@@ -64,7 +64,7 @@ def _radial_term(d2: Array | np.ndarray, cutoff: float, eta: float) -> Array:
 
 def _inputs(which: str, settings: LearnedSettings) -> list[str]:
     """One for each function; its numbers are part of the name, because they say what theta has learned."""
-    return [f"{which} radial {cutoff:g} {eta:g}" for cutoff, eta in settings.radial]
+    return [f"{which} radial {cutoff!r} {eta!r}" for cutoff, eta in settings.radial]
 
 
 def _names(settings: LearnedSettings) -> list[str]:
