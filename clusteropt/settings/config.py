@@ -50,7 +50,9 @@ class MinimizeSettings:
         check(self)
         check_criterion(self)
         if self.all_minima and not _is_learned(self.optimizer):
-            raise UsageError(f"all_minima needs a learned optimizer, but the optimizer is {self.optimizer}: drop one of them")
+            raise UsageError(
+                f"all_minima needs a learned optimizer, but the optimizer is {self.optimizer}: drop one of them"
+            )
 
     def method(self) -> Method:
         """The local minimization, and the search that a learned optimizer makes."""
