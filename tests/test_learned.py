@@ -296,7 +296,9 @@ def test_settings_that_cannot_be_are_refused_with_what_is_allowed():
         ({"features": ("energies",)}, "did you mean 'energy'"),
         ({"features": ("size", "size")}, "twice"),
         ({"features": ("radial",), "radial": ((1.5, 1.0), (1.5, 1.0))}, "twice"),
-        ({"features": ("radial",), "radial": ((0.0, 1.0),)}, "above 0"),
+        ({"features": ("radial",), "radial": ((1.0, 1.0),)}, "above 1"),
+        ({"features": ("radial",), "radial": ((1.6, 1000.0),)}, "zero for the nearest neighbours"),
+        ({"radial": ((1.6, 0.5),)}, "without the feature"),
         ({"decays": (1.0,)}, "decays"),
         ({"alpha": 0.0}, "alpha"),
     ):

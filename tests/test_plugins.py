@@ -74,6 +74,15 @@ def test_a_part_that_cannot_be_used_is_refused_in_words(register, name, message)
         plugins.load("optimizers", name)
 
 
+@pytest.mark.parametrize("fault", ["raise RuntimeError('boom')", "import sys; sys.exit('boom')", "boom ="])
+def test_whatever_a_module_does_when_it_is_imported_ends_in_words(register, tmp_path, monkeypatch, fault):
+    (tmp_path / "faulty_part.py").write_text(fault, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    register("optimizers", faulty="faulty_part:part")
+    with pytest.raises(UsageError, match="'faulty', one of the optimizers, cannot be loaded from faulty_part:part"):
+        plugins.load("optimizers", "faulty")
+
+
 def test_other_packages_are_not_searched_for_a_shipped_name(monkeypatch):
     def search(group):
         raise AssertionError("searched")

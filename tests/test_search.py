@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import clusteropt
 from clusteropt.clusters.arrays import Structure
 from clusteropt.engine import lanes
+from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.evaluation import measure as measuring
 from clusteropt.evaluation.measure import measure
@@ -29,8 +30,10 @@ from clusteropt.potentials.base import Potential
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
 from clusteropt.search import hops, walk
+from clusteropt.search.answers import answer
 from clusteropt.search.draws import uniforms
 from clusteropt.search.hops import Origin
+from clusteropt.search.minimum import Minimum
 from clusteropt.search.policy import SearchPlan, plan_for
 from clusteropt.search.starts import random_starts, start_positions
 from clusteropt.search.surface import N_DRAWS, moved_over_surface
@@ -342,6 +345,21 @@ def kind(*symbols: str) -> tuple[list[str], Potential]:
     """A cluster with the potential of its elements, as cards are asked about it."""
     elements = tuple(sorted(set(symbols)))
     return list(symbols), sets.default(elements).potential(elements)
+
+
+def test_a_card_may_name_tasks_that_are_not_compositions():
+    other = FRESH._replace(card={"tasks": ["rastrigin", "X7"]})
+    assert cards.trained_on(other) == "X7; rastrigin"
+    assert cards.seen(other, *kind(*["X"] * 7)) == "trained"
+
+
+def test_the_answer_is_the_lowest_of_all_minima_that_were_polished():
+    plain, end, visited = (
+        Minimum(Status.CONVERGED, np.zeros((2, 3)), 0.0, energy, np.zeros(2), np.zeros((2, 3)), 0.0, 1)
+        for energy in (-1.0, -2.0, -2.005)
+    )
+    found = answer(plain, [end], [visited], 5, 1e-6)
+    assert (found.energy, found.minima[0].energy, found.won) == (-2.005, -2.005, "learned")
 
 
 def test_cards_tell_what_was_in_training():

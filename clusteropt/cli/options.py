@@ -30,7 +30,7 @@ Out = Annotated[
 Config = Annotated[
     Path | None,
     typer.Option(
-        help="TOML file with the options of the search and of local minimization, and the potential; an option on the command line wins.",
+        help="TOML file with settings of the search and of local minimization; an option on the command line wins.",
         show_default=False,
     ),
 ]

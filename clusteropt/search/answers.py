@@ -8,7 +8,7 @@ from clusteropt.search.minimum import Minimum
 
 def answer(plain: Minimum, minima: list[Minimum], others: list[Minimum], n_evaluations: int, same: float) -> Minimum:
     """The best of plain minimization and the chains; `n_evaluations` counts what the chains and their polishing took."""
-    best = best_of(plain, [*minima, *others], same)
+    best = best_of(best_of(plain, minima, same), others, same)
     won, gain = ("fallback", 0.0) if best is plain else ("learned", plain.energy - best.energy)
     known = distinct([plain, *minima, *others], same)
     total = plain.n_evaluations + n_evaluations
