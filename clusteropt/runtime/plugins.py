@@ -68,7 +68,7 @@ def load(group: str, name: str) -> Any:
     module, _, attribute = place.partition(" [")[0].partition(":")
     try:
         return reduce(getattr, attribute.split("."), import_module(module))
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         raise UsageError(f"'{name}', one of the {group}, cannot be loaded from {place}: {problem}") from problem
 
 
