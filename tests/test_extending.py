@@ -105,7 +105,7 @@ def test_a_form_whose_entry_point_is_wrong_is_refused_in_a_line(tmp_path: Path) 
     done = run_all(["clusteropt potentials check argon.toml"], tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.splitlines()[0].startswith(
-        "clusteropt: the entry point 'my-morse' of clusteropt.potentials must be"
+        "clusteropt: the entry point 'my-morse' of clusteropt.potentials must lead to"
     )
 
 

@@ -40,5 +40,7 @@ def feature_of(name: str) -> Feature:
     """The feature of that name. Raises UsageError for an unknown name."""
     feature = plugins.load("features", name)
     if not isinstance(feature, Feature):
-        raise UsageError(f"the entry point '{name}' of clusteropt.features must be a Feature: correct its place")
+        raise UsageError(
+            f"the entry point '{name}' of clusteropt.features must lead to a Feature: correct it in the package"
+        )
     return feature
