@@ -237,8 +237,8 @@ def test_help_comes_without_the_heavy_libraries(tmp_path, command):
 def test_the_help_gives_every_option_of_minimize_its_unit(tmp_path):
     text = plain(call(tmp_path, "minimize", "--help", env={"COLUMNS": "300"}).out)
     for option, unit in {
-        "--fmax": "force unit of the potential, eV/angstrom or epsilon/sigma",
-        "--rms": "force unit of the potential, eV/angstrom or epsilon/sigma",
+        "--fmax": "force unit of the potential, as eV/angstrom or epsilon/sigma",
+        "--rms": "force unit of the potential, as eV/angstrom or epsilon/sigma",
         "--opt": "energy over length scale",
         "--max-steps": "Evaluations",
         "--perturb": "angstrom or sigma",
