@@ -1,6 +1,7 @@
 """The settings of `minimize` as a user gives them, and of the reading of files."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from clusteropt.errors import UsageError
 from clusteropt.runtime import plugins
@@ -55,12 +56,17 @@ class MinimizeSettings:
             )
 
     def method(self) -> Method:
-        """The local minimization, and the search that a learned optimizer makes."""
-        learned = self.optimizer if _is_learned(self.optimizer) else None
-        optimizer = LOCAL if learned else self.optimizer
-        local = LocalSettings(optimizer, self.opt, self.fmax, self.rms, self.max_steps, self.perturb, self.seed)
-        search = SearchSettings(self.trajectories, self.steps, self.hops, self.start, self.seed, self.all_minima)
-        return Method(local, search if learned else None, learned)
+        """The local minimization, and the search that a learned optimizer makes; resolved once for equal settings."""
+        return _resolved(self)
+
+
+@cache
+def _resolved(given: MinimizeSettings) -> Method:
+    learned = given.optimizer if _is_learned(given.optimizer) else None
+    optimizer = LOCAL if learned else given.optimizer
+    local = LocalSettings(optimizer, given.opt, given.fmax, given.rms, given.max_steps, given.perturb, given.seed)
+    search = SearchSettings(given.trajectories, given.steps, given.hops, given.start, given.seed, given.all_minima)
+    return Method(local, search if learned else None, learned)
 
 
 @dataclass(frozen=True)
