@@ -34,9 +34,11 @@ from clusteropt.search.answers import answer
 from clusteropt.search.draws import uniforms
 from clusteropt.search.hops import Origin
 from clusteropt.search.minimum import Minimum
-from clusteropt.search.policy import SearchPlan, plan_for
+from clusteropt.search.policy import POLICIES, SearchPlan, plan_for
 from clusteropt.search.starts import random_starts, start_positions
 from clusteropt.search.surface import N_DRAWS, moved_over_surface
+from clusteropt.settings.method import SearchSettings
+from clusteropt.settings.options import options
 
 LJ: Potential = sets.default(("X",)).potential(("X",))
 MADE = LearnedSettings(widths=(8,), styles=1)
@@ -360,6 +362,14 @@ def test_the_answer_is_the_lowest_of_all_minima_that_were_polished():
     )
     found = answer(plain, [end], [visited], 5, 1e-6)
     assert (found.energy, found.minima[0].energy, found.won) == (-2.005, -2.005, "learned")
+
+
+def test_the_help_tells_the_numbers_of_the_policy():
+    for kind in (SearchSettings, EvaluationSettings):
+        told = {each.name: about.usual for each, _, about in options(kind)}
+        for policy in POLICIES:
+            assert told["steps"] == f"{policy.steps_per_atom:g} for each atom, up to {policy.most_steps}"
+            assert told["hops"] == str(policy.hops)
 
 
 def test_cards_tell_what_was_in_training():

@@ -10,7 +10,9 @@ from clusteropt.settings.options import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, SEED
 class EvaluationSettings:
     """The limits of a measurement, and changes of the learned searches."""
 
-    steps: int | None = option(None, "Steps of a learned trajectory.", NOT_NEGATIVE, usual="7.5 for each atom")
+    steps: int | None = option(
+        None, "Steps of a learned trajectory.", NOT_NEGATIVE, usual="7.5 for each atom, up to 1000"
+    )
     hops: int | None = option(None, "Most hops after a trajectory.", NOT_NEGATIVE, usual="200")
     hop_steps: int | None = option(None, "Learned steps in a hop.", NOT_NEGATIVE, usual="40; none for silicon")
     hits: int = option(
