@@ -1,5 +1,7 @@
 """The interface of all potentials: a record of parameters and scales, and one function of a batch of clusters."""
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 
 import jax
@@ -41,6 +43,13 @@ class Potential:
     def directional(self) -> bool:
         """True where bonds have directions, so that an atom's best place is not the one with the most neighbours."""
         return form_of(self.form).directional
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of form, elements, units and the numbers to twelve digits, so that all machines agree; not of the name."""
+        told = [self.form, self.elements, self.energy_unit, self.length_unit]
+        numbers = {name: [f"{v:.12g}" for v in np.ravel(table).tolist()] for name, table in self.parameters.items()}
+        return hashlib.sha256(json.dumps([told, numbers], sort_keys=True).encode()).hexdigest()
 
     @property
     def reduced_set(self) -> str:

@@ -1,0 +1,198 @@
+"""`Database`: all distinct minima that searches with one potential have found, in a file that several searches may share."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+from clusteropt import __version__
+from clusteropt.database import keeping, merging, opening, store
+from clusteropt.database.records import Best, Entry, Merged, Origin, Run, RunInfo, origin_of, scales_of
+from clusteropt.database.rows import elements_of, first_of, formula_of
+from clusteropt.potentials.base import Potential
+from clusteropt.search.found import Found
+from clusteropt.search.minimum import Minimum
+
+
+class Database:
+    """The minima of one potential, of any number of compositions, in a file; a context manager, which closes it.
+
+    Changes are transactions: whole or not at all, durable once a method has returned, one writer after the other. All methods
+    raise UsageError, InputError or ClusterOptError, in one line, where the file cannot be read or written.
+    """
+
+    def __init__(self, path: str | Path, potential: Potential | None, create: bool, patience: float) -> None:
+        self.path, self._potential, self._patience = Path(path), potential, patience
+        self._db = opening.connected(self.path, create, patience)
+        self._runs: dict[int, keeping.Subject] = {}
+        self._rows: dict[bytes, int] = {}  # numbers of rows by a digest of their atoms
+        self._told: dict[tuple[int, bytes], tuple[int, str]] = {}  # times and point group that a run has told
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        potential: Potential | None = None,
+        create: bool = True,
+        patience: float = opening.PATIENCE,
+    ) -> Self:
+        """Opens the file. It is made if it is not there and `create` is set; without a potential it is only read and merged into.
+
+        A method waits `patience` seconds for other writers. Raises InputError for a file that is missing or no database of
+        minima, UsageError for one of another potential.
+        """
+        opened = cls(path, potential, create and potential is not None, patience)
+        try:
+            origin = origin_of(potential) if potential is not None and create else None
+            opening.prepare(opened._db, opened.path, origin, patience)
+            if potential is not None:
+                with opened._reading():
+                    opening.check_potential(opened._db, opened.path, potential)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    @classmethod
+    def like(cls, path: str | Path, other: "Database", patience: float = opening.PATIENCE) -> Self:
+        """Opens the file to merge into it. It is made for the potential of `other` if it is not there."""
+        opened = cls(path, None, True, patience)
+        try:
+            opening.prepare(opened._db, opened.path, other.origin, patience)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    @property
+    def origin(self) -> Origin:
+        """The potential of all minima."""
+        with self._reading():
+            return store.read_origin(self._db)
+
+    def minima(self, formula: str | None = None, limit: int = -1) -> list[Found]:
+        """The known minima of that formula (as ASE writes it), or of all, the lowest first; a negative limit means all.
+
+        `n_reached` is the sum over all runs; the rest tells of the first of them.
+        """
+        with self._reading():
+            rows = store.minima(self._db, formula, limit)
+            hits = store.all_hits(self._db, formula)
+        for number, symbols, minimum in rows:
+            self._rows[keeping.digest_of(symbols, minimum)] = number
+        return [
+            Found(minimum, sum(hit.n_reached for hit in hits[number].values()), *first_of(hits[number].values())[1:4])
+            for number, _, minimum in rows
+        ]
+
+    def entries(self, formula: str | None = None) -> list[Entry]:
+        """The minima of that formula, or of all, without their atoms, sorted by formula and energy."""
+        with self._reading():
+            return store.entries(self._db, formula)
+
+    def atoms_of(self, entry: Entry) -> tuple[tuple[str, ...], Minimum]:
+        """Symbols and minimum of an entry."""
+        with self._reading():
+            return store.minimum(self._db, entry.id)
+
+    def runs(self) -> list[Run]:
+        """All runs, in the order in which they began."""
+        with self._reading():
+            return [*store.runs(self._db).values()]
+
+    def bests(self, uuid: str) -> list[Best]:
+        """The minima of that run that lay below all before them, in the order of its evaluations."""
+        with self._reading():
+            number = next((k for k, run in store.runs(self._db).items() if run.uuid == uuid), -1)
+            hits = store.energies(self._db, number)
+        return falling([Best(*hit) for hit in hits])
+
+    def begin_run(self, info: RunInfo) -> int:
+        """The number of a new run. Raises ValueError unless the database was opened with the potential for its elements."""
+        potential, elements = self._potential, elements_of(info.symbols)
+        if potential is None or elements != elements_of(potential.elements):
+            raise ValueError(
+                f"a run of {elements} needs a database that was opened with the potential for these elements"
+            )
+        run = Run(
+            uuid4().hex,
+            formula_of(info.symbols),
+            info.command,
+            __version__,
+            info.seed,
+            keeping.now(),
+            None,
+            0,
+            0.0,
+            None,
+        )
+        with self._changing():
+            store.write_scales(self._db, elements, scales_of(potential))
+            number = store.insert_run(self._db, run)
+            scales = store.read_scales(self._db)[elements]
+        self._runs[number] = keeping.Subject(number, tuple(info.symbols), origin_of(potential), scales)
+        return number
+
+    def keep(self, run: int, found: Sequence[Found], point_groups: Sequence[str] = ()) -> int:
+        """Keeps the converged minima that a run has found so far, and returns how many of them are new to the file.
+
+        `n_reached` counts the hits of this run alone; 0 stands for a known minimum that it has not come to. So it does no harm
+        to keep a minimum again, with the same count or a higher one; only what has changed is written. `point_groups` go with
+        `found`; an empty one is unknown.
+        """
+        subject = self._runs[run]
+        news = keeping.news_of(subject.symbols, found, point_groups)
+        changed = [one for one in news if self._told.get((run, one.digest)) != (one.found.n_reached, one.point_group)]
+        if not changed:
+            return 0
+        with self._changing():
+            rows, n_new = keeping.write(self._db, subject, news, changed, self._rows)
+        self._rows |= rows
+        self._told |= {(run, one.digest): (one.found.n_reached, one.point_group) for one in changed}
+        return n_new
+
+    def end_run(self, run: int, n_evaluations: int, seconds: float, stopped_by: str) -> None:
+        """Notes that a run has ended, after how much work, and why (in words)."""
+        with self._changing():
+            store.write_progress(self._db, run, n_evaluations, seconds)
+            store.write_end(self._db, run, keeping.now(), stopped_by)
+
+    def merge(self, other: "Database") -> Merged:
+        """Takes over all minima and runs of another database; those that were taken over before are not counted again.
+
+        Raises UsageError where it is of another potential.
+        """
+        with other._reading():
+            theirs = merging.contents_of(other._db)
+        with self._reading():
+            opening.check_origin(store.read_origin(self._db), theirs.origin, other.path)
+            opening.check_scales(store.read_scales(self._db), theirs.scales, other.path)
+        with self._changing():
+            return merging.write(self._db, theirs)
+
+    def close(self) -> None:
+        """Closes the file; nothing can be kept afterwards."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return opening.in_words(self.path, self._patience)
+
+    def _changing(self) -> AbstractContextManager[None]:
+        return opening.transaction(self._db, self.path, self._patience)
+
+
+def falling(hits: Sequence[Best]) -> list[Best]:
+    """Those that are lower than all before them."""
+    lowest, kept = float("inf"), []
+    for hit in hits:
+        if hit.energy < lowest:
+            lowest = hit.energy
+            kept.append(hit)
+    return kept

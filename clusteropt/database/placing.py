@@ -1,0 +1,38 @@
+"""Finds the row of a minimum, or makes one; within a transaction of the caller."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from uuid import uuid4
+
+from ase.db.core import now as years
+
+from clusteropt.database import store
+from clusteropt.database.likeness import alike, key_of, keys_near
+from clusteropt.database.records import Origin, Scales
+from clusteropt.database.rows import columns_of, formula_of, history_of, pairs_of, species_of
+from clusteropt.search.minimum import Minimum
+
+
+def place(
+    db: sqlite3.Connection, symbols: Sequence[str], minimum: Minimum, origin: Origin, scales: Scales
+) -> tuple[int, bool]:
+    """The number of the row that holds the minimum, and True where it was made now."""
+    formula, key = formula_of(symbols), key_of(minimum, scales)
+    for number, theirs, held in store.candidates(db, formula, keys_near(key)):
+        if alike(minimum, held, symbols, theirs, scales.length):
+            return number, False
+    now, pairs = years(), pairs_of(symbols, minimum, origin)
+    columns = {"unique_id": uuid4().hex, "ctime": now, "mtime": now, "username": os.environ.get("USER")}
+    columns |= columns_of(symbols, minimum, origin) | {"key_value_pairs": json.dumps(pairs)}
+    return store.insert_minimum(db, columns, species_of(symbols), formula, key), True
+
+
+def retell(db: sqlite3.Connection, number: int, point_group: str = "") -> None:
+    """Brings the key-value pairs of a row up to date with the runs that came to it, and with its point group if there is one."""
+    known = store.read_pairs(db, number) or {}
+    group = {"point_group": point_group} if point_group else {}
+    pairs = known | history_of([*store.hits(db, number).values()]) | group
+    if pairs != known:
+        store.write_pairs(db, number, pairs, years())

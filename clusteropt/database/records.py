@@ -1,0 +1,97 @@
+"""What a database of minima is told, and what it tells."""
+
+from typing import NamedTuple
+
+from clusteropt.potentials.base import Potential
+
+
+class RunInfo(NamedTuple):
+    """A search that is about to begin, of one composition."""
+
+    command: str
+    symbols: tuple[str, ...]  # of the atoms, in the order of the positions of all that it will find
+    seed: int
+
+
+class Run(NamedTuple):
+    """A search that has added to a database."""
+
+    uuid: str
+    formula: str
+    command: str
+    version: str  # of the program
+    seed: int
+    started: str  # UTC, as 2026-01-31T12:00:00Z
+    ended: str | None  # None while it runs, and where it was killed
+    n_evaluations: int
+    seconds: float
+    stopped_by: str | None  # in words
+
+
+class Hit(NamedTuple):
+    """How a run came to a minimum; all but the count tell of the first time."""
+
+    n_reached: int  # chains of the run that came to it
+    origin: str  # in words
+    n_evaluations: int  # of the run until then
+    seconds: float  # of the run until then
+    seen: str  # UTC
+    version: str  # of the program
+
+
+class Best(NamedTuple):
+    """A minimum that lay below all that a run had found before."""
+
+    energy: float
+    n_evaluations: int  # of the run until then
+    seconds: float  # of the run until then
+
+
+class Entry(NamedTuple):
+    """A minimum of a database, without its atoms."""
+
+    id: int  # of the row, as `ase db` shows it
+    formula: str
+    energy: float  # energy unit of the potential
+    fmax: float
+    point_group: str  # empty where it was not determined
+    n_reached: int  # chains of all runs that came to it
+    origin: str  # how the first of them came to it
+    first_seen: str  # UTC
+    version: str  # of the program that was the first to find it
+    inertia: tuple[float, ...]  # principal moments, the smallest first, in atomic mass units times length unit squared
+
+
+class Merged(NamedTuple):
+    """What a merge has brought."""
+
+    n_minima: int  # of the other database
+    n_new: int  # of these, not known before
+    n_runs: int  # of the other database
+    n_new_runs: int  # of these, not known before
+
+
+class Origin(NamedTuple):
+    """The potential of all minima of a database."""
+
+    name: str
+    energy_unit: str
+    length_unit: str
+
+
+class Scales(NamedTuple):
+    """The potential of the clusters of some elements."""
+
+    sha256: str  # of its numbers
+    energy: float
+    length: float
+
+
+def origin_of(potential: Potential) -> Origin:
+    """Name and units of the potential."""
+    return Origin(potential.name, potential.energy_unit, potential.length_unit)
+
+
+def scales_of(potential: Potential) -> Scales:
+    """Hash and scales of the potential."""
+    return Scales(potential.fingerprint, potential.energy, potential.length)
