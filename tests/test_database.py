@@ -220,7 +220,9 @@ def test_a_database_merged_into_itself_through_a_copy_stays_as_it_is(tmp_path):
 
 def test_a_database_of_another_potential_is_neither_opened_nor_merged(tmp_path):
     path = filled(tmp_path / "a.db", [found(0)])
-    with pytest.raises(UsageError, match=r"a\.db: holds minima of the potential lj, not of morse-rho6: name another file"):
+    with pytest.raises(
+        UsageError, match=r"a\.db: holds minima of the potential lj, not of morse-rho6: name another file"
+    ):
         opened(path, potential="morse-rho6")
     opened(tmp_path / "b.db", potential="morse-rho6").close()
     with (

@@ -23,7 +23,7 @@ LEVELS = (
     ("optimizers",),
     ("engine",),
     ("search",),
-    ("io",),
+    ("io", "database"),
     ("training", "evaluation"),
     ("result",),
     ("api", "calculator", "stepping"),

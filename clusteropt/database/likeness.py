@@ -1,38 +1,21 @@
-"""Whether two minima are the same, for the database."""
+"""Whether two minima are the same, for the database: by the key of their energies, then by their shapes."""
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from clusteropt.clusters import sameness
 from clusteropt.database.records import Scales
 from clusteropt.database.rows import numbers_of
 from clusteropt.search.minimum import Minimum
 
-_QUANTUM = 1e-4
-
 
 def key_of(minimum: Minimum, scales: Scales) -> int:
-    """The number under which the minimum is looked up."""
-    return round(minimum.energy / scales.energy / _QUANTUM)
-
-
-def keys_near(key: int) -> tuple[int, ...]:
-    """The numbers under which a minimum that is the same may be held."""
-    return key - 1, key, key + 1
+    """The number under which the minimum is looked up; `sameness.neighbouring` keys may hold the same one."""
+    return sameness.key(minimum.energy, scales.energy)
 
 
 def alike(
     one: Minimum, other: Minimum, symbols_one: Sequence[str], symbols_other: Sequence[str], length: float
 ) -> bool:
     """True where the minima are equal but for a rotation, a shift, a mirror image and the order of like atoms."""
-    if sorted(symbols_one) != sorted(symbols_other):
-        return False
-    ours, theirs = (_distances(m.positions, numbers_of(s)) for m, s in ((one, symbols_one), (other, symbols_other)))
-    return bool(np.abs(ours - theirs).max(initial=0) < 0.05 * length)
-
-
-def _distances(positions: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    d = np.linalg.norm(positions[:, None] - positions, axis=2)
-    kinds = sorted(set(numbers.tolist()))
-    parts = [np.sort(d[np.ix_(numbers == a, numbers == b)].ravel()) for a in kinds for b in kinds if a <= b]
-    return np.concatenate(parts)
+    species = numbers_of(symbols_one), numbers_of(symbols_other)
+    return sameness.is_same(one.positions, other.positions, *species, length)

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from ase.db.core import now as years
 
+from clusteropt.clusters.sameness import neighbouring
 from clusteropt.database import store
-from clusteropt.database.likeness import alike, key_of, keys_near
+from clusteropt.database.likeness import alike, key_of
 from clusteropt.database.records import Origin, Scales
 from clusteropt.database.rows import columns_of, formula_of, history_of, pairs_of, species_of
 from clusteropt.search.minimum import Minimum
@@ -20,7 +21,7 @@ def place(
 ) -> tuple[int, bool]:
     """The number of the row that holds the minimum, and True where it was made now."""
     formula, key = formula_of(symbols), key_of(minimum, scales)
-    for number, theirs, held in store.candidates(db, formula, keys_near(key)):
+    for number, theirs, held in store.candidates(db, formula, neighbouring(key)):
         if alike(minimum, held, symbols, theirs, scales.length):
             return number, False
     now, pairs = years(), pairs_of(symbols, minimum, origin)
