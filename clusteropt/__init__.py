@@ -2,7 +2,8 @@
 
 `minimize(atoms)` searches from ASE atoms, `energy(atoms)` leaves them where they are, `ClusterCalculator(name)` is an ASE
 calculator, `load_potential(name)` reads a parameter set, `load_optimizer(name)` a learned optimizer; `train_es` and `train_ga`
-train one, `step` takes one step of it, `benchmark` measures what it finds.
+train one, `step` takes one step of it, `benchmark` measures what it finds. `compare(a, b)` says whether two structures are the
+same.
 """
 
 from functools import cache
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     __version__: str
     from clusteropt.api import energy, minimize
     from clusteropt.calculator import ClusterCalculator
+    from clusteropt.clusters.sameness import Comparison
+    from clusteropt.comparing import compare
     from clusteropt.errors import ClusterOptError
     from clusteropt.evaluation.benchmark import benchmark
     from clusteropt.optimizers.learned.weights import LearnedOptimizer
@@ -27,9 +30,11 @@ if TYPE_CHECKING:
 __all__ = [
     "ClusterCalculator",
     "ClusterOptError",
+    "Comparison",
     "LearnedOptimizer",
     "Result",
     "benchmark",
+    "compare",
     "energy",
     "load_optimizer",
     "load_potential",
@@ -42,8 +47,10 @@ __all__ = [
 fast_loops.ask()  # jax reads the environment once, when it begins to compute
 
 _HOMES = {
+    "Comparison": ("clusteropt.clusters.sameness", "Comparison"),
     "Result": ("clusteropt.result", "Result"),
     "benchmark": ("clusteropt.evaluation.benchmark", "benchmark"),
+    "compare": ("clusteropt.comparing", "compare"),
     "energy": ("clusteropt.api", "energy"),
     "minimize": ("clusteropt.api", "minimize"),
     "ClusterCalculator": ("clusteropt.calculator", "ClusterCalculator"),

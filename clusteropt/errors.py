@@ -8,6 +8,7 @@ class ExitCode(IntEnum):
 
     OK = 0  # every structure converged
     FAILURE = 1  # something unexpected: a bug, or a broken installation
+    DIFFERENT = 1  # of `compare`: two structures are not the same; the number that `diff` and `cmp` give for it
     USAGE = 2  # a wrong option or value
     INPUT = 3  # an input could not be used; takes precedence over NOT_CONVERGED
     NOT_CONVERGED = 4  # a structure did not reach its minimum

@@ -26,7 +26,7 @@ LEVELS = (
     ("io", "database"),
     ("training", "evaluation"),
     ("result",),
-    ("api", "calculator", "stepping"),
+    ("api", "calculator", "comparing", "stepping"),
     ("report",),
     ("batch",),
     ("commands",),

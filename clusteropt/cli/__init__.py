@@ -7,7 +7,19 @@ import warnings
 
 import typer
 
-from clusteropt.cli import batch, cite, doctor, energy, evaluate, minimize, optimizers, potentials, random, train
+from clusteropt.cli import (
+    batch,
+    cite,
+    compare,
+    doctor,
+    energy,
+    evaluate,
+    minimize,
+    optimizers,
+    potentials,
+    random,
+    train,
+)
 from clusteropt.console import complain, drop, hold_standard_streams
 from clusteropt.errors import ClusterOptError, ExitCode
 
@@ -18,7 +30,7 @@ Examples: [bold]clusteropt minimize cluster.xyz[/bold], [bold]clusteropt random 
 
 Results go to standard output, messages to standard error.
 
-Exit codes: 0 all converged, 1 unexpected error, 2 wrong usage,
+Exit codes: 0 all converged, 1 unexpected error (compare: not the same), 2 wrong usage,
 3 some input could not be used, 4 some structure did not converge,
 75 stopped early and can continue, 130 interrupted with Ctrl-C.
 """
@@ -35,6 +47,7 @@ app.command("energy")(energy.energy)
 app.command("batch")(batch.batch)
 app.command("status")(batch.status)
 app.command("merge")(batch.merge)
+app.command("compare")(compare.compare)
 app.command("random")(random.random)
 app.command("doctor")(doctor.doctor)
 app.command("cite")(cite.cite)

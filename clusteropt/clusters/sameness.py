@@ -29,6 +29,10 @@ class Tolerance(NamedTuple):
     largest: float = 0.05  # displacement of an atom
     rmsd: float = 0.02  # root mean square displacement
 
+    def scaled(self, largest: float) -> "Tolerance":
+        """Both limits changed in proportion, so that an atom may move by `largest`."""
+        return Tolerance(largest, self.rmsd * largest / self.largest)
+
 
 TOLERANCE = Tolerance()
 

@@ -1,4 +1,4 @@
-"""The settings of `minimize` as a user gives them, and of the reading of files."""
+"""The settings of `minimize` and `compare` as a user gives them, and of the reading of files."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,7 +7,7 @@ from clusteropt.errors import UsageError
 from clusteropt.runtime import plugins
 from clusteropt.runtime.resources import names
 from clusteropt.settings.method import LOCAL, LocalSettings, Method, SearchSettings, check_criterion
-from clusteropt.settings.options import SEED, Choices, check, option, same
+from clusteropt.settings.options import POSITIVE, SEED, Choices, check, option, same
 
 
 def _is_learned(optimizer: str) -> bool:
@@ -83,6 +83,23 @@ class ReadingSettings:
         "Drop periodic cells, so that a cluster in a box of vacuum is searched.",
         usual="cells are kept",
         flags=(" /--no-box",),
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """When two structures are the same."""
+
+    mirror: bool = option(True, "Mirror images count as the same.", flags=("--mirror/--no-mirror",))
+    tolerance: float = option(
+        0.05,
+        "Largest displacement of an atom up to which structures are the same. Their root mean square displacement may be two "
+        "fifths of it.",
+        POSITIVE,
+        "nearest-neighbour distances",
     )
 
     def __post_init__(self) -> None:
