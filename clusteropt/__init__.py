@@ -3,7 +3,7 @@
 `minimize(atoms)` searches from ASE atoms, `energy(atoms)` leaves them where they are, `ClusterCalculator(name)` is an ASE
 calculator, `load_potential(name)` reads a parameter set, `load_optimizer(name)` a learned optimizer; `train_es` and `train_ga`
 train one, `step` takes one step of it, `benchmark` measures what it finds. `compare(a, b)` says whether two structures are the
-same.
+same, `minima(path)` reads a database of minima.
 """
 
 from functools import cache
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clusteropt.calculator import ClusterCalculator
     from clusteropt.clusters.sameness import Comparison
     from clusteropt.comparing import compare
+    from clusteropt.database.selection import minima
     from clusteropt.errors import ClusterOptError
     from clusteropt.evaluation.benchmark import benchmark
     from clusteropt.optimizers.learned.weights import LearnedOptimizer
@@ -38,6 +39,7 @@ __all__ = [
     "energy",
     "load_optimizer",
     "load_potential",
+    "minima",
     "minimize",
     "step",
     "train_es",
@@ -58,6 +60,7 @@ _HOMES = {
     "LearnedOptimizer": ("clusteropt.optimizers.learned.weights", "LearnedOptimizer"),
     "load_optimizer": ("clusteropt.optimizers.learned.weights", "named"),
     "load_potential": ("clusteropt.potentials.sets", "load"),
+    "minima": ("clusteropt.database.selection", "minima"),
     "step": ("clusteropt.stepping", "step"),
     "train_es": ("clusteropt.training.runs", "train_es"),
     "train_ga": ("clusteropt.training.runs", "train_ga"),

@@ -10,6 +10,8 @@ def counted(count: int, noun: str) -> str:
 
 def numbered(count: int, noun: str) -> str:
     """The noun in the number that `count` asks for: `structure` for 1, `structures` otherwise."""
+    if count != 1 and noun.endswith("imum"):
+        return f"{noun.removesuffix('um')}a"
     ending = "" if count == 1 else "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
     return noun + ending
 

@@ -228,7 +228,7 @@ def test_a_database_of_another_potential_is_neither_opened_nor_merged(tmp_path):
     with (
         Database.open(path) as database,
         Database.open(tmp_path / "b.db") as other,
-        pytest.raises(UsageError, match=r"b\.db: holds minima of the potential lj, not of morse-rho6"),
+        pytest.raises(UsageError, match=r"b\.db: holds minima of the potential morse-rho6, not of lj"),
     ):
         database.merge(other)
 

@@ -15,6 +15,8 @@ from clusteropt.words import counted, listed, numbered
         (1, "process", "1 process"),
         (3, "process", "3 processes"),
         (2, "batch", "2 batches"),
+        (1, "new minimum", "1 new minimum"),
+        (0, "minimum", "0 minima"),
     ],
 )
 def test_one_is_singular_and_all_else_plural(count, noun, text):

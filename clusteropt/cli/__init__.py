@@ -14,6 +14,7 @@ from clusteropt.cli import (
     doctor,
     energy,
     evaluate,
+    minima,
     minimize,
     optimizers,
     potentials,
@@ -48,6 +49,7 @@ app.command("batch")(batch.batch)
 app.command("status")(batch.status)
 app.command("merge")(batch.merge)
 app.command("compare")(compare.compare)
+app.command("minima")(minima.minima)
 app.command("random")(random.random)
 app.command("doctor")(doctor.doctor)
 app.command("cite")(cite.cite)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from clusteropt import __version__
 from clusteropt.database import keeping, merging, opening, store
-from clusteropt.database.records import Best, Entry, Merged, Origin, Run, RunInfo, origin_of, scales_of
+from clusteropt.database.records import Entry, FirstHit, Merged, Origin, Run, RunInfo, origin_of, scales_of
 from clusteropt.database.rows import elements_of, first_of, formula_of
 from clusteropt.potentials.base import Potential
 from clusteropt.search.found import Found
@@ -101,12 +101,14 @@ class Database:
         with self._reading():
             return [*store.runs(self._db).values()]
 
-    def bests(self, uuid: str) -> list[Best]:
-        """The minima of that run that lay below all before them, in the order of its evaluations."""
+    def hits(self, uuid: str) -> list[FirstHit]:
+        """The first hits of all minima of that run, in the order of its evaluations."""
         with self._reading():
-            number = next((k for k, run in store.runs(self._db).items() if run.uuid == uuid), -1)
-            hits = store.energies(self._db, number)
-        return falling([Best(*hit) for hit in hits])
+            return [FirstHit(*hit) for hit in store.energies(self._db, uuid)]
+
+    def bests(self, uuid: str) -> list[FirstHit]:
+        """Those of the first hits of that run that lay below all before them."""
+        return falling(self.hits(uuid))
 
     def begin_run(self, info: RunInfo) -> int:
         """The number of a new run. Raises ValueError unless the database was opened with the potential for its elements."""
@@ -166,8 +168,8 @@ class Database:
         with other._reading():
             theirs = merging.contents_of(other._db)
         with self._reading():
-            opening.check_origin(store.read_origin(self._db), theirs.origin, other.path)
-            opening.check_scales(store.read_scales(self._db), theirs.scales, other.path)
+            opening.check_origin(theirs.origin, store.read_origin(self._db), other.path)
+            opening.check_scales(theirs.scales, store.read_scales(self._db), other.path)
         with self._changing():
             return merging.write(self._db, theirs)
 
@@ -188,7 +190,7 @@ class Database:
         return opening.transaction(self._db, self.path, self._patience)
 
 
-def falling(hits: Sequence[Best]) -> list[Best]:
+def falling(hits: Sequence[FirstHit]) -> list[FirstHit]:
     """Those that are lower than all before them."""
     lowest, kept = float("inf"), []
     for hit in hits:

@@ -34,7 +34,7 @@ class Subject(NamedTuple):
 
 def digest_of(symbols: Sequence[str], minimum: Minimum) -> bytes:
     """A hash of the atoms as they are: it tells copies of a record apart from all else."""
-    return hashlib.blake2b(minimum.positions.tobytes() + repr(symbols).encode(), digest_size=16).digest()
+    return hashlib.blake2b(minimum.positions.tobytes() + "".join(symbols).encode(), digest_size=16).digest()
 
 
 def news_of(symbols: Sequence[str], found: Sequence[Found], point_groups: Sequence[str]) -> list[News]:

@@ -39,10 +39,10 @@ class Hit(NamedTuple):
     version: str  # of the program
 
 
-class Best(NamedTuple):
-    """A minimum that lay below all that a run had found before."""
+class FirstHit(NamedTuple):
+    """The first time that a run came to a minimum."""
 
-    energy: float
+    energy: float  # of the minimum
     n_evaluations: int  # of the run until then
     seconds: float  # of the run until then
 
@@ -58,7 +58,8 @@ class Entry(NamedTuple):
     n_reached: int  # chains of all runs that came to it
     origin: str  # how the first of them came to it
     first_seen: str  # UTC
-    version: str  # of the program that was the first to find it
+    n_evaluations: int  # of the run that was the first to find it, until then
+    version: str  # of the program at that run
     inertia: tuple[float, ...]  # principal moments, the smallest first, in atomic mass units times length unit squared
 
 

@@ -78,6 +78,8 @@ def history_of(hits: Sequence[Hit]) -> dict[str, str | float]:
         "times_reached": sum(hit.n_reached for hit in hits),
         "origin": first.origin,
         "first_seen": first.seen,
+        "evaluations": first.n_evaluations,
+        "seconds": first.seconds,
         "version": first.version,
     }
 
@@ -97,7 +99,7 @@ def entry_of(formula: str, values: Sequence[Any]) -> Entry:
     pairs: Mapping[str, Any] = json.loads(text)
     inertia = tuple(pairs[f"inertia_{k}"] for k in (1, 2, 3))
     told = pairs.get("point_group", ""), int(pairs["times_reached"]), pairs["origin"], pairs["first_seen"]
-    return Entry(number, formula, energy, fmax, *told, pairs["version"], inertia)
+    return Entry(number, formula, energy, fmax, *told, int(pairs["evaluations"]), pairs["version"], inertia)
 
 
 def _bytes(values: np.ndarray) -> bytes:

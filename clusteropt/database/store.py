@@ -149,9 +149,11 @@ def all_hits(db: sqlite3.Connection, formula: str | None = None) -> dict[int, di
     return found
 
 
-def energies(db: sqlite3.Connection, run: int) -> list[tuple[float, int, float]]:
+def energies(db: sqlite3.Connection, uuid: str) -> list[tuple[float, int, float]]:
     """Energy of every minimum of a run, with evaluations and seconds until its first hit, in the order of these."""
-    joined = "clusteropt_reached AS r JOIN systems AS s ON s.id = r.minimum"
+    joined = (
+        "clusteropt_reached AS r JOIN systems AS s ON s.id = r.minimum JOIN clusteropt_runs AS runs ON runs.id = r.run"
+    )
     order = "ORDER BY r.n_evaluations, r.seconds, s.energy"
-    rows = db.execute(f"SELECT s.energy, r.n_evaluations, r.seconds FROM {joined} WHERE r.run = ? {order}", [run])
+    rows = db.execute(f"SELECT s.energy, r.n_evaluations, r.seconds FROM {joined} WHERE runs.uuid = ? {order}", [uuid])
     return [*rows]

@@ -1,0 +1,32 @@
+"""Which minima of a database are wanted."""
+
+from dataclasses import dataclass
+
+from clusteropt.settings.options import AT_LEAST_1, NOT_NEGATIVE, check, option
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The minima that a user asks for."""
+
+    formula: str | None = option(None, "Only minima of this formula, such as Au38.", usual="all formulas in the file")
+    within: float | None = option(
+        None,
+        "Only minima up to this energy above the lowest of their formula.",
+        NOT_NEGATIVE,
+        "energy unit of the potential, as eV or epsilon",
+        usual="all energies",
+    )
+    point_group: str | None = option(
+        None, "Only minima of this point group, in Schoenflies' notation, such as Oh or C2v.", usual="all point groups"
+    )
+    limit: int | None = option(
+        None,
+        "At most so many minima of each formula, the lowest.",
+        AT_LEAST_1,
+        usual="20 in a table, all in a file and in JSON",
+        flags=("--limit", "-n"),
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
