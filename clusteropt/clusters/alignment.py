@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 _APART = 1e3  # added to the distances of unlike atoms, in sizes of the cluster, so that they are never matched
+_N_RANKS = 128  # distances that tell the surroundings of atoms apart; all of them where there are fewer
 _FLAT = 0.2  # least sine of the angle of a frame's two atoms, where there are such
 _PLANES = 4_000_000  # squared distances that are held at a time
 
@@ -23,7 +24,9 @@ class Centred(NamedTuple):
     species: np.ndarray  # (n,)
     radii: np.ndarray  # (n,) distances from the centroid
     distances: np.ndarray  # (n, n)
-    surroundings: np.ndarray  # (n, n) distances to all others in ascending order, one species after the other
+    surroundings: (
+        np.ndarray
+    )  # (n, up to _N_RANKS) of the distances to all, in ascending order, one species after the other
 
 
 class Fit(NamedTuple):
@@ -42,6 +45,8 @@ def centred(positions: np.ndarray, species: np.ndarray) -> Centred:
     kinds = species[by_species]
     apart = 4 * radii.max() * np.cumsum(np.concatenate([[0], kinds[1:] != kinds[:-1]]))
     surroundings = np.sort(distances[:, by_species] + apart, axis=1) - apart
+    if len(x) > _N_RANKS:
+        surroundings = surroundings[:, np.linspace(0, len(x) - 1, _N_RANKS).astype(int)]
     return Centred(x, species, radii, distances, surroundings)
 
 
@@ -152,7 +157,11 @@ def fitted(a: Centred, b: Centred, rotation: np.ndarray, n_rounds: int = 10) -> 
 
 def _assigned(a: np.ndarray, b: np.ndarray, barrier: np.ndarray) -> np.ndarray:
     """The atoms of b (n,) in the order of a, with the least sum of squared distances."""
-    return linear_sum_assignment(cdist(a, b, "sqeuclidean") + barrier)[1]  # type: ignore[no-any-return]
+    squared = cdist(a, b, "sqeuclidean") + barrier
+    nearest = squared.argmin(1)
+    if np.bincount(nearest, minlength=len(a)).max() == 1:  # each atom has its nearest, so no other sum is less
+        return nearest
+    return linear_sum_assignment(squared)[1]  # type: ignore[no-any-return]
 
 
 def _turned(a: np.ndarray, b: np.ndarray, mirrored: bool) -> np.ndarray:

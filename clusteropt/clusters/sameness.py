@@ -16,6 +16,7 @@ N_NUMBERS = 32  # of a fingerprint
 QUANTUM = 1e-4  # of energies in keys, in energy scales: a thousand times the error of a polished one
 _N_DISTANCES = 24  # numbers of a fingerprint that tell of pairs; the others tell of distances from the centroid
 _PORTIONS = ((1, 24, 2), (3, 160, 6))  # anchors, rotations of each, and of all how many are worked out
+_WORK = 2e8  # squared distances for the rotations of one anchor, at most; so large clusters have fewer
 _MIRROR = np.diag([1.0, 1.0, -1.0])
 
 
@@ -170,6 +171,7 @@ def _fits(a: Centred, b: Centred, mirrored: bool, portion: tuple[int, int, int])
     if not a.radii.max() > 0:
         return [fitted(a, b, np.eye(3))]
     n_anchors, n_each, n_worked_out = portion
+    n_each = min(n_each, max(12, int(_WORK / len(a.radii) ** 2)))
     other = b if not mirrored else b._replace(positions=b.positions @ _MIRROR)
     tried = [rotations(a, other, pair, n_each) for pair in anchors(a, n_anchors)]
     turns = np.concatenate([*tried, by_inertia(a, other)])
