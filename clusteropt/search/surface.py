@@ -20,6 +20,7 @@ from clusteropt.engine import lanes, programs
 from clusteropt.engine.batches import take
 from clusteropt.potentials.base import Potential
 from clusteropt.runtime.backend import n_lanes
+from clusteropt.search.rays import turned_rays
 
 MOST_MOVED = 3  # atoms
 N_DRAWS = 2 + 4 * MOST_MOVED  # random numbers that a move takes
@@ -118,7 +119,7 @@ def _best_place(positions: Array, others: Array, draws: Array) -> Array:
     centre = jnp.where(others, positions, 0).sum(1) / jnp.maximum(others.sum(0), 1).astype(positions.dtype)
     x, y, z = jnp.where(others, positions - centre[:, None], _FAR)
     squared = x * x + y * y + z * z
-    ways = _directions(draws)  # (3, n_places, n_clusters)
+    ways = turned_rays(draws, _PLACES)  # (3, n_places, n_clusters)
 
     def one(way: Array) -> tuple[Array, Array]:
         along = x * way[0] + y * way[1] + z * way[2]
@@ -134,24 +135,3 @@ def _best_place(positions: Array, others: Array, draws: Array) -> Array:
     pick = partial(jnp.take_along_axis, axis=0)
     way = jnp.stack([pick(w, best[None])[0] for w in ways])
     return centre + pick(touch, best[None])[0] * way
-
-
-def _directions(draws: Array) -> Array:
-    """(3, n_places, n_clusters) unit vectors, evenly spread over the sphere and turned at random by draws (4, n_clusters).
-
-    Fibonacci's spiral; the rotation after K. Shoemake, Graphics Gems III, 124 (1992).
-    """
-    k = np.arange(_PLACES) + 0.5
-    height, angle = 1 - 2 * k / _PLACES, np.pi * (1 + 5**0.5) * k
-    flat = np.sqrt(1 - height**2)
-    spiral = jnp.asarray(np.stack([flat * np.cos(angle), flat * np.sin(angle), height]), draws.dtype)
-    turn = 2 * jnp.pi
-    a, b = jnp.sqrt(1 - draws[0]), jnp.sqrt(draws[0])
-    q, r = a * jnp.sin(turn * draws[1]), a * jnp.cos(turn * draws[1])
-    s, w = b * jnp.sin(turn * draws[2]), b * jnp.cos(turn * draws[2])
-    rows = (
-        (1 - 2 * (r * r + s * s), 2 * (q * r - s * w), 2 * (q * s + r * w)),
-        (2 * (q * r + s * w), 1 - 2 * (q * q + s * s), 2 * (r * s - q * w)),
-        (2 * (q * s - r * w), 2 * (r * s + q * w), 1 - 2 * (q * q + r * r)),
-    )
-    return jnp.stack([sum(c * v[:, None] for c, v in zip(row, spiral, strict=True)) for row in rows])  # type: ignore[misc]
