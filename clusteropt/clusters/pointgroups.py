@@ -81,15 +81,19 @@ def _largest(places: np.ndarray, found: Operations, most: float) -> _Symmetric:
     """The group of as many of the operations as are closed and move no atom by more than `most`, the most exact ones first."""
     table = products(found)
     last = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1).diagonal()  # needed by the products of the first
-    for n in np.flatnonzero(last <= np.arange(len(table)))[::-1] + 1:
-        matrices = _exact(found.matrices[:n], table[:n, :n])
-        images = found.images[:n]
-        there = (places[images] @ matrices).mean(0)
-        one = _made(named(matrices, table[:n, :n]), int(n), places, there)
-        uneven = np.abs(there @ matrices.transpose(0, 2, 1) - there[images]).max()
-        if one.group.tolerance <= most and uneven <= _EXACT * np.abs(places).max():
-            return one
-    raise AssertionError("the identity alone is a group")
+    sizes = np.flatnonzero(last <= np.arange(len(table)))[::-1] + 1  # ends with 1, the identity alone
+    groups = (_averaged(places, found.matrices[:n], found.images[:n], table[:n, :n]) for n in sizes)
+    return next(one for one, uneven in groups if one.group.tolerance <= most and uneven <= _EXACT)
+
+
+def _averaged(
+    places: np.ndarray, matrices: np.ndarray, images: np.ndarray, table: np.ndarray
+) -> tuple[_Symmetric, float]:
+    """The cluster averaged over the group, and how far it then is from having it exactly, relative to its size."""
+    matrices = _exact(matrices, table)
+    there = (places[images] @ matrices).mean(0)
+    uneven = np.abs(there @ matrices.transpose(0, 2, 1) - there[images]).max() / np.abs(places).max()
+    return _made(named(matrices, table), len(table), places, there), float(uneven)
 
 
 def _exact(matrices: np.ndarray, table: np.ndarray) -> np.ndarray:
