@@ -3,6 +3,8 @@
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import ase.db
 import numpy as np
@@ -17,6 +19,7 @@ from clusteropt.database.database import Database
 from clusteropt.database.records import RunInfo
 from clusteropt.engine.step import Status
 from clusteropt.errors import UsageError
+from clusteropt.potentials import sets
 
 INFO = RunInfo("clusteropt search X7", SYMBOLS, 3)
 
@@ -90,10 +93,11 @@ def test_what_users_add_or_delete_with_ase_is_left_alone(tmp_path):
         run = database.begin_run(INFO)
         database.keep(run, [found(0), found(1)])
         with ase.db.connect(path) as rows:
-            rows.update(1, mark="mine")
+            rows.update(1, mark="mine", delete_keys=["origin", "times_reached", "inertia_2"])
             rows.delete([2])
             rows.write(ase.Atoms("X2"))
         assert len(database.minima("X7")) == 1
+        assert [(entry.n_reached, entry.origin) for entry in database.entries()] == [(1, "random start")]
         assert database.keep(run, [found(0, 2), found(1, 2)]) == 1, "the deleted one is new again"
         assert [entry.n_reached for entry in database.entries()] == [2, 2]
     assert ase.db.connect(path).get(1).mark == "mine"
@@ -104,6 +108,24 @@ def test_a_minimum_is_kept_once_however_it_lies_in_space(tmp_path):
     for seed, mirrored in enumerate((False, True)):
         filled(path, [turned(found(0, 2), seed, mirrored), turned(found(1), 9)], seed)
     assert told(path) == {-20.0: 7, -19.99: 3}
+
+
+def test_a_copy_that_was_minimized_much_further_is_the_one_to_keep(tmp_path):
+    rough = found(0)
+    rough = rough._replace(minimum=rough.minimum._replace(fmax=1e-3, energy=rough.minimum.energy + 4e-5))
+    better, slightly = turned(found(0), 1), turned(found(0), 2)
+    slightly = slightly._replace(minimum=slightly.minimum._replace(fmax=0.9 * better.minimum.fmax))
+    path = filled(tmp_path / "a.db", [rough])
+    for copy in (better, slightly):
+        filled(path, [copy])
+        assert len(told(path)) == 1
+    with opened(path) as database:
+        (kept,) = database.minima()
+    assert (kept.minimum.positions == better.minimum.positions).all()
+    assert (kept.minimum.energy, kept.minimum.fmax, kept.n_reached) == (better.minimum.energy, better.minimum.fmax, 3)
+    atoms = ase.db.connect(path).get(1).toatoms()
+    row = ase.db.connect(path).get(1)
+    assert [row.inertia_1, row.inertia_2, row.inertia_3] == pytest.approx(atoms.get_moments_of_inertia())
 
 
 def test_minima_of_equal_energy_are_told_apart_by_their_shape(tmp_path):
@@ -233,12 +255,20 @@ def test_a_database_of_another_potential_is_neither_opened_nor_merged(tmp_path):
         database.merge(other)
 
 
-def test_other_numbers_under_the_same_name_are_another_potential(tmp_path):
-    from dataclasses import replace
+def test_the_fingerprint_of_a_potential_is_of_its_numbers_and_not_of_their_last_bits_or_its_name():
+    lj = sets.load("lj").potential(("X",))
 
+    def scaled(factor: float, **changes: object) -> str:
+        parameters = {name: factor * table for name, table in lj.parameters.items()}
+        return replace(lj, parameters=parameters, **changes).fingerprint
+
+    assert scaled(1 + 4e-16) == scaled(1, name="another", length=9.0) == lj.fingerprint
+    assert len({lj.fingerprint, scaled(1 + 1e-9), scaled(1, energy_unit="eV"), scaled(1, elements=("Ar",))}) == 4
+
+
+def test_other_numbers_under_the_same_name_are_another_potential(tmp_path):
     path = filled(tmp_path / "a.db", [found(0)])
-    lj = opened(path)._potential
-    assert lj is not None
+    lj = sets.load("lj").potential(("X",))
     other = replace(lj, parameters={name: 1.001 * table for name, table in lj.parameters.items()})
     with pytest.raises(UsageError, match="other numbers of the potential for X: name another file"):
         Database.open(path, other)
@@ -261,7 +291,7 @@ with opened(path, 60.0) as database:
 
 def writer(path, seed: int, last: int) -> subprocess.Popen:
     """A process that keeps minimum 0, then 0 and 1, and so on; it prints the highest number that was kept."""
-    arguments = [sys.executable, "-c", _WRITER, str(__import__("pathlib").Path(__file__).parent), str(path)]
+    arguments = [sys.executable, "-c", _WRITER, str(Path(__file__).parent), str(path)]
     return subprocess.Popen([*arguments, str(seed), str(last)], stdout=subprocess.PIPE, text=True)
 
 

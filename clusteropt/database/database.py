@@ -78,7 +78,7 @@ class Database:
         """
         with self._reading():
             rows = store.minima(self._db, formula, limit)
-            hits = store.all_hits(self._db, formula)
+            hits = {number: store.hits(self._db, number) for number, _, _ in rows}
         for number, symbols, minimum in rows:
             self._rows[keeping.digest_of(symbols, minimum)] = number
         return [

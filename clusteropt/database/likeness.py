@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from clusteropt.clusters import sameness
 from clusteropt.database.records import Scales
 from clusteropt.database.rows import numbers_of
@@ -17,5 +19,7 @@ def alike(
     one: Minimum, other: Minimum, symbols_one: Sequence[str], symbols_other: Sequence[str], length: float
 ) -> bool:
     """True where the minima are equal but for a rotation, a shift, a mirror image and the order of like atoms."""
+    if tuple(symbols_one) == tuple(symbols_other) and np.array_equal(one.positions, other.positions):
+        return True  # as in a merge that is repeated
     species = numbers_of(symbols_one), numbers_of(symbols_other)
     return sameness.is_same(one.positions, other.positions, *species, length)

@@ -54,6 +54,8 @@ def in_words(path: Path, patience: float = PATIENCE) -> Iterator[None]:
     """Raises the errors of SQLite as UsageError, InputError or ClusterOptError that name the file, the problem and a cure."""
     try:
         yield
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):  # a fault of the program, not of the file
+        raise
     except sqlite3.Error as problem:
         raise _in_words(problem, path, patience) from None
 

@@ -15,14 +15,23 @@ from clusteropt.database.records import Origin, Scales
 from clusteropt.database.rows import columns_of, formula_of, history_of, pairs_of, species_of
 from clusteropt.search.minimum import Minimum
 
+_MUCH = 10  # times smaller forces make a copy of a minimum the one to keep
+
 
 def place(
     db: sqlite3.Connection, symbols: Sequence[str], minimum: Minimum, origin: Origin, scales: Scales
 ) -> tuple[int, bool]:
-    """The number of the row that holds the minimum, and True where it was made now."""
+    """The number of the row that holds the minimum, and True where it was made now.
+
+    A copy that was minimized much further takes the place of the one that is there.
+    """
     formula, key = formula_of(symbols), key_of(minimum, scales)
     for number, theirs, held in store.candidates(db, formula, neighbouring(key)):
         if alike(minimum, held, symbols, theirs, scales.length):
+            if minimum.fmax * _MUCH < held.fmax:
+                store.update_minimum(db, number, columns_of(symbols, minimum, origin), key)
+                known = store.read_pairs(db, number) or {}
+                store.write_pairs(db, number, known | pairs_of(symbols, minimum, origin), years())
             return number, False
     now, pairs = years(), pairs_of(symbols, minimum, origin)
     columns = {"unique_id": uuid4().hex, "ctime": now, "mtime": now, "username": os.environ.get("USER")}

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from clusteropt.database.records import Entry, Hit, Origin
 from clusteropt.engine.step import Status
 from clusteropt.search.minimum import Minimum
 
-COLUMNS = "numbers, positions, energy, forces, fmax, data"  # what `minimum_of` takes
-ENTRY = "id, energy, fmax, key_value_pairs"  # what `entry_of` takes, after the formula
+COLUMNS = "s.numbers, s.positions, s.energy, s.forces, s.fmax, s.data"  # what `minimum_of` takes
+ENTRY = "s.id, m.formula, s.energy, s.fmax, s.key_value_pairs"  # what `entry_of` takes
 
 
 def numbers_of(symbols: Sequence[str]) -> np.ndarray:
@@ -93,13 +93,14 @@ def minimum_of(values: Sequence[Any]) -> tuple[tuple[str, ...], Minimum]:
     return symbols, Minimum(Status.CONVERGED, at, energy, energy, energies, forced, fmax, 0)
 
 
-def entry_of(formula: str, values: Sequence[Any]) -> Entry:
-    """The entry from a formula and the values of ENTRY."""
-    number, energy, fmax, text = values
-    pairs: Mapping[str, Any] = json.loads(text)
-    inertia = tuple(pairs[f"inertia_{k}"] for k in (1, 2, 3))
-    told = pairs.get("point_group", ""), int(pairs["times_reached"]), pairs["origin"], pairs["first_seen"]
-    return Entry(number, formula, energy, fmax, *told, int(pairs["evaluations"]), pairs["version"], inertia)
+def entry_of(values: Sequence[Any], hits: Collection[Hit]) -> Entry:
+    """The entry from the values of ENTRY and the hits of all runs, at least one."""
+    number, formula, energy, fmax, text = values
+    pairs: Mapping[str, Any] = json.loads(text or "{}")  # a user may have deleted some with ASE
+    inertia = tuple(pairs[key] for key in ("inertia_1", "inertia_2", "inertia_3") if key in pairs)
+    first, group = first_of(hits), str(pairs.get("point_group", ""))
+    told = sum(hit.n_reached for hit in hits), first.origin, first.seen, first.n_evaluations, first.version
+    return Entry(number, formula, energy, fmax, group, *told, inertia)
 
 
 def _bytes(values: np.ndarray) -> bytes:

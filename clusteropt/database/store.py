@@ -52,6 +52,13 @@ def insert_minimum(
     return number
 
 
+def update_minimum(db: sqlite3.Connection, number: int, columns: Mapping[str, Any], key: int) -> None:
+    """Gives the row these columns of ASE's table, and the minimum another key."""
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    db.execute(f"UPDATE systems SET {changes} WHERE id = ?", [*columns.values(), number])
+    db.execute("UPDATE clusteropt_minima SET key = ? WHERE id = ?", [key, number])
+
+
 def write_pairs(db: sqlite3.Connection, number: int, pairs: Mapping[str, str | float], years: float) -> None:
     """Gives the row these key-value pairs in place of its own; `years` is the time as ASE counts it."""
     for table in _PAIRS:
@@ -88,15 +95,15 @@ def minima(
 
 def minimum(db: sqlite3.Connection, number: int) -> tuple[tuple[str, ...], Minimum]:
     """Symbols and minimum of a row."""
-    return minimum_of(db.execute(f"SELECT {COLUMNS} FROM systems WHERE id = ?", [number]).fetchone())
+    return minimum_of(db.execute(f"SELECT {COLUMNS} FROM systems AS s WHERE s.id = ?", [number]).fetchone())
 
 
 def entries(db: sqlite3.Connection, formula: str | None = None) -> list[Entry]:
     """The minima of that formula, or all, without their atoms, by formula and energy."""
-    chosen = ENTRY.replace("id", "s.id", 1)
     where = "WHERE ? IS NULL OR m.formula = ? ORDER BY m.formula, s.energy, s.id"
-    rows = db.execute(f"SELECT m.formula, {chosen} FROM {_JOINED} {where}", [formula, formula])
-    return [entry_of(name, values) for name, *values in rows]
+    rows = db.execute(f"SELECT {ENTRY} FROM {_JOINED} {where}", [formula, formula]).fetchall()
+    reached = all_hits(db, formula)
+    return [entry_of(values, reached[values[0]].values()) for values in rows if values[0] in reached]
 
 
 def insert_run(db: sqlite3.Connection, run: Run) -> int:
