@@ -150,7 +150,7 @@ def test_times_reached_add_up_over_runs_and_not_over_repeated_flushes(tmp_path):
         run = database.begin_run(INFO)
         database.keep(run, known)
         database.keep(run, [known[0]._replace(n_reached=2), known[1]])
-        assert len(database.bests(database.runs()[1].uuid)) == 1, "the run has not come to the other one"
+        assert len(database.hits(database.runs()[1].uuid)) == 1, "the run has not come to the other one"
     assert told(path) == {-20.0: 6, -19.99: 1}
 
 
