@@ -126,7 +126,7 @@ def write_end(db: sqlite3.Connection, run: int, ended: str | None, stopped_by: s
 
 def runs(db: sqlite3.Connection) -> dict[int, Run]:
     """All runs by their number, in the order in which they began."""
-    rows = db.execute(f"SELECT id, {_RUN} FROM clusteropt_runs ORDER BY started, uuid")
+    rows = db.execute(f"SELECT id, {_RUN} FROM clusteropt_runs ORDER BY started, id")
     return {number: Run(*values) for number, *values in rows}
 
 
