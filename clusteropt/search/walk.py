@@ -144,11 +144,21 @@ def ended(chains: Chains, plan: SearchPlan) -> np.ndarray:
 
 def hop(chains: Chains, problem: ClusterProblem, plan: SearchPlan) -> tuple[Chains, Visits]:
     """The chains after one more hop, and the minima that they came to."""
-    scale = problem.scale.energy
     proposal = hops.propose(chains.clusters, chains.energies, chains.keys, chains.n_hops, problem, plan)
+    return landed(chains, proposal, problem, plan.temperature)
+
+
+def landed(
+    chains: Chains, proposal: hops.Proposal, problem: ClusterProblem, temperature: float
+) -> tuple[Chains, Visits]:
+    """The chains after a quench of what they propose, which Metropolis accepts or not, and the minima that they came to.
+
+    `temperature` in energy scales. A chain without a minimum, whose energy is infinite, accepts any.
+    """
+    scale = problem.scale.energy
     moved, energy, seen, n_quench = quenched(at(chains.clusters, proposal.positions), problem)
     with np.errstate(invalid="ignore", over="ignore"):  # infinite energies
-        uphill = np.maximum(energy - chains.energy, 0) / (plan.temperature * scale)
+        uphill = np.maximum(np.where(np.isfinite(energy), energy, np.inf) - chains.energy, 0) / (temperature * scale)
         taken = np.isfinite(energy) & ~(proposal.luck >= np.exp(-uphill))
     lower = energy < chains.lowest_energy - _LOWER * scale
     better = energy < chains.lowest_energy
