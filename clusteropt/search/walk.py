@@ -158,7 +158,7 @@ def landed(
     scale = problem.scale.energy
     moved, energy, seen, n_quench = quenched(at(chains.clusters, proposal.positions), problem)
     with np.errstate(invalid="ignore", over="ignore"):  # infinite energies
-        uphill = np.maximum(np.where(np.isfinite(energy), energy, np.inf) - chains.energy, 0) / (temperature * scale)
+        uphill = np.maximum(energy - chains.energy, 0) / (temperature * scale)
         taken = np.isfinite(energy) & ~(proposal.luck >= np.exp(-uphill))
     lower = energy < chains.lowest_energy - _LOWER * scale
     better = energy < chains.lowest_energy
