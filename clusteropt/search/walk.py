@@ -75,12 +75,12 @@ class Walk:
         if not columns.size:
             raise StopIteration
         after, visits = hop(columns_of(self.chains, columns), self.problem, self.plan)
-        self.chains = _with_columns(self.chains, columns, after)
+        self.chains = with_columns(self.chains, columns, after)
         return visits._replace(columns=columns)
 
     def replace(self, columns: np.ndarray, others: "Walk") -> None:
         """Puts the chains of another walk, which has just begun, in place of chains `columns`. Its first round is the next."""
-        self.chains = _with_columns(self.chains, columns, others.chains)
+        self.chains = with_columns(self.chains, columns, others.chains)
         self.stopped[columns] = False
         self._fresh.append(next(others)._replace(columns=columns))
 
@@ -178,7 +178,7 @@ def landed(
     return after, Visits(columns, proposal.origins, positions, energy, n_evaluations)
 
 
-def _with_columns(whole: Chains, columns: np.ndarray, own: Chains) -> Chains:
+def with_columns(whole: Chains, columns: np.ndarray, own: Chains) -> Chains:
     """The chains `whole`, with the chains `own` in place of `columns`."""
     out = []
     for old, new in zip((whole.clusters.positions, *whole[1:]), (own.clusters.positions, *own[1:]), strict=True):

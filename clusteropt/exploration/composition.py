@@ -1,0 +1,45 @@
+"""What a search looks for: the lowest minima of a composition under a potential."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from clusteropt.optimizers.learned.weights import LearnedOptimizer
+from clusteropt.potentials.base import Potential
+from clusteropt.problems.clusters import ClusterProblem
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Atoms in some order, under a potential."""
+
+    symbols: tuple[str, ...]
+    potential: Potential
+
+    @cached_property
+    def species(self) -> np.ndarray:
+        """(n_atoms,) int32, the index of each atom's element in the potential."""
+        return np.array([self.potential.elements.index(symbol) for symbol in self.symbols], np.int32)
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.symbols)
+
+    @property
+    def n_species(self) -> int:
+        """The number of elements in the composition."""
+        return len(set(self.symbols))
+
+    @property
+    def problem(self) -> ClusterProblem:
+        return ClusterProblem(self.potential)
+
+
+@dataclass(frozen=True)
+class Kit:
+    """All that an exploration needs."""
+
+    composition: Composition
+    optimizer: LearnedOptimizer | None
+    seed: int = 0

@@ -1,0 +1,56 @@
+"""Seats: chains side by side, each of which begins, hops and ends in a seat that the next chain takes over."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clusteropt.clusters.arrays import Structure, pack, padded_size
+from clusteropt.exploration.composition import Composition
+from clusteropt.search.walk import Chains
+
+N_SEATS = 256  # whatever the machine: what is found does not depend on the number of cores
+BLOCK = 32  # seats that choose together, as many as a program has lanes at least
+
+
+class Lives(NamedTuple):
+    """About the chain in each seat, what `Chains` does not have; arrays (n_seats,)."""
+
+    kinds: np.ndarray  # int, of its start
+    ranks: np.ndarray  # int, of its first minimum
+    costs: np.ndarray  # float, in evaluations of a quench
+    alone: np.ndarray  # bool, True while it has taken nothing from other chains
+    vacant: np.ndarray  # bool, True where a new chain may begin
+    serials: np.ndarray  # int, the number of the chain
+
+
+def empty(composition: Composition, n_seats: int) -> tuple[Chains, Lives]:
+    """Seats without chains."""
+    still = Structure(np.zeros((composition.n_atoms, 3)), composition.species, np.ones(composition.n_atoms, bool))
+    clusters = pack([still] * n_seats, padded_size(composition.n_atoms), np.float64)
+    nowhere, nothing = np.full(n_seats, np.inf), np.zeros(n_seats, np.int64)
+    chains = Chains(
+        clusters=clusters,
+        energy=nowhere,
+        energies=np.zeros(clusters.mask.shape),
+        lowest=np.array(clusters.positions),
+        lowest_energy=nowhere,
+        keys=np.zeros(n_seats, np.uint64),
+        n_hops=nothing - 1,
+        n_idle=nothing - 1,
+        n_evaluations=nothing,
+    )
+    yes = np.ones(n_seats, bool)
+    lives = Lives(nothing.copy(), nothing.copy(), np.zeros(n_seats), yes, yes.copy(), nothing.copy())
+    return chains, lives
+
+
+def begun(chains: Chains, seats: np.ndarray, positions: np.ndarray, keys: np.ndarray) -> Chains:
+    """The chains with new ones in some seats, at positions (3, n_atoms, n) that have not been quenched."""
+    new = np.array(chains.clusters.positions)
+    new[..., seats] = positions
+    changes = {"energy": np.inf, "lowest_energy": np.inf, "keys": keys, "n_hops": -1, "n_idle": -1, "n_evaluations": 0}
+    arrays = {}
+    for name, value in changes.items():
+        arrays[name] = np.array(getattr(chains, name))
+        arrays[name][seats] = value
+    return chains._replace(clusters=chains.clusters._replace(positions=new), **arrays)
