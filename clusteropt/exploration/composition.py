@@ -1,13 +1,16 @@
-"""What a search looks for: the lowest minima of a composition under a potential."""
+"""What a search looks for, the lowest minima of a composition under a potential, and what it needs for that."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from clusteropt.exploration import cost
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.form import form_of
 from clusteropt.problems.clusters import ClusterProblem
+from clusteropt.search.policy import SearchPlan, plan_for
 
 
 @dataclass(frozen=True)
@@ -43,3 +46,18 @@ class Kit:
     composition: Composition
     optimizer: LearnedOptimizer | None
     seed: int = 0
+
+    @cached_property
+    def plan(self) -> SearchPlan:
+        """The numbers of learned trajectories and displacements."""
+        if self.optimizer is None:
+            return SearchPlan()
+        return plan_for(self.optimizer, self.composition.n_atoms, self.composition.potential)
+
+    @cached_property
+    def learned_step(self) -> float:
+        """The cost of a learned step, in evaluations of a quench."""
+        if self.optimizer is None:
+            return 1.0
+        pair = form_of(self.composition.potential.form).cost
+        return cost.learned_step(self.composition.n_atoms, pair, self.optimizer.theta.size)

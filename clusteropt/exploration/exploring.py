@@ -7,35 +7,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.clusters.arrays import Clusters
 from clusteropt.engine.batches import at, take
-from clusteropt.exploration import choice, cost, records, seats
+from clusteropt.exploration import choice, moving, records, seats, starting
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import MOVES, STARTS
+from clusteropt.exploration.kinds import MOVES, SPLICE, STARTS, STYLES
 from clusteropt.exploration.records import EDGES, Marks
 from clusteropt.exploration.seats import BLOCK, N_SEATS
-from clusteropt.exploration.splice import spliced
-from clusteropt.potentials.form import form_of
 from clusteropt.search import hops
-from clusteropt.search.descents import by_learned
-from clusteropt.search.draws import uniforms
-from clusteropt.search.policy import SearchPlan, plan_for
-from clusteropt.search.starts import start_positions
-from clusteropt.search.surface import N_DRAWS, moved_over_surface
-from clusteropt.search.walk import Visits, columns_of, landed, with_columns
+from clusteropt.search.walk import columns_of, landed, with_columns
 
-_TEMPERATURE = 0.7  # of Metropolis, in energy scales
-_FLOOR = 0.05  # of all cost, that every kind of start gets at least
-_FLOOR_OF_MOVES = 0.04
-_FADING = 0.97  # of what is known about moves, from round to round
+_FLOOR, _SURE, _SURELY = 0.05, 0.1, 5  # part of all cost for each kind of start, more once the best was reached so often
+_DEPENDENT = (0.03, 0.3)  # parts of all cost, at least and at most, of starts that take from other chains
+_STYLE = 0.08  # part of all cost that each style gets at least
 _PATIENT, _MORE, _LONGEST = 8, 4, 1024  # one seat in 8 has four times the patience, so that more is known; hops at most
 _SAME = 0.02  # energy scales
+_FIRST = 4096  # first minima that are remembered
 
 
 class Round(NamedTuple):
-    """What the seats came to in a round; arrays (n_visits,) but for the positions."""
+    """The minima that chains came to in a round; arrays (n_visits,) but for the positions."""
 
-    seats: np.ndarray
     serials: np.ndarray  # the numbers of the chains
     origins: list[str]
     positions: np.ndarray  # (3, n_atoms, n_visits)
@@ -44,232 +35,154 @@ class Round(NamedTuple):
 
 
 class Exploration:
-    """An endless search of a composition, a round at a time."""
+    """An endless search of a composition, a round at a time. It ends only when it is `draining` and all chains have ended."""
 
     def __init__(self, kit: Kit, n_seats: int = N_SEATS) -> None:
-        self.kit, self.n_seats = kit, n_seats
+        self.kit = kit
         self.chains, self.lives = seats.empty(kit.composition, n_seats)
         self.marks, self.records = Marks(n_seats), records.none()
-        self.n_begun = self.n_rounds = 0
-        self.n_evaluations, self.cost = 0, 0.0
-        self.best = np.inf  # quenched energy of the lowest minimum; a chain that comes within _SAME of it ends
-        self.draining = False  # no chain begins
-        self.first = np.zeros(0)  # energies of the last first minima
-        self.spent = np.zeros(len(STARTS))
-        self.of_moves = np.zeros((3, len(MOVES)))  # successes, costs, and all that was spent
-        self.rule = choice.rule(self.records, len(STARTS), np.inf)
-        self._plan = None if kit.optimizer is None else plan_for(
-            kit.optimizer, kit.composition.n_atoms, kit.composition.potential
-        )
-        self._step = 1.0
-        if kit.optimizer is not None:
-            self._step = cost.learned_step(
-                kit.composition.n_atoms, form_of(kit.composition.potential.form).cost, kit.optimizer.theta.size
-            )
+        self.n_begun = self.n_rounds = self.n_evaluations = 0
+        self.draining = False
+        self.best = np.inf  # quenched energy of the lowest minimum; a chain that comes near it ends
+        self.n_best = 0  # chains that have come to it alone
+        self.first = np.zeros(0)  # energies of the last first minima, sorted
+        self.spent, self.by_style = np.zeros(len(STARTS)), np.zeros(len(STYLES))
+        self.top = np.inf
+        self.rule = choice.rule(self.records, np.inf)
+
+    @property
+    def cost(self) -> float:
+        return float(self.spent.sum())
 
     def __iter__(self) -> "Exploration":
         return self
 
     def __next__(self) -> Round:
-        rng = np.random.default_rng([self.kit.seed, 1, self.n_rounds])
-        fresh, kinds = self._fresh(rng)
-        hopping = np.flatnonzero(~self.lives.vacant)
+        fresh, hopping = self._vacant(), np.flatnonzero(~self.lives.vacant)
         if not (fresh.size or hopping.size):
             raise StopIteration
-        moves = self._moves(rng, hopping)
-        active = np.concatenate([fresh, hopping]).astype(int)
-        positions, used, costs = self._proposed(rng, fresh, kinds, hopping, moves)
-        luck = np.concatenate([np.zeros(len(fresh)), uniforms(self.chains.keys[hopping], self._counters(hopping), 1)[0]])
-        origins = np.zeros(len(active), np.int32)
-        before = self.chains.lowest_energy[active]
-        proposal = hops.Proposal(positions, origins, used, luck)
-        after, visits = landed(columns_of(self.chains, active), proposal, self.kit.composition.problem, _TEMPERATURE)
+        parents = self._parents()
+        new = self._begun(fresh, parents)
+        old = moving.tried(self.kit, columns_of(self.chains, hopping), self.lives.styles[hopping], parents)
+        self.lives.alone[hopping[old.moves == SPLICE]] = False
+        both = moving.Tried(*(np.concatenate(pair, -1) for pair in zip(new, old, strict=True)))
+        active = np.concatenate([fresh, hopping])
+        proposal = hops.Proposal(both.positions, both.moves, both.n_evaluations, both.luck)
+        temperature = moving.temperatures(self.lives.styles[active])
+        after, visits = landed(columns_of(self.chains, active), proposal, self.kit.composition.problem, temperature)
         self.chains = with_columns(self.chains, active, after)
-        costs = costs + (visits.n_evaluations - used)
+        self._note(active, fresh, both.cost + visits.n_evaluations - both.n_evaluations)
         self.n_evaluations += int(visits.n_evaluations.sum())
         self.n_rounds += 1
-        words = [STARTS[k].words for k in kinds] + [MOVES[m].words for m in moves]
-        self._note(active, len(fresh), kinds, moves, costs, before)
-        out = Round(active, self.lives.serials[active], words, visits.positions, visits.energy, self.lives.alone[active])
-        self._end(active)
-        return out
+        words = [STARTS[k].words for k in self.lives.kinds[fresh]] + [MOVES[m] for m in old.moves]
+        alone = self.lives.alone[active]
+        serials = self.lives.serials[active]
+        self._end()
+        return Round(serials, words, visits.positions, visits.energy, alone)
 
-    def _counters(self, columns: np.ndarray) -> np.ndarray:
-        return (2 * self.chains.n_hops[columns] + 1).astype(np.uint64)
-
-    # --- starts
-
-    def _fresh(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Seats where chains begin, and the kinds of their starts."""
+    def _vacant(self) -> np.ndarray:
+        """The seats where chains begin: whole blocks, two of them at least."""
         vacant = np.flatnonzero(self.lives.vacant)
-        if self.draining or len(vacant) < min(2 * BLOCK, self.n_seats):
-            return vacant[:0], vacant[:0]
-        vacant = vacant[: len(vacant) // BLOCK * BLOCK]
-        usable = np.array([self._can_start(s) for s in STARTS])
-        n_blocks = len(vacant) // BLOCK
+        n = len(vacant) // BLOCK * BLOCK
+        return vacant[: 0 if self.draining or n < min(2 * BLOCK, len(self.lives.vacant)) else n]
+
+    def _parents(self) -> np.ndarray:
+        """(3, n_atoms, n_parents) the lowest minima of the lower half of the chains."""
+        order = np.argsort(self.chains.lowest_energy, kind="stable")
+        n = int(np.isfinite(self.chains.lowest_energy).sum())
+        return self.chains.lowest[..., order[: max(2, n // 2)]]
+
+    def _begun(self, fresh: np.ndarray, parents: np.ndarray) -> moving.Tried:
+        """Begins chains in the seats `fresh`; their starts, not yet quenched."""
+        kinds, styles = self._chosen(len(fresh) // BLOCK)
+        serials = self.n_begun + np.arange(len(fresh))
+        size, n = self.chains.clusters.mask.shape[0], len(fresh)
+        batch = at(take(self.chains.clusters, fresh), starting.placed(self.kit, serials, kinds, parents, size))
+        positions, used = starting.moved_by_learned(self.kit, batch, kinds)
+        self.chains = seats.begun(self.chains, fresh, positions, starting.keys_of(self.kit, serials))
+        alone = np.array([STARTS[k].alone for k in kinds], bool)
+        for array, values in zip(self.lives, (kinds, styles, 0, 0.0, alone, False, serials), strict=True):
+            array[fresh] = values
+        self.marks.begin(fresh)
+        self.n_begun += n
+        return moving.Tried(positions, np.zeros(n, int), used, used * self.kit.learned_step, np.zeros(n))
+
+    def _chosen(self, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
+        """Kinds of start and styles of new chains, block by block."""
+        rng = np.random.default_rng([self.kit.seed, 1, self.n_rounds])
+        styles = np.flatnonzero(moving.parts(self.kit).max(1) * self._has_style())
+        starts = np.flatnonzero([self._can_start(s) for s in STARTS])
         if not self.n_rounds:
-            first = [k for k, s in enumerate(STARTS) for _ in range(s.prior) if usable[k]]
+            first = [k for k in starts for _ in range(STARTS[k].prior)]
             kinds = [first[b * len(first) // n_blocks] for b in range(n_blocks)]
         else:
-            own = np.flatnonzero(usable)
-            kinds = []
-            spent = self.spent.copy()
-            for _ in range(n_blocks):
-                k = own[choice.drawn(rng, self.rule.successes[own], self.rule.costs[own], spent[own], _FLOOR)]
-                spent[k] += max(spent.sum() / 20, 1)  # so that one round does not choose one starved kind only
-                kinds.append(k)
-        return vacant, np.repeat(kinds, BLOCK)
+            alone = np.array([STARTS[k].alone for k in starts])
+            floors = np.where(alone, _FLOOR + _SURE * min(1, self.n_best / _SURELY), _DEPENDENT[0])
+            ceilings = np.where(alone, 1, _DEPENDENT[1])
+            kinds = self._drawn(rng, n_blocks, self.rule.starts, self.spent, starts, floors, ceilings)
+        kinds = np.repeat(np.array(kinds, int), BLOCK)
+        if not self.n_rounds:
+            own = styles[np.arange(len(kinds)) % len(styles)]
+        else:
+            floors = np.full(len(styles), _STYLE)
+            own = self._drawn(rng, len(kinds) // 8, self.rule.styles, self.by_style, styles, floors, np.ones(len(styles)))
+            own = rng.permutation(np.repeat(np.array(own, int), 8))
+        return kinds, own
+
+    def _drawn(self, rng, n, gain, spent, own, floors, ceilings) -> list[int]:
+        spent = spent[own].copy()
+        gain = choice.Gain(gain.successes[own], gain.costs[own])
+        out = []
+        for _ in range(n):
+            k = choice.drawn(rng, gain, spent, floors, ceilings)
+            spent[k] += max(spent.sum() / 20, 1)
+            out.append(own[k])
+        return out
+
+    def _has_style(self) -> np.ndarray:
+        used = moving.parts(self.kit)
+        names = [s.words for s in STYLES]
+        out = np.ones(len(STYLES), bool)
+        out[names.index("mixed")] = self.kit.plan.hop_steps > 0
+        out[names.index("splice")] = self.kit.composition.n_atoms > 3
+        out[names.index("exchange")] = self.kit.composition.n_species > 1
+        return out & (used.max(1) > 0)
 
     def _can_start(self, start) -> bool:
         if start.learned and self.kit.optimizer is None:
             return False
-        return start.alone or np.isfinite(self.chains.lowest_energy).sum() > 1 and self.kit.composition.n_atoms > 2
+        return start.alone or (np.isfinite(self.chains.lowest_energy).sum() > 1 and self.kit.composition.n_atoms > 3)
 
-    def _start_positions(self, rng: np.random.Generator, columns: np.ndarray, kinds: np.ndarray) -> np.ndarray:
-        comp = self.kit.composition
-        n, length = comp.n_atoms, comp.potential.length
-        out = np.zeros((3, self.chains.clusters.mask.shape[0], len(columns)))
-        parents = self._parents()
-        for j, (serial, kind) in enumerate(zip(range(self.n_begun, self.n_begun + len(columns)), kinds, strict=True)):
-            own = np.random.default_rng([self.kit.seed, 0, serial])
-            if STARTS[kind].alone:
-                places = start_positions(own, n, length, STARTS[kind].symmetric)
-                places = places - places.mean(0)
-            else:
-                a, b = parents[own.choice(len(parents), 2, replace=False)]
-                low = self.chains.lowest[:, :n]
-                places = spliced(own, low[..., a].T, low[..., b].T, comp.species)
-            out[:, :n, j] = places.T
-        return out
-
-    def _parents(self) -> np.ndarray:
-        """Seats with the lower half of the lowest minima."""
-        order = np.argsort(self.chains.lowest_energy, kind="stable")
-        whole = int(np.isfinite(self.chains.lowest_energy).sum())
-        return order[: max(2, whole // 2)]
-
-    # --- moves
-
-    def _moves(self, rng: np.random.Generator, hopping: np.ndarray) -> np.ndarray:
-        usable = np.array([self._can_move(m.name) for m in MOVES])
-        own = np.flatnonzero(usable)
-        s, c, spent = self.of_moves[:, own]
-        spent = spent.copy()
-        chosen = []
-        for _ in range(-(-len(hopping) // BLOCK)):
-            k = choice.drawn(rng, s, c, spent, _FLOOR_OF_MOVES)
-            spent[k] += max(spent.sum() / 25, 1)
-            chosen.append(own[k])
-        return np.repeat(np.array(chosen, int), BLOCK)[: len(hopping)]
-
-    def _can_move(self, name: str) -> bool:
-        if name == "learned":
-            return self._plan is not None and self._plan.hop_steps > 0
-        if name == "splice":
-            return np.isfinite(self.chains.lowest_energy).sum() > 1 and self.kit.composition.n_atoms > 3
-        return True
-
-    def _proposed(self, rng, fresh, kinds, hopping, moves):
-        size = self.chains.clusters.mask.shape[0]
-        n_fresh, n = len(fresh), len(fresh) + len(hopping)
-        positions, used = np.zeros((3, size, n)), np.zeros(n, np.int64)
-        costs = np.zeros(n)
-        problem = self.kit.composition.problem
-        if n_fresh:
-            keys = np.array([np.random.default_rng([self.kit.seed, 2, self.n_begun + j]).integers(2**64, dtype=np.uint64) for j in range(n_fresh)])
-            starts = self._start_positions(rng, fresh, kinds)
-            learned = np.flatnonzero([STARTS[k].learned for k in kinds])
-            if learned.size:
-                batch = at(take(self.chains.clusters, fresh[learned]), starts[..., learned])
-                moved, n_learned = by_learned(batch, problem, self.kit.optimizer, self._plan.steps, (0, self._plan.end))
-                starts[..., learned] = moved.positions
-                used[learned] = n_learned
-                costs[learned] = n_learned * self._step
-            positions[..., :n_fresh] = starts
-            self.chains = seats.begun(self.chains, fresh, starts, keys)
-            lives = self.lives
-            for array, value in ((lives.kinds, kinds), (lives.costs, 0.0), (lives.vacant, False), (lives.alone, [STARTS[k].alone for k in kinds]), (lives.serials, self.n_begun + np.arange(n_fresh))):
-                array[fresh] = value
-            self.marks.begin(fresh)
-            self.n_begun += n_fresh
-        for m in np.unique(moves):
-            own = np.flatnonzero(moves == m)
-            columns = hopping[own]
-            places, n_eval, price = self._moved(rng, MOVES[m].name, columns)
-            positions[..., n_fresh + own] = places
-            used[n_fresh + own] = n_eval
-            costs[n_fresh + own] = price
-            if not MOVES[m].alone:
-                self.lives.alone[columns] = False
-        return positions, used, costs
-
-    def _moved(self, rng, name, columns):
-        chains = columns_of(self.chains, columns)
-        problem = self.kit.composition.problem
-        keys, n_hops = chains.keys, chains.n_hops
-        nothing = np.zeros(len(columns), np.int64)
-        if name == "surface":
-            counters = (2 * n_hops).astype(np.uint64)
-            draws = uniforms(keys, counters + np.uint64(1), 2 + N_DRAWS)
-            looseness = uniforms(keys, counters, chains.clusters.mask.shape[0])
-            places, n = moved_over_surface(chains.clusters, chains.energies, draws[2:], looseness, problem.potential)
-            return places, n, n.astype(float)
-        if name == "splice":
-            parents, n = self._parents(), self.kit.composition.n_atoms
-            places = np.array(chains.clusters.positions)
-            for j, key in enumerate(keys):
-                own = np.random.default_rng([int(key), int(n_hops[j])])
-                other = self.chains.lowest[:, :n, own.choice(parents)].T
-                places[:, :n, j] = spliced(own, chains.clusters.positions[:, :n, j].T, other, self.kit.composition.species).T
-            return places, nothing, nothing.astype(float)
-        plan = self._plan or SearchPlan()
-        shaken = hops.displaced(chains.clusters, keys, n_hops, problem, plan)
-        if name == "learned":
-            shaken, n = by_learned(shaken, problem, plan.optimizer, plan.hop_steps, (plan.hop_begin, 1))
-            return shaken.positions, n, n * self._step
-        return shaken.positions, nothing, nothing.astype(float)
-
-    # --- what it brought
-
-    def _note(self, active, n_fresh, kinds, moves, costs, before) -> None:
+    def _note(self, active, fresh, costs) -> None:
+        """Notes what chains have cost and found."""
         chains, lives, scale = self.chains, self.lives, self.kit.composition.potential.energy
         lives.costs[active] += costs
-        self.cost += float(costs.sum())
         np.add.at(self.spent, lives.kinds[active], costs)
-        fresh = active[:n_fresh]
-        if n_fresh:
-            low = chains.lowest_energy[fresh]
-            self.first = np.sort(np.concatenate([self.first, low[np.isfinite(low)]])[-4096:])
-            part = np.searchsorted(self.first, low) / max(len(self.first), 1)
-            lives.ranks[fresh] = np.searchsorted(EDGES, part, side="right")
+        np.add.at(self.by_style, lives.styles[active], costs)
+        low = chains.lowest_energy[fresh]
+        self.first = np.sort(np.concatenate([self.first, low[np.isfinite(low)]])[-_FIRST:])
+        lives.ranks[fresh] = np.searchsorted(EDGES, np.searchsorted(self.first, low) / max(len(self.first), 1), "right")
         self.marks.note(active, chains.n_idle[active], chains.lowest_energy[active], lives.costs[active])
         lows = np.concatenate([self.records.ends, chains.lowest_energy[~lives.vacant]])
-        lows = lows[np.isfinite(lows)]
         self.top = choice.threshold(lows) + _SAME * scale
-        hop_top = np.quantile(lows, 0.1) if len(lows) else np.inf
-        hopped = active[n_fresh:]
-        low = chains.lowest_energy[hopped]
-        success = (low < before[n_fresh:] - _SAME * scale) & (low <= hop_top)
-        self.of_moves *= _FADING
-        np.add.at(self.of_moves[0], moves, success)
-        np.add.at(self.of_moves[1], moves, costs[n_fresh:])
-        np.add.at(self.of_moves[2], moves, costs[n_fresh:])
-        self.best = min(self.best, float(chains.lowest_energy.min()))
+        lowest = float(chains.lowest_energy.min())
+        if lowest < self.best - _SAME * scale:
+            self.n_best = 0
+        self.best = min(self.best, lowest)
 
-    def _end(self, active) -> None:
+    def _end(self) -> None:
+        """Ends chains that have come to the lowest minimum, have fallen apart, or are out of patience."""
         chains, lives, scale = self.chains, self.lives, self.kit.composition.potential.energy
-        self.rule = choice.rule(self.records, len(STARTS), self.top)
+        self.rule = choice.rule(self.records, self.top)
         own = np.flatnonzero(~lives.vacant)
-        limit = self.rule.patience[lives.kinds[own], lives.ranks[own]]
-        patient = own % _PATIENT == 0
-        limit = np.where(patient, np.clip(_MORE * limit, 16, _LONGEST), limit)
-        hit = chains.lowest_energy[own] <= self.best + _SAME * scale
-        lost = ~np.isfinite(chains.lowest_energy[own])
-        over = hit | lost | (chains.n_idle[own] >= limit)
-        if not over.any():
-            return
+        limits = self.rule.patience[lives.styles[own], lives.ranks[own]]
+        limits = np.where(own % _PATIENT == 0, np.clip(_MORE * limits, 16, _LONGEST), limits)
+        low = chains.lowest_energy[own]
+        hit = low <= self.best + _SAME * scale
+        over = hit | ~np.isfinite(low) | (chains.n_idle[own] >= limits)
+        self.n_best += int((hit & lives.alone[own]).sum())
         ended = own[over]
-        self.marks.ended(ended, np.where(hit, limit, -1)[over], chains.lowest_energy[ended], lives.costs[ended])
-        new = records.Records(lives.kinds[ended].copy(), lives.ranks[ended].copy(), self.marks.lowest[:, ended], self.marks.costs[:, ended])
-        self.records = records.joined(self.records, new)
+        self.marks.ended(ended, np.where(hit, limits, -1)[over], low[over], lives.costs[ended])
+        about = (lives.kinds, lives.styles, lives.ranks, chains.lowest_energy, lives.costs, self.marks.lowest, self.marks.costs)
+        self.records = records.joined(self.records, records.Records(*(array[..., ended] for array in about)))
         lives.vacant[ended] = True

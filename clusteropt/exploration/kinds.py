@@ -1,37 +1,50 @@
-"""The kinds of starts and of moves between which a search chooses, with the shares that they have before any result is known."""
+"""The kinds of starts and of styles between which a search chooses, with the shares that they have before any result is known."""
 
 from typing import NamedTuple
+
+MOVES = ("displacement", "learned hop", "surface move", "cut and splice", "exchange")
+DISPLACEMENT, LEARNED, SURFACE, SPLICE, EXCHANGE = range(len(MOVES))
 
 
 class Start(NamedTuple):
     """A kind of start."""
 
-    name: str
     words: str  # in which results name the origin of a minimum
-    prior: int  # of the blocks of the first round
+    prior: int  # its part of the first round
     symmetric: bool = False  # with the symmetry of a random point group
     learned: bool = False  # moved by the learned optimizer before the quench
     alone: bool = True  # independent of what other chains have found
 
 
-class Move(NamedTuple):
-    """A kind of move from a minimum."""
+class Style(NamedTuple):
+    """The way in which a chain hops: the parts that each kind of move has among its hops, and the patience to begin with."""
 
-    name: str
     words: str
-    alone: bool = True  # independent of what other chains have found
+    displacement: float = 0.0
+    learned: float = 0.0
+    surface: float = 0.0
+    splice: float = 0.0
+    exchange: float = 0.0
+    patience: int = 8  # hops, before any is known to be better
+    temperature: float = 0.6  # of Metropolis, in energy scales
+
+    @property
+    def moves(self) -> tuple[float, ...]:
+        """The part of each of MOVES."""
+        return self.displacement, self.learned, self.surface, self.splice, self.exchange
 
 
 STARTS = (
-    Start("learned-symmetric", "learned symmetric start", 3, symmetric=True, learned=True),
-    Start("learned-random", "learned random start", 2, learned=True),
-    Start("symmetric", "symmetric start", 2, symmetric=True),
-    Start("random", "random start", 1),
-    Start("splice", "cut and splice", 0, alone=False),
+    Start("learned symmetric start", 3, symmetric=True, learned=True),
+    Start("learned random start", 2, learned=True),
+    Start("symmetric start", 2, symmetric=True),
+    Start("random start", 1),
+    Start("cut and splice", 0, alone=False),
 )
-MOVES = (
-    Move("displacement", "displacement"),
-    Move("learned", "learned hop"),
-    Move("surface", "surface move"),
-    Move("splice", "cut and splice", alone=False),
+STYLES = (
+    Style("surface", surface=0.85, displacement=0.15),
+    Style("mixed", surface=0.7, learned=0.3),
+    Style("displacement", displacement=1.0, patience=16, temperature=0.8),
+    Style("splice", splice=0.5, displacement=0.25, surface=0.25),
+    Style("exchange", exchange=0.7, displacement=0.15, surface=0.15),
 )

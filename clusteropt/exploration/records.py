@@ -18,20 +18,18 @@ class Records(NamedTuple):
     """Chains that have ended; the last axis counts them."""
 
     kinds: np.ndarray  # (n,) int, of the starts
+    styles: np.ndarray  # (n,) int, of the hops
     ranks: np.ndarray  # (n,) int, of the first minima: 0 the lowest
+    ends: np.ndarray  # (n,) energy of the lowest minimum
+    spent: np.ndarray  # (n,) all that the chain has cost
     lowest: np.ndarray  # (n_patiences, n) energy of the lowest minimum when the chain had this patience behind it
     costs: np.ndarray  # (n_patiences, n) until then; NaN where the chain tells nothing about that patience
-
-    @property
-    def ends(self) -> np.ndarray:
-        """(n,) the lowest energy of each chain."""
-        return np.min(self.lowest, axis=0, initial=np.inf, where=np.isfinite(self.lowest))
 
 
 def none() -> Records:
     """No records."""
-    nothing = np.zeros((len(PATIENCES), 0))
-    return Records(np.zeros(0, int), np.zeros(0, int), nothing, nothing)
+    nothing, count = np.zeros((len(PATIENCES), 0)), np.zeros(0, int)
+    return Records(count, count, count, nothing[0], nothing[0], nothing, nothing)
 
 
 def joined(old: Records, new: Records) -> Records:
@@ -52,12 +50,13 @@ class Marks:
 
     def note(self, seats: np.ndarray, n_idle: np.ndarray, lowest: np.ndarray, costs: np.ndarray) -> None:
         """Notes lowest energy and cost of chains at every patience that they have behind them for the first time."""
-        reached = (n_idle >= PATIENCES[:, None]) & np.isnan(self.costs[:, seats])
-        self.lowest[:, seats] = np.where(reached, lowest, self.lowest[:, seats])
-        self.costs[:, seats] = np.where(reached, costs, self.costs[:, seats])
+        self._fill(seats, PATIENCES[:, None] <= n_idle, lowest, costs)
 
     def ended(self, seats: np.ndarray, limits: np.ndarray, lowest: np.ndarray, costs: np.ndarray) -> None:
-        """Fills in what a chain that reached the best minimum would have told about patiences up to its limit."""
-        open_ones = np.isnan(self.costs[:, seats]) & (PATIENCES[:, None] <= limits)
-        self.lowest[:, seats] = np.where(open_ones, lowest, self.lowest[:, seats])
-        self.costs[:, seats] = np.where(open_ones, costs, self.costs[:, seats])
+        """Fills in what chains that reached the lowest minimum tell about patiences up to their limits."""
+        self._fill(seats, PATIENCES[:, None] <= limits, lowest, costs)
+
+    def _fill(self, seats: np.ndarray, where: np.ndarray, lowest: np.ndarray, costs: np.ndarray) -> None:
+        new = where & np.isnan(self.costs[:, seats])
+        self.lowest[:, seats] = np.where(new, lowest, self.lowest[:, seats])
+        self.costs[:, seats] = np.where(new, costs, self.costs[:, seats])

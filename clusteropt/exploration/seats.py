@@ -16,6 +16,7 @@ class Lives(NamedTuple):
     """About the chain in each seat, what `Chains` does not have; arrays (n_seats,)."""
 
     kinds: np.ndarray  # int, of its start
+    styles: np.ndarray  # int, of its hops
     ranks: np.ndarray  # int, of its first minimum
     costs: np.ndarray  # float, in evaluations of a quench
     alone: np.ndarray  # bool, True while it has taken nothing from other chains
@@ -40,7 +41,7 @@ def empty(composition: Composition, n_seats: int) -> tuple[Chains, Lives]:
         n_evaluations=nothing,
     )
     yes = np.ones(n_seats, bool)
-    lives = Lives(nothing.copy(), nothing.copy(), np.zeros(n_seats), yes, yes.copy(), nothing.copy())
+    lives = Lives(nothing.copy(), nothing.copy(), nothing.copy(), np.zeros(n_seats), yes, yes.copy(), nothing.copy())
     return chains, lives
 
 

@@ -1,0 +1,98 @@
+"""The moves of chains: each proposes positions for chains side by side, and says what it cost."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clusteropt.exploration.composition import Kit
+from clusteropt.exploration.kinds import DISPLACEMENT, EXCHANGE, LEARNED, MOVES, SPLICE, STYLES, SURFACE
+from clusteropt.exploration.splice import spliced
+from clusteropt.search import hops
+from clusteropt.search.descents import by_learned
+from clusteropt.search.draws import uniforms
+from clusteropt.search.surface import N_DRAWS, moved_over_surface
+from clusteropt.search.walk import Chains, columns_of
+
+_TEMPERATURES = np.array([style.temperature for style in STYLES])
+
+
+class Tried(NamedTuple):
+    """Positions to be quenched."""
+
+    positions: np.ndarray  # (3, n_atoms, n_chains)
+    moves: np.ndarray  # (n_chains,) the kind of move, an index of MOVES
+    n_evaluations: np.ndarray  # (n_chains,) int64
+    cost: np.ndarray  # (n_chains,) of these evaluations, in those of a quench
+    luck: np.ndarray  # (n_chains,) for Metropolis
+
+
+def parts(kit: Kit) -> np.ndarray:
+    """(n_styles, n_moves) the part of each kind of move, without moves that this search does not have."""
+    usable = np.ones(len(MOVES))
+    usable[LEARNED] = kit.plan.hop_steps > 0
+    usable[SURFACE] = kit.composition.n_atoms > 3
+    usable[SPLICE] = kit.composition.n_atoms > 3
+    usable[EXCHANGE] = kit.composition.n_species > 1
+    return np.array([style.moves for style in STYLES]) * usable
+
+
+def tried(kit: Kit, chains: Chains, styles: np.ndarray, parents: np.ndarray) -> Tried:
+    """The next hops of chains, by their styles (n_chains,); splices take parts of parents (3, n_atoms, n_parents)."""
+    counters = (2 * chains.n_hops).astype(np.uint64)
+    draws = uniforms(chains.keys, counters + np.uint64(1), 2 + N_DRAWS)
+    shares = parts(kit)[styles]
+    edges = np.cumsum(shares / shares.sum(1, keepdims=True), 1)
+    moves = (draws[1][:, None] >= edges[:, :-1]).sum(1)
+    positions, used = np.array(chains.clusters.positions), np.zeros(len(styles), np.int64)
+    for move in np.unique(moves):
+        own = np.flatnonzero(moves == move)
+        positions[..., own], used[own] = _MAKERS[move](kit, columns_of(chains, own), draws[2:, own], parents)
+    cost = used * np.where(moves == LEARNED, kit.learned_step, 1.0)
+    return Tried(positions, moves, used, cost, draws[0])
+
+
+def _displaced(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    shaken = hops.displaced(chains.clusters, chains.keys, chains.n_hops, kit.composition.problem, kit.plan)
+    return np.asarray(shaken.positions), np.zeros(len(chains.keys), np.int64)
+
+
+def _learned(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    problem, plan = kit.composition.problem, kit.plan
+    shaken = hops.displaced(chains.clusters, chains.keys, chains.n_hops, problem, plan)
+    assert plan.optimizer is not None
+    moved, used = by_learned(shaken, problem, plan.optimizer, plan.hop_steps, (plan.hop_begin, 1))
+    return np.asarray(moved.positions), used
+
+
+def _surface(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    looseness = uniforms(chains.keys, (2 * chains.n_hops).astype(np.uint64), chains.clusters.mask.shape[0])
+    return moved_over_surface(chains.clusters, chains.energies, draws, looseness, kit.composition.potential)
+
+
+def _spliced(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    n, places = kit.composition.n_atoms, np.array(chains.clusters.positions)
+    for j, key in enumerate(chains.keys.tolist()):
+        rng = np.random.default_rng([key, int(chains.n_hops[j])])
+        other = parents[:, :n, rng.integers(parents.shape[-1])].T
+        places[:, :n, j] = spliced(rng, places[:, :n, j].T, other, kit.composition.species).T
+    return places, np.zeros(len(chains.keys), np.int64)
+
+
+def _exchanged(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    n, places = kit.composition.n_atoms, np.array(chains.clusters.positions)
+    species = kit.composition.species
+    for j, key in enumerate(chains.keys.tolist()):
+        rng = np.random.default_rng([key, int(chains.n_hops[j])])
+        for _ in range(1 + rng.integers(3)):
+            a = rng.integers(n)
+            b = rng.choice(np.flatnonzero(species != species[a]))
+            places[:, [a, b], j] = places[:, [b, a], j]
+    return places, np.zeros(len(chains.keys), np.int64)
+
+
+_MAKERS = {DISPLACEMENT: _displaced, LEARNED: _learned, SURFACE: _surface, SPLICE: _spliced, EXCHANGE: _exchanged}
+
+
+def temperatures(styles: np.ndarray) -> np.ndarray:
+    """(n_chains,) of Metropolis, in energy scales."""
+    return _TEMPERATURES[styles]

@@ -1,0 +1,45 @@
+"""Where new chains start: at random, with symmetry, or from parts of two clusters that were found."""
+
+import numpy as np
+
+from clusteropt.clusters.arrays import Clusters
+from clusteropt.engine.batches import take
+from clusteropt.exploration.composition import Kit
+from clusteropt.exploration.kinds import STARTS
+from clusteropt.exploration.splice import spliced
+from clusteropt.search.descents import by_learned
+from clusteropt.search.starts import start_positions
+
+
+def placed(kit: Kit, serials: np.ndarray, kinds: np.ndarray, parents: np.ndarray, size: int) -> np.ndarray:
+    """(3, size, n_chains) starts of the chains with these numbers and kinds of start.
+
+    parents (3, size, n_parents): low minima, of which splices take parts.
+    """
+    n = kit.composition.n_atoms
+    places = np.zeros((3, size, len(serials)))
+    for j, (serial, kind) in enumerate(zip(serials.tolist(), kinds.tolist(), strict=True)):
+        rng = np.random.default_rng([kit.seed, 0, serial])
+        if STARTS[kind].alone:
+            own = start_positions(rng, n, kit.composition.potential.length, STARTS[kind].symmetric)
+        else:
+            a, b = rng.choice(parents.shape[-1], 2, replace=False)
+            own = spliced(rng, parents[:, :n, a].T, parents[:, :n, b].T, kit.composition.species)
+        places[:, :n, j] = (own - own.mean(0)).T
+    return places
+
+
+def moved_by_learned(kit: Kit, batch: Clusters, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The positions of starts (3, size, n_chains) after the learned trajectories of those that have one, and their evaluations."""
+    positions, used = np.array(batch.positions), np.zeros(len(kinds), np.int64)
+    own = np.flatnonzero([STARTS[kind].learned for kind in kinds])
+    if own.size:
+        assert kit.optimizer is not None
+        moved, used[own] = by_learned(take(batch, own), kit.composition.problem, kit.optimizer, kit.plan.steps, (0, kit.plan.end))
+        positions[..., own] = moved.positions
+    return positions, used
+
+
+def keys_of(kit: Kit, serials: np.ndarray) -> np.ndarray:
+    """The roots (n_chains,) uint64 of all random numbers of the hops of chains."""
+    return np.array([np.random.default_rng([kit.seed, 2, k]).integers(2**64, dtype=np.uint64) for k in serials.tolist()])
