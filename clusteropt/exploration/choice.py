@@ -17,7 +17,7 @@ from clusteropt.exploration.records import N_RANKS, PATIENCES, Records
 _FEW = 64  # ended chains, below which nothing is known
 _ENOUGH = 6  # chains that tell about a patience
 _WEIGHT = 4.0  # chains, by which the average over all styles counts among those of a style
-_TOP, _LEAST, _MOST = 0.05, 8, 64  # chains that succeed: a fraction of all, at least, at most
+_TOP, _LEAST, _MOST = 0.02, 6, 16  # chains that succeed: a fraction of all, at least, at most
 _TURNS = 20  # of Dinkelbach's iteration
 _USUAL = np.array([style.patience for style in STYLES])
 _PARTS = np.array([1 / 16, 3 / 16, 1 / 4, 1 / 2])  # of the ranks
