@@ -23,6 +23,7 @@ LEVELS = (
     ("optimizers",),
     ("engine",),
     ("search",),
+    ("exploration",),
     ("io", "database"),
     ("training", "evaluation"),
     ("result",),

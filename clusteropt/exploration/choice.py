@@ -3,8 +3,8 @@
 A chain succeeds when its lowest minimum is among the lowest of all chains. The rate of a kind is its successes over its cost. For
 each style and rank of the first minimum, the patience is the one that makes the rate largest, with the best rate as the price of
 cost: fractional programming (W. Dinkelbach, Manage. Sci. 13, 492 (1967), doi:10.1287/mnsc.13.7.492). Among kinds, a draw from the
-distribution of each one's rate decides (W. R. Thompson, Biometrika 25, 285 (1933), doi:10.1093/biomet/25.3-4.285), within bounds of
-their parts of the cost.
+distribution of each one's rate decides, within bounds of their parts of the cost (W. R. Thompson, Biometrika 25, 285 (1933),
+doi:10.1093/biomet/25.3-4.285).
 """
 
 from typing import NamedTuple
@@ -53,7 +53,8 @@ def rule(records: Records, ceiling: float) -> Rule:
         return Rule(np.repeat(_USUAL[:, None], N_RANKS, 1), Gain(nothing, nothing), starts)
     known = np.isfinite(records.costs)
     n, s, c = (
-        _sums(records, values) for values in (known, known & (records.lowest <= ceiling), np.where(known, records.costs, 0))
+        _sums(records, values)
+        for values in (known, known & (records.lowest <= ceiling), np.where(known, records.costs, 0))
     )
     index = _patience(n, s, c)
     chosen = Gain(*(np.take_along_axis(values, index[..., None], 2)[..., 0].sum(1) for values in (s, c)))
@@ -95,9 +96,7 @@ def _price(s: np.ndarray, c: np.ndarray, weights: np.ndarray, enough: np.ndarray
     return price
 
 
-def drawn(
-    rng: np.random.Generator, gain: Gain, spent: np.ndarray, floors: np.ndarray, ceilings: np.ndarray
-) -> int:
+def drawn(rng: np.random.Generator, gain: Gain, spent: np.ndarray, floors: np.ndarray, ceilings: np.ndarray) -> int:
     """One of some kinds by their gain.
 
     floors and ceilings (n_kinds,) bound the parts of what was `spent`: the kind farthest below its floor comes first, and kinds

@@ -3,6 +3,7 @@
 What a round does follows from the seed and the rounds before it. A limit only cuts the sequence short.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +11,17 @@ import numpy as np
 from clusteropt.engine.batches import at, take
 from clusteropt.exploration import choice, moving, records, seats, starting
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import MOVES, SPLICE, STARTS, STYLES
+from clusteropt.exploration.kinds import GIVEN, MOVES, SPLICE, STARTS, STYLES, Start
 from clusteropt.exploration.records import EDGES, Marks
 from clusteropt.exploration.seats import BLOCK, N_SEATS
 from clusteropt.search import hops
 from clusteropt.search.walk import columns_of, landed, with_columns
 
-_FLOOR, _SURE, _SURELY = 0.05, 0.1, 5  # part of all cost for each kind of start, more once the best was reached so often
+_FLOOR, _SURE, _SURELY = (
+    0.05,
+    0.1,
+    5,
+)  # part of all cost for each kind of start, more once the best was reached so often
 _DEPENDENT = (0.03, 0.3)  # parts of all cost, at least and at most, of starts that take from other chains
 _STYLE = 0.08  # part of all cost that each style gets at least
 _PATIENT, _MORE, _LONGEST = 8, 4, 1024  # one seat in 8 has four times the patience, so that more is known; hops at most
@@ -37,8 +42,9 @@ class Round(NamedTuple):
 class Exploration:
     """An endless search of a composition, a round at a time. It ends only when it is `draining` and all chains have ended."""
 
-    def __init__(self, kit: Kit, n_seats: int = N_SEATS) -> None:
-        self.kit = kit
+    def __init__(self, kit: Kit, given: Sequence[np.ndarray] = (), n_seats: int = N_SEATS) -> None:
+        """`given`: positions (n_atoms, 3) of structures from which the first chains start."""
+        self.kit, self._given = kit, list(given)
         self.chains, self.lives = seats.empty(kit.composition, n_seats)
         self.marks, self.records = Marks(n_seats), records.none()
         self.n_begun = self.n_rounds = self.n_evaluations = 0
@@ -97,7 +103,12 @@ class Exploration:
         kinds, styles = self._chosen(len(fresh) // BLOCK)
         serials = self.n_begun + np.arange(len(fresh))
         size, n = self.chains.clusters.mask.shape[0], len(fresh)
-        batch = at(take(self.chains.clusters, fresh), starting.placed(self.kit, serials, kinds, parents, size))
+        own, self._given = self._given[:n], self._given[n:]
+        kinds[: len(own)] = GIVEN
+        places = starting.placed(self.kit, serials, kinds, parents, size)
+        for j, positions in enumerate(own):
+            places[:, : len(positions), j] = (positions - positions.mean(0)).T
+        batch = at(take(self.chains.clusters, fresh), places)
         positions, used = starting.moved_by_learned(self.kit, batch, kinds)
         self.chains = seats.begun(self.chains, fresh, positions, starting.keys_of(self.kit, serials))
         alone = np.array([STARTS[k].alone for k in kinds], bool)
@@ -125,11 +136,22 @@ class Exploration:
             own = styles[np.arange(len(kinds)) % len(styles)]
         else:
             floors = np.full(len(styles), _STYLE)
-            own = self._drawn(rng, len(kinds) // 8, self.rule.styles, self.by_style, styles, floors, np.ones(len(styles)))
+            own = self._drawn(
+                rng, len(kinds) // 8, self.rule.styles, self.by_style, styles, floors, np.ones(len(styles))
+            )
             own = rng.permutation(np.repeat(np.array(own, int), 8))
         return kinds, own
 
-    def _drawn(self, rng, n, gain, spent, own, floors, ceilings) -> list[int]:
+    def _drawn(
+        self,
+        rng: np.random.Generator,
+        n: int,
+        gain: choice.Gain,
+        spent: np.ndarray,
+        own: np.ndarray,
+        floors: np.ndarray,
+        ceilings: np.ndarray,
+    ) -> list[int]:
         spent = spent[own].copy()
         gain = choice.Gain(gain.successes[own], gain.costs[own])
         out = []
@@ -148,12 +170,14 @@ class Exploration:
         out[names.index("exchange")] = self.kit.composition.n_species > 1
         return out & (used.max(1) > 0)
 
-    def _can_start(self, start) -> bool:
+    def _can_start(self, start: Start) -> bool:
         if start.learned and self.kit.optimizer is None:
+            return False
+        if start.given:
             return False
         return start.alone or (np.isfinite(self.chains.lowest_energy).sum() > 1 and self.kit.composition.n_atoms > 3)
 
-    def _note(self, active, fresh, costs) -> None:
+    def _note(self, active: np.ndarray, fresh: np.ndarray, costs: np.ndarray) -> None:
         """Notes what chains have cost and found."""
         chains, lives, scale = self.chains, self.lives, self.kit.composition.potential.energy
         lives.costs[active] += costs
@@ -183,6 +207,14 @@ class Exploration:
         self.n_best += int((hit & lives.alone[own]).sum())
         ended = own[over]
         self.marks.ended(ended, np.where(hit, limits, -1)[over], low[over], lives.costs[ended])
-        about = (lives.kinds, lives.styles, lives.ranks, chains.lowest_energy, lives.costs, self.marks.lowest, self.marks.costs)
+        about = (
+            lives.kinds,
+            lives.styles,
+            lives.ranks,
+            chains.lowest_energy,
+            lives.costs,
+            self.marks.lowest,
+            self.marks.costs,
+        )
         self.records = records.joined(self.records, records.Records(*(array[..., ended] for array in about)))
         lives.vacant[ended] = True

@@ -14,6 +14,7 @@ class Start(NamedTuple):
     symmetric: bool = False  # with the symmetry of a random point group
     learned: bool = False  # moved by the learned optimizer before the quench
     alone: bool = True  # independent of what other chains have found
+    given: bool = False  # from a file, or from another search
 
 
 class Style(NamedTuple):
@@ -40,7 +41,9 @@ STARTS = (
     Start("symmetric start", 2, symmetric=True),
     Start("random start", 1),
     Start("cut and splice", 0, alone=False),
+    Start("given structure", 0, given=True),
 )
+GIVEN = len(STARTS) - 1
 STYLES = (
     Style("surface", surface=0.85, displacement=0.15),
     Style("mixed", surface=0.7, learned=0.3),

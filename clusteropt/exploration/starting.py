@@ -30,16 +30,20 @@ def placed(kit: Kit, serials: np.ndarray, kinds: np.ndarray, parents: np.ndarray
 
 
 def moved_by_learned(kit: Kit, batch: Clusters, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The positions of starts (3, size, n_chains) after the learned trajectories of those that have one, and their evaluations."""
+    """The positions of starts (3, size, n_chains) after the learned trajectories that some begin with, and their evaluations."""
     positions, used = np.array(batch.positions), np.zeros(len(kinds), np.int64)
     own = np.flatnonzero([STARTS[kind].learned for kind in kinds])
     if own.size:
         assert kit.optimizer is not None
-        moved, used[own] = by_learned(take(batch, own), kit.composition.problem, kit.optimizer, kit.plan.steps, (0, kit.plan.end))
+        moved, used[own] = by_learned(
+            take(batch, own), kit.composition.problem, kit.optimizer, kit.plan.steps, (0, kit.plan.end)
+        )
         positions[..., own] = moved.positions
     return positions, used
 
 
 def keys_of(kit: Kit, serials: np.ndarray) -> np.ndarray:
     """The roots (n_chains,) uint64 of all random numbers of the hops of chains."""
-    return np.array([np.random.default_rng([kit.seed, 2, k]).integers(2**64, dtype=np.uint64) for k in serials.tolist()])
+    return np.array(
+        [np.random.default_rng([kit.seed, 2, k]).integers(2**64, dtype=np.uint64) for k in serials.tolist()]
+    )

@@ -149,11 +149,11 @@ def hop(chains: Chains, problem: ClusterProblem, plan: SearchPlan) -> tuple[Chai
 
 
 def landed(
-    chains: Chains, proposal: hops.Proposal, problem: ClusterProblem, temperature: float
+    chains: Chains, proposal: hops.Proposal, problem: ClusterProblem, temperature: float | np.ndarray
 ) -> tuple[Chains, Visits]:
     """The chains after a quench of what they propose, which Metropolis accepts or not, and the minima that they came to.
 
-    `temperature` in energy scales. A chain without a minimum, whose energy is infinite, accepts any.
+    `temperature` (n_chains,) or one for all, in energy scales. A chain without a minimum, whose energy is infinite, accepts any.
     """
     scale = problem.scale.energy
     moved, energy, seen, n_quench = quenched(at(chains.clusters, proposal.positions), problem)

@@ -1,0 +1,139 @@
+"""A search with limits: rounds of an exploration, the pool of what was found, and the rule by which it ends."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from clusteropt.clusters.arrays import Structure
+from clusteropt.exploration.composition import Kit
+from clusteropt.exploration.confidence import ENOUGH, missed
+from clusteropt.exploration.exploring import Exploration, Round
+from clusteropt.exploration.pool import Pool, Sighting
+from clusteropt.search.found import Found
+from clusteropt.search.local import minimized
+from clusteropt.search.minimum import Minimum
+from clusteropt.settings.method import LocalSettings
+
+_MOST = 128  # minima that are polished at a time, the lowest of those that wait
+_EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
+_ROUGH = 0.02  # energy scales, the error of a quenched energy
+_AGAIN = 2e-3  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
+
+
+class Limits(NamedTuple):
+    """When a search ends; the first that holds."""
+
+    seconds: float = math.inf
+    evaluations: float = math.inf
+    target: float = -math.inf  # energy at or below which the lowest minimum is low enough
+    confirm: int = 0  # independent chains that come to the lowest minimum; 0 for any number
+
+
+class Progress(NamedTuple):
+    """How far a search is."""
+
+    n_evaluations: int
+    seconds: float
+    n_rounds: int
+    n_chains: int  # begun
+    lowest: float  # energy of the lowest minimum, polished; infinite before the first
+    n_reached: int  # independent chains that came to it
+    n_distinct: int  # minima in the pool
+    missed: float  # estimated chance that a low minimum was missed
+
+
+class Search:
+    """A search under way: an iterator over its progress, after every round. `stopped_by` says in the end which limit held."""
+
+    def __init__(
+        self,
+        kit: Kit,
+        limits: Limits,
+        keep: int = 100,
+        known: Sequence[Found] = (),
+        given: Sequence[np.ndarray] = (),
+    ) -> None:
+        self._kit, self._limits = kit, limits
+        self._exploration = Exploration(kit, given)
+        self.pool = Pool(kit.composition, keep, known)
+        self._waiting: list[tuple[float, np.ndarray, Sighting]] = []
+        self._polished_of: dict[int, list[float]] = {}  # quenched energies that were polished, by chain
+        self._polishing = 0
+        self.stopped_by = ""
+        self._began = time.perf_counter()
+
+    @property
+    def n_evaluations(self) -> int:
+        return self._exploration.n_evaluations + self._polishing
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    def __iter__(self) -> Iterator[Progress]:
+        self._began = time.perf_counter()
+        for visits in self._exploration:
+            self._note(visits)
+            if self._due():
+                self._polish()
+            progress = self.progress()
+            self.stopped_by = self._ended(progress)
+            if self.stopped_by:
+                self._polish()
+                yield self.progress()
+                return
+            yield progress
+
+    def progress(self) -> Progress:
+        found, run = self.pool.found, self._exploration
+        lowest, n_alone = (found[0].minimum.energy, found[0].n_alone) if found else (math.inf, 0)
+        counts = (run.n_rounds, run.n_begun)
+        return Progress(self.n_evaluations, self.seconds, *counts, lowest, n_alone, len(found), missed(found))
+
+    def _ended(self, progress: Progress) -> str:
+        limits = self._limits
+        if progress.lowest <= limits.target:
+            return "target"
+        if 0 < limits.confirm <= progress.n_reached and progress.missed <= ENOUGH:
+            return "confirmed"
+        if progress.n_evaluations >= limits.evaluations:
+            return "evaluations"
+        return "time" if progress.seconds >= limits.seconds else ""
+
+    def _note(self, visits: Round) -> None:
+        """Lets minima wait to be polished: those that may belong to the pool, and that their chain has not just left."""
+        scale = self._kit.composition.potential.energy
+        for k in np.flatnonzero(visits.energy < self.pool.ceiling + _ROUGH * scale):
+            serial, energy = int(visits.serials[k]), float(visits.energy[k])
+            known = self._polished_of.setdefault(serial, [])
+            if any(abs(energy - other) < _AGAIN * scale for other in known):
+                continue
+            known.append(energy)
+            nothing: Minimum = None  # type: ignore[assignment]  until it is polished
+            about = (serial, bool(visits.alone[k]), visits.origins[k], self.n_evaluations, self.seconds)
+            self._waiting.append((energy, visits.positions[..., k], Sighting(nothing, *about)))
+        self._waiting.sort(key=lambda one: (one[0], one[2].serial))
+        del self._waiting[_MOST:]
+
+    def _due(self) -> bool:
+        """True where it is time to polish: every few rounds, or when a lower minimum than all others waits."""
+        if not self._waiting:
+            return False
+        lower = self._waiting[0][0] < self.pool.lowest - _ROUGH * self._kit.composition.potential.energy
+        return lower or self._exploration.n_rounds % _EVERY == 1
+
+    def _polish(self) -> None:
+        composition, waiting = self._kit.composition, self._waiting
+        n = composition.n_atoms
+        free = np.ones(n, bool)
+        ends = [Structure(positions[:, :n].T, composition.species, free) for _, positions, _ in waiting]
+        found = {
+            i: m for part in minimized(ends, composition.potential, LocalSettings(), few=False) for i, m in part.items()
+        }
+        self._polishing += sum(m.n_evaluations for m in found.values())
+        for k, (_, _, sighting) in enumerate(waiting):
+            self.pool.add(sighting._replace(minimum=found[k]))
+        self._waiting = []
