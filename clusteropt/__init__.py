@@ -1,9 +1,9 @@
 """Finds the lowest-energy structures of atomic clusters.
 
-`minimize(atoms)` searches from ASE atoms, `energy(atoms)` leaves them where they are, `ClusterCalculator(name)` is an ASE
-calculator, `load_potential(name)` reads a parameter set, `load_optimizer(name)` a learned optimizer; `train_es` and `train_ga`
-train one, `step` takes one step of it, `benchmark` measures what it finds. `compare(a, b)` says whether two structures are the
-same, `minima(path)` reads a database of minima.
+`minimize(atoms)` searches from ASE atoms, `energy(atoms)` leaves them where they are, `certify(atoms)` proves that they are at a
+minimum, `ClusterCalculator(name)` is an ASE calculator, `load_potential(name)` reads a parameter set, `load_optimizer(name)` a
+learned optimizer; `train_es` and `train_ga` train one, `step` takes one step of it, `benchmark` measures what it finds.
+`compare(a, b)` says whether two structures are the same, `minima(path)` reads a database of minima.
 """
 
 from functools import cache
@@ -14,7 +14,7 @@ from clusteropt.runtime import fast_loops
 
 if TYPE_CHECKING:
     __version__: str
-    from clusteropt.api import energy, minimize
+    from clusteropt.api import certify, energy, minimize
     from clusteropt.calculator import ClusterCalculator
     from clusteropt.clusters.sameness import Comparison
     from clusteropt.comparing import compare
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
     from clusteropt.optimizers.learned.weights import LearnedOptimizer
     from clusteropt.optimizers.learned.weights import named as load_optimizer
     from clusteropt.potentials.sets import load as load_potential
-    from clusteropt.result import Result
+    from clusteropt.result import Certified, Result
     from clusteropt.stepping import step
     from clusteropt.training.runs import train_es, train_ga
 
 __all__ = [
+    "Certified",
     "ClusterCalculator",
     "ClusterOptError",
     "Comparison",
     "LearnedOptimizer",
     "Result",
     "benchmark",
+    "certify",
     "compare",
     "energy",
     "load_optimizer",
@@ -49,9 +51,11 @@ __all__ = [
 fast_loops.ask()  # jax reads the environment once, when it begins to compute
 
 _HOMES = {
+    "Certified": ("clusteropt.result", "Certified"),
     "Comparison": ("clusteropt.clusters.sameness", "Comparison"),
     "Result": ("clusteropt.result", "Result"),
     "benchmark": ("clusteropt.evaluation.benchmark", "benchmark"),
+    "certify": ("clusteropt.api", "certify"),
     "compare": ("clusteropt.comparing", "compare"),
     "energy": ("clusteropt.api", "energy"),
     "minimize": ("clusteropt.api", "minimize"),

@@ -15,11 +15,13 @@ from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
 from clusteropt.potentials.parameters import ParameterSet
-from clusteropt.result import Result, failed
+from clusteropt.result import Certified, Result, failed
 from clusteropt.runtime import host
+from clusteropt.search.certify import certified
 from clusteropt.search.local import evaluated, minimized
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.observer import SILENT, Observer, Renumbered
+from clusteropt.search.polish import TIGHT
 from clusteropt.search.searches import Kit, searched
 from clusteropt.settings.config import MinimizeSettings
 from clusteropt.settings.keywords import changed, signed
@@ -103,6 +105,38 @@ def energy(structures: Atoms | Sequence[Atoms], potential: str | None = None) ->
     return results[0] if isinstance(structures, Atoms) else [results[i] for i in range(len(several))]
 
 
+@overload
+def certify(structures: Atoms, potential: str | None = ..., *, symmetrize: bool = ...) -> Certified: ...
+@overload
+def certify(structures: Sequence[Atoms], potential: str | None = ..., *, symmetrize: bool = ...) -> list[Certified]: ...
+@overload
+def certify(structures: Atoms | Sequence[Atoms], potential: str | None = ..., *, symmetrize: bool = ...) -> Any: ...
+def certify(
+    structures: Atoms | Sequence[Atoms], potential: str | None = None, *, symmetrize: bool = False
+) -> Certified | list[Certified]:
+    """The minima below the structures, with the proof that they are: one Certified for one Atoms object, a list for several.
+
+    Structures are minimized to 1e-8 of the potential's energy over length scale, and saddle points are left. With `symmetrize`
+    atoms go to symmetric places nearby first, where that does not end higher.
+    """
+    warn_caller(sets.doubt(potential))
+    several = _several(structures)
+    groups, failures = _by_potential(several, potential, TIGHT.optimizer)
+    found = {i: Certified(r.given, r.minimum, r.potential, r.optimizer) for i, r in failures.items()}
+    for members in groups.values():
+        found |= _certified(several, members, symmetrize)
+    return found[0] if isinstance(structures, Atoms) else [found[i] for i in range(len(several))]
+
+
+def _certified(structures: Sequence[Atoms], members: list["Member"], symmetrize: bool) -> dict[int, Certified]:
+    """The certified results, by the structures' indices, of members that share a potential."""
+    potential, inputs = members[0][1], [structure for _, _, structure in members]
+    with host.double_precision():
+        certificates = certified(inputs, potential, symmetrize=symmetrize)
+    pairs = zip([i for i, _, _ in members], certificates, strict=True)
+    return {i: Certified(structures[i], one.minimum, potential, TIGHT.optimizer, one) for i, one in pairs}
+
+
 def results_of(
     structures: Sequence[Atoms],
     settings: MinimizeSettings,
@@ -119,9 +153,6 @@ def results_of(
     a search that KeyboardInterrupt stops yields the lowest minima found so far, with status 'interrupted', before it raises
     KeyboardInterrupt again. A `learned` optimizer takes the place of the one that the settings name.
     """
-    for structure in structures:
-        if not isinstance(structure, Atoms):
-            raise _no_atoms(structure)
     asked = (settings.optimizer if learned is None else IN_MEMORY) if move else "none"
     method = settings.method()
     if learned is None and move and method.learned is not None:
@@ -202,6 +233,9 @@ def _by_potential(
     structures: Sequence[Atoms], name: str | None, optimizer: str
 ) -> tuple[dict[tuple, list[Member]], dict[int, Result]]:
     """Groups of structures that share a potential, and the results of structures that cannot be used."""
+    for structure in structures:
+        if not isinstance(structure, Atoms):
+            raise _no_atoms(structure)
     groups: dict[tuple, list[Member]] = {}
     failures: dict[int, Result] = {}
     found: dict[tuple[str, ...], Potential | UsageError] = {}

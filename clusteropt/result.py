@@ -12,6 +12,7 @@ from clusteropt.io.best_known import best_known
 from clusteropt.io.doubts import of_shape
 from clusteropt.io.structures import result_atoms, result_text
 from clusteropt.potentials.base import Potential
+from clusteropt.search.certify import Certificate
 from clusteropt.search.minimum import Minimum, invalid
 
 
@@ -111,6 +112,41 @@ class Result:
             return None  # the table does not apply to these
         known = None if self.potential is None else best_known(self.potential, self.given.get_chemical_symbols())
         return None if known is None or not np.isfinite(self.energy) else self.energy - known
+
+
+@dataclass(frozen=True)
+class Certified(Result):
+    """The result for a structure that was certified: its energies and forces, and what it is."""
+
+    certificate: Certificate | None = None  # None where there is a problem
+
+    def __repr__(self) -> str:
+        if self.potential is None or self.certificate is None:
+            return super().__repr__().replace("Result", "Certified", 1)
+        energy = f"{self.energy:.6f} {self.potential.energy_unit}"
+        formula = self.given.get_chemical_formula()
+        return (
+            f"Certified({formula}: {self.certificate.status}, {self.point_group or 'no point group'}, energy {energy})"
+        )
+
+    @cached_property
+    def atoms(self) -> Atoms:
+        """As those of `Result`, with `certificate` ('minimum', 'saddle', ...) and `point_group` in the info."""
+        out = result_atoms(self.given, self.minimum, self.potential, self.optimizer)
+        if self.certificate is not None:
+            out.info |= {"certificate": self.certificate.status, "point_group": self.point_group}
+        return out
+
+    @property
+    def is_minimum(self) -> bool:
+        """True where forces vanish and all curvatures are positive."""
+        return self.certificate is not None and self.certificate.is_minimum
+
+    @property
+    def point_group(self) -> str:
+        """The Schoenflies symbol, such as 'Ih'; empty where the structure has not converged or is in a box."""
+        group = None if self.certificate is None else self.certificate.point_group
+        return "" if group is None else group.symbol
 
 
 def failed(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ase import units
+from ase import Atoms, units
 from ase.cluster import Octahedron
 from ase.data import atomic_masses
 from helpers import Case, cases, structure, values
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+import clusteropt
 from clusteropt.clusters.arrays import Structure
 from clusteropt.clusters.pointgroups import point_group
 from clusteropt.engine import programs
@@ -19,7 +20,7 @@ from clusteropt.search.certify import Certificate, certified
 from clusteropt.search.hessian import foresee, hessians
 from clusteropt.search.local import minimized
 from clusteropt.search.modes import modes_of, rigid_motions
-from clusteropt.search.symmetrize import evened
+from clusteropt.search.polish import evened
 from clusteropt.settings.method import LocalSettings
 
 CASES = cases()
@@ -209,8 +210,32 @@ def test_symmetrizing_never_raises_the_energy(seed):
     assert all(even[k].energy <= plain[k].energy + 1e-8 for k in range(4))
 
 
+def test_symmetric_places_on_a_saddle_point_are_not_taken():
+    (even,) = evened(
+        [structure(np.array([[0, 0, 0], [1.1, 0, 0], [0.5, 1, 0]]))], LJ, tolerance=0.9
+    )  # a line is as near
+    assert even.energy == pytest.approx(-3)
+
+
 def test_symmetrizing_finds_the_symmetric_minimum_of_a_rough_cluster():
     rough = Octahedron("Al", 4, 1).positions / 2.57 + 0.03 * np.random.default_rng(1).normal(size=(38, 3))
     (even,) = evened([structure(rough)], LJ)
     assert even.energy == pytest.approx(-173.928427, abs=1e-6)
     assert point_group(even.positions, np.zeros(38), NEAREST, tolerance=1e-6).symbol == "Oh"
+
+
+def test_python_programs_get_atoms_with_their_certificates():
+    square = Atoms("Ar4", np.array(SADDLES["square"][0]) * 3.4)
+    one = clusteropt.certify(square)
+    assert one.is_minimum
+    assert one.point_group == one.atoms.info["point_group"] == "Td"
+    assert one.atoms.info["certificate"] == "minimum"
+    assert one.certificate is not None
+    assert one.certificate.pushed > 0
+    assert "minimum, Td" in repr(one)
+    several = clusteropt.certify([square, Atoms("H2", [[0, 0, 0], [0, 0, 1]]), Atoms("Ar")], symmetrize=True)
+    assert [r.status for r in several] == ["converged", "no-potential", "converged"]
+    assert (several[1].certificate, several[1].is_minimum, several[1].point_group) == (None, False, "")
+    assert several[2].point_group == "Kh"
+    with pytest.raises(clusteropt.ClusterOptError, match="ASE Atoms"):
+        clusteropt.certify("au55.xyz")  # type: ignore[arg-type]

@@ -35,12 +35,15 @@ clusteropt.minimize(atoms, optimizer=3)  # no optimizer
 clusteropt.load_optimizer("learned").sav("x.h5")  # no such method
 clusteropt.minimize(atoms, trajectory=3)  # no such argument
 clusteropt.minimize([atoms], hops=0.5)  # no whole number
+clusteropt.certify(atoms).point_grp  # no such attribute
 """
 RIGHT = """
 clusteropt.minimize(atoms).energy.hex()
 clusteropt.minimize([atoms])[0].atoms.positions
 clusteropt.minimize((atoms, atoms), optimizer=clusteropt.load_optimizer("learned"))[0].fmax
 clusteropt.energy(read("au55.xyz")).energy
+clusteropt.certify(atoms).point_group.lower()
+clusteropt.certify([atoms], symmetrize=True)[0].fmax
 trained = clusteropt.train_es(tasks=("X5",))
 trained.save("x.h5")
 positions, memory = clusteropt.step(atoms, trained)

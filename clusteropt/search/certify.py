@@ -14,13 +14,12 @@ from clusteropt.clusters.pointgroups import PointGroup, point_group
 from clusteropt.engine.step import Status
 from clusteropt.potentials.base import Potential
 from clusteropt.search.hessian import foresee, hessians
-from clusteropt.search.local import minimized
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.modes import Modes, frequencies_of, masses_of, modes_of, zero_point_energy
 from clusteropt.search.observer import SILENT, Observer
+from clusteropt.search.polish import TIGHT, evened, moved, polished
 from clusteropt.settings.method import LocalSettings
 
-TIGHT = LocalSettings(opt="extreme")
 FLAT = 1e-6  # curvatures of less than this, relative to the largest, are neither positive nor negative
 MOST_PUSHES = 4  # times that a saddle point is left
 _PUSHES = (-0.15, -0.05, 0.05, 0.15)  # largest displacement of an atom in a push, in lengths
@@ -59,12 +58,17 @@ class _Point(NamedTuple):
 
 
 def certified(
-    structures: Sequence[Structure], potential: Potential, settings: LocalSettings = TIGHT, observer: Observer = SILENT
+    structures: Sequence[Structure],
+    potential: Potential,
+    settings: LocalSettings = TIGHT,
+    observer: Observer = SILENT,
+    symmetrize: bool = False,
 ) -> list[Certificate]:
-    """A certificate for each structure, which is polished to the `settings` first."""
+    """A certificate for each structure, which is polished to the `settings` first; with `symmetrize` as by `polish.evened`."""
     if new := foresee(structures, potential):
         observer.compiles(new)
-    points = _seen([_Point(*pair) for pair in polished(structures, potential, settings, observer)], potential)
+    minima = (evened if symmetrize else polished)(structures, potential, settings, observer)
+    points = _seen([_Point(*pair) for pair in zip(moved(structures, minima), minima, strict=True)], potential)
     points = [point._replace(n_negative=_n_negative(point)) for point in points]
     for n in range(MOST_PUSHES):
         saddles = [
@@ -73,17 +77,6 @@ def certified(
         lower = dict(zip(saddles, _pushed([points[k] for k in saddles], potential, settings), strict=True))
         points = [lower.get(k, point) for k, point in enumerate(points)]
     return [_certificate(point, potential) for point in points]
-
-
-def polished(
-    structures: Sequence[Structure], potential: Potential, settings: LocalSettings, observer: Observer = SILENT
-) -> list[tuple[Structure, Minimum]]:
-    """The structures where their minimizations end, with the records of these."""
-    found: dict[int, Minimum] = {}
-    for portion in minimized([*structures], potential, settings, observer=observer):
-        found |= portion
-    minima = [found[k] for k in range(len(structures))]
-    return [(s._replace(positions=m.positions), m) for s, m in zip(structures, minima, strict=True)]
 
 
 def _seen(points: list[_Point], potential: Potential) -> list[_Point]:
@@ -110,17 +103,20 @@ def _flat(modes: Modes) -> float:
 def _pushed(saddles: list[_Point], potential: Potential, settings: LocalSettings) -> list[_Point]:
     """The lowest converged points below the saddle points; a saddle point from which no push leads down stays."""
     starts = [start for point in saddles for start in _starts(point, potential.length)]
-    ends = polished(starts, potential, settings) if starts else []
-    new = []
-    for k, point in enumerate(saddles):
-        own = ends[k * len(_PUSHES) : (k + 1) * len(_PUSHES)]
-        effort = point.minimum.n_evaluations + sum(minimum.n_evaluations for _, minimum in own)
-        ceiling = point.minimum.energy - _LOWER * potential.energy
-        lower = [end for end in own if end[1].status == Status.CONVERGED and end[1].energy < ceiling]
-        structure, best = min(lower, key=lambda end: end[1].energy, default=(point.structure, point.minimum))
-        best = best._replace(energy_before=point.minimum.energy_before, n_evaluations=effort)
-        new.append(_Point(structure, best, point.hessian, point.modes, point.n_negative, point.pushed + bool(lower)))
-    return _seen(new, potential)
+    ends, n = polished(starts, potential, settings), len(_PUSHES)
+    below = [_lowest(point, ends[k * n : (k + 1) * n], potential.energy) for k, point in enumerate(saddles)]
+    return _seen(below, potential)
+
+
+def _lowest(point: _Point, ends: list[Minimum], scale: float) -> _Point:
+    """The lowest of the converged ends below the saddle point, else the saddle point; its modes are those of the saddle point."""
+    ceiling = point.minimum.energy - _LOWER * scale
+    lower = [end for end in ends if end.status == Status.CONVERGED and end.energy < ceiling]
+    effort = point.minimum.n_evaluations + sum(end.n_evaluations for end in ends)
+    best = min(lower, key=lambda end: end.energy, default=point.minimum)
+    best = best._replace(energy_before=point.minimum.energy_before, n_evaluations=effort)
+    structure = point.structure._replace(positions=best.positions)
+    return point._replace(structure=structure, minimum=best, pushed=point.pushed + bool(lower))
 
 
 def _starts(point: _Point, length: float) -> list[Structure]:
