@@ -12,6 +12,7 @@ from clusteropt.clusters.arrays import Structure
 from clusteropt.clusters.pointgroups import point_group, symmetrized
 from clusteropt.potentials import sets
 from clusteropt.search.local import minimized
+from clusteropt.search.polish import polished
 from clusteropt.settings.method import LocalSettings
 
 Z, X, DIAGONAL = (0, 0, 1), (1, 0, 0), (1, 1, 1)
@@ -104,6 +105,14 @@ def test_minima_have_their_published_point_groups(name):
     assert found.symbol == name.split()[1]
     assert found.order == ORDERS[found.symbol]
     assert found.tolerance < 1e-5
+
+
+def test_the_tetrahedral_minimum_of_26_atoms_is_found_and_named(monkeypatch):
+    monkeypatch.setattr(symmetry, "GROUPS", ("Td",))
+    starts = [symmetry.symmetric_positions(np.random.default_rng(k), 26, 1.8, NEAREST) for k in range(16)]
+    best = min(polished([structure(start) for start in starts], LJ), key=lambda minimum: minimum.energy)
+    assert best.energy == pytest.approx(-108.315616, abs=1e-6)
+    assert symbol(turned(best.positions, 2)) == "Td"
 
 
 @given(name=st.sampled_from(sorted(GROUPS)), seed=st.integers(0, 10**6))
