@@ -1,13 +1,16 @@
 """Finds the lowest-energy structures of atomic clusters.
 
-`minimize(atoms)` searches from ASE atoms, `energy(atoms)` leaves them where they are, `certify(atoms)` proves that they are at a
-minimum, `ClusterCalculator(name)` is an ASE calculator, `load_potential(name)` reads a parameter set, `load_optimizer(name)` a
-learned optimizer; `train_es` and `train_ga` train one, `step` takes one step of it, `benchmark` measures what it finds.
-`compare(a, b)` says whether two structures are the same, `minima(path)` reads a database of minima.
+`search(formula)` searches for the lowest minima of a composition, `minimize(atoms)` from ASE atoms, `energy(atoms)` leaves them
+where they are, `certify(atoms)` proves that they are at a minimum, `ClusterCalculator(name)` is an ASE calculator,
+`load_potential(name)` reads a parameter set, `load_optimizer(name)` a learned optimizer; `train_es` and `train_ga` train one,
+`step` takes one step of it, `benchmark` measures what it finds. `compare(a, b)` says whether two structures are the same,
+`minima(path)` reads a database of minima.
 """
 
+import sys
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from clusteropt.runtime import fast_loops
@@ -21,10 +24,12 @@ if TYPE_CHECKING:
     from clusteropt.database.selection import minima
     from clusteropt.errors import ClusterOptError
     from clusteropt.evaluation.benchmark import benchmark
+    from clusteropt.finding import search
     from clusteropt.optimizers.learned.weights import LearnedOptimizer
     from clusteropt.optimizers.learned.weights import named as load_optimizer
     from clusteropt.potentials.sets import load as load_potential
     from clusteropt.result import Certified, Result
+    from clusteropt.search_result import SearchMinimum, SearchResult
     from clusteropt.stepping import step
     from clusteropt.training.runs import train_es, train_ga
 
@@ -35,6 +40,8 @@ __all__ = [
     "Comparison",
     "LearnedOptimizer",
     "Result",
+    "SearchMinimum",
+    "SearchResult",
     "benchmark",
     "certify",
     "compare",
@@ -43,6 +50,7 @@ __all__ = [
     "load_potential",
     "minima",
     "minimize",
+    "search",
     "step",
     "train_es",
     "train_ga",
@@ -54,6 +62,8 @@ _HOMES = {
     "Certified": ("clusteropt.result", "Certified"),
     "Comparison": ("clusteropt.clusters.sameness", "Comparison"),
     "Result": ("clusteropt.result", "Result"),
+    "SearchMinimum": ("clusteropt.search_result", "SearchMinimum"),
+    "SearchResult": ("clusteropt.search_result", "SearchResult"),
     "benchmark": ("clusteropt.evaluation.benchmark", "benchmark"),
     "certify": ("clusteropt.api", "certify"),
     "compare": ("clusteropt.comparing", "compare"),
@@ -80,6 +90,20 @@ def _version() -> str:
     except PackageNotFoundError:  # a checkout that nobody installed
         return "0+unknown"
 
+
+class _Package(ModuleType):
+    """The package, whose `search` is the function: the import system would put the room of that name in its place."""
+
+    @property
+    def search(self) -> object:
+        return import_module("clusteropt.finding").search
+
+    @search.setter
+    def search(self, room: ModuleType) -> None:
+        """Ignores the room, which `sys.modules` has."""
+
+
+sys.modules[__name__].__class__ = _Package
 
 if not TYPE_CHECKING:  # which would take any name for a public one
 

@@ -31,7 +31,7 @@ def test_what_was_kept_comes_back_the_lowest_first(tmp_path):
         assert [f.n_reached for f in database.minima("X7", limit=2)] == [1, 2]
         assert database.minima("X8") == []
     assert [f.n_reached for f in back] == [1, 2, 5]
-    assert back[2][2:] == ("surface move", 300, 0.3)
+    assert back[2][2:5] == ("surface move", 300, 0.3)
     for number, one in enumerate(back):
         made = minimum(number)
         assert (one.minimum.energy, one.minimum.fmax, one.minimum.status) == (made.energy, made.fmax, Status.CONVERGED)

@@ -19,6 +19,7 @@ from clusteropt.cli import (
     optimizers,
     potentials,
     random,
+    search,
     train,
 )
 from clusteropt.console import complain, drop, hold_standard_streams
@@ -26,8 +27,8 @@ from clusteropt.errors import ClusterOptError, ExitCode
 
 _HELP = """Find the lowest-energy structures of atomic clusters.
 
-Examples: [bold]clusteropt minimize cluster.xyz[/bold], [bold]clusteropt random Au38 --count 10 --out starts.xyz[/bold],
-[bold]clusteropt potentials list[/bold].
+Examples: [bold]clusteropt search Au38[/bold], [bold]clusteropt minimize cluster.xyz[/bold],
+[bold]clusteropt random Au38 --count 10 --out starts.xyz[/bold], [bold]clusteropt potentials list[/bold].
 
 Results go to standard output, messages to standard error.
 
@@ -43,6 +44,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("search")(search.search)
 app.command("minimize")(minimize.minimize)
 app.command("energy")(energy.energy)
 app.command("batch")(batch.batch)

@@ -22,10 +22,11 @@ def seconds_left(time_limit: str | None) -> float | None:
             f"this Slurm job ends in {max(0, slurm + _LAST_MINUTE):.0f} s (SLURM_JOB_END_TIME), and its last minute "
             "is kept for writing: no time is left to compute: ask for more, as sbatch --time=00:10:00"
         )
-    return min((s for s in (_seconds_of(time_limit), slurm) if s is not None), default=None)
+    return min((s for s in (seconds_in(time_limit), slurm) if s is not None), default=None)
 
 
-def _seconds_of(time_limit: str | None) -> float | None:
+def seconds_in(time_limit: str | None) -> float | None:
+    """The seconds that the text means; None for None. Raises UsageError where it is no time."""
     if time_limit is None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", time_limit.strip())

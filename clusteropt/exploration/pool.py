@@ -63,6 +63,10 @@ class Pool:
         if number in self._found and sighting.serial not in self._chains[number]:
             self._chains[number].add(sighting.serial)
             old = self._found[number]
+            if not old.n_reached:  # known from before, and now reached
+                old = old._replace(
+                    origin=sighting.origin, n_evaluations=sighting.n_evaluations, seconds=sighting.seconds
+                )
             changed = old._replace(n_reached=old.n_reached + 1, n_alone=old.n_alone + sighting.alone)
             self._found[number] = changed
 

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.clusters.arrays import Structure
+from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
 from clusteropt.exploration.exploring import Exploration, Round
 from clusteropt.exploration.pool import Pool, Sighting
+from clusteropt.exploration.seats import N_SEATS
+from clusteropt.search import local, surface, walk
 from clusteropt.search.found import Found
 from clusteropt.search.local import minimized
 from clusteropt.search.minimum import Minimum
@@ -43,6 +45,16 @@ class Progress(NamedTuple):
     n_reached: int  # independent chains that came to it
     n_distinct: int  # minima in the pool
     missed: float  # estimated chance that a low minimum was missed
+
+
+def foresee(kit: Kit) -> bool:
+    """Starts to build, in the background, the programs of a search. Returns True where one has to be compiled."""
+    composition, n = kit.composition, kit.composition.n_atoms
+    still = Structure(np.zeros((n, 3)), composition.species, np.ones(n, bool))
+    new = [walk.foresee([still] * N_SEATS, composition.problem, kit.plan)]
+    if n > 3:
+        new.append(surface.foresee(pack([still], padded_size(n), np.float64), N_SEATS))
+    return any([*new, local.foresee([still] * _MOST, composition.potential, LocalSettings(), few=False)])
 
 
 class Search:

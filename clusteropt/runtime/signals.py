@@ -79,6 +79,12 @@ def remembered(*numbers: int, patient: bool = False, seconds: float | None = Non
             signal.signal(number, handler)
 
 
+def alarm_in(seconds: float) -> None:
+    """Moves the time limit of `remembered` to so many seconds from now. It does nothing in another thread than the main one."""
+    if threading.current_thread() is threading.main_thread():
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+
+
 def stopped(signals: Signals, message: str) -> Stopped | Interrupted:
     """The error that a command raises after a signal: Interrupted after Ctrl-C, else Stopped with the reason."""
     if signals.heard in (0, signal.SIGINT):

@@ -51,11 +51,8 @@ def minimized(
     are taken as they are: `structures.to_structure` has checked them. `few` pads the structures to few sizes; a search, which
     uses the programs of every size later, does not.
     """
-    for (size, _), members in by_size(structures, few).items():
-        sample = pack([structures[members[0]]], size, np.float64)
-        new = [lanes.foresee(sample, len(members), motion) for motion in _motions(potential, settings)]
-        if any(new):
-            observer.compiles([size])
+    for size in foresee(structures, potential, settings, few):
+        observer.compiles([size])
     for size, members in _portions(structures, few):
         own = [structures[i] for i in members]
         batch = pack(own, size, np.float64)
@@ -69,6 +66,17 @@ def minimized(
             relaxed, after = _minimize(_perturbed(given, own, sound, settings), first, potential, settings, show)
             found |= zip(indices, _minima(given, first, relaxed, after, potential), strict=True)
         yield found
+
+
+def foresee(structures: list[Structure], potential: Potential, settings: LocalSettings, few: bool = True) -> list[int]:
+    """Starts to build the programs of `minimized` in the background; the padded sizes for which one has to be compiled."""
+    sizes = []
+    for (size, _), members in by_size(structures, few).items():
+        sample = pack([structures[members[0]]], size, np.float64)
+        new = [lanes.foresee(sample, len(members), motion) for motion in _motions(potential, settings)]
+        if any(new):
+            sizes.append(size)
+    return sizes
 
 
 def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dict[int, Minimum]]:

@@ -1,6 +1,7 @@
 """Random starting structures."""
 
 import math
+import re
 
 import numpy as np
 from ase import Atoms
@@ -41,7 +42,8 @@ def random_starts(formula: str, count: int, seed: int, density: float, potential
 
 
 def symbols_of(formula: str) -> list[str]:
-    """The atoms of a formula, in its order. Raises UsageError for text that is not a formula."""
+    """The atoms of a formula, in its order; LJ38 means X38. Raises UsageError for text that is not a formula."""
+    formula = re.sub(r"LJ(?=\d*$)", "X", formula, count=1) if formula.startswith("LJ") else formula
     try:
         symbols = Atoms(Formula(formula)).get_chemical_symbols() if formula else []
     except (ValueError, KeyError):

@@ -10,7 +10,7 @@ from clusteropt.settings.method import LOCAL, LocalSettings, Method, SearchSetti
 from clusteropt.settings.options import POSITIVE, SEED, Choices, check, option, same
 
 
-def _is_learned(optimizer: str) -> bool:
+def is_learned(optimizer: str) -> bool:
     """True for the name of a shipped learned optimizer, and for the path of a weights file."""
     return optimizer.endswith(".h5") or optimizer in names("pretrained", ".h5")
 
@@ -33,7 +33,7 @@ class MinimizeSettings:
         "learned",
         "For a search: learned (the shipped optimizer), or a .h5 file of your own. For local minimization alone: "
         f"{', '.join(plugins.shipped('optimizers'))}.",
-        Choices(_optimizers, lambda name: _is_learned(name) or plugins.is_known("optimizers", name)),
+        Choices(_optimizers, lambda name: is_learned(name) or plugins.is_known("optimizers", name)),
     )
     opt: str | None = same(LocalSettings, "opt")
     fmax: float | None = same(LocalSettings, "fmax")
@@ -50,7 +50,7 @@ class MinimizeSettings:
     def __post_init__(self) -> None:
         check(self)
         check_criterion(self)
-        if self.all_minima and not _is_learned(self.optimizer):
+        if self.all_minima and not is_learned(self.optimizer):
             raise UsageError(
                 f"all_minima needs a learned optimizer, but the optimizer is {self.optimizer}: drop one of them"
             )
@@ -62,7 +62,7 @@ class MinimizeSettings:
 
 @cache
 def _resolved(given: MinimizeSettings) -> Method:
-    learned = given.optimizer if _is_learned(given.optimizer) else None
+    learned = given.optimizer if is_learned(given.optimizer) else None
     optimizer = LOCAL if learned else given.optimizer
     local = LocalSettings(optimizer, given.opt, given.fmax, given.rms, given.max_steps, given.perturb, given.seed)
     search = SearchSettings(given.trajectories, given.steps, given.hops, given.start, given.seed, given.all_minima)

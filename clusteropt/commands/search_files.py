@@ -1,0 +1,55 @@
+"""The files of a search: the lowest minimum as extended XYZ, and the database. The module imports little."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from clusteropt.commands.plans import STDOUT
+from clusteropt.errors import UsageError
+from clusteropt.runtime.files import check_writable
+
+OURS = "clusteropt_search"  # the key in the comment of a file that a search may replace
+
+
+class SearchOutputs(NamedTuple):
+    """The output options of a user."""
+
+    out: Path | None = None
+    db: Path | None = None
+    no_db: bool = False
+    force: bool = False  # overwrite an existing file that no search of the same composition has written
+
+
+class SearchFiles(NamedTuple):
+    """The files of the search of one composition."""
+
+    lowest: Path
+    database: Path | None
+
+
+def check_outputs(wanted: SearchOutputs, json: bool, n_formulas: int) -> None:
+    """Raises UsageError for options that exclude each other."""
+    if wanted.no_db and wanted.db is not None:
+        raise UsageError("--db names a database and --no-db wants none: drop one of them")
+    if wanted.out is not None and n_formulas > 1:
+        raise UsageError("--out names one file, and there are several formulas: leave it out, or search one at a time")
+    if json and wanted.out == STDOUT:
+        raise UsageError("--json and --out - both write to standard output: give --out a file name")
+
+
+def files_for(formula: str, wanted: SearchOutputs) -> SearchFiles:
+    """The files. Raises UsageError where the structure file cannot be written, or is not of a search of that formula."""
+    lowest = wanted.out or Path(f"{formula}.min.xyz")
+    if lowest != STDOUT:
+        check_writable(lowest, wanted.force or _is_ours(lowest, formula))
+    return SearchFiles(lowest, None if wanted.no_db else wanted.db or Path(f"{formula}.minima.db"))
+
+
+def _is_ours(path: Path, formula: str) -> bool:
+    """True for a file that the search of that formula has written."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            next(file)
+            comment = next(file)
+    except (OSError, UnicodeDecodeError, StopIteration):
+        return False
+    return f"{OURS}={formula}" in comment.split()

@@ -1,0 +1,132 @@
+"""The searches that a user asks for: compositions, structures to start from, files; and what is said about them."""
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from clusteropt.commands.display import time_of
+from clusteropt.commands.plans import STDOUT
+from clusteropt.commands.search_files import OURS, SearchFiles, files_for
+from clusteropt.database.database import Database
+from clusteropt.errors import InputError, UsageError
+from clusteropt.exploration.composition import Composition, Kit
+from clusteropt.finding import Finding, Task, composition_of, optimizer_of, positions_of
+from clusteropt.io.best_known import best_known, formula_of
+from clusteropt.io.extxyz import text_of
+from clusteropt.io.reading import Frame, Unreadable, frames, wishes_of
+from clusteropt.search_result import SAME, SearchMinimum, SearchResult
+from clusteropt.words import counted
+
+if TYPE_CHECKING:
+    from clusteropt.commands.search import Asked
+
+
+class Work(NamedTuple):
+    """The search of one composition, and its files."""
+
+    formula: str
+    task: Task
+    files: SearchFiles
+    best_known: float | None
+
+
+def works_for(asked: "Asked") -> list[Work]:
+    """The searches. Raises UsageError and InputError for what cannot be searched, started from, or written."""
+    given = _frames(asked)
+    formulas = asked.formulas or [formula_of(given[0].atoms.get_chemical_symbols())]
+    compositions = {name: composition_of(name, asked.settings.potential) for name in formulas}
+    by_formula = _by_formula(formulas, compositions)
+    starts = _starts(given, by_formula)
+    files = {formula: files_for(formula, asked.outputs) for formula in by_formula}
+    _check_databases(asked, by_formula, files)
+    optimizer, settings = optimizer_of(asked.settings), asked.settings
+    command = shlex.join(["clusteropt", *sys.argv[1:]])
+    return [
+        Work(
+            formula,
+            Task(Kit(own, optimizer, settings.seed), settings, asked.seconds, starts[formula], command),
+            files[formula],
+            best_known(own.potential, own.symbols),
+        )
+        for formula, own in by_formula.items()
+    ]
+
+
+def _by_formula(formulas: Sequence[str], compositions: dict[str, Composition]) -> dict[str, Composition]:
+    """The compositions by their formulas as files are named. Raises UsageError where one is asked for twice."""
+    names = [formula_of(compositions[formula].symbols) for formula in formulas]
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is asked for twice: name each composition once")
+    return dict(zip(names, compositions.values(), strict=True))
+
+
+def _frames(asked: "Asked") -> list[Frame]:
+    """The structures of all files. Raises InputError for one that cannot be read."""
+    wishes, found = wishes_of(asked.reading, asked.settings.potential), []
+    for one in (frame for source in asked.sources for frame in frames(source, wishes)):
+        if isinstance(one, Unreadable):
+            raise InputError(f"{one.label}: {one.problem}")
+        found.append(one)
+    return found
+
+
+def _starts(given: Sequence[Frame], compositions: dict[str, Composition]) -> dict[str, list[np.ndarray]]:
+    """Positions from which to start, by formula. Raises UsageError for a structure of another composition."""
+    starts: dict[str, list[np.ndarray]] = {formula: [] for formula in compositions}
+    for frame in given:
+        own = formula_of(frame.atoms.get_chemical_symbols())
+        known = own if own in compositions else next(iter(compositions))
+        starts[known].append(positions_of(frame.atoms, compositions[known], frame.label))
+    return starts
+
+
+def _check_databases(asked: "Asked", compositions: dict[str, Composition], files: dict[str, SearchFiles]) -> None:
+    """Makes the databases, and opens each once. Raises as `Database.open`."""
+    names = {own.potential.name for own in compositions.values()}
+    if asked.outputs.db is not None and len(names) > 1:
+        raise UsageError(
+            f"--db keeps minima of one potential, and these are of {' and '.join(sorted(names))}: search one at a time"
+        )
+    for formula, own in compositions.items():
+        path = files[formula].database
+        if path is not None:
+            with Database.open(path, own.potential):
+                pass
+
+
+def text_of_lowest(minimum: SearchMinimum, formula: str) -> str:
+    """The minimum as a frame of extended XYZ that names the search."""
+    atoms = minimum.atoms.copy()
+    atoms.calc = minimum.atoms.calc
+    atoms.info[OURS] = formula
+    return text_of([atoms])
+
+
+def announcements(work: Work, finding: Finding) -> list[str]:
+    """Messages before a search: the potential, what is known already, a target that nobody has reached."""
+    potential, settings = work.task.kit.composition.potential, work.task.settings
+    how = ("as asked for " if settings.potential else "default for ") + "-".join(potential.elements)
+    said = [f"{work.formula}: potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})"]
+    if finding.n_known:
+        said.append(f"{work.formula}: goes on from {counted(finding.n_known, 'minimum')} in {work.files.database}")
+    target, best = settings.target, work.best_known
+    if target is not None and best is not None and target < best - SAME * potential.energy:
+        end = "" if work.task.seconds is None else f": the search ends after {time_of(work.task.seconds)} at the latest"
+        said.append(f"warning: --target {target:g} lies below the best-known energy, {best:.6f}{end}")
+    return said
+
+
+def written(result: SearchResult, work: Work) -> str:
+    """Where everything is that was found."""
+    if not result.minima:
+        return f"{work.formula}: no minimum was found: give the search more time"
+    lowest = "" if work.files.lowest == STDOUT else f"lowest minimum written to {work.files.lowest}"
+    kept = (
+        "" if work.files.database is None else f"{counted(len(result.minima), 'minimum')} kept in {work.files.database}"
+    )
+    return ", ".join(part for part in (lowest, kept) if part) or f"{work.formula}: nothing is kept in files"

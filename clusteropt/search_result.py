@@ -1,0 +1,117 @@
+"""The result of the search of a composition, as Python programs see it."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from clusteropt import __version__
+from clusteropt.potentials.base import Potential
+from clusteropt.search.found import Found
+
+SAME = 2e-6  # energy scales within which an energy is the best known; the table has six decimals
+
+
+@dataclass(frozen=True)
+class SearchMinimum:
+    """A distinct minimum that a search has found, or has known from its database. Units are those of the potential."""
+
+    found: Found = field(repr=False)
+    symbols: tuple[str, ...] = field(repr=False)
+    potential: Potential = field(repr=False)
+    point_group: str  # in Schoenflies' notation
+
+    def __repr__(self) -> str:
+        return f"SearchMinimum({self.energy:.6f} {self.potential.energy_unit}, {self.point_group}, {self.origin})"
+
+    @cached_property
+    def atoms(self) -> Atoms:
+        """The atoms with energies and forces, sorted by element; the info tells how they were found."""
+        minimum = self.found.minimum
+        atoms = Atoms(self.symbols, positions=minimum.positions)
+        energies = {"energy": minimum.energy, "free_energy": minimum.energy, "energies": minimum.energies}
+        atoms.calc = SinglePointCalculator(atoms, **energies, forces=minimum.forces)
+        atoms.info = self._info | ({"point_group": self.point_group} if self.point_group else {})
+        return atoms
+
+    @property
+    def _info(self) -> dict[str, str | int]:
+        return {
+            "status": self.status,
+            "potential": self.potential.name,
+            "times_reached": self.times_reached,
+            "origin": self.origin,
+            "clusteropt_version": __version__,
+        }
+
+    @property
+    def energy(self) -> float:
+        return self.found.minimum.energy
+
+    @property
+    def status(self) -> str:
+        """'converged', as all that is kept."""
+        return self.found.minimum.status.label
+
+    @property
+    def times_reached(self) -> int:
+        """The chains of this search that have come to it; 0 where only the database knew it."""
+        return self.found.n_reached
+
+    @property
+    def origin(self) -> str:
+        """How the search first came to it, in words: 'symmetric start', 'surface move', ..."""
+        return self.found.origin
+
+    @property
+    def evaluations(self) -> int | None:
+        """The evaluations of this search until then; None where it has not come to it."""
+        return self.found.n_evaluations if self.times_reached else None
+
+    @property
+    def seconds(self) -> float | None:
+        """The seconds of this search until then; None where it has not come to it."""
+        return self.found.seconds if self.times_reached else None
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search has found. Energies in the unit of the potential."""
+
+    formula: str  # elements in alphabetical order, each with its count
+    potential: Potential = field(repr=False)
+    minima: tuple[SearchMinimum, ...] = field(repr=False)  # the lowest first
+    stopped_by: str  # 'confirmed', 'target', 'evaluations', 'time', or what stopped it from outside
+    evaluations: int
+    seconds: float
+    missed: float  # estimated chance that a low minimum was missed
+    seed: int
+    best_known: float | None  # energy in the table of best-known minima; None without an entry
+
+    @property
+    def energy(self) -> float:
+        """The lowest energy; nan where nothing was found."""
+        return self.minima[0].energy if self.minima else float("nan")
+
+    @property
+    def atoms(self) -> Atoms | None:
+        """The lowest minimum; None where nothing was found."""
+        return self.minima[0].atoms if self.minima else None
+
+    @property
+    def gap(self) -> float | None:
+        """Energy above the best-known minimum; None where the table has none."""
+        return None if self.best_known is None or not self.minima else self.energy - self.best_known
+
+    @property
+    def verdict(self) -> str:
+        """The lowest energy and the best known: 'reached', 'above', 'below', or empty where none is known."""
+        return "" if self.gap is None else verdict_of(self.gap, self.potential)
+
+
+def verdict_of(gap: float, potential: Potential) -> str:
+    """An energy above the best known in words: 'reached', 'above' or 'below'."""
+    if abs(gap) <= SAME * potential.energy:
+        return "reached"
+    return "above" if gap > 0 else "below"
