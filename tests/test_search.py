@@ -422,7 +422,7 @@ def test_evaluate_at_the_shell(folder):
     done = run(folder, "evaluate", "mine.h5", "--tasks", "X7,X8", *options, "--json", "--plot", "p.png")
     assert done.code == 0
     rows = done.records
-    assert [r["method"] for r in rows] == ["learned", "multistart", "basin hopping"] * 2
+    assert [r["method"] for r in rows] == ["learned", "search", "multistart", "basin hopping"] * 2
     assert [r["seen"] for r in rows if r["method"] == "learned"] == ["trained", "size unseen"]
     assert (folder / "p.png").read_bytes().startswith(b"\x89PNG")
     table = run(folder, "evaluate", "mine.h5", "--tasks", "X8", *options, "--alone", "--quiet")

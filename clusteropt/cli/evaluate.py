@@ -26,7 +26,8 @@ def evaluate(
         str, typer.Option(help="Formulas with a best-known minimum, separated by commas: X17,X22,Cu13.")
     ] = "X17,X22,X34",
     alone: Annotated[
-        bool, typer.Option("--alone", help="Measure the optimizers alone, without multistart and basin hopping.")
+        bool,
+        typer.Option("--alone", help="Measure the optimizers alone, without search, multistart and basin hopping."),
     ] = False,
     test: Annotated[
         bool,
@@ -45,7 +46,7 @@ def evaluate(
 ) -> None:
     """Measure how often optimizers find best-known minima from random starts, and what a hit costs.
 
-    Multistart by L-BFGS and basin hopping, both on the same kernels, are measured for comparison.
+    The adaptive search, multistart by L-BFGS and basin hopping are measured for comparison, on the same kernels.
     Tasks that an optimizer was trained on are marked, because they are no test of it.
 
     Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]

@@ -1,10 +1,11 @@
-"""Learned optimizers beside multistart and basin hopping, on the same clusters and by the same kernels."""
+"""Learned optimizers beside the adaptive search, multistart and basin hopping, on the same clusters and by the same kernels."""
 
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import NamedTuple, Unpack
 
 from clusteropt.errors import UsageError
+from clusteropt.evaluation import adaptive
 from clusteropt.evaluation import measure as measuring
 from clusteropt.evaluation.score import Score
 from clusteropt.evaluation.settings import EvaluationChanges, EvaluationSettings
@@ -23,7 +24,7 @@ class Measurement(NamedTuple):
     optimizers: dict[str, LearnedOptimizer]  # by name
     targets: list[Target]
     settings: EvaluationSettings
-    alone: bool  # without the baselines
+    alone: bool  # without the search and the baselines
 
 
 def benchmark(
@@ -83,12 +84,21 @@ def trained(measurement: Measurement) -> dict[str, list[str]]:
 
 
 def scores(measurement: Measurement) -> Iterator[Score]:
-    """The scores, target by target: first the optimizers, then the baselines."""
+    """The scores, target by target: first the optimizers, then the adaptive search with the shipped one, and the baselines."""
     changes = {name: getattr(measurement.settings, name) for name in ("steps", "hops", "hop_steps")}
     for target in measurement.targets:
         for name, optimizer in measurement.optimizers.items():
             seen = cards.seen(optimizer, target.symbols, target.potential)
             plan = learned_plan(optimizer, target, **changes)
             yield measuring.measure(target, LEARNED, plan, measurement.settings, seen)._replace(optimizer=name)
-        for method, plan in {} if measurement.alone else baselines().items():
+        if measurement.alone:
+            continue
+        yield searched(target, measurement.settings)
+        for method, plan in baselines().items():
             yield measuring.measure(target, method, plan, measurement.settings)
+
+
+def searched(target: Target, settings: EvaluationSettings) -> Score:
+    """The score of the adaptive search, as `clusteropt search` makes it."""
+    optimizer = weights.named("learned")
+    return adaptive.measure(target, optimizer, settings, cards.seen(optimizer, target.symbols, target.potential))

@@ -27,7 +27,7 @@ from clusteropt.settings.method import LocalSettings
 
 HIT = 1e-4  # above the best-known energy, in energy scales, after polishing
 _RIVALS = 16  # chains that compete for the hops, as many as `minimize` has by default
-_NEAR = 0.05  # energy scales above the best-known energy; lower minima are polished to see if they hit
+NEAR = 0.05  # energy scales above the best-known energy; lower minima are polished to see if they hit
 _WAITING = 4  # new chains begin when one in so many has ended: a program takes as long for few as for many
 
 
@@ -51,7 +51,7 @@ class _Tally:
     def count(self, under_way: Walk) -> None:
         """Polishes minima near the best-known energy, and counts the chains that have ended, by a hit or without."""
         best, scale, lowest = self._target.best_known, self._target.potential.energy, under_way.chains.lowest_energy
-        near = np.flatnonzero(~self.counted & (lowest < np.minimum(best + _NEAR * scale, self._polished_energies)))
+        near = np.flatnonzero(~self.counted & (lowest < np.minimum(best + NEAR * scale, self._polished_energies)))
         energies, used = _polished(under_way.chains, near, self._target.potential)
         self.spent += used
         self._polished_energies[near] = lowest[near]

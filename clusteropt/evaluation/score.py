@@ -1,6 +1,7 @@
 """The score of a search on a target."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -9,9 +10,7 @@ class Score(NamedTuple):
 
     formula: str
     method: str
-    seen: (
-        str  # how much of the target was in training: 'trained', 'size unseen', 'element unseen'; '' for other methods
-    )
+    seen: str  # how much was in training: 'trained', 'size unseen', 'element unseen'; '' where nothing is learned
     n_chains: int  # chains that have ended, by a hit or without
     n_cut: int  # chains that were cut off by the limit of evaluations or seconds
     n_hits: int
@@ -21,6 +20,9 @@ class Score(NamedTuple):
     optimizer: str = ""  # the name of the learned optimizer; '' for other methods
     ended_by: str = "hits"  # or 'evaluations', or 'seconds', which depends on the speed of the machine
     seconds_per_evaluation: float = math.nan  # while all lanes had chains
+    n_searches: int = 0  # adaptive searches, one after the other; 0 for other methods
+    evaluations_to_first: float = math.nan  # hit of an adaptive search, the median; infinite where too few came to one
+    seconds_to_first: float = math.nan
 
     @property
     def name(self) -> str:
@@ -48,3 +50,20 @@ class Score(NamedTuple):
     def seconds_per_hit(self) -> float:
         """Seconds per hit of full batches: at the end of a measurement, with few chains, an evaluation takes longer."""
         return self.evaluations_per_hit * self.seconds_per_evaluation if self.n_hits else math.inf
+
+
+def median_until(values: Sequence[float], reached: Sequence[bool]) -> float:
+    """The median of what it took to reach something; infinite where too few have reached it.
+
+    `values`: what it took, or, where it was not reached, what was spent before a limit ended that. Estimated as by E. L. Kaplan
+    and P. Meier, J. Am. Stat. Assoc. 53, 457 (1958), doi:10.1080/01621459.1958.10501452.
+    """
+    order = sorted(range(len(values)), key=lambda k: (values[k], not reached[k]))
+    left, half = 1.0, math.inf
+    for rank, k in enumerate(order):
+        left *= 1 - reached[k] / (len(values) - rank)
+        if left < 0.5 - 1e-9:
+            return (min(half, values[k]) + values[k]) / 2
+        if left < 0.5 + 1e-9:
+            half = min(half, values[k])
+    return math.inf

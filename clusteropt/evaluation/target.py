@@ -10,7 +10,7 @@ from clusteropt.potentials.base import Potential
 from clusteropt.search.policy import SearchPlan, plan_for
 from clusteropt.search.starts import symbols_of
 
-LEARNED, MULTISTART, BASIN_HOPPING = "learned", "multistart", "basin hopping"
+LEARNED, SEARCH, MULTISTART, BASIN_HOPPING = "learned", "search", "multistart", "basin hopping"
 _ENDLESS = 10_000  # hops of basin hopping from one start
 
 

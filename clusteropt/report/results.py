@@ -122,12 +122,18 @@ def scores_table(scores: Sequence[Score]) -> list[Column]:
         Column("evaluations/hit", [_per_hit(s.evaluations_per_hit, ",.0f") for s in scores], right=True),
         Column("seconds/hit", [_per_hit(s.seconds_per_hit, ".2g") for s in scores], rank=5, right=True),
         Column("ended by", [s.ended_by for s in scores], rank=9),
+        Column("searches", [str(s.n_searches or "-") for s in scores], rank=12, right=True),
+        Column(
+            "evaluations to first hit", [_per_hit(s.evaluations_to_first, ",.0f") for s in scores], rank=11, right=True
+        ),
+        Column("seconds to first hit", [_per_hit(s.seconds_to_first, ".2g") for s in scores], rank=10, right=True),
         Column("median gap", [_energy(s.median_gap) for s in scores], rank=7, right=True),
     ]
 
 
 def _fair(s: Score) -> bool:
-    return s.n_cut <= s.n_chains
+    """True where the hit rate is that of chains which are alike, and most of them have ended."""
+    return s.n_cut <= s.n_chains and not s.n_searches
 
 
 def _per_hit(value: float, form: str) -> str:
@@ -157,6 +163,9 @@ def score_record(s: Score) -> dict[str, object]:
         "seconds": s.seconds,
         "seconds_per_hit": _number(s.seconds_per_hit),
         "median_gap": _number(s.median_gap),
+        "searches": s.n_searches,
+        "evaluations_to_first_hit": _number(s.evaluations_to_first),
+        "seconds_to_first_hit": _number(s.seconds_to_first),
     }
 
 
