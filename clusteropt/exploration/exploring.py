@@ -23,7 +23,7 @@ _FLOOR, _SURE, _SURELY = (
     5,
 )  # part of all cost for each kind of start, more once the best was reached so often
 _DEPENDENT = (0.03, 0.3)  # parts of all cost, at least and at most, of starts that take from other chains
-_STYLE = 0.08  # part of all cost that each style gets at least
+_STYLE = 0.06  # part of all cost that each style gets at least
 _PATIENT, _MORE, _LONGEST = 8, 4, 1024  # one seat in 8 has four times the patience, so that more is known; hops at most
 _SAME = 0.02  # energy scales
 _FIRST = 4096  # first minima that are remembered
@@ -133,7 +133,8 @@ class Exploration:
             kinds = self._drawn(rng, n_blocks, self.rule.starts, self.spent, starts, floors, ceilings)
         kinds = np.repeat(np.array(kinds, int), BLOCK)
         if not self.n_rounds:
-            own = styles[np.arange(len(kinds)) % len(styles)]
+            first = np.repeat(styles, [STYLES[k].prior for k in styles])
+            own = first[np.arange(len(kinds)) * 5 % len(first)]
         else:
             floors = np.full(len(styles), _STYLE)
             own = self._drawn(
@@ -165,7 +166,6 @@ class Exploration:
         used = moving.parts(self.kit)
         names = [s.words for s in STYLES]
         out = np.ones(len(STYLES), bool)
-        out[names.index("mixed")] = self.kit.plan.hop_steps > 0
         out[names.index("splice")] = self.kit.composition.n_atoms > 3
         out[names.index("exchange")] = self.kit.composition.n_species > 1
         return out & (used.max(1) > 0)

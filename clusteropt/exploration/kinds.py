@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-MOVES = ("displacement", "learned hop", "surface move", "cut and splice", "exchange")
-DISPLACEMENT, LEARNED, SURFACE, SPLICE, EXCHANGE = range(len(MOVES))
+MOVES = ("displacement", "learned hop", "surface move", "rebuilt surface", "cut and splice", "exchange")
+DISPLACEMENT, LEARNED, SURFACE, REBUILD, SPLICE, EXCHANGE = range(len(MOVES))
 
 
 class Start(NamedTuple):
@@ -21,9 +21,11 @@ class Style(NamedTuple):
     """The way in which a chain hops: the parts that each kind of move has among its hops, and the patience to begin with."""
 
     words: str
+    prior: int  # its part of the first round
     displacement: float = 0.0
     learned: float = 0.0
     surface: float = 0.0
+    rebuild: float = 0.0
     splice: float = 0.0
     exchange: float = 0.0
     patience: int = 8  # hops, before any is known to be better
@@ -32,7 +34,7 @@ class Style(NamedTuple):
     @property
     def moves(self) -> tuple[float, ...]:
         """The part of each of MOVES."""
-        return self.displacement, self.learned, self.surface, self.splice, self.exchange
+        return self.displacement, self.learned, self.surface, self.rebuild, self.splice, self.exchange
 
 
 STARTS = (
@@ -45,9 +47,8 @@ STARTS = (
 )
 GIVEN = len(STARTS) - 1
 STYLES = (
-    Style("surface", surface=0.85, displacement=0.15),
-    Style("mixed", surface=0.7, learned=0.3),
-    Style("displacement", displacement=1.0, patience=16, temperature=0.8),
-    Style("splice", splice=0.5, displacement=0.25, surface=0.25),
-    Style("exchange", exchange=0.7, displacement=0.15, surface=0.15),
+    Style("surface", 5, surface=0.4, rebuild=0.45, displacement=0.15),
+    Style("displacement", 2, displacement=1.0, temperature=0.8),
+    Style("splice", 1, splice=0.5, displacement=0.25, surface=0.1, rebuild=0.15),
+    Style("exchange", 4, exchange=0.7, displacement=0.15, surface=0.07, rebuild=0.08),
 )

@@ -5,14 +5,15 @@ from typing import NamedTuple
 import numpy as np
 
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import DISPLACEMENT, EXCHANGE, LEARNED, MOVES, SPLICE, STYLES, SURFACE
+from clusteropt.exploration.kinds import DISPLACEMENT, EXCHANGE, LEARNED, MOVES, REBUILD, SPLICE, STYLES, SURFACE
 from clusteropt.exploration.splice import spliced
-from clusteropt.search import hops
+from clusteropt.search import exchanges, hops, rebuilt
 from clusteropt.search.descents import by_learned
 from clusteropt.search.draws import uniforms
 from clusteropt.search.surface import N_DRAWS, moved_over_surface
 from clusteropt.search.walk import Chains, columns_of
 
+_N_DRAWS = max(N_DRAWS, rebuilt.N_DRAWS, exchanges.N_DRAWS)  # random numbers of a move
 _TEMPERATURES = np.array([style.temperature for style in STYLES])
 
 
@@ -31,6 +32,7 @@ def parts(kit: Kit) -> np.ndarray:
     usable = np.ones(len(MOVES))
     usable[LEARNED] = kit.plan.hop_steps > 0
     usable[SURFACE] = kit.composition.n_atoms > 3
+    usable[REBUILD] = kit.composition.n_atoms > 4
     usable[SPLICE] = kit.composition.n_atoms > 3
     usable[EXCHANGE] = kit.composition.n_species > 1
     return np.array([style.moves for style in STYLES]) * usable
@@ -39,7 +41,7 @@ def parts(kit: Kit) -> np.ndarray:
 def tried(kit: Kit, chains: Chains, styles: np.ndarray, parents: np.ndarray) -> Tried:
     """The next hops of chains, by their styles (n_chains,); splices take parts of parents (3, n_atoms, n_parents)."""
     counters = (2 * chains.n_hops).astype(np.uint64)
-    draws = uniforms(chains.keys, counters + np.uint64(1), 2 + N_DRAWS)
+    draws = uniforms(chains.keys, counters + np.uint64(1), 2 + _N_DRAWS)
     shares = parts(kit)[styles]
     edges = np.cumsum(shares / shares.sum(1, keepdims=True), 1)
     moves = (draws[1][:, None] >= edges[:, :-1]).sum(1)
@@ -65,8 +67,22 @@ def _learned(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -
 
 
 def _surface(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    looseness = uniforms(chains.keys, (2 * chains.n_hops).astype(np.uint64), chains.clusters.mask.shape[0])
+    looseness = _of_atoms(chains, 1)
     return moved_over_surface(chains.clusters, chains.energies, draws, looseness, kit.composition.potential)
+
+
+def _rebuilt(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    looseness = _of_atoms(chains, 1)
+    return rebuilt.rebuilt_surface(chains.clusters, chains.energies, draws, looseness, kit.composition.potential)
+
+
+def _exchanged(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return exchanges.exchanged(chains.clusters, draws, _of_atoms(chains, 2), kit.composition.problem)
+
+
+def _of_atoms(chains: Chains, n: int) -> np.ndarray:
+    """(n * n_atoms, n_chains) random numbers."""
+    return uniforms(chains.keys, (2 * chains.n_hops).astype(np.uint64), n * chains.clusters.mask.shape[0])
 
 
 def _spliced(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,19 +94,14 @@ def _spliced(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -
     return places, np.zeros(len(chains.keys), np.int64)
 
 
-def _exchanged(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    n, places = kit.composition.n_atoms, np.array(chains.clusters.positions)
-    species = kit.composition.species
-    for j, key in enumerate(chains.keys.tolist()):
-        rng = np.random.default_rng([key, int(chains.n_hops[j])])
-        for _ in range(1 + rng.integers(3)):
-            a = rng.integers(n)
-            b = rng.choice(np.flatnonzero(species != species[a]))
-            places[:, [a, b], j] = places[:, [b, a], j]
-    return places, np.zeros(len(chains.keys), np.int64)
-
-
-_MAKERS = {DISPLACEMENT: _displaced, LEARNED: _learned, SURFACE: _surface, SPLICE: _spliced, EXCHANGE: _exchanged}
+_MAKERS = {
+    DISPLACEMENT: _displaced,
+    LEARNED: _learned,
+    SURFACE: _surface,
+    REBUILD: _rebuilt,
+    SPLICE: _spliced,
+    EXCHANGE: _exchanged,
+}
 
 
 def temperatures(styles: np.ndarray) -> np.ndarray:

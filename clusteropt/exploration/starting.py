@@ -8,6 +8,7 @@ from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.kinds import STARTS
 from clusteropt.exploration.splice import spliced
 from clusteropt.search.descents import by_learned
+from clusteropt.search.exchanges import ORDERS, ordered
 from clusteropt.search.starts import start_positions
 
 
@@ -20,11 +21,13 @@ def placed(kit: Kit, serials: np.ndarray, kinds: np.ndarray, parents: np.ndarray
     places = np.zeros((3, size, len(serials)))
     for j, (serial, kind) in enumerate(zip(serials.tolist(), kinds.tolist(), strict=True)):
         rng = np.random.default_rng([kit.seed, 0, serial])
-        if STARTS[kind].alone:
-            own = start_positions(rng, n, kit.composition.potential.length, STARTS[kind].symmetric)
-        else:
+        if not STARTS[kind].alone:
             a, b = rng.choice(parents.shape[-1], 2, replace=False)
             own = spliced(rng, parents[:, :n, a].T, parents[:, :n, b].T, kit.composition.species)
+        else:
+            own = start_positions(rng, n, kit.composition.potential.length, STARTS[kind].symmetric)
+            if kit.composition.n_species > 1:
+                own = ordered(rng, own, kit.composition.species, ORDERS[rng.integers(len(ORDERS))])
         places[:, :n, j] = (own - own.mean(0)).T
     return places
 
