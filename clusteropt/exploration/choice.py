@@ -1,10 +1,10 @@
 """The choice of starts, styles and patience by what they bring for their cost.
 
-A chain succeeds when its lowest minimum is among the lowest of all chains. The rate of a kind is its successes over its cost. For
-each style and rank of the first minimum, the patience is the one that makes the rate largest, with the best rate as the price of
-cost: fractional programming (W. Dinkelbach, Manage. Sci. 13, 492 (1967), doi:10.1287/mnsc.13.7.492). Among kinds, a draw from the
-distribution of each one's rate decides, within bounds of their parts of the cost (W. R. Thompson, Biometrika 25, 285 (1933),
-doi:10.1093/biomet/25.3-4.285).
+A chain succeeds when its lowest minimum is among the lowest of all chains. What a kind of start or a style brings is its rate,
+successes over cost. Patience is bought in portions, each of as many hops in vain as all before it; a chain gets as many as are
+worth their cost, at the price of the successes that all chains together bring: fractional programming (W. Dinkelbach, Manage. Sci.
+13, 492 (1967), doi:10.1287/mnsc.13.7.492). Every decision takes draws from the distributions of the rates, so that what is little
+known is tried (W. R. Thompson, Biometrika 25, 285 (1933), doi:10.1093/biomet/25.3-4.285).
 """
 
 from typing import NamedTuple
@@ -15,12 +15,9 @@ from clusteropt.exploration.kinds import STARTS, STYLES
 from clusteropt.exploration.records import N_RANKS, PATIENCES, Records
 
 _FEW = 64  # ended chains, below which nothing is known
-_ENOUGH = 6  # chains that tell about a patience
-_WEIGHT = 4.0  # chains, by which the average over all styles counts among those of a style
-_TOP, _LEAST, _MOST = 0.02, 6, 16  # chains that succeed: a fraction of all, at least, at most
-_TURNS = 20  # of Dinkelbach's iteration
+_TOP, _LEAST, _MOST = 0.02, 6, 32  # chains that succeed: a fraction of all, at least, at most
+_STRENGTH = 2.0  # successes, by which the rate of all ranks counts for one rank
 _USUAL = np.array([style.patience for style in STYLES])
-_PARTS = np.array([1 / 16, 3 / 16, 1 / 4, 1 / 2])  # of the ranks
 
 
 class Gain(NamedTuple):
@@ -31,11 +28,14 @@ class Gain(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """The patience by style and rank, and what styles and kinds of starts bring."""
+    """What starts and styles bring, and what portions of patience bring; arrays of portions (n_styles, n_ranks, n_portions)."""
 
-    patience: np.ndarray  # (n_styles, n_ranks) int
-    styles: Gain  # by that patience
     starts: Gain
+    styles: Gain
+    price: float  # successes for a unit of cost that all chains bring; 0 where nothing is known
+    successes: np.ndarray
+    costs: np.ndarray
+    each: np.ndarray  # cost of a portion for one chain
 
 
 def threshold(energies: np.ndarray) -> float:
@@ -48,55 +48,43 @@ def rule(records: Records, ceiling: float) -> Rule:
     """The rule that the records speak for; chains that end at or below `ceiling` have succeeded."""
     success = records.ends <= ceiling
     starts = Gain(*(np.bincount(records.kinds, values, len(STARTS)) for values in (success, records.spent)))
-    if len(records.kinds) < _FEW:
-        nothing = np.zeros(len(STYLES))
-        return Rule(np.repeat(_USUAL[:, None], N_RANKS, 1), Gain(nothing, nothing), starts)
-    known = np.isfinite(records.costs)
-    n, s, c = (
-        _sums(records, values)
-        for values in (known, known & (records.lowest <= ceiling), np.where(known, records.costs, 0))
-    )
-    index = _patience(n, s, c)
-    chosen = Gain(*(np.take_along_axis(values, index[..., None], 2)[..., 0].sum(1) for values in (s, c)))
-    untried = ~(n.sum(1) >= _ENOUGH)[np.arange(len(STYLES)), np.searchsorted(PATIENCES, _USUAL)]
-    return Rule(np.where(untried[:, None], _USUAL[:, None], PATIENCES[index]), chosen, starts)
+    styles = Gain(*(np.bincount(records.styles, values, len(STYLES)) for values in (success, records.spent)))
+    price = 0.0 if len(success) < _FEW else float((success.sum() + 1) / records.spent.sum())
+    reached = records.lowest <= ceiling
+    both = np.isfinite(records.costs[1:])  # followed through the portion
+    won = both & reached[1:] & ~reached[:-1]
+    paid = np.where(both, records.costs[1:] - np.where(both, records.costs[:-1], 0), 0)
+    successes, costs, n = (_sums(records, values) for values in (won, paid, both))
+    each = (costs + costs.sum((0, 1))) / np.maximum(n + n.sum((0, 1)), 1)
+    return Rule(starts, styles, price, successes, costs, each)
 
 
 def _sums(records: Records, values: np.ndarray) -> np.ndarray:
-    """(n_styles, n_ranks, n_patiences), the sums of values (n_patiences, n) over the chains of a style and rank."""
-    out = np.zeros((len(STYLES) * N_RANKS, len(PATIENCES)))
+    """(n_styles, n_ranks, n_portions), the sums of values (n_portions, n) over the chains of a style and rank."""
+    out = np.zeros((len(STYLES) * N_RANKS, len(values)))
     np.add.at(out, records.styles * N_RANKS + records.ranks, values.T)
     return out.reshape(len(STYLES), N_RANKS, -1)
 
 
-def _patience(n: np.ndarray, s: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """(n_styles, n_ranks) the index of the best patience; counts, successes and costs (n_styles, n_ranks, n_patiences)."""
-    whole = n.sum(0)
-    enough, safe = whole >= _ENOUGH, np.maximum(whole, 1)
-    s, c = ((values + _WEIGHT * values.sum(0) / safe) / (n + _WEIGHT) for values in (s, c))
-    weights = n[:, :, 0] + _PARTS
-    best = max(_price(*one, enough) for one in zip(s, c, weights, strict=True))
-    return _best(s, c, best, enough)
+def patience(rng: np.random.Generator, known: Rule, styles: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """(n_chains,) hops in vain after which chains of these styles and ranks (n_chains,) end."""
+    if not known.price:
+        return _USUAL[styles]
+    price = known.price
+    whole = (known.successes.sum(1) + 1) / (known.costs.sum(1) + 1 / price)  # rates over all ranks, (n_styles, n_portions)
+    own, paid, mean = known.successes[styles, ranks], known.costs[styles, ranks], whole[styles]
+    rates = rng.gamma(own + _STRENGTH) / (paid + _STRENGTH / mean)
+    each = known.each[styles, ranks]
+    blind = each == 0  # nobody went so far
+    each = np.where(blind, np.inf, each)
+    worth = np.cumsum(np.where(blind, -np.inf, (rates - price) * np.where(blind, 0, each)), 1)
+    best = np.concatenate([np.zeros((len(styles), 1)), worth], 1).argmax(1)
+    return PATIENCES[best]
 
 
-def _best(s: np.ndarray, c: np.ndarray, price: float, enough: np.ndarray) -> np.ndarray:
-    """(..., n_ranks) the index of the patience with the largest gain at that price of cost."""
-    return np.asarray(np.where(enough, s - price * c, -np.inf).argmax(-1))
-
-
-def _price(s: np.ndarray, c: np.ndarray, weights: np.ndarray, enough: np.ndarray) -> float:
-    """The largest ratio of successes to cost that patience by rank can bring; s, c (n_ranks, n_patiences)."""
-    price = 0.0
-    for _ in range(_TURNS):
-        index = _best(s, c, price, enough)[:, None]
-        won, paid = (float((weights * np.take_along_axis(a, index, 1)[:, 0]).sum()) for a in (s, c))
-        if won <= price * paid:
-            break
-        price = won / paid
-    return price
-
-
-def drawn(rng: np.random.Generator, gain: Gain, spent: np.ndarray, floors: np.ndarray, ceilings: np.ndarray) -> int:
+def drawn(
+    rng: np.random.Generator, gain: Gain, spent: np.ndarray, floors: np.ndarray, ceilings: np.ndarray
+) -> int:
     """One of some kinds by their gain.
 
     floors and ceilings (n_kinds,) bound the parts of what was `spent`: the kind farthest below its floor comes first, and kinds

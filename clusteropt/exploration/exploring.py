@@ -24,7 +24,7 @@ _FLOOR, _SURE, _SURELY = (
 )  # part of all cost for each kind of start, more once the best was reached so often
 _DEPENDENT = (0.03, 0.3)  # parts of all cost, at least and at most, of starts that take from other chains
 _STYLE = 0.06  # part of all cost that each style gets at least
-_PATIENT, _MORE, _LONGEST = 8, 4, 1024  # one seat in 8 has four times the patience, so that more is known; hops at most
+_PATIENT, _MORE, _LONGEST = 8, 4, 1024  # one chain in 8 has four times the patience, so that more is known; hops at most
 _SAME = 0.02  # energy scales
 _FIRST = 4096  # first minima that are remembered
 
@@ -112,7 +112,7 @@ class Exploration:
         positions, used = starting.moved_by_learned(self.kit, batch, kinds)
         self.chains = seats.begun(self.chains, fresh, positions, starting.keys_of(self.kit, serials))
         alone = np.array([STARTS[k].alone for k in kinds], bool)
-        for array, values in zip(self.lives, (kinds, styles, 0, 0.0, alone, False, serials), strict=True):
+        for array, values in zip(self.lives, (kinds, styles, 0, 0, 0.0, alone, False, serials), strict=True):
             array[fresh] = values
         self.marks.begin(fresh)
         self.n_begun += n
@@ -186,6 +186,10 @@ class Exploration:
         low = chains.lowest_energy[fresh]
         self.first = np.sort(np.concatenate([self.first, low[np.isfinite(low)]])[-_FIRST:])
         lives.ranks[fresh] = np.searchsorted(EDGES, np.searchsorted(self.first, low) / max(len(self.first), 1), "right")
+        rng = np.random.default_rng([self.kit.seed, 3, self.n_rounds])
+        limits = choice.patience(rng, self.rule, lives.styles[fresh], lives.ranks[fresh])
+        patient = lives.serials[fresh] % _PATIENT == 0
+        lives.limits[fresh] = np.where(patient, np.clip(_MORE * limits, 16, _LONGEST), limits)
         self.marks.note(active, chains.n_idle[active], chains.lowest_energy[active], lives.costs[active])
         lows = np.concatenate([self.records.ends, chains.lowest_energy[~lives.vacant]])
         self.top = choice.threshold(lows) + _SAME * scale
@@ -199,8 +203,7 @@ class Exploration:
         chains, lives, scale = self.chains, self.lives, self.kit.composition.potential.energy
         self.rule = choice.rule(self.records, self.top)
         own = np.flatnonzero(~lives.vacant)
-        limits = self.rule.patience[lives.styles[own], lives.ranks[own]]
-        limits = np.where(own % _PATIENT == 0, np.clip(_MORE * limits, 16, _LONGEST), limits)
+        limits = lives.limits[own]
         low = chains.lowest_energy[own]
         hit = low <= self.best + _SAME * scale
         over = hit | ~np.isfinite(low) | (chains.n_idle[own] >= limits)

@@ -18,6 +18,7 @@ class Lives(NamedTuple):
     kinds: np.ndarray  # int, of its start
     styles: np.ndarray  # int, of its hops
     ranks: np.ndarray  # int, of its first minimum
+    limits: np.ndarray  # int, hops in vain after which it ends
     costs: np.ndarray  # float, in evaluations of a quench
     alone: np.ndarray  # bool, True while it has taken nothing from other chains
     vacant: np.ndarray  # bool, True where a new chain may begin
@@ -41,7 +42,7 @@ def empty(composition: Composition, n_seats: int) -> tuple[Chains, Lives]:
         n_evaluations=nothing,
     )
     yes = np.ones(n_seats, bool)
-    lives = Lives(nothing.copy(), nothing.copy(), nothing.copy(), np.zeros(n_seats), yes, yes.copy(), nothing.copy())
+    lives = Lives(*nothing[None].repeat(4, 0), np.zeros(n_seats), yes, yes.copy(), nothing.copy())
     return chains, lives
 
 
