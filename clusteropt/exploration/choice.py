@@ -71,7 +71,9 @@ def patience(rng: np.random.Generator, known: Rule, styles: np.ndarray, ranks: n
     if not known.price:
         return _USUAL[styles]
     price = known.price
-    whole = (known.successes.sum(1) + 1) / (known.costs.sum(1) + 1 / price)  # rates over all ranks, (n_styles, n_portions)
+    whole = (known.successes.sum(1) + 1) / (
+        known.costs.sum(1) + 1 / price
+    )  # rates over all ranks, (n_styles, n_portions)
     own, paid, mean = known.successes[styles, ranks], known.costs[styles, ranks], whole[styles]
     rates = rng.gamma(own + _STRENGTH) / (paid + _STRENGTH / mean)
     each = known.each[styles, ranks]
@@ -82,9 +84,7 @@ def patience(rng: np.random.Generator, known: Rule, styles: np.ndarray, ranks: n
     return PATIENCES[best]
 
 
-def drawn(
-    rng: np.random.Generator, gain: Gain, spent: np.ndarray, floors: np.ndarray, ceilings: np.ndarray
-) -> int:
+def drawn(rng: np.random.Generator, gain: Gain, spent: np.ndarray, floors: np.ndarray, ceilings: np.ndarray) -> int:
     """One of some kinds by their gain.
 
     floors and ceilings (n_kinds,) bound the parts of what was `spent`: the kind farthest below its floor comes first, and kinds

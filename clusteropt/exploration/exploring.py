@@ -24,7 +24,11 @@ _FLOOR, _SURE, _SURELY = (
 )  # part of all cost for each kind of start, more once the best was reached so often
 _DEPENDENT = (0.03, 0.3)  # parts of all cost, at least and at most, of starts that take from other chains
 _STYLE = 0.06  # part of all cost that each style gets at least
-_PATIENT, _MORE, _LONGEST = 8, 4, 1024  # one chain in 8 has four times the patience, so that more is known; hops at most
+_PATIENT, _MORE, _LONGEST = (
+    8,
+    4,
+    1024,
+)  # one chain in 8 has four times the patience, so that more is known; hops at most
 _SAME = 0.02  # energy scales
 _FIRST = 4096  # first minima that are remembered
 
