@@ -42,7 +42,8 @@ class _Running:
             self._script.drained.append(self.draining)
             self.n_evaluations += 100
             serials, hits, alone = (np.array(column) for column in zip(*visits, strict=True))
-            yield Round(serials, ["start"] * len(hits), np.where(hits, 0.0, 1.0), np.where(hits, LOWEST, OTHER), alone)
+            low = LOWEST - 1e-8 * self.n_evaluations  # quenches end a little lower or higher each time
+            yield Round(serials, ["start"] * len(hits), np.where(hits, 0.0, 1.0), np.where(hits, low, OTHER), alone)
 
 
 def polished(composition, visits, columns) -> tuple[list[float], int]:
