@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from clusteropt.database.selection import minima
     from clusteropt.errors import ClusterOptError
     from clusteropt.evaluation.benchmark import benchmark
-    from clusteropt.finding import search
     from clusteropt.optimizers.learned.weights import LearnedOptimizer
     from clusteropt.optimizers.learned.weights import named as load_optimizer
     from clusteropt.potentials.sets import load as load_potential
     from clusteropt.result import Certified, Result
     from clusteropt.search_result import SearchMinimum, SearchResult
+    from clusteropt.searching import search
     from clusteropt.stepping import step
     from clusteropt.training.runs import train_es, train_ga
 
@@ -96,7 +96,7 @@ class _Package(ModuleType):
 
     @property
     def search(self) -> object:
-        return import_module("clusteropt.finding").search
+        return import_module("clusteropt.searching").search
 
     @search.setter
     def search(self, room: ModuleType) -> None:

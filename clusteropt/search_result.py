@@ -20,7 +20,8 @@ class SearchMinimum:
     found: Found = field(repr=False)
     symbols: tuple[str, ...] = field(repr=False)
     potential: Potential = field(repr=False)
-    point_group: str  # in Schoenflies' notation
+    point_group: str = ""  # in Schoenflies' notation; empty where it is unknown
+    certificate: str = ""  # 'minimum', 'saddle', 'flat' or 'not-converged', where it was certified
 
     def __repr__(self) -> str:
         return f"SearchMinimum({self.energy:.6f} {self.potential.energy_unit}, {self.point_group}, {self.origin})"
@@ -51,8 +52,8 @@ class SearchMinimum:
 
     @property
     def status(self) -> str:
-        """'converged', as all that is kept."""
-        return self.found.minimum.status.label
+        """The certificate, where there is one; else 'converged', as all that is kept."""
+        return self.certificate or self.found.minimum.status.label
 
     @property
     def times_reached(self) -> int:

@@ -27,7 +27,7 @@ LEVELS = (
     ("io", "database"),
     ("training", "evaluation"),
     ("result", "search_result"),
-    ("api", "calculator", "comparing", "finding", "stepping"),
+    ("api", "calculator", "comparing", "finding", "searching", "stepping"),
     ("report",),
     ("batch",),
     ("commands",),

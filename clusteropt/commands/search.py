@@ -98,7 +98,7 @@ def _searched(work: "Work", asked: Asked, end: float | None) -> _Done:
     from clusteropt.database.database import Database
     from clusteropt.finding import Finding
 
-    path, potential = work.files.database, work.task.kit.composition.potential
+    path, potential = work.files.database, work.task.composition.potential
     left = None if end is None else end - time.monotonic()
     opened = nullcontext() if path is None else Database.open(path, potential)
     with remembered(*STOPPING, seconds=left) as signals, opened as database:
@@ -121,10 +121,10 @@ def _follow(finding: "Finding", files: "_Files", work: "Work", quiet: bool, end:
 
     for message in [] if quiet else announcements(work, finding):
         say(message)
-    composition, seconds, began = work.task.kit.composition, work.task.seconds, time.monotonic()
+    composition, seconds, began = work.task.composition, work.task.seconds, time.monotonic()
     if finding.foresee() and not quiet:
         say(f"compiling for clusters of up to {composition.n_atoms} atoms (once for this size)")
-    with SearchDisplay(work.formula, composition.potential, work.best_known, seconds, quiet) as display:
+    with SearchDisplay(work.task.formula, composition.potential, work.task.best_known, seconds, quiet) as display:
         for n, progress in enumerate(finding):
             files.keep(progress.lowest)
             display.show(progress)
@@ -166,7 +166,7 @@ class _Files:
         if lowest is None or self._work.files.lowest == STDOUT:
             return None
         try:
-            write_atomically(self._work.files.lowest, text_of_lowest(lowest, self._work.formula))
+            write_atomically(self._work.files.lowest, text_of_lowest(lowest, self._work.task.formula))
         except ClusterOptError as problem:
             return problem
         return None
@@ -198,7 +198,7 @@ def _show(result: "SearchResult", work: "Work", asked: Asked) -> None:
 
     if work.files.lowest == STDOUT:
         if result.minima:
-            emit_frames(text_of_lowest(result.minima[0], work.formula))
+            emit_frames(text_of_lowest(result.minima[0], work.task.formula))
     else:
         emit(heading(result))
         tables.show(search_table(result), asked.show.wide)

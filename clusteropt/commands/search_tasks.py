@@ -14,11 +14,12 @@ from clusteropt.commands.search_files import OURS, SearchFiles, files_for
 from clusteropt.database.database import Database
 from clusteropt.errors import InputError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
-from clusteropt.finding import Finding, Task, composition_of, optimizer_of, positions_of
+from clusteropt.finding import Finding, Task
 from clusteropt.io.best_known import best_known, formula_of
 from clusteropt.io.extxyz import text_of
 from clusteropt.io.reading import Frame, Unreadable, frames, wishes_of
 from clusteropt.search_result import SAME, SearchMinimum, SearchResult
+from clusteropt.searching import composition_of, optimizer_of, positions_of
 from clusteropt.words import counted
 
 if TYPE_CHECKING:
@@ -28,10 +29,8 @@ if TYPE_CHECKING:
 class Work(NamedTuple):
     """The search of one composition, and its files."""
 
-    formula: str
     task: Task
     files: SearchFiles
-    best_known: float | None
 
 
 def works_for(asked: "Asked") -> list[Work]:
@@ -47,10 +46,15 @@ def works_for(asked: "Asked") -> list[Work]:
     command = shlex.join(["clusteropt", *sys.argv[1:]])
     return [
         Work(
-            formula,
-            Task(Kit(own, optimizer, settings.seed), settings, asked.seconds, starts[formula], command),
+            Task(
+                Kit(own, optimizer, settings.seed),
+                settings,
+                asked.seconds,
+                starts[formula],
+                command,
+                best_known(own.potential, own.symbols),
+            ),
             files[formula],
-            best_known(own.potential, own.symbols),
         )
         for formula, own in by_formula.items()
     ]
@@ -109,12 +113,14 @@ def text_of_lowest(minimum: SearchMinimum, formula: str) -> str:
 
 def announcements(work: Work, finding: Finding) -> list[str]:
     """Messages before a search: the potential, what is known already, a target that nobody has reached."""
-    potential, settings = work.task.kit.composition.potential, work.task.settings
+    potential, settings = work.task.composition.potential, work.task.settings
     how = ("as asked for " if settings.potential else "default for ") + "-".join(potential.elements)
-    said = [f"{work.formula}: potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})"]
+    said = [
+        f"{work.task.formula}: potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})"
+    ]
     if finding.n_known:
-        said.append(f"{work.formula}: goes on from {counted(finding.n_known, 'minimum')} in {work.files.database}")
-    target, best = settings.target, work.best_known
+        said.append(f"{work.task.formula}: goes on from {counted(finding.n_known, 'minimum')} in {work.files.database}")
+    target, best = settings.target, work.task.best_known
     if target is not None and best is not None and target < best - SAME * potential.energy:
         end = "" if work.task.seconds is None else f": the search ends after {time_of(work.task.seconds)} at the latest"
         said.append(f"warning: --target {target:g} lies below the best-known energy, {best:.6f}{end}")
@@ -124,9 +130,9 @@ def announcements(work: Work, finding: Finding) -> list[str]:
 def written(result: SearchResult, work: Work) -> str:
     """Where everything is that was found."""
     if not result.minima:
-        return f"{work.formula}: no minimum was found: give the search more time"
+        return f"{work.task.formula}: no minimum was found: give the search more time"
     lowest = "" if work.files.lowest == STDOUT else f"lowest minimum written to {work.files.lowest}"
     kept = (
         "" if work.files.database is None else f"{counted(len(result.minima), 'minimum')} kept in {work.files.database}"
     )
-    return ", ".join(part for part in (lowest, kept) if part) or f"{work.formula}: nothing is kept in files"
+    return ", ".join(part for part in (lowest, kept) if part) or f"{work.task.formula}: nothing is kept in files"

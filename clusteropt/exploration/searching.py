@@ -20,6 +20,9 @@ from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
 
 _MOST = 128  # minima that are polished at a time, the lowest of those that wait
+_COPIES = (
+    64  # of them, at most, that agree in their quenched energy: others of a small cluster would never have their turn
+)
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
 _AGAIN = 2e-3  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
@@ -128,7 +131,8 @@ class Search:
             about = (serial, bool(visits.alone[k]), visits.origins[k], self.n_evaluations, self.seconds)
             self._waiting.append((energy, visits.positions[..., k], Sighting(nothing, *about)))
         self._waiting.sort(key=lambda one: (one[0], one[2].serial))
-        del self._waiting[_MOST:]
+        own = _varied([one[0] for one in self._waiting], _ROUGH * scale)
+        self._waiting = [self._waiting[k] for k in own[:_MOST]]
 
     def _due(self) -> bool:
         """True where it is time to polish: every few rounds, or when a lower minimum than all others waits."""
@@ -149,3 +153,15 @@ class Search:
         for k, (_, _, sighting) in enumerate(waiting):
             self.pool.add(sighting._replace(minimum=found[k]))
         self._waiting = []
+
+
+def _varied(energies: Sequence[float], margin: float) -> list[int]:
+    """The indices of sorted energies, without those beyond the first of any that lie within the margin."""
+    kept, first, n = [], -math.inf, 0
+    for k, energy in enumerate(energies):
+        if energy - first > margin:
+            first, n = energy, 0
+        n += 1
+        if n <= _COPIES:
+            kept.append(k)
+    return kept

@@ -43,9 +43,9 @@ def random_starts(formula: str, count: int, seed: int, density: float, potential
 
 def symbols_of(formula: str) -> list[str]:
     """The atoms of a formula, in its order; LJ38 means X38. Raises UsageError for text that is not a formula."""
-    formula = re.sub(r"LJ(?=\d*$)", "X", formula, count=1) if formula.startswith("LJ") else formula
+    known = re.sub(r"^LJ(?=\d*$)", "X", formula)
     try:
-        symbols = Atoms(Formula(formula)).get_chemical_symbols() if formula else []
+        symbols = Atoms(Formula(known)).get_chemical_symbols() if known else []
     except (ValueError, KeyError):
         symbols = []
     if not symbols:

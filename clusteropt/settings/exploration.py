@@ -6,6 +6,7 @@ from clusteropt.settings.config import MinimizeSettings, is_learned
 from clusteropt.settings.options import AT_LEAST_1, FINITE, NOT_NEGATIVE, SEED, Choices, check, option, same
 
 CONFIRM = 5  # independent chains that come to the lowest minimum before a search ends by itself
+CERTIFIED = 10  # minima
 SECONDS = 600.0  # that a search may take where nothing else is asked for
 NONE = "none"
 
@@ -45,6 +46,11 @@ class ExplorationSettings:
     )
     keep: int = option(100, "Distinct minima to keep, the lowest.", AT_LEAST_1)
     seed: int = option(0, "Seed of all random numbers.", SEED, "no unit")
+    certify: bool = option(
+        False,
+        f"Prove of the {CERTIFIED} lowest minima, by their curvatures, that they are minima, and polish them to 1e-8.",
+        flags=("--certify",),
+    )
 
     def __post_init__(self) -> None:
         check(self)

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from clusteropt.console import say
-from clusteropt.errors import InputError
+from clusteropt.errors import InputError, UsageError
 from clusteropt.runtime.files import without_packing
+from clusteropt.search.starts import symbols_of
 
 STDIN = "-"
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError)  # the errors that reading bytes may raise
@@ -106,7 +107,16 @@ def _check(path: Path, name: str) -> None:
 
 def _cure(name: str) -> str:
     host = "@" in name and any(mark in name.partition("@")[2] for mark in "/:")
+    if _is_formula(name):
+        return f"check the name; `clusteropt search {name}` searches for the lowest minima of a composition"
     return "copy a file of another host to this machine first" if host else "check the name"
+
+
+def _is_formula(name: str) -> bool:
+    try:
+        return len(symbols_of(name)) > 1
+    except UsageError:
+        return False
 
 
 def inner_name(name: str) -> str:

@@ -1,0 +1,127 @@
+"""`search`: a composition searched from Python; and what it shares with the command line, from a formula to a task."""
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+from ase import Atoms
+
+from clusteropt.database.database import Database
+from clusteropt.errors import UsageError
+from clusteropt.exploration.composition import Composition, Kit
+from clusteropt.finding import Finding, Task
+from clusteropt.io.best_known import best_known, formula_of
+from clusteropt.io.doubts import warn_caller
+from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
+from clusteropt.potentials import sets
+from clusteropt.search.starts import symbols_of
+from clusteropt.search_result import SearchResult
+from clusteropt.settings.exploration import NONE, ExplorationSettings
+from clusteropt.settings.keywords import changed, signed
+from clusteropt.settings.options import POSITIVE
+from clusteropt.settings.values import typed
+
+
+class SearchChanges(TypedDict, total=False):
+    """The keyword arguments of `search`, for type checkers."""
+
+    optimizer: str | LearnedOptimizer
+    evaluations: int | None
+    target: float | None
+    confirm: int | None
+    keep: int
+    seed: int
+    certify: bool
+
+
+def composition_of(formula: str, potential: str | None) -> Composition:
+    """The atoms of the formula, sorted by element, under the named potential or the default one.
+
+    Raises UsageError for text that is not a formula, for one atom, and without a potential.
+    """
+    symbols = tuple(sorted(symbols_of(formula)))
+    if len(symbols) == 1:
+        raise UsageError(f"{formula}: one atom has one structure: ask for two or more, as {formula.rstrip('1')}2")
+    return Composition(symbols, sets.potential_for(tuple(sorted(set(symbols))), potential))
+
+
+def positions_of(atoms: Atoms, composition: Composition, label: str) -> np.ndarray:
+    """Positions (n_atoms, 3) of a structure from which to start, its atoms in the order of the composition.
+
+    Raises UsageError, which begins with the label, for another composition and for coordinates that are not finite.
+    """
+    if not isinstance(atoms, Atoms):
+        raise UsageError(f"{label} must be ASE Atoms, got {type(atoms).__name__}: read files with ase.io.read")
+    symbols = atoms.get_chemical_symbols()
+    own, wanted = formula_of(symbols), formula_of(composition.symbols)
+    if own != wanted:
+        raise UsageError(f"{label}: has the atoms {own or 'of none'}, and the search is for {wanted}: leave it out")
+    if not np.isfinite(atoms.positions).all():
+        raise UsageError(f"{label}: a coordinate is not a finite number: mend it")
+    return atoms.positions[np.argsort(symbols, kind="stable")]
+
+
+def optimizer_of(settings: ExplorationSettings) -> LearnedOptimizer | None:
+    """The learned optimizer that the settings name; None for none. Raises as `weights.named`."""
+    return None if settings.optimizer == NONE else named(settings.optimizer)
+
+
+def search(
+    formula: str,
+    potential: str | None = None,
+    *,
+    time_limit: float | None = None,
+    database: str | PathLike[str] | None = None,
+    starts: Sequence[Atoms] = (),
+    **changes: Unpack[SearchChanges],
+) -> SearchResult:
+    """The lowest minima of a composition, such as 'Au38' or 'LJ38', the lowest first.
+
+    The search ends by the first limit that holds. Without `time_limit` (seconds) and `evaluations` it ends after 600 s at the
+    latest. With a `database`, a file, it goes on from the minima there, and keeps its own in it. `starts` are structures of the
+    composition from which the first chains start. `optimizer` may also be what `load_optimizer` or `train_es` has returned.
+    KeyboardInterrupt is raised; what was found until then is in the database. Raises UsageError for an argument that is not
+    allowed, and for what is no composition with a potential.
+    """
+    given: dict[str, Any] = {**changes, "potential": potential}
+    own = given.pop("optimizer") if isinstance(given.get("optimizer"), LearnedOptimizer) else None
+    settings = changed(ExplorationSettings(), given, "search")
+    seconds = settings.seconds(_seconds(time_limit))
+    warn_caller(sets.doubt(potential))
+    composition = composition_of(typed(str, formula, "formula"), potential)
+    several = [starts] if isinstance(starts, Atoms) else starts
+    places = [positions_of(atoms, composition, f"starts[{k}]") for k, atoms in enumerate(several)]
+    kit = Kit(composition, own or optimizer_of(settings), settings.seed)
+    best = best_known(composition.potential, composition.symbols)
+    task = Task(kit, settings, seconds, places, f"clusteropt.search({formula!r})", best)
+    if database is None:
+        return _searched(Finding(task))
+    with Database.open(Path(fspath(database)), composition.potential) as opened:
+        finding = Finding(task, opened)
+        result = _searched(finding)
+    warn_caller("" if finding.problem is None else str(finding.problem))
+    return result
+
+
+signed(search, ExplorationSettings())
+
+
+def _seconds(time_limit: float | None) -> float | None:
+    seconds = typed(float | None, time_limit, "time_limit")
+    if seconds is not None and (fault := POSITIVE.fault("time_limit", seconds)):
+        raise UsageError(fault)
+    return seconds
+
+
+def _searched(finding: Finding) -> SearchResult:
+    """Runs the search to its end. After KeyboardInterrupt or an error the database has all until then."""
+    try:
+        finding.foresee()
+        for _ in finding:
+            pass
+    except BaseException:
+        finding.ended("interrupted")
+        raise
+    return finding.ended()
