@@ -2,7 +2,8 @@
 
 import signal
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +12,7 @@ from clusteropt.commands.process import prepare
 from clusteropt.commands.search_files import SearchOutputs, check_outputs
 from clusteropt.commands.time_limit import seconds_in, seconds_left
 from clusteropt.console import complain, say, warn
-from clusteropt.errors import ClusterOptError, ExitCode, UsageError
+from clusteropt.errors import ClusterOptError, ExitCode, UsageError, is_of_memory, unexpected
 from clusteropt.runtime.signals import STOPPING, Signals, alarm_in, remembered, stopped
 from clusteropt.settings.config import ReadingSettings
 from clusteropt.settings.exploration import ExplorationSettings
@@ -19,9 +20,9 @@ from clusteropt.settings.merging import merged
 from clusteropt.words import so_many_of
 
 if TYPE_CHECKING:
+    from clusteropt.commands.search_keeper import SearchKeeper
     from clusteropt.commands.search_tasks import Work
-    from clusteropt.finding import Finding
-    from clusteropt.search_result import SearchMinimum, SearchResult
+    from clusteropt.search_result import SearchResult
 
 
 class Asked(NamedTuple):
@@ -42,6 +43,7 @@ class _Done(NamedTuple):
     result: "SearchResult"
     whole: bool  # all files are written
     signals: Signals  # those that came during the search
+    problem: Exception | None = None  # the error that has ended it
 
 
 def asked_for(
@@ -75,13 +77,17 @@ def search(asked: Asked, devices: dict[str, Any]) -> ExitCode:
         except KeyboardInterrupt:
             raise stopped(signals, "no search has begun") from None
     done: list[_Done] = []
-    for work in works:
-        done.append(_searched(work, asked, end))
-        if not asked.show.json:
-            _show(done[-1].result, work, asked)
-        if _is_cut(done[-1], end):
-            break
-    return _ended(asked, works, done, end)
+    problem: ClusterOptError | None = None
+    try:
+        for work in works:
+            done.append(_searched(work, asked, end))
+            if not asked.show.json:
+                _show(done[-1].result, work, asked)
+            if _is_cut(done[-1]):
+                break
+    except ClusterOptError as error:  # the others are still shown
+        problem = error
+    return _ended(asked, works, done, problem)
 
 
 def _prepared(asked: Asked, devices: dict[str, Any]) -> list["Work"]:
@@ -94,82 +100,61 @@ def _prepared(asked: Asked, devices: dict[str, Any]) -> list["Work"]:
 
 
 def _searched(work: "Work", asked: Asked, end: float | None) -> _Done:
-    """Searches until a limit holds or a signal comes; then writes the files, and only notes further signals."""
-    from clusteropt.database.database import Database
-    from clusteropt.finding import Finding
+    """Searches until a limit holds or a signal comes; then writes the files, and only notes further signals.
 
-    path, potential = work.files.database, work.task.composition.potential
-    left = None if end is None else end - time.monotonic()
-    opened = nullcontext() if path is None else Database.open(path, potential)
-    with remembered(*STOPPING, seconds=left) as signals, opened as database:
-        finding = Finding(work.task, database)
-        files = _Files(work, finding, asked.show.quiet)
+    Raises Stopped or Interrupted for a signal before anything was begun.
+    """
+    with (
+        remembered(*STOPPING, seconds=None if end is None else end - time.monotonic()) as signals,
+        ExitStack() as stack,
+    ):
+        keeper, problem = None, None
         try:
-            _follow(finding, files, work, asked.show.quiet, end)
+            keeper = stack.enter_context(_begun(work))
+            _follow(keeper, work, asked.show.quiet, end)
             signals.patient = True
         except KeyboardInterrupt:
             signals.patient = True
             _drop_programs()
-        result = finding.ended(_why(signals, end))
-        return _Done(result, files.finish(result), signals)
+        except Exception as error:  # noqa: BLE001  what was found is kept after any error
+            signals.patient = True
+            problem = error
+        if keeper is None:
+            raise problem or stopped(signals, f"the search of {work.task.formula} has not begun")
+        result = keeper.finding.ended(_why(signals, end) if problem is None else "an error")
+        return _Done(result, keeper.finish(result), signals, problem)
 
 
-def _follow(finding: "Finding", files: "_Files", work: "Work", quiet: bool, end: float | None) -> None:
+@contextmanager
+def _begun(work: "Work") -> Iterator["SearchKeeper"]:
+    """The search, and its database open."""
+    from clusteropt.commands.search_keeper import SearchKeeper
+    from clusteropt.database.database import Database
+    from clusteropt.finding import Finding
+
+    path, potential = work.files.database, work.task.composition.potential
+    with nullcontext() if path is None else Database.open(path, potential) as database:
+        yield SearchKeeper(work, Finding(work.task, database))
+
+
+def _follow(keeper: "SearchKeeper", work: "Work", quiet: bool, end: float | None) -> None:
     """Runs the search to its end, and shows how far it is."""
     from clusteropt.commands.search_display import SearchDisplay
     from clusteropt.commands.search_tasks import announcements
 
-    for message in [] if quiet else announcements(work, finding):
+    for message in [] if quiet else announcements(work, keeper.finding):
         say(message)
     composition, seconds, began = work.task.composition, work.task.seconds, time.monotonic()
-    if finding.foresee() and not quiet:
+    if keeper.finding.foresee() and not quiet:
         say(f"compiling for clusters of up to {composition.n_atoms} atoms (once for this size)")
     with SearchDisplay(work.task.formula, composition.potential, work.task.best_known, seconds, quiet) as display:
-        for n, progress in enumerate(finding):
-            files.keep(progress.lowest)
+        for n, progress in enumerate(keeper.finding):
+            keeper.keep(progress.lowest)
             display.show(progress)
             if n == 0:  # the first round is always a whole one
                 ends = [t for t in (end, None if seconds is None else began + seconds) if t is not None]
                 if ends:
                     alarm_in(min(ends) - time.monotonic())
-
-
-class _Files:
-    """Writes the lowest minimum whenever it is a new one. Problems are said once, and writing is tried again at the end."""
-
-    def __init__(self, work: "Work", finding: "Finding", quiet: bool) -> None:
-        self._work, self._finding, self._quiet = work, finding, quiet
-        self._written = float("inf")
-        self._said = False
-
-    def keep(self, lowest: float) -> None:
-        problem = self._finding.problem
-        if lowest < self._written and self._work.files.lowest != STDOUT:
-            problem = self._write(self._finding.lowest) or problem
-            self._written = lowest
-        if problem is not None and not self._said:
-            self._said = True
-            complain(f"{problem} (the search goes on, and tries again at its end)")
-
-    def finish(self, result: "SearchResult") -> bool:
-        """Writes the lowest minimum, and says where everything is. Returns False where a file could not be written."""
-        problems = [self._finding.problem, self._write(next(iter(result.minima), None))]
-        for problem in problems:
-            if problem is not None:
-                complain(str(problem))
-        return not any(problems)
-
-    def _write(self, lowest: "SearchMinimum | None") -> ClusterOptError | None:
-        from clusteropt.commands.search_tasks import text_of_lowest
-        from clusteropt.runtime.files import write_atomically
-
-        if lowest is None or self._work.files.lowest == STDOUT:
-            return None
-        try:
-            write_atomically(self._work.files.lowest, text_of_lowest(lowest, self._work.task.formula))
-        except ClusterOptError as problem:
-            return problem
-        return None
 
 
 def _why(signals: Signals, end: float | None) -> str:
@@ -185,9 +170,10 @@ def _at(end: float | None) -> bool:
     return end is not None and time.monotonic() >= end
 
 
-def _is_cut(done: _Done, end: float | None) -> bool:
-    """True where the search was stopped from outside."""
-    return done.result.stopped_by not in ("confirmed", "target", "evaluations", "time")
+def _is_cut(done: _Done) -> bool:
+    """True where no other search is to begin, because of a signal or an error."""
+    by_itself = done.result.stopped_by in ("confirmed", "target", "evaluations", "time")
+    return not by_itself or done.signals.heard not in (0, signal.SIGALRM)
 
 
 def _show(result: "SearchResult", work: "Work", asked: Asked) -> None:
@@ -206,19 +192,37 @@ def _show(result: "SearchResult", work: "Work", asked: Asked) -> None:
         say(written(result, work))
 
 
-def _ended(asked: Asked, works: list["Work"], done: list[_Done], end: float | None) -> ExitCode:
+def _ended(asked: Asked, works: list["Work"], done: list[_Done], problem: ClusterOptError | None) -> ExitCode:
+    """Prints the JSON, and raises the error that has ended the searches, or returns the exit code."""
     if asked.show.json:
         from clusteropt.console import emit
         from clusteropt.report.searches import search_json
 
         emit(search_json([one.result for one in done], several=len(works) > 1))
-    cut = _is_cut(done[-1], end)
-    if cut or len(done) < len(works):
-        n = len(done) - cut
-        raise stopped(done[-1].signals, f"{so_many_of(n, len(works), 'search')} finished, and what was found is kept")
+    if problem is not None or done[-1].problem is not None:
+        raise problem or _told(done[-1])
+    if _is_cut(done[-1]) or len(done) < len(works):
+        raise stopped(done[-1].signals, _so_far(works, done))
     if not all(one.whole for one in done):
         return ExitCode.FAILURE
     return ExitCode.OK if all(one.result.minima for one in done) else ExitCode.NOT_CONVERGED
+
+
+def _so_far(works: list["Work"], done: list[_Done]) -> str:
+    n = sum(not _is_cut(one) for one in done)
+    rest = "what was found is kept" if any(one.result.minima for one in done) else "nothing was found yet"
+    return f"{so_many_of(n, len(works), 'search')} finished, and {rest}"
+
+
+def _told(done: _Done) -> ClusterOptError:
+    """The error that has ended a search, in a line."""
+    problem, found = done.problem, "what was found is kept" if done.result.minima else "nothing was found yet"
+    if isinstance(problem, ClusterOptError):
+        return problem
+    assert problem is not None
+    if is_of_memory(problem):
+        return ClusterOptError(f"out of memory: {found}: search on a machine with more memory")
+    return ClusterOptError(f"{unexpected(problem)}: {found}: please report it")
 
 
 def _drop_programs() -> None:

@@ -25,6 +25,7 @@ _COPIES = (
 )
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
+_SHAKE = 0.02  # lengths, by which atoms are displaced before they are polished: symmetric starts lead to saddle points
 _AGAIN = 2e-3  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
 
 
@@ -146,9 +147,9 @@ class Search:
         n = composition.n_atoms
         free = np.ones(n, bool)
         ends = [Structure(positions[:, :n].T, composition.species, free) for _, positions, _ in waiting]
-        found = {
-            i: m for part in minimized(ends, composition.potential, LocalSettings(), few=False) for i, m in part.items()
-        }
+        settings = LocalSettings(perturb=_SHAKE * composition.potential.length, seed=self._kit.seed)
+        portions = minimized(ends, composition.potential, settings, few=False)
+        found = {i: m for part in portions for i, m in part.items()}
         self._polishing += sum(m.n_evaluations for m in found.values())
         for k, (_, _, sighting) in enumerate(waiting):
             self.pool.add(sighting._replace(minimum=found[k]))

@@ -13,6 +13,7 @@ _WHY = {
     "target": "target reached",
     "evaluations": "limit of evaluations",
     "time": "time limit",
+    "slurm": "end of the Slurm job",
 }
 
 

@@ -1,0 +1,52 @@
+"""Writes the structure file of a search, now and then and at the end."""
+
+from typing import TYPE_CHECKING
+
+from clusteropt.commands.plans import STDOUT
+from clusteropt.commands.search_tasks import Work, text_of_lowest
+from clusteropt.console import complain
+from clusteropt.errors import ClusterOptError
+from clusteropt.finding import Finding
+from clusteropt.runtime.files import write_atomically
+
+if TYPE_CHECKING:
+    from clusteropt.search_result import SearchMinimum, SearchResult
+
+
+class SearchKeeper:
+    """A search under way, whose lowest minimum it writes whenever that is a new one.
+
+    Problems are said once, and writing is tried again at the end.
+    """
+
+    def __init__(self, work: Work, finding: Finding) -> None:
+        self._work, self.finding = work, finding
+        self._written = float("inf")
+        self._said = False
+
+    def keep(self, lowest: float) -> None:
+        """Writes the lowest minimum, of that energy, if it is a new one."""
+        problem = self.finding.problem
+        if lowest < self._written and self._work.files.lowest != STDOUT:
+            problem = self._write(self.finding.lowest) or problem
+            self._written = lowest
+        if problem is not None and not self._said:
+            self._said = True
+            complain(f"{problem} (the search goes on, and tries again at its end)")
+
+    def finish(self, result: "SearchResult") -> bool:
+        """Writes the lowest minimum, and says where everything is. Returns False where a file could not be written."""
+        problems = [self.finding.problem, self._write(next(iter(result.minima), None))]
+        for problem in problems:
+            if problem is not None:
+                complain(str(problem))
+        return not any(problems)
+
+    def _write(self, lowest: "SearchMinimum | None") -> ClusterOptError | None:
+        if lowest is None or self._work.files.lowest == STDOUT:
+            return None
+        try:
+            write_atomically(self._work.files.lowest, text_of_lowest(lowest, self._work.task.formula))
+        except ClusterOptError as problem:
+            return problem
+        return None

@@ -1,0 +1,117 @@
+"""A search that is stopped, killed or watched: what was found is kept, and what was reported is in the database."""
+
+import os
+import pty
+import re
+import signal
+import time
+from select import select
+
+import numpy as np
+import pytest
+from cli import finish, frames_of, names, spawn
+
+from clusteropt.database.database import Database
+
+ENDLESS = ("search", "LJ38", "--confirm", "0", "--time-limit", "1h", "--threads", "1")
+OFTEN = "from clusteropt.commands import search_display; search_display._REPORT = 0"  # a line after every round
+LOWEST = re.compile(r"lowest (-\d+\.\d+) epsilon")
+
+
+def lines_until(process, wanted: int, seconds: float = 120) -> list[float]:
+    """The lowest energies that a search has reported when it has done so as often as `wanted`."""
+    handle, said, end = process.stderr.fileno(), b"", time.monotonic() + seconds
+    while len(LOWEST.findall(said.decode())) < wanted and time.monotonic() < end and select([handle], [], [], 60)[0]:
+        said += os.read(handle, 4096)
+    return [float(energy) for energy in LOWEST.findall(said.decode())]
+
+
+def lowest_of(path) -> float:
+    with Database.open(path, create=False) as database:
+        return database.minima("X38", 1)[0].minimum.energy
+
+
+@pytest.mark.parametrize(("number", "code", "why"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 75, "SIGTERM")])
+def test_a_signal_keeps_everything_and_tells_it(tmp_path, number, code, why):
+    with spawn(tmp_path, *ENDLESS, before=OFTEN) as process:
+        reported = lines_until(process, 2)
+        process.send_signal(getattr(signal, number))
+        done = finish(process)
+    assert done.code == code, done.err
+    assert len(done.complaints) == 1
+    assert "0 of 1 search is finished, and what was found is kept" in done.complaints[0]
+    assert f"stopped by: {why}" in done.out
+    assert names(tmp_path) == {"X38.min.xyz", "X38.minima.db"}
+    (lowest,) = frames_of(tmp_path / "X38.min.xyz")
+    assert lowest.get_potential_energy() <= reported[-1] + 1e-6
+    with Database.open(tmp_path / "X38.minima.db") as database:
+        (own,) = database.runs()
+        assert own.stopped_by == why
+        assert database.entries()[0].energy == pytest.approx(lowest.get_potential_energy(), abs=1e-6)
+        assert database.entries()[0].point_group
+
+
+def test_the_end_of_a_slurm_job_stops_a_search_that_can_go_on(tmp_path):
+    env = {"SLURM_JOB_END_TIME": str(int(time.time() + 60 + 25))}
+    with spawn(tmp_path, *ENDLESS, env=env) as process:
+        done = finish(process)
+    assert done.code == 75, done.err
+    assert "stopped by: end of the Slurm job" in done.out
+    assert names(tmp_path) == {"X38.min.xyz", "X38.minima.db"}
+
+
+def test_a_signal_while_libraries_load_ends_the_command_in_a_line(tmp_path):
+    with spawn(tmp_path, *ENDLESS) as process:
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        done = finish(process)
+    assert done.code == 130
+    assert len(done.complaints) == 1
+    assert "Traceback" not in done.err
+
+
+def test_what_was_reported_is_in_the_database_when_the_program_is_killed(tmp_path):
+    with spawn(tmp_path, *ENDLESS, before=OFTEN) as process:
+        reported = lines_until(process, 3)
+        process.kill()
+        process.wait()
+    assert len(reported) >= 3
+    assert lowest_of(tmp_path / "X38.minima.db") <= min(reported) + 1e-6
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_lose_no_minimum_that_was_reported(tmp_path):
+    rng, ever = np.random.default_rng(0), np.inf
+    for seed in range(20):
+        with spawn(tmp_path, *ENDLESS, "--seed", str(seed), before=OFTEN) as process:
+            reported = lines_until(process, 1)
+            time.sleep(rng.uniform(0, 3))
+            process.kill()
+            reported += [float(energy) for energy in LOWEST.findall(process.communicate()[1])]
+        ever = min(ever, *reported)
+        assert lowest_of(tmp_path / "X38.minima.db") <= ever + 1e-6
+        assert frames_of(tmp_path / "X38.min.xyz")[0].get_potential_energy() <= ever + 1e-6
+        assert not [name for name in names(tmp_path) if name.endswith(".xyz") and name != "X38.min.xyz"]
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {}])
+def test_a_terminal_shows_how_far_the_search_is_and_is_left_clean(tmp_path, variables):
+    ours, theirs = pty.openpty()
+    shown = b""
+    env = {"TERM": "xterm", "COLUMNS": "100", **variables}
+    with spawn(tmp_path, *ENDLESS[:-4], "--time-limit", "4", stderr=theirs, env=env) as process:
+        os.close(theirs)
+        while select([ours], [], [], 60)[0]:
+            try:
+                piece = os.read(ours, 4096)
+            except OSError:  # the other end is closed
+                break
+            shown += piece
+        out = process.communicate()[0]
+    text = shown.decode()
+    assert process.returncode == 0
+    assert "lowest -17" in text
+    assert re.search(r"reached [\d,]+ times? · [\d,]+ distinct minim", text)
+    assert re.search(r"evaluations \([\d,]+/s\) · 0:0\d used, 0:0\d left", text)
+    assert "\x1b" not in out
+    assert "\x1b[?25h" in text, "the cursor is shown again"
