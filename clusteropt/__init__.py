@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from clusteropt.database.selection import minima
     from clusteropt.errors import ClusterOptError
     from clusteropt.evaluation.benchmark import benchmark
+    from clusteropt.finding.result import SearchMinimum, SearchResult
+    from clusteropt.finding.searching import search
     from clusteropt.optimizers.learned.weights import LearnedOptimizer
     from clusteropt.optimizers.learned.weights import named as load_optimizer
     from clusteropt.potentials.sets import load as load_potential
     from clusteropt.result import Certified, Result
-    from clusteropt.search_result import SearchMinimum, SearchResult
-    from clusteropt.searching import search
     from clusteropt.stepping import step
     from clusteropt.training.runs import train_es, train_ga
 
@@ -62,8 +62,8 @@ _HOMES = {
     "Certified": ("clusteropt.result", "Certified"),
     "Comparison": ("clusteropt.clusters.sameness", "Comparison"),
     "Result": ("clusteropt.result", "Result"),
-    "SearchMinimum": ("clusteropt.search_result", "SearchMinimum"),
-    "SearchResult": ("clusteropt.search_result", "SearchResult"),
+    "SearchMinimum": ("clusteropt.finding.result", "SearchMinimum"),
+    "SearchResult": ("clusteropt.finding.result", "SearchResult"),
     "benchmark": ("clusteropt.evaluation.benchmark", "benchmark"),
     "certify": ("clusteropt.api", "certify"),
     "compare": ("clusteropt.comparing", "compare"),
@@ -96,7 +96,7 @@ class _Package(ModuleType):
 
     @property
     def search(self) -> object:
-        return import_module("clusteropt.searching").search
+        return import_module("clusteropt.finding.searching").search
 
     @search.setter
     def search(self, room: ModuleType) -> None:

@@ -11,7 +11,7 @@ from clusteropt.commands.plans import STDOUT, Show
 from clusteropt.commands.process import prepare
 from clusteropt.commands.search_files import SearchOutputs, check_outputs
 from clusteropt.commands.time_limit import seconds_in, seconds_left
-from clusteropt.console import complain, say, warn
+from clusteropt.console import say, warn
 from clusteropt.errors import ClusterOptError, ExitCode, UsageError, is_of_memory, unexpected
 from clusteropt.runtime.signals import STOPPING, Signals, alarm_in, remembered, stopped
 from clusteropt.settings.config import ReadingSettings
@@ -22,7 +22,7 @@ from clusteropt.words import so_many_of
 if TYPE_CHECKING:
     from clusteropt.commands.search_keeper import SearchKeeper
     from clusteropt.commands.search_tasks import Work
-    from clusteropt.search_result import SearchResult
+    from clusteropt.finding.result import SearchResult
 
 
 class Asked(NamedTuple):
@@ -130,7 +130,7 @@ def _begun(work: "Work") -> Iterator["SearchKeeper"]:
     """The search, and its database open."""
     from clusteropt.commands.search_keeper import SearchKeeper
     from clusteropt.database.database import Database
-    from clusteropt.finding import Finding
+    from clusteropt.finding.under_way import Finding
 
     path, potential = work.files.database, work.task.composition.potential
     with nullcontext() if path is None else Database.open(path, potential) as database:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from clusteropt.commands.display import time_of
 from clusteropt.console import Messages, say
+from clusteropt.finding.result import verdict_of
 from clusteropt.report.searches import best_known_words
-from clusteropt.search_result import verdict_of
 from clusteropt.words import counted
 
 if TYPE_CHECKING:

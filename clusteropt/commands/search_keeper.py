@@ -6,11 +6,11 @@ from clusteropt.commands.plans import STDOUT
 from clusteropt.commands.search_tasks import Work, text_of_lowest
 from clusteropt.console import complain
 from clusteropt.errors import ClusterOptError
-from clusteropt.finding import Finding
+from clusteropt.finding.under_way import Finding
 from clusteropt.runtime.files import write_atomically
 
 if TYPE_CHECKING:
-    from clusteropt.search_result import SearchMinimum, SearchResult
+    from clusteropt.finding.result import SearchMinimum, SearchResult
 
 
 class SearchKeeper:

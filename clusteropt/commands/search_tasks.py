@@ -14,12 +14,12 @@ from clusteropt.commands.search_files import OURS, SearchFiles, files_for
 from clusteropt.database.database import Database
 from clusteropt.errors import InputError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
-from clusteropt.finding import Finding, Task
+from clusteropt.finding.result import SAME, SearchMinimum, SearchResult
+from clusteropt.finding.searching import composition_of, optimizer_of, positions_of
+from clusteropt.finding.under_way import Finding, Task
 from clusteropt.io.best_known import best_known, formula_of
 from clusteropt.io.extxyz import text_of
 from clusteropt.io.reading import Frame, Unreadable, frames, wishes_of
-from clusteropt.search_result import SAME, SearchMinimum, SearchResult
-from clusteropt.searching import composition_of, optimizer_of, positions_of
 from clusteropt.words import counted
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from ase import Atoms
 from clusteropt.database.database import Database
 from clusteropt.errors import UsageError
 from clusteropt.exploration.composition import Composition, Kit
-from clusteropt.finding import Finding, Task
+from clusteropt.finding.result import SearchResult
+from clusteropt.finding.under_way import Finding, Task
 from clusteropt.io.best_known import best_known, formula_of
 from clusteropt.io.doubts import warn_caller
 from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.potentials import sets
 from clusteropt.search.starts import symbols_of
-from clusteropt.search_result import SearchResult
 from clusteropt.settings.exploration import NONE, ExplorationSettings
 from clusteropt.settings.keywords import changed, signed
 from clusteropt.settings.options import POSITIVE

@@ -16,11 +16,11 @@ from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.confidence import missed
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.exploration.searching import Limits, Progress, Search, foresee
+from clusteropt.finding.result import SearchMinimum, SearchResult
 from clusteropt.io.best_known import formula_of as canonical
 from clusteropt.runtime import host
 from clusteropt.search.certify import Certificate, certified
 from clusteropt.search.found import Found
-from clusteropt.search_result import SearchMinimum, SearchResult
 from clusteropt.settings.exploration import CERTIFIED, ExplorationSettings
 
 _EVERY = 2.0  # seconds between two writings into the database, at least

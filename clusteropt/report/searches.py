@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
+from clusteropt.finding.result import SearchMinimum, SearchResult
 from clusteropt.report.tables import Column
-from clusteropt.search_result import SearchMinimum, SearchResult
 from clusteropt.words import counted
 
 SHOWN = 10  # minima in a table
