@@ -78,7 +78,7 @@ class Exploration:
         both = moving.Tried(*(np.concatenate(pair, -1) for pair in zip(new, old, strict=True)))
         active = np.concatenate([fresh, hopping])
         proposal = hops.Proposal(both.positions, both.moves, both.n_evaluations, both.luck)
-        temperature = moving.temperatures(self.lives.styles[active])
+        temperature = moving.temperatures(self.lives.styles[active], both.moves)
         after, visits = landed(columns_of(self.chains, active), proposal, self.kit.composition.problem, temperature)
         self.chains = with_columns(self.chains, active, after)
         self._note(active, fresh, both.cost + visits.n_evaluations - both.n_evaluations)

@@ -14,6 +14,7 @@ from clusteropt.search.surface import N_DRAWS, moved_over_surface
 from clusteropt.search.walk import Chains, columns_of
 
 _N_DRAWS = max(N_DRAWS, rebuilt.N_DRAWS, exchanges.N_DRAWS)  # random numbers of a move
+_COLD = 0.02  # energy scales, the temperature of exchanges
 _TEMPERATURES = np.array([style.temperature for style in STYLES])
 
 
@@ -104,6 +105,6 @@ _MAKERS = {
 }
 
 
-def temperatures(styles: np.ndarray) -> np.ndarray:
-    """(n_chains,) of Metropolis, in energy scales."""
-    return _TEMPERATURES[styles]
+def temperatures(styles: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """(n_chains,) of Metropolis, in energy scales. Orders of an alloy lie closer together than structures do."""
+    return np.where(moves == EXCHANGE, _COLD, _TEMPERATURES[styles])
