@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clusteropt.clusters.arrays import Structure
+from clusteropt.engine.step import Status
 from clusteropt.evaluation import adaptive
 from clusteropt.evaluation.adaptive import kit_for, measure
 from clusteropt.evaluation.score import Score, median_until
@@ -15,10 +17,13 @@ from clusteropt.evaluation.target import target_for
 from clusteropt.exploration.exploring import Exploration, Round
 from clusteropt.optimizers.learned import weights
 from clusteropt.runtime import host
+from clusteropt.search.minimum import Minimum, invalid
 
 TARGET = target_for("X7")
 LOWEST, OTHER = TARGET.best_known, TARGET.best_known + 0.57  # two of the four minima
 N_SEATS = 64
+STILL = Structure(np.zeros((7, 3)), np.zeros(7, np.int32), np.ones(7, bool))
+NOWHERE = invalid(STILL, "")._replace(status=Status.CONVERGED)
 NOT_TIMES = [name for name in Score._fields if not name.startswith("seconds")]
 
 
@@ -37,6 +42,9 @@ class _Running:
     def __init__(self, script: Scripted) -> None:
         self._script, self.n_evaluations, self.draining = script, 0, False
 
+    def arrived(self, serials, lower):
+        assert not lower
+
     def __iter__(self):
         for visits in self._script.rounds:
             self._script.drained.append(self.draining)
@@ -46,8 +54,8 @@ class _Running:
             yield Round(serials, ["start"] * len(hits), np.where(hits, 0.0, 1.0), np.where(hits, low, OTHER), alone)
 
 
-def polished(composition, visits, columns) -> tuple[list[float], int]:
-    return [float(visits.energy[j]) for j in columns], 7 * len(columns)
+def polished(composition, ends) -> list[Minimum]:
+    return [NOWHERE._replace(energy=OTHER if end else LOWEST, n_evaluations=7) for end in ends]
 
 
 @pytest.fixture
@@ -55,7 +63,7 @@ def counted(monkeypatch):
     def count(*rounds, **changes) -> tuple[Score, Scripted]:
         script = Scripted(*rounds)
         monkeypatch.setattr(adaptive, "Exploration", script)
-        monkeypatch.setattr(adaptive, "_polished", polished)
+        monkeypatch.setattr(adaptive, "polished", polished)
         monkeypatch.setattr(adaptive, "warm_up", lambda kit: None)
         return measure(TARGET, None, EvaluationSettings(**changes)), script
 

@@ -478,7 +478,7 @@ def test_several_optimizers_share_the_baselines_at_the_shell_and_from_python(fol
     options = ["--hits", "3", "--chains", "8", "--hops", "2", "--steps", "10", "--evaluations", "3e4"]
     done = run(folder, "evaluate", "mine.h5", "other.h5", "--tasks", "X7,X8", *options, "--json")
     assert done.code == 0
-    names = ["mine.h5", "other.h5", None, None]
+    names = ["mine.h5", "other.h5", None, None, None]
     assert [r["optimizer"] for r in done.records] == names * 2
     scores = clusteropt.benchmark(
         ["mine.h5", "other.h5"], ["X7", "X8"], hits=3, chains=8, hops=2, steps=10, evaluations=3e4

@@ -14,19 +14,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.clusters.arrays import Structure, padded_size
+from clusteropt.clusters.arrays import padded_size
 from clusteropt.evaluation.measure import HIT, NEAR
 from clusteropt.evaluation.score import Score, median_until
 from clusteropt.evaluation.settings import EvaluationSettings
 from clusteropt.evaluation.target import SEARCH, Target
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.exploring import Exploration, Round
+from clusteropt.exploration.polishing import polished
 from clusteropt.exploration.seats import N_SEATS
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.runtime import devices, host
 from clusteropt.runtime.backend import n_lanes
-from clusteropt.search.local import minimized
-from clusteropt.settings.method import LocalSettings
 
 HITS_EACH = 10  # of an exploration, after which it begins no chains
 _FIRST = 3  # rounds in which all programs are used
@@ -82,7 +81,7 @@ def warm_up(kit: Kit) -> None:
     for n_seats in range(min(most, n_lanes(size)), most + 1, n_lanes(size)):
         rounds = Exploration(kit, n_seats=n_seats)
         visits = [next(rounds) for _ in range(_FIRST)][-1]
-        _polished(kit.composition, visits, range(len(visits.serials)))
+        polished(kit.composition, list(np.moveaxis(visits.positions, -1, 0)))
 
 
 def _left(settings: EvaluationSettings, outcomes: Sequence[_Outcome], hits_each: int) -> _Limits:
@@ -125,19 +124,20 @@ class _Tally:
         self._last: set[int] = set()  # chains of the last round
         self.n_hits = self.polishing = 0
 
-    def count(self, visits: Round) -> None:
-        """Polishes minima near the best-known energy, each chain's once, and counts the hits."""
+    def count(self, visits: Round) -> list[int]:
+        """Polishes minima near the best-known energy, each chain's once, and counts the hits. The chains that hit."""
         serials, energies = visits.serials.tolist(), visits.energy.tolist()
         self._last = {*serials}
         self._lowest |= {k: min(e, self._lowest.get(k, math.inf)) for k, e in zip(serials, energies, strict=True)}
         near = [j for j, k in enumerate(serials) if k not in self._hit and energies[j] < self._ceiling(k)]
-        polished, used = _polished(self._composition, visits, near)
-        self.polishing += used
+        minima = polished(self._composition, [visits.positions[..., j] for j in near])
+        self.polishing += sum(minimum.n_evaluations for minimum in minima)
         self._tried |= {serials[j]: energies[j] for j in near}
         limit = self._best + HIT * self._composition.potential.energy
-        hits = [j for j, energy in zip(near, polished, strict=True) if energy < limit]
+        hits = [j for j, minimum in zip(near, minima, strict=True) if minimum.energy < limit]
         self.n_hits += sum(bool(visits.alone[j]) for j in hits) or bool(hits and not self.n_hits)
         self._hit |= {serials[j] for j in hits}
+        return [serials[j] for j in hits]
 
     def _ceiling(self, serial: int) -> float:
         """The energy below which a minimum of that chain is polished."""
@@ -155,7 +155,7 @@ def _explored(kit: Kit, best_known: float, limits: _Limits) -> _Outcome:
     begin, rounds, tally = time.perf_counter(), Exploration(kit), _Tally(kit.composition, best_known)
     first, full, spent, ended_by = None, None, (0, 0.0), ""
     for visits in rounds:
-        tally.count(visits)
+        rounds.arrived(tally.count(visits), lower=False)
         spent = rounds.n_evaluations + tally.polishing, time.perf_counter() - begin
         first = first or (spent if tally.n_hits else None)
         if tally.n_hits >= limits.hits:
@@ -172,14 +172,3 @@ def _ended_by(spent: tuple[int, float], limits: _Limits) -> str:
     if spent[0] >= limits.evaluations:
         return "evaluations"
     return "seconds" if spent[1] > limits.seconds else ""
-
-
-def _polished(composition: Composition, visits: Round, columns: Sequence[int]) -> tuple[list[float], int]:
-    """The energies of some minima of a round, polished, and the evaluations that polishing took."""
-    n = composition.n_atoms
-    free = np.ones(n, bool)
-    ends = [Structure(visits.positions[:, :n, j].T, composition.species, free) for j in columns]
-    found = {
-        i: m for part in minimized(ends, composition.potential, LocalSettings(), few=False) for i, m in part.items()
-    }
-    return [found[i].energy for i in range(len(ends))], sum(m.n_evaluations for m in found.values())

@@ -1,10 +1,10 @@
 """The choice of starts, styles and patience by what they bring for their cost.
 
-A chain succeeds when its lowest minimum is among the lowest of all chains. What a kind of start or a style brings is its rate,
-successes over cost. Patience is bought in portions, each of as many hops in vain as all before it; a chain gets as many as are
-worth their cost, at the price of the successes that all chains together bring: fractional programming (W. Dinkelbach, Manage. Sci.
-13, 492 (1967), doi:10.1287/mnsc.13.7.492). Every decision takes draws from the distributions of the rates, so that what is little
-known is tried (W. R. Thompson, Biometrika 25, 285 (1933), doi:10.1093/biomet/25.3-4.285).
+A chain succeeds when its lowest minimum is among the lowest of all chains. The rate of a kind of start, or of a style, is its
+successes over its cost. Patience is bought in portions, each of as many hops in vain as all before it. A chain gets as many
+portions as are worth their cost, at the price of the successes that all chains together bring (fractional programming:
+W. Dinkelbach, Manage. Sci. 13, 492 (1967), doi:10.1287/mnsc.13.7.492). Every decision takes draws from the distributions of the
+rates, so that what is little known is tried (W. R. Thompson, Biometrika 25, 285 (1933), doi:10.1093/biomet/25.3-4.285).
 """
 
 from typing import NamedTuple

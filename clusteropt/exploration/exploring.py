@@ -29,7 +29,7 @@ _PATIENT, _MORE, _LONGEST = (
     4,
     1024,
 )  # one chain in 8 has four times the patience, so that more is known; hops at most
-_SAME = 0.02  # energy scales
+_LOWER = 0.005  # energy scales by which a minimum has to lie lower to count as lower
 _FIRST = 4096  # first minima that are remembered
 
 
@@ -53,8 +53,7 @@ class Exploration:
         self.marks, self.records = Marks(n_seats), records.none()
         self.n_begun = self.n_rounds = self.n_evaluations = 0
         self.draining = False
-        self.best = np.inf  # quenched energy of the lowest minimum; a chain that comes near it ends
-        self.n_best = 0  # chains that have come to it alone
+        self.n_best = 0  # chains that have come to the lowest minimum alone
         self.first = np.zeros(0)  # energies of the last first minima, sorted
         self.spent, self.by_style = np.zeros(len(STARTS)), np.zeros(len(STYLES))
         self.top = np.inf
@@ -79,7 +78,9 @@ class Exploration:
         active = np.concatenate([fresh, hopping])
         proposal = hops.Proposal(both.positions, both.moves, both.n_evaluations, both.luck)
         temperature = moving.temperatures(self.lives.styles[active], both.moves)
-        after, visits = landed(columns_of(self.chains, active), proposal, self.kit.composition.problem, temperature)
+        after, visits = landed(
+            columns_of(self.chains, active), proposal, self.kit.composition.problem, temperature, _LOWER
+        )
         self.chains = with_columns(self.chains, active, after)
         self._note(active, fresh, both.cost + visits.n_evaluations - both.n_evaluations)
         self.n_evaluations += int(visits.n_evaluations.sum())
@@ -196,24 +197,33 @@ class Exploration:
         lives.limits[fresh] = np.where(patient, np.clip(_MORE * limits, 16, _LONGEST), limits)
         self.marks.note(active, chains.n_idle[active], chains.lowest_energy[active], lives.costs[active])
         lows = np.concatenate([self.records.ends, chains.lowest_energy[~lives.vacant]])
-        self.top = choice.threshold(lows) + _SAME * scale
-        lowest = float(chains.lowest_energy.min())
-        if lowest < self.best - _SAME * scale:
-            self.n_best = 0
-        self.best = min(self.best, lowest)
+        self.top = choice.threshold(lows) + _LOWER * scale
 
     def _end(self) -> None:
-        """Ends chains that have come to the lowest minimum, have fallen apart, or are out of patience."""
-        chains, lives, scale = self.chains, self.lives, self.kit.composition.potential.energy
+        """Ends chains that have fallen apart or are out of patience."""
+        chains, lives = self.chains, self.lives
         self.rule = choice.rule(self.records, self.top)
         own = np.flatnonzero(~lives.vacant)
         limits = lives.limits[own]
         low = chains.lowest_energy[own]
-        hit = low <= self.best + _SAME * scale
-        over = hit | ~np.isfinite(low) | (chains.n_idle[own] >= limits)
-        self.n_best += int((hit & lives.alone[own]).sum())
-        ended = own[over]
-        self.marks.ended(ended, np.where(hit, limits, -1)[over], low[over], lives.costs[ended])
+        ended = own[~np.isfinite(low) | (chains.n_idle[own] >= limits)]
+        self._record(ended)
+
+    def arrived(self, serials: Sequence[int], lower: bool) -> None:
+        """Ends the chains of these numbers, which have come to the lowest minimum: nothing is left for them to find.
+
+        `lower`: no chain had come to it before. Then the first of them goes on.
+        """
+        seats = np.flatnonzero(~self.lives.vacant & np.isin(self.lives.serials, serials))
+        self.n_best = (0 if lower else self.n_best) + int(self.lives.alone[seats].sum())
+        ended = seats[self.lives.serials[seats] != serials[0]] if lower else seats
+        lows, costs = self.chains.lowest_energy[ended], self.lives.costs[ended]
+        self.marks.ended(ended, self.lives.limits[ended], lows, costs)
+        self._record(ended)
+
+    def _record(self, ended: np.ndarray) -> None:
+        """Takes the records of chains that have ended, and makes room for others."""
+        chains, lives = self.chains, self.lives
         about = (
             lives.kinds,
             lives.styles,

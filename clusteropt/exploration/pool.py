@@ -51,11 +51,19 @@ class Pool:
     def lowest(self) -> float:
         return self._order[0][0] if self._order else np.inf
 
-    def add(self, sighting: Sighting) -> None:
-        """Counts the sighting. One that has not converged, or lies above the ceiling, leaves no trace."""
+    @property
+    def number(self) -> int:
+        """The number of the lowest minimum; -1 without any."""
+        return self._order[0][1] if self._order else -1
+
+    def add(self, sighting: Sighting) -> int | None:
+        """Counts the sighting; the number of its minimum.
+
+        One that has not converged, or lies above the ceiling, leaves no trace, and has no number.
+        """
         minimum = sighting.minimum
         if minimum.status != Status.CONVERGED or minimum.energy > self.ceiling:
-            return
+            return None
         number = self._number(minimum)
         if number is None:
             new = Found(minimum, 0, sighting.origin, sighting.n_evaluations, sighting.seconds)
@@ -69,6 +77,7 @@ class Pool:
                 )
             changed = old._replace(n_reached=old.n_reached + 1, n_alone=old.n_alone + sighting.alone)
             self._found[number] = changed
+        return number
 
     def _number(self, minimum: Minimum) -> int | None:
         """The number of the minimum that this one is; None for a new one."""

@@ -8,25 +8,24 @@ from typing import NamedTuple
 import numpy as np
 
 from clusteropt.clusters.arrays import Structure, pack, padded_size
+from clusteropt.clusters.sameness import QUANTUM
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
 from clusteropt.exploration.exploring import Exploration, Round
+from clusteropt.exploration.polishing import polished
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.exploration.seats import N_SEATS
 from clusteropt.search import local, surface, walk
 from clusteropt.search.found import Found
-from clusteropt.search.local import minimized
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
 
 _MOST = 128  # minima that are polished at a time, the lowest of those that wait
-_COPIES = (
-    64  # of them, at most, that agree in their quenched energy: others of a small cluster would never have their turn
-)
+_COPIES = 64  # of them, at most, whose quenched energies agree, so that other minima of a small cluster have their turn
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
 _SHAKE = 0.02  # lengths, by which atoms are displaced before they are polished: symmetric starts lead to saddle points
-_AGAIN = 2e-3  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
+_AGAIN = 5e-4  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
 
 
 class Limits(NamedTuple):
@@ -143,17 +142,24 @@ class Search:
         return lower or self._exploration.n_rounds % _EVERY == 1
 
     def _polish(self) -> None:
-        composition, waiting = self._kit.composition, self._waiting
-        n = composition.n_atoms
-        free = np.ones(n, bool)
-        ends = [Structure(positions[:, :n].T, composition.species, free) for _, positions, _ in waiting]
-        settings = LocalSettings(perturb=_SHAKE * composition.potential.length, seed=self._kit.seed)
-        portions = minimized(ends, composition.potential, settings, few=False)
-        found = {i: m for part in portions for i, m in part.items()}
-        self._polishing += sum(m.n_evaluations for m in found.values())
-        for k, (_, _, sighting) in enumerate(waiting):
-            self.pool.add(sighting._replace(minimum=found[k]))
+        """Polishes all that waits, and tells the exploration which chains have come to the lowest minimum."""
+        before, lowest, there = self.pool.lowest, -1, []
+        for (*_, sighting), minimum in zip(self._waiting, self._minima(), strict=True):
+            number = self.pool.add(sighting._replace(minimum=minimum))
+            if number == self.pool.number:
+                there = [*(there if number == lowest else []), sighting.serial]
+                lowest = self.pool.number
+        margin = QUANTUM * self._kit.composition.potential.energy
+        self._exploration.arrived(there, self.pool.lowest < before - margin)
         self._waiting = []
+
+    def _minima(self) -> list[Minimum]:
+        """The minima that wait, polished from atoms displaced a little."""
+        shake = _SHAKE * self._kit.composition.potential.length
+        settings = LocalSettings(perturb=shake, seed=self._kit.seed)
+        found = polished(self._kit.composition, [positions for _, positions, _ in self._waiting], settings)
+        self._polishing += sum(minimum.n_evaluations for minimum in found)
+        return found
 
 
 def _varied(energies: Sequence[float], margin: float) -> list[int]:

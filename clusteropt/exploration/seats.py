@@ -41,9 +41,9 @@ def empty(composition: Composition, n_seats: int) -> tuple[Chains, Lives]:
         n_idle=nothing - 1,
         n_evaluations=nothing,
     )
-    yes = np.ones(n_seats, bool)
-    lives = Lives(*nothing[None].repeat(4, 0), np.zeros(n_seats), yes, yes.copy(), nothing.copy())
-    return chains, lives
+    kinds, styles, ranks, limits, serials = np.zeros((5, n_seats), np.int64)
+    alone, vacant = np.ones((2, n_seats), bool)
+    return chains, Lives(kinds, styles, ranks, limits, np.zeros(n_seats), alone, vacant, serials)
 
 
 def begun(chains: Chains, seats: np.ndarray, positions: np.ndarray, keys: np.ndarray) -> Chains:

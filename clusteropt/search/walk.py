@@ -149,18 +149,23 @@ def hop(chains: Chains, problem: ClusterProblem, plan: SearchPlan) -> tuple[Chai
 
 
 def landed(
-    chains: Chains, proposal: hops.Proposal, problem: ClusterProblem, temperature: float | np.ndarray
+    chains: Chains,
+    proposal: hops.Proposal,
+    problem: ClusterProblem,
+    temperature: float | np.ndarray,
+    distinctly: float = _LOWER,
 ) -> tuple[Chains, Visits]:
     """The chains after a quench of what they propose, which Metropolis accepts or not, and the minima that they came to.
 
-    `temperature` (n_chains,) or one for all, in energy scales. A chain without a minimum, whose energy is infinite, accepts any.
+    `temperature` (n_chains,) or one for all, and `distinctly`, by which a minimum has to lie lower to
+    end idle hops, in energy scales. A chain without a minimum, whose energy is infinite, accepts any.
     """
     scale = problem.scale.energy
     moved, energy, seen, n_quench = quenched(at(chains.clusters, proposal.positions), problem)
     with np.errstate(invalid="ignore", over="ignore"):  # infinite energies
         uphill = np.maximum(energy - chains.energy, 0) / (temperature * scale)
         taken = np.isfinite(energy) & ~(proposal.luck >= np.exp(-uphill))
-    lower = energy < chains.lowest_energy - _LOWER * scale
+    lower = energy < chains.lowest_energy - distinctly * scale
     better = energy < chains.lowest_energy
     n_evaluations = proposal.n_evaluations + n_quench
     after = Chains(
