@@ -261,6 +261,23 @@ def test_what_cannot_be_searched_is_refused_in_one_line_before_anything_is_writt
     assert names(searched) == before
 
 
+def test_a_table_of_ones_own_says_what_is_known(tmp_path):
+    (tmp_path / "mine.csv").write_text("# a remark\npotential,formula,energy,source\nlj,LJ7,-17.5,a dream\n")
+    found = told(run(tmp_path, "search", "LJ7", *QUICK, "--json", "--best-known", "mine.csv"))
+    assert (found["best_known"], found["above_best_known"]) == ("above", pytest.approx(17.5 + X7[0], abs=1e-6))
+    assert "above the best known by 0.994616 epsilon" in run(tmp_path, "search", "X7", "--best-known", "mine.csv").out
+    assert told(run(tmp_path, "search", "X4", *QUICK, "--json", "--best-known", "mine.csv"))["best_known"] == "reached"
+
+
+@pytest.mark.parametrize("text", ["potential,formula\nlj,X7\n", "potential,formula,energy\nlj,X7,low\n", "\0", None])
+def test_a_table_that_is_none_is_refused_in_a_line(tmp_path, text):
+    if text is not None:
+        (tmp_path / "mine.csv").write_text(text)
+    done = run(tmp_path, "search", "LJ7", *QUICK, "--best-known", "mine.csv")
+    assert (done.code, len(done.complaints)) == (3, 1)
+    assert done.complaints[0].startswith("clusteropt: mine.csv: ")
+
+
 def test_a_number_is_wanted_for_the_target(tmp_path):
     assert run(tmp_path, "search", "LJ7", "--target", "low").code == 2
 

@@ -15,9 +15,9 @@ from clusteropt.database.database import Database
 from clusteropt.errors import InputError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.finding.result import SAME, SearchMinimum, SearchResult
-from clusteropt.finding.searching import composition_of, optimizer_of, positions_of
+from clusteropt.finding.searching import composition_of, known_to, optimizer_of, positions_of
 from clusteropt.finding.under_way import Finding, Task
-from clusteropt.io.best_known import best_known, formula_of
+from clusteropt.io.best_known import formula_of
 from clusteropt.io.extxyz import text_of
 from clusteropt.io.reading import Frame, Unreadable, frames, wishes_of
 from clusteropt.words import counted
@@ -52,7 +52,7 @@ def works_for(asked: "Asked") -> list[Work]:
                 asked.seconds,
                 starts[formula],
                 command,
-                best_known(own.potential, own.symbols),
+                known_to(settings, own),
             ),
             files[formula],
         )

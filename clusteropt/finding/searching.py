@@ -13,7 +13,7 @@ from clusteropt.errors import UsageError
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.finding.result import SearchResult
 from clusteropt.finding.under_way import Finding, Task
-from clusteropt.io.best_known import best_known, formula_of
+from clusteropt.io.best_known import best_known, formula_of, table_of
 from clusteropt.io.doubts import warn_caller
 from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.potentials import sets
@@ -34,6 +34,7 @@ class SearchChanges(TypedDict, total=False):
     keep: int
     seed: int
     certify: bool
+    best_known: str | None
 
 
 def composition_of(formula: str, potential: str | None) -> Composition:
@@ -68,6 +69,12 @@ def optimizer_of(settings: ExplorationSettings) -> LearnedOptimizer | None:
     return None if settings.optimizer == NONE else named(settings.optimizer)
 
 
+def known_to(settings: ExplorationSettings, composition: Composition) -> float | None:
+    """The best-known energy; None where no table has one. Raises InputError for a table that cannot be read."""
+    own = None if settings.best_known is None else table_of(settings.best_known)
+    return best_known(composition.potential, composition.symbols, own)
+
+
 def search(
     formula: str,
     potential: str | None = None,
@@ -94,8 +101,8 @@ def search(
     several = [starts] if isinstance(starts, Atoms) else starts
     places = [positions_of(atoms, composition, f"starts[{k}]") for k, atoms in enumerate(several)]
     kit = Kit(composition, own or optimizer_of(settings), settings.seed)
-    best = best_known(composition.potential, composition.symbols)
-    task = Task(kit, settings, seconds, places, f"clusteropt.search({formula!r})", best)
+    command = f"clusteropt.search({formula!r})"
+    task = Task(kit, settings, seconds, places, command, known_to(settings, composition))
     if database is None:
         return _searched(Finding(task))
     with Database.open(Path(fspath(database)), composition.potential) as opened:

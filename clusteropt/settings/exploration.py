@@ -52,6 +52,12 @@ class ExplorationSettings:
         flags=("--certify",),
     )
 
+    best_known: str | None = option(
+        None,
+        "CSV file with best-known energies of your own, by the columns potential, formula and energy.",
+        usual="the table that comes with the program",
+    )
+
     def __post_init__(self) -> None:
         check(self)
 
