@@ -13,6 +13,7 @@ from cli import Outcome, call, frames_of, names, run, save
 
 from clusteropt.database import opening
 from clusteropt.database.database import Database
+from clusteropt.database.records import RunInfo
 from clusteropt.io.best_known import best_known
 from clusteropt.potentials import sets
 
@@ -142,19 +143,11 @@ def test_a_minimum_that_only_the_database_knows_was_not_reached(searched):
     with Database.open(searched / "X7.minima.db", sets.potential_for(("X",))) as database:
         lowest = database.minima("X7")[0]
         rival = lowest._replace(minimum=lowest.minimum._replace(energy=-99.0, positions=2 * lowest.minimum.positions))
-        (own,) = database.runs()
-        run_number = database.begin_run(opening_run(own))
-        database.keep(run_number, [rival])
+        database.keep(database.begin_run(RunInfo("a test", ("X",) * 7, 0)), [rival])
     found = told(run(searched, "search", "LJ7", *QUICK, "--json"))
     assert (found["energy"], found["times_reached"], found["evaluations_to_best"]) == (-99.0, 0, None)
     assert found["best_known"] == "below"
     assert "new best, please check" in run(searched, "search", "LJ7", *QUICK).out
-
-
-def opening_run(own):
-    from clusteropt.database.records import RunInfo
-
-    return RunInfo("a test", ("X",) * 7, own.seed)
 
 
 def test_one_database_may_serve_several_formulas_of_one_potential(tmp_path):

@@ -13,8 +13,10 @@ from cli import run
 import clusteropt
 import clusteropt.search.walk  # a room of that name, which must not hide the function
 from clusteropt.database.database import Database
+from clusteropt.database.records import RunInfo
 from clusteropt.errors import UsageError
 from clusteropt.finding.under_way import Finding
+from clusteropt.potentials import sets
 from clusteropt.settings.exploration import ExplorationSettings
 
 X7 = (-16.505384, -15.935043, -15.593211, -15.533060)
@@ -80,6 +82,21 @@ def test_ctrl_c_is_raised_and_the_database_has_what_was_found(tmp_path, monkeypa
     with Database.open(tmp_path / "a.db") as database:
         assert database.minima("X7")[0].minimum.energy == pytest.approx(X7[0], abs=1e-6)
         assert [own.stopped_by for own in database.runs()] == ["interrupted"]
+
+
+def test_what_another_search_has_brought_meanwhile_is_part_of_the_answer(found, tmp_path, monkeypatch):
+    rounds, lowest = Finding.__iter__, found.minima[0].found
+    rival = lowest._replace(minimum=lowest.minimum._replace(energy=-99.0, positions=2 * lowest.minimum.positions))
+
+    def overtaken(self):
+        yield from rounds(self)
+        with Database.open(tmp_path / "a.db", sets.potential_for(("X",))) as other:
+            other.keep(other.begin_run(RunInfo("a test", ("X",) * 7, 0)), [rival])
+
+    monkeypatch.setattr(Finding, "__iter__", overtaken)
+    result = clusteropt.search("LJ7", evaluations=1, database=tmp_path / "a.db")
+    assert (result.energy, result.minima[0].times_reached, result.verdict) == (-99.0, 0, "below")
+    assert result.minima[1].energy == pytest.approx(X7[0], abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class SearchDisplay:
         return [
             f"{self._formula} · {self._lowest(now.lowest)}",
             f"reached {counted(now.n_reached, 'time')} · {counted(now.n_distinct, 'distinct minimum')} · "
-            f"estimated chance of a missed low minimum {now.missed:.0%}",
+            f"estimated chance of a miss {now.missed:.0%}",
             f"{counted(now.n_evaluations, 'evaluation')} ({rate:,.0f}/s) · {took}",
         ]
 

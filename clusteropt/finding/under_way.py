@@ -8,6 +8,7 @@ import numpy as np
 
 from clusteropt.clusters.arrays import Structure
 from clusteropt.clusters.pointgroups import point_group
+from clusteropt.clusters.sameness import QUANTUM
 from clusteropt.database.database import Database
 from clusteropt.database.records import RunInfo
 from clusteropt.database.rows import formula_of
@@ -116,6 +117,7 @@ class Finding:
         if self.task.settings.certify and not stopped_by:
             with host.double_precision():
                 found, proofs = _proven(self._found, self.task)
+        found = [*self._below(found), *found][: self.task.settings.keep]
         minima = tuple(_described(one, self.task.composition, proofs) for one in found)
         groups, effort = [one.point_group for one in minima], self._search.n_evaluations
 
@@ -126,6 +128,18 @@ class Finding:
         self.problem = self._kept(write)
         about = (why, effort, seconds, missed(found), self.task.kit.seed, self.task.best_known)
         return SearchResult(self.task.formula, self.task.composition.potential, minima, *about)
+
+    def _below(self, found: list[Found]) -> list[Found]:
+        """The minima below all of these that others have brought into the database meanwhile."""
+        if self._database is None:
+            return []
+        composition, known = self.task.composition, []
+        try:
+            known = self._database.minima(formula_of(composition.symbols), self.task.settings.keep)
+        except ClusterOptError as problem:
+            self.problem = problem
+        ceiling = found[0].minimum.energy - 2 * QUANTUM * composition.potential.energy if found else np.inf
+        return [one._replace(n_reached=0) for one in known if one.minimum.energy < ceiling]
 
 
 def _limits(settings: ExplorationSettings, seconds: float | None) -> Limits:
