@@ -6,6 +6,7 @@ import numpy as np
 
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.kinds import DISPLACEMENT, EXCHANGE, LEARNED, MOVES, REBUILD, SPLICE, STYLES, SURFACE
+from clusteropt.exploration.seats import N_SEATS
 from clusteropt.exploration.splice import spliced
 from clusteropt.search import exchanges, hops, rebuilt
 from clusteropt.search.descents import by_learned
@@ -49,7 +50,9 @@ def tried(kit: Kit, chains: Chains, styles: np.ndarray, parents: np.ndarray) -> 
     positions, used = np.array(chains.clusters.positions), np.zeros(len(styles), np.int64)
     for move in np.unique(moves):
         own = np.flatnonzero(moves == move)
-        positions[..., own], used[own] = _MAKERS[move](kit, columns_of(chains, own), draws[2:, own], parents)
+        full = np.append(own, np.full(N_SEATS - len(own), -1))  # programs are compiled for one number of devices
+        places, n = _MAKERS[move](kit, columns_of(chains, full), draws[2:, full], parents)
+        positions[..., own], used[own] = places[..., : len(own)], n[: len(own)]
     cost = used * np.where(moves == LEARNED, kit.learned_step, 1.0)
     return Tried(positions, moves, used, cost, draws[0])
 
@@ -88,7 +91,8 @@ def _of_atoms(chains: Chains, n: int) -> np.ndarray:
 
 def _spliced(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n, places = kit.composition.n_atoms, np.array(chains.clusters.positions)
-    for j, key in enumerate(chains.keys.tolist()):
+    for j in np.flatnonzero(np.asarray(chains.clusters.mask).any(0)).tolist():
+        key = int(chains.keys[j])
         rng = np.random.default_rng([key, int(chains.n_hops[j])])
         other = parents[:, :n, rng.integers(parents.shape[-1])].T
         places[:, :n, j] = spliced(rng, places[:, :n, j].T, other, kit.composition.species).T

@@ -9,13 +9,15 @@ import numpy as np
 
 from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.clusters.sameness import QUANTUM
+from clusteropt.exploration import moving
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
 from clusteropt.exploration.exploring import Exploration, Round
+from clusteropt.exploration.kinds import EXCHANGE, REBUILD, SURFACE
 from clusteropt.exploration.polishing import polished
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.exploration.seats import N_SEATS
-from clusteropt.search import local, surface, walk
+from clusteropt.search import exchanges, local, rebuilt, surface, walk
 from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
@@ -54,9 +56,15 @@ def foresee(kit: Kit) -> bool:
     """Starts to build, in the background, the programs of a search. Returns True where one has to be compiled."""
     composition, n = kit.composition, kit.composition.n_atoms
     still = Structure(np.zeros((n, 3)), composition.species, np.ones(n, bool))
+    sample = pack([still], padded_size(n), np.float64)
     new = [walk.foresee([still] * N_SEATS, composition.problem, kit.plan)]
-    if n > 3:
-        new.append(surface.foresee(pack([still], padded_size(n), np.float64), N_SEATS))
+    used = moving.parts(kit).max(0) > 0
+    if used[SURFACE]:
+        new.append(surface.foresee(sample, N_SEATS))
+    if used[REBUILD]:
+        new.append(rebuilt.foresee(sample, N_SEATS))
+    if used[EXCHANGE]:
+        new.append(exchanges.foresee(sample, N_SEATS, composition.problem))
     return any([*new, local.foresee([still] * _MOST, composition.potential, LocalSettings(), few=False)])
 
 

@@ -6,6 +6,7 @@ from clusteropt.clusters.arrays import Clusters
 from clusteropt.engine.batches import take
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.kinds import STARTS
+from clusteropt.exploration.seats import N_SEATS
 from clusteropt.exploration.splice import spliced
 from clusteropt.search.descents import by_learned
 from clusteropt.search.exchanges import ORDERS, ordered
@@ -38,10 +39,10 @@ def moved_by_learned(kit: Kit, batch: Clusters, kinds: np.ndarray) -> tuple[np.n
     own = np.flatnonzero([STARTS[kind].learned for kind in kinds])
     if own.size:
         assert kit.optimizer is not None
-        moved, used[own] = by_learned(
-            take(batch, own), kit.composition.problem, kit.optimizer, kit.plan.steps, (0, kit.plan.end)
-        )
-        positions[..., own] = moved.positions
+        full = np.append(own, np.full(N_SEATS - len(own), -1))  # the program is compiled for one number of devices
+        span = (0.0, kit.plan.end)
+        moved, n = by_learned(take(batch, full), kit.composition.problem, kit.optimizer, kit.plan.steps, span)
+        positions[..., own], used[own] = moved.positions[..., : len(own)], n[: len(own)]
     return positions, used
 
 
