@@ -322,3 +322,15 @@ def test_a_full_disk_costs_no_answer_and_leaves_the_database_whole(tmp_path, mon
 def test_many_chains_at_the_lowest_minimum_do_not_hide_the_others(tmp_path):
     done = run(tmp_path, "search", "LJ13", "--no-db", "--quiet")
     assert len(done.out.splitlines()) == 3 + 10
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["random", "LJ5", "--count", "1"],
+        ["evaluate", "learned", "--tasks", "LJ4", "--hits", "1", "--alone"],
+        ["minima", "X7.minima.db", "--formula", "LJ7"],
+    ],
+)
+def test_lj_is_another_name_of_x_wherever_a_formula_is_taken(searched, arguments):
+    assert run(searched, *arguments).code == 0
