@@ -14,6 +14,7 @@ from cli import Outcome, call, frames_of, names, run, save
 from clusteropt.database import opening
 from clusteropt.database.database import Database
 from clusteropt.database.records import RunInfo
+from clusteropt.finding.under_way import Finding
 from clusteropt.io.best_known import best_known
 from clusteropt.potentials import sets
 
@@ -334,3 +335,20 @@ def test_many_chains_at_the_lowest_minimum_do_not_hide_the_others(tmp_path):
 )
 def test_lj_is_another_name_of_x_wherever_a_formula_is_taken(searched, arguments):
     assert run(searched, *arguments).code == 0
+
+
+@pytest.mark.parametrize(("error", "words"), [(MemoryError(), "out of memory"), (ValueError("a fault"), "a fault")])
+def test_an_error_in_the_middle_keeps_what_was_found(tmp_path, monkeypatch, error, words):
+    rounds = Finding.__iter__
+
+    def broken(self):
+        yield next(rounds(self))
+        raise error
+
+    monkeypatch.setattr(Finding, "__iter__", broken)
+    done = run(tmp_path, "search", "LJ7", "--confirm", "0")
+    assert (done.code, len(done.complaints)) == (1, 1)
+    assert words in done.complaints[0]
+    assert "what was found is kept" in done.complaints[0]
+    assert names(tmp_path) == {"X7.min.xyz", "X7.minima.db"}
+    assert "D5h" in done.out
