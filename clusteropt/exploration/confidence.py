@@ -20,4 +20,4 @@ def missed(found: Sequence[Found]) -> float:
     leads to.
     """
     counts = [one.n_alone for one in found[:LOWEST]]
-    return min(1.0, (sum(count <= 1 for count in counts) + 1) / (sum(counts) + 2))
+    return min(1.0, (sum(count <= 1 for count in counts) + 1) / (sum(counts) + 2)) if counts else 1.0
