@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.io import read
-from cli import Outcome, call, frames_of, names, run, save
+from cli import Outcome, call, finish, frames_of, names, run, save, spawn
 
 from clusteropt.database import opening
 from clusteropt.database.database import Database
@@ -19,6 +19,7 @@ from clusteropt.io.best_known import best_known
 from clusteropt.potentials import sets
 
 QUICK = ("--evaluations", "20000")
+BOTH = ("search", "LJ7", *QUICK, "--db", "both.db", "--json", "--threads", "1")
 X7 = (
     -16.505384,
     -15.935043,
@@ -352,3 +353,27 @@ def test_an_error_in_the_middle_keeps_what_was_found(tmp_path, monkeypatch, erro
     assert "what was found is kept" in done.complaints[0]
     assert names(tmp_path) == {"X7.min.xyz", "X7.minima.db"}
     assert "D5h" in done.out
+
+
+def test_a_repetition_makes_other_chains_and_a_new_database_the_same_ones(searched):
+    with Database.open(searched / "X7.minima.db") as database:
+        first = {one.energy: one.n_reached for one in database.entries()}
+    again = told(run(searched, "search", "LJ7", *QUICK, "--json"))
+    fresh = told(run(searched, "search", "LJ7", *QUICK, "--json", "--db", "other.db"))
+    assert {one["energy"]: one["times_reached"] for one in fresh["minima"]} == first
+    assert {one["energy"]: one["times_reached"] for one in again["minima"]} != first
+    assert (again["seed"], again["energy"]) == (0, pytest.approx(X7[0], abs=1e-6))
+
+
+def test_two_searches_at_once_share_a_database_and_make_different_chains(tmp_path):
+    with spawn(tmp_path, *BOTH, "--out", "a.xyz") as one, spawn(tmp_path, *BOTH, "--out", "b.xyz") as other:
+        outcomes = [finish(process, 120) for process in (one, other)]
+    reached = [{one["energy"]: one["times_reached"] for one in told(done)["minima"]} for done in outcomes]
+    with Database.open(tmp_path / "both.db") as database:
+        entries, runs = database.entries(), database.runs()
+    assert [one.energy for one in entries] == pytest.approx(X7, abs=1e-6)
+    assert len(runs) == 2
+    assert reached[0] != reached[1]
+    for rank, one in enumerate(entries):
+        times = [n for own in reached for energy, n in own.items() if energy == pytest.approx(X7[rank], abs=1e-6)]
+        assert one.n_reached == sum(times)

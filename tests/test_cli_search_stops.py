@@ -9,9 +9,10 @@ from select import select
 
 import numpy as np
 import pytest
-from cli import finish, frames_of, names, spawn
+from cli import finish, frames_of, names, run, spawn
 
 from clusteropt.database.database import Database
+from clusteropt.finding.under_way import Finding
 
 ENDLESS = ("search", "LJ38", "--confirm", "0", "--time-limit", "1h", "--threads", "1")
 OFTEN = "from clusteropt.commands import search_display; search_display._REPORT = 0"  # a line after every round
@@ -70,6 +71,19 @@ def test_a_signal_while_libraries_load_ends_the_command_in_a_line(tmp_path):
     assert "Traceback" not in done.err
 
 
+def test_ctrl_c_before_the_first_minimum_says_so_and_shows_no_empty_table(tmp_path, monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Finding, "__iter__", interrupted)
+    done = run(tmp_path, *ENDLESS)
+    assert done.code == 130
+    assert "X38, potential lj: no minimum found" in done.out
+    assert not {"rank", "chance"} & {*done.out.split()}
+    assert "nothing was found yet" in done.complaints[0]
+
+
 def test_what_was_reported_is_in_the_database_when_the_program_is_killed(tmp_path):
     rarely = "from clusteropt.finding import under_way; under_way._EVERY = 1e9"  # but for new lowest minima
     with spawn(tmp_path, *ENDLESS, before=f"{OFTEN}; {rarely}") as process:
@@ -112,7 +126,7 @@ def test_a_terminal_shows_how_far_the_search_is_and_is_left_clean(tmp_path, vari
     text = shown.decode()
     assert process.returncode == 0
     assert "lowest -17" in text
-    assert re.search(r"reached [\d,]+ times? · [\d,]+ distinct minim", text)
+    assert re.search(r"reached by [\d,]+ independent chains? · [\d,]+ distinct minim", text)
     assert re.search(r"evaluations \([\d,]+/s\) · 0:0\d used, 0:0\d left", text)
     assert "\x1b" not in out
     assert "\x1b[?25h" in text, "the cursor is shown again"

@@ -187,7 +187,8 @@ def _show(result: "SearchResult", work: "Work", asked: Asked) -> None:
             emit_frames(text_of_lowest(result.minima[0], work.task.formula))
     else:
         emit(heading(result))
-        tables.show(search_table(result), asked.show.wide)
+        if result.minima:
+            tables.show(search_table(result), asked.show.wide)
     if not asked.show.quiet:
         say(written(result, work))
 

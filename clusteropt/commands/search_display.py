@@ -68,7 +68,7 @@ class SearchDisplay:
         rate = now.n_evaluations / max(now.seconds, 1e-9)
         return [
             f"{self._formula} · {self._lowest(now.lowest)}",
-            f"reached {counted(now.n_reached, 'time')} · {counted(now.n_distinct, 'distinct minimum')} · "
+            f"reached by {counted(now.n_reached, 'independent chain')} · {counted(now.n_distinct, 'distinct minimum')} · "
             f"estimated chance of a miss {now.missed:.0%}",
             f"{counted(now.n_evaluations, 'evaluation')} ({rate:,.0f}/s) · {took}",
         ]

@@ -130,7 +130,7 @@ def announcements(work: Work, finding: Finding) -> list[str]:
 def written(result: SearchResult, work: Work) -> str:
     """Where everything is that was found."""
     if not result.minima:
-        return f"{work.task.formula}: no minimum was found: give the search more time"
+        return f"{work.task.formula}: no file was written"
     lowest = "" if work.files.lowest == STDOUT else f"lowest minimum written to {work.files.lowest}"
     kept = (
         "" if work.files.database is None else f"{counted(len(result.minima), 'minimum')} kept in {work.files.database}"

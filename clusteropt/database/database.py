@@ -136,6 +136,11 @@ class Database:
         self._runs[number] = keeping.Subject(number, tuple(info.symbols), origin_of(potential), scales)
         return number
 
+    def repeats(self, run: int) -> int:
+        """How many runs with the formula and the seed of that run began before it."""
+        with self._reading():
+            return store.n_like(self._db, run)
+
     def keep(self, run: int, found: Sequence[Found], point_groups: Sequence[str] = ()) -> int:
         """Keeps the converged minima that a run has found so far, and returns how many of them are new to the file.
 

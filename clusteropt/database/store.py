@@ -112,6 +112,12 @@ def insert_run(db: sqlite3.Connection, run: Run) -> int:
     return int(db.execute("SELECT id FROM clusteropt_runs WHERE uuid = ?", [run.uuid]).fetchone()[0])
 
 
+def n_like(db: sqlite3.Connection, run: int) -> int:
+    """The number of earlier runs with the formula and the seed of that run."""
+    like = "SELECT count(*) FROM clusteropt_runs AS a JOIN clusteropt_runs AS b USING (formula, seed)"
+    return int(db.execute(f"{like} WHERE a.id = ? AND b.id < a.id", [run]).fetchone()[0])
+
+
 def write_progress(db: sqlite3.Connection, run: int, n_evaluations: int, seconds: float) -> None:
     """Notes how far the run has come at least."""
     change = "n_evaluations = max(n_evaluations, ?), seconds = max(seconds, ?)"

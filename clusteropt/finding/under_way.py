@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -61,8 +62,10 @@ class Finding:
         known = [] if database is None else database.minima(formula_of(symbols), settings.keep)
         self._found = [one._replace(n_reached=0) for one in known]  # later those after the last whole round
         self.n_known = len(known)  # minima that the database had before
-        self._search = Search(task.kit, _limits(settings, task.seconds), settings.keep, self._found, task.given)
         self._run = None if database is None else database.begin_run(RunInfo(task.command, symbols, task.kit.seed))
+        n = 0 if database is None or self._run is None else database.repeats(self._run)
+        kit = replace(task.kit, seed=_seed_of(task.kit.seed, n))
+        self._search = Search(kit, _limits(settings, task.seconds), settings.keep, self._found, task.given)
         self._written = known[0].minimum.energy if known else np.inf
         self._at, self._took = time.monotonic(), 0.0  # the end and the duration of the last writing, in seconds
         self.problem: ClusterOptError | None = None
@@ -140,6 +143,11 @@ class Finding:
             self.problem = problem
         ceiling = found[0].minimum.energy - 2 * QUANTUM * composition.potential.energy if found else np.inf
         return [one._replace(n_reached=0) for one in known if one.minimum.energy < ceiling]
+
+
+def _seed_of(seed: int, n: int) -> int:
+    """The seed of the n-th repetition of a search, so that it makes other chains; `seed` itself for the first search."""
+    return int(np.random.SeedSequence([seed, n]).generate_state(1)[0]) if n else seed
 
 
 def _limits(settings: ExplorationSettings, seconds: float | None) -> Limits:

@@ -20,10 +20,11 @@ _WHY = {
 def heading(result: SearchResult) -> str:
     """Two lines about a search: what was searched, how it ended, and what it took."""
     verdict = best_known_words(result.gap, result.verdict, result.potential.energy_unit)
-    first = f"{result.formula}, potential {result.potential.name}: {verdict}"
+    first = f"{result.formula}, potential {result.potential.name}: {verdict if result.minima else 'no minimum found'}"
     why = _WHY.get(result.stopped_by, result.stopped_by)
-    rate = f"{counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s"
-    return f"{first}\nstopped by: {why}; {rate}; estimated chance of a missed low minimum: {result.missed:.0%}"
+    rate = f"stopped by: {why}; {counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s"
+    chance = f"; estimated chance of a missed low minimum: {result.missed:.0%}" if result.minima else ""
+    return f"{first}\n{rate}{chance}"
 
 
 def best_known_words(gap: float | None, verdict: str, unit: str) -> str:
