@@ -9,26 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from clusteropt.engine.batches import at, take
-from clusteropt.exploration import choice, moving, records, seats, starting
+from clusteropt.exploration import choice, choosing, moving, records, seats, starting
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import GIVEN, MOVES, SPLICE, STARTS, STYLES, Start
+from clusteropt.exploration.kinds import GIVEN, MOVES, SPLICE, STARTS, STYLES
 from clusteropt.exploration.records import EDGES, Marks
 from clusteropt.exploration.seats import BLOCK, N_SEATS
 from clusteropt.search import hops
 from clusteropt.search.walk import columns_of, landed, with_columns
 
-_FLOOR, _SURE, _SURELY = (
-    0.05,
-    0.1,
-    5,
-)  # part of all cost for each kind of start, more once the best was reached so often
-_DEPENDENT = (0.03, 0.3)  # parts of all cost, at least and at most, of starts that take from other chains
-_STYLE = 0.06  # part of all cost that each style gets at least
-_PATIENT, _MORE, _LONGEST = (
-    8,
-    4,
-    1024,
-)  # one chain in 8 has four times the patience, so that more is known; hops at most
+_PATIENT, _MORE = 8, 4  # one chain in 8 has four times the patience, so that more is known
+_PATIENCES = (16, 1024)  # hops in vain that such a chain has, at least and at most
 _LOWER = 0.005  # energy scales by which a minimum has to lie lower to count as lower
 _FIRST = 4096  # first minima that are remembered
 
@@ -124,63 +114,13 @@ class Exploration:
         return moving.Tried(positions, np.zeros(n, int), used, used * self.kit.learned_step, np.zeros(n))
 
     def _chosen(self, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
-        """Kinds of start and styles of new chains, block by block."""
+        """Kinds of start and styles of new chains."""
+        if not self.n_rounds:
+            return choosing.first(self.kit, n_blocks)
         rng = np.random.default_rng([self.kit.seed, 1, self.n_rounds])
-        styles = np.flatnonzero(moving.parts(self.kit).max(1) * self._has_style())
-        starts = np.flatnonzero([self._can_start(s) for s in STARTS])
-        if not self.n_rounds:
-            first = [k for k in starts for _ in range(STARTS[k].prior)]
-            kinds = [first[b * len(first) // n_blocks] for b in range(n_blocks)]
-        else:
-            alone = np.array([STARTS[k].alone for k in starts])
-            floors = np.where(alone, _FLOOR + _SURE * min(1, self.n_best / _SURELY), _DEPENDENT[0])
-            ceilings = np.where(alone, 1, _DEPENDENT[1])
-            kinds = self._drawn(rng, n_blocks, self.rule.starts, self.spent, starts, floors, ceilings)
-        kinds = np.repeat(np.array(kinds, int), BLOCK)
-        if not self.n_rounds:
-            first = np.repeat(styles, [STYLES[k].prior for k in styles])
-            own = first[np.arange(len(kinds)) * 5 % len(first)]
-        else:
-            floors = np.full(len(styles), _STYLE)
-            own = self._drawn(
-                rng, len(kinds) // 8, self.rule.styles, self.by_style, styles, floors, np.ones(len(styles))
-            )
-            own = rng.permutation(np.repeat(np.array(own, int), 8))
-        return kinds, own
-
-    def _drawn(
-        self,
-        rng: np.random.Generator,
-        n: int,
-        gain: choice.Gain,
-        spent: np.ndarray,
-        own: np.ndarray,
-        floors: np.ndarray,
-        ceilings: np.ndarray,
-    ) -> list[int]:
-        spent = spent[own].copy()
-        gain = choice.Gain(gain.successes[own], gain.costs[own])
-        out = []
-        for _ in range(n):
-            k = choice.drawn(rng, gain, spent, floors, ceilings)
-            spent[k] += max(spent.sum() / 20, 1)
-            out.append(own[k])
-        return out
-
-    def _has_style(self) -> np.ndarray:
-        used = moving.parts(self.kit)
-        names = [s.words for s in STYLES]
-        out = np.ones(len(STYLES), bool)
-        out[names.index("splice")] = self.kit.composition.n_atoms > 3
-        out[names.index("exchange")] = self.kit.composition.n_species > 1
-        return out & (used.max(1) > 0)
-
-    def _can_start(self, start: Start) -> bool:
-        if start.learned and self.kit.optimizer is None:
-            return False
-        if start.given:
-            return False
-        return start.alone or (np.isfinite(self.chains.lowest_energy).sum() > 1 and self.kit.composition.n_atoms > 3)
+        n_minima = int(np.isfinite(self.chains.lowest_energy).sum())
+        standing = choosing.Standing(self.rule, self.spent, self.by_style, self.n_best, n_minima)
+        return choosing.chosen(self.kit, rng, standing, n_blocks)
 
     def _note(self, active: np.ndarray, fresh: np.ndarray, costs: np.ndarray) -> None:
         """Notes what chains have cost and found."""
@@ -194,7 +134,7 @@ class Exploration:
         rng = np.random.default_rng([self.kit.seed, 3, self.n_rounds])
         limits = choice.patience(rng, self.rule, lives.styles[fresh], lives.ranks[fresh])
         patient = lives.serials[fresh] % _PATIENT == 0
-        lives.limits[fresh] = np.where(patient, np.clip(_MORE * limits, 16, _LONGEST), limits)
+        lives.limits[fresh] = np.where(patient, np.clip(_MORE * limits, *_PATIENCES), limits)
         self.marks.note(active, chains.n_idle[active], chains.lowest_energy[active], lives.costs[active])
         lows = np.concatenate([self.records.ends, chains.lowest_energy[~lives.vacant]])
         self.top = choice.threshold(lows) + _LOWER * scale

@@ -20,7 +20,7 @@ class Start(NamedTuple):
 class Style(NamedTuple):
     """The way in which a chain hops: the parts that each kind of move has among its hops, and the patience to begin with."""
 
-    words: str
+    name: str
     prior: int  # its part of the first round
     displacement: float = 0.0
     learned: float = 0.0
@@ -28,8 +28,9 @@ class Style(NamedTuple):
     rebuild: float = 0.0
     splice: float = 0.0
     exchange: float = 0.0
-    patience: int = 8  # hops, before any is known to be better
+    patience: int = 8  # hops in vain, before any number is known to be better
     temperature: float = 0.6  # of Metropolis, in energy scales
+    meant: int | None = None  # the kind of move that the style is there for; without it the style is left out
 
     @property
     def moves(self) -> tuple[float, ...]:
@@ -49,6 +50,6 @@ GIVEN = len(STARTS) - 1
 STYLES = (
     Style("surface", 5, surface=0.4, rebuild=0.45, displacement=0.15),
     Style("displacement", 2, displacement=1.0, temperature=0.8),
-    Style("splice", 1, splice=0.35, displacement=0.2, surface=0.1, rebuild=0.15, exchange=0.4),
-    Style("exchange", 4, exchange=0.7, displacement=0.15, surface=0.07, rebuild=0.08),
+    Style("splice", 1, splice=0.35, displacement=0.2, surface=0.1, rebuild=0.15, exchange=0.4, meant=SPLICE),
+    Style("exchange", 4, exchange=0.7, displacement=0.15, surface=0.07, rebuild=0.08, meant=EXCHANGE),
 )

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clusteropt.exploration import usable
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import DISPLACEMENT, EXCHANGE, LEARNED, MOVES, REBUILD, SPLICE, STYLES, SURFACE
+from clusteropt.exploration.kinds import DISPLACEMENT, EXCHANGE, LEARNED, REBUILD, SPLICE, STYLES, SURFACE
 from clusteropt.exploration.seats import N_SEATS
 from clusteropt.exploration.splice import spliced
 from clusteropt.search import exchanges, hops, rebuilt
@@ -29,22 +30,11 @@ class Tried(NamedTuple):
     luck: np.ndarray  # (n_chains,) for Metropolis
 
 
-def parts(kit: Kit) -> np.ndarray:
-    """(n_styles, n_moves) the part of each kind of move, without moves that this search does not have."""
-    usable = np.ones(len(MOVES))
-    usable[LEARNED] = kit.plan.hop_steps > 0
-    usable[SURFACE] = kit.composition.n_atoms > 3
-    usable[REBUILD] = kit.composition.n_atoms > 4
-    usable[SPLICE] = kit.composition.n_atoms > 3
-    usable[EXCHANGE] = kit.composition.n_species > 1
-    return np.array([style.moves for style in STYLES]) * usable
-
-
 def tried(kit: Kit, chains: Chains, styles: np.ndarray, parents: np.ndarray) -> Tried:
     """The next hops of chains, by their styles (n_chains,); splices take parts of parents (3, n_atoms, n_parents)."""
     counters = (2 * chains.n_hops).astype(np.uint64)
     draws = uniforms(chains.keys, counters + np.uint64(1), 2 + _N_DRAWS)
-    shares = parts(kit)[styles]
+    shares = usable.parts(kit)[styles]
     edges = np.cumsum(shares / shares.sum(1, keepdims=True), 1)
     moves = (draws[1][:, None] >= edges[:, :-1]).sum(1)
     positions, used = np.array(chains.clusters.positions), np.zeros(len(styles), np.int64)

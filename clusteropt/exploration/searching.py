@@ -9,7 +9,7 @@ import numpy as np
 
 from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.clusters.sameness import QUANTUM
-from clusteropt.exploration import moving
+from clusteropt.exploration import usable
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
 from clusteropt.exploration.exploring import Exploration, Round
@@ -58,7 +58,7 @@ def foresee(kit: Kit) -> bool:
     still = Structure(np.zeros((n, 3)), composition.species, np.ones(n, bool))
     sample = pack([still], padded_size(n), np.float64)
     new = [walk.foresee([still] * N_SEATS, composition.problem, kit.plan)]
-    used = moving.parts(kit).max(0) > 0
+    used = usable.parts(kit).max(0) > 0
     if used[SURFACE]:
         new.append(surface.foresee(sample, N_SEATS))
     if used[REBUILD]:
