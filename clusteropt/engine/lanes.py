@@ -112,6 +112,17 @@ def mesh_for(n_instances: int, size: int) -> Mesh:
     return devices.mesh(min(devices.n_devices(), -(-n_instances // n_lanes(size))))
 
 
+def rows(n_instances: int, size: int, mesh: Mesh) -> Iterator[np.ndarray]:
+    """Columns of the batch for programs without queues, a row of as many as the mesh has lanes at a time, -1 for an empty lane.
+
+    A program always has as many instances as there are lanes, so none's result depends on how many others there are.
+    """
+    at_once = n_lanes(size) * mesh.size
+    for first in range(0, n_instances, at_once):
+        columns = np.arange(first, first + at_once)
+        yield np.where(columns < n_instances, columns, -1)
+
+
 def _deals(n_instances: int, per_device: int, n_devices: int) -> Iterator[np.ndarray]:
     """Columns of the batch, -1 for an empty place, in portions of `per_device` for every device in turn.
 

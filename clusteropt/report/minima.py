@@ -32,21 +32,10 @@ def minima_json(ranked: Sequence[Ranked], origin: Origin) -> str:
 
 def _minimum(one: Ranked) -> dict[str, object]:
     entry = one.entry
-    return {
-        "rank": one.rank,
-        "formula": entry.formula,
-        "energy": entry.energy,
-        "above_lowest": one.above,
-        "fmax": entry.fmax,
-        "point_group": entry.point_group or None,
-        "inertia": list(entry.inertia),
-        "times_reached": entry.n_reached,
-        "origin": entry.origin,
-        "first_seen": entry.first_seen,
-        "evaluations": entry.n_evaluations,
-        "clusteropt_version": entry.version,
-        "id": entry.id,
-    }
+    told = {"rank": one.rank, "formula": entry.formula, "energy": entry.energy, "above_lowest": one.above}
+    told |= {"fmax": entry.fmax, "point_group": entry.point_group or None, "inertia": list(entry.inertia)}
+    told |= {"times_reached": entry.n_reached, "origin": entry.origin, "first_seen": entry.first_seen}
+    return told | {"evaluations": entry.n_evaluations, "clusteropt_version": entry.version, "id": entry.id}
 
 
 def runs_table(runs: Sequence[tuple[Run, Sequence[FirstHit], int]], origin: Origin) -> list[Column]:

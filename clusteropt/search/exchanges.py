@@ -133,15 +133,11 @@ def _with_exchanges(clusters: Clusters, atoms: np.ndarray, cost: np.ndarray, n_p
 def change_energies(clusters: Clusters, atoms: np.ndarray, problem: ClusterProblem) -> np.ndarray:
     """The energies (n_candidates, n_elements, n_clusters) that the change of each of `atoms` to each element would cost.
 
-    On fixed places, in single precision, with a softened core. A program always has as many clusters as there are lanes, so no
-    cluster's result depends on the others.
+    On fixed places, in single precision, with a softened core.
     """
     size, n_clusters = clusters.mask.shape
-    mesh = lanes.mesh_for(n_clusters, size)
-    at_once, parts = n_lanes(size) * mesh.size, []
-    for first in range(0, n_clusters, at_once):
-        own = np.arange(first, first + at_once)
-        columns = np.where(own < n_clusters, own, -1)
+    mesh, parts = lanes.mesh_for(n_clusters, size), []
+    for columns in lanes.rows(n_clusters, size, mesh):
         batch = Changes(take(clusters, columns, np.float32), atoms[:, columns])  # type: ignore[arg-type]
         parts.append(np.asarray(programs.run(changed, problem.softened(), batch, mesh=mesh, in_place=False)[0]))
     return np.concatenate(parts, -1)[..., :n_clusters].astype(np.float64)

@@ -75,16 +75,10 @@ def foresee(sample: Clusters, n_clusters: int) -> bool:
 def _run(
     clusters: Clusters, rank: np.ndarray, n_loose: np.ndarray, draws: np.ndarray, length: float
 ) -> tuple[np.ndarray, ...]:
-    """The atoms' places (3, n_atoms, n_clusters), whether they moved, and the number of distances (n_clusters,).
-
-    A program always has as many clusters as there are lanes, so no cluster's result depends on the others.
-    """
+    """The atoms' places (3, n_atoms, n_clusters), whether they moved, and the number of distances (n_clusters,)."""
     size, n_clusters = clusters.mask.shape
-    mesh = lanes.mesh_for(n_clusters, size)
-    at_once, parts = n_lanes(size) * mesh.size, []
-    for first in range(0, n_clusters, at_once):
-        own = np.arange(first, first + at_once)
-        columns = np.where(own < n_clusters, own, -1)
+    mesh, parts = lanes.mesh_for(n_clusters, size), []
+    for columns in lanes.rows(n_clusters, size, mesh):
         part = take(clusters, columns, np.float32)
         numbers = (
             rank[:, columns],

@@ -78,16 +78,10 @@ def foresee(sample: Clusters, n_clusters: int) -> bool:
 def _new_places(
     clusters: Clusters, order: np.ndarray, n_moved: np.ndarray, draws: np.ndarray, length: float
 ) -> np.ndarray:
-    """The new places (3, n_moves, n_clusters) float64 of the atoms in `order`.
-
-    A program always has as many clusters as there are lanes, so no cluster's result depends on the others.
-    """
+    """The new places (3, n_moves, n_clusters) float64 of the atoms in `order`."""
     size, n_clusters = clusters.mask.shape
-    mesh = lanes.mesh_for(n_clusters, size)
-    at_once, found = n_lanes(size) * mesh.size, []
-    for first in range(0, n_clusters, at_once):
-        own = np.arange(first, first + at_once)
-        columns = np.where(own < n_clusters, own, -1)
+    mesh, found = lanes.mesh_for(n_clusters, size), []
+    for columns in lanes.rows(n_clusters, size, mesh):
         part = take(clusters, columns, np.float32)
         numbers = (order[:, columns], n_moved[columns], draws[:, columns].astype(np.float32))
         moves = Moves(np.asarray(part.positions) / length, part.mask, *numbers)  # type: ignore[arg-type]
