@@ -98,6 +98,16 @@ class Result:
         """The energy of plain local minimization of the input, less that of this result."""
         return self.minimum.gain
 
+    @property
+    def n_reached(self) -> int:
+        """The chains of the search whose lowest minimum has this energy."""
+        return self.minimum.n_reached
+
+    @property
+    def n_chains(self) -> int:
+        """The chains of the search; 0 without one, and where it was interrupted."""
+        return self.minimum.n_chains
+
     @cached_property
     def flat(self) -> str:
         """'planar' or 'linear' where the atoms have converged so, which may be a saddle point; empty elsewhere."""

@@ -482,6 +482,14 @@ def test_train_and_use_at_the_shell(tmp_path):
     used = run(tmp_path, "minimize", "a.xyz", "--optimizer", "o.h5", "--trajectories", "3", "--steps", "10", "--json")
     assert used.code == 0
     assert {record["won_by"] for record in used.records} <= {"learned", "fallback"}
+    assert [(record["chains_reached"], record["chains"]) for record in used.records] == [(3, 3)] * 2
+    from ase.io import read
+
+    frames = read(tmp_path / "a.min.xyz", index=":")
+    assert [atoms.info["chains_reached"] for atoms in frames] == ["3 of 3"] * 2
+    local = run(tmp_path, "minimize", "a.min.xyz", "--optimizer", "lbfgs", "--json")
+    assert local.records[0]["chains"] is None
+    assert "chains_reached" not in read(tmp_path / "a.min.min.xyz").info
     missing = run(tmp_path, "minimize", "a.xyz", "--optimizer", "none.h5", "--force")
     assert (missing.code, "none.h5: no such file" in missing.err) == (2, True)
     wrong = run(tmp_path, "train", "es", "--loss", "finall", "--out", "p.h5")

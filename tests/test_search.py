@@ -364,6 +364,16 @@ def test_the_answer_is_the_lowest_of_all_minima_that_were_polished():
     assert (found.energy, found.minima[0].energy, found.won) == (-2.005, -2.005, "learned")
 
 
+def test_the_chains_that_came_to_the_answer_are_counted_by_their_energies():
+    def one(energy, status=Status.CONVERGED):
+        return Minimum(status, np.zeros((2, 3)), 0.0, energy, np.zeros(2), np.zeros((2, 3)), 0.0, 1)
+
+    ends = [one(-2.0), one(-2.0 + 5e-7), one(-1.9), one(-2.0, Status.NOT_CONVERGED), one(-2.0 + 2e-6)]
+    found = answer(one(-1.0), ends, [], 5, 1e-6)
+    assert (found.n_reached, found.n_chains) == (2, 5)
+    assert answer(one(-3.0), ends, [], 5, 1e-6).n_reached == 0
+
+
 def test_the_help_tells_the_numbers_of_the_policy():
     for kind in (SearchSettings, EvaluationSettings):
         told = {each.name: about.usual for each, _, about in options(kind)}

@@ -18,6 +18,8 @@ from clusteropt.potentials.base import Potential
 from clusteropt.potentials.scope import offered
 from clusteropt.search.minimum import Minimum
 
+REACHED = "chains_reached"  # the key in the info of the answer of a search: "5 of 16"
+
 
 def to_structure(atoms: Atoms, potential: Potential) -> Structure:
     """The structure with species as indices of `potential.elements`, lengths unchanged.
@@ -105,15 +107,17 @@ def result_text(atoms: Atoms, minimum: Minimum, potential: Potential | None, opt
 
 def _info(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer: str) -> dict[str, Any]:
     """The info of the frame with the entries of the result: status, potential, optimizer, evaluations, version."""
-    another = {*all_properties}  # energies that another program has written under the names of ours
+    another = {*all_properties, REACHED}  # energies that another program has written under the names of ours
     own = {key: value for key, value in atoms.info.items() if key not in another}
-    return own | {
+    chains = {REACHED: f"{minimum.n_reached} of {minimum.n_chains}"} if minimum.n_chains else {}
+    told = {
         "status": minimum.status.label,
         "potential": "none" if potential is None else potential.name,
         "optimizer": optimizer,
         "evaluations": minimum.n_evaluations,
         "clusteropt_version": __version__,
     }
+    return own | chains | told
 
 
 def _values(minimum: Minimum) -> dict[str, Any]:

@@ -27,21 +27,24 @@ def results_table(rows: Sequence[tuple[str, Result]], moved: bool) -> list[Colum
     energies = [_energy(r.energy) + (_own_unit(r) if len(units) > 1 else "") for r in results]
     columns = [
         Column("structure", [label for label, _ in rows], folds=True),
-        Column("formula", [_formula(r.given.numbers.tobytes()) for r in results], rank=5),
-        Column("potential", ["-" if r.potential is None else r.potential.name for r in results], rank=7),
+        Column("formula", [_formula(r.given.numbers.tobytes()) for r in results], rank=6),
+        Column("potential", ["-" if r.potential is None else r.potential.name for r in results], rank=8),
     ]
     if moved:
-        columns.append(Column("before", [_energy(r.energy_before) for r in results], rank=8, right=True))
+        columns.append(Column("before", [_energy(r.energy_before) for r in results], rank=9, right=True))
     columns += [
         Column(f"energy ({energy_unit})" if energy_unit else "energy", energies, right=True),
         Column(f"fmax ({force_unit})" if force_unit else "fmax", [_force(r.fmax) for r in results], rank=3, right=True),
         Column("status", [Text(r.status, _STYLES.get(r.status, "red")) for r in results]),
     ]
     if moved:
-        columns.append(Column("evaluations", [str(r.n_evaluations) for r in results], rank=6, right=True))
+        columns.append(Column("evaluations", [str(r.n_evaluations) for r in results], rank=7, right=True))
     if any(r.won for r in results):
         columns.append(Column("won by", [r.won or "-" for r in results], rank=4))
         columns.append(Column("gain", [f"{r.gain:z.6f}" if r.won else "-" for r in results], rank=2, right=True))
+    if any(r.n_chains for r in results):
+        shares = [f"{r.n_reached} of {r.n_chains}" if r.n_chains else "-" for r in results]
+        columns.append(Column("chains reached", shares, rank=5, right=True))
     gaps = [r.gap for r in results]
     if any(gap is not None for gap in gaps):
         known = ["" if gap is None else f"{gap:z.6f}" for gap in gaps]
@@ -84,6 +87,8 @@ def record(r: Result) -> dict[str, object]:
         "optimizer": r.optimizer,
         "won_by": r.won or None,
         "gain": _number(r.gain) if r.won else None,
+        "chains_reached": r.n_reached if r.n_chains else None,
+        "chains": r.n_chains or None,
         "above_best_known": _number(r.gap),
         "flat": r.flat or None,
         "problem": r.problem or None,

@@ -23,6 +23,8 @@ class Minimum(NamedTuple):
     won: str = ""  # 'learned' or 'fallback', where a learned optimizer took part
     gain: float = 0.0  # energy by which the minimum lies below that of plain local minimization
     minima: tuple["Minimum", ...] = ()  # all distinct ones that the search has found, the lowest first
+    n_reached: int = 0  # chains of the search that came to the energy of this minimum
+    n_chains: int = 0  # chains of the whole search; 0 without one, and after an interruption
 
     def __repr__(self) -> str:
         return f"Minimum({len(self.positions)} atoms: {self.status.label}, energy {self.energy:.6f})"

@@ -107,7 +107,7 @@ def _parts(indices: list[int], structures: list[Structure], trajectories: int) -
 
 def _stopped(minimum: Minimum) -> Minimum:
     """The minimum, with the status of a search that was stopped."""
-    return minimum._replace(status=Status.INTERRUPTED)
+    return minimum._replace(status=Status.INTERRUPTED, n_reached=0, n_chains=0)
 
 
 def _is_searchable(structure: Structure) -> bool:
