@@ -27,7 +27,7 @@ from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.runtime import devices, host
 from clusteropt.runtime.backend import n_lanes
 
-HITS_EACH = 10  # of an exploration, after which it begins no chains
+HITS_EACH = 1  # of an exploration, after which it begins no chains
 _FIRST = 3  # rounds in which all programs are used
 
 

@@ -11,15 +11,16 @@ import numpy as np
 from clusteropt.engine.batches import at, take
 from clusteropt.exploration import choice, choosing, moving, records, seats, starting
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import GIVEN, MOVES, SPLICE, STARTS, STYLES
+from clusteropt.exploration.kinds import GIVEN, MOVES, STARTS, STYLES
 from clusteropt.exploration.records import EDGES, Marks
-from clusteropt.exploration.seats import BLOCK, N_SEATS
+from clusteropt.exploration.seats import BLOCK, N_SEATS, Parents
 from clusteropt.search import hops
 from clusteropt.search.walk import columns_of, landed, with_columns
 
 _PATIENT, _MORE = 8, 4  # one chain in 8 has four times the patience, so that more is known
 _PATIENCES = (16, 1024)  # hops in vain that such a chain has, at least and at most
 _LOWER = 0.005  # energy scales by which a minimum has to lie lower to count as lower
+_NEAR = 0.02  # energy scales, within which quenched energies may be of one minimum
 _FIRST = 4096  # first minima that are remembered
 
 
@@ -30,7 +31,7 @@ class Round(NamedTuple):
     origins: list[str]
     positions: np.ndarray  # (3, n_atoms, n_visits)
     energy: np.ndarray  # about 0.01 energy scales above the minimum; infinite where the atoms do not hang together
-    alone: np.ndarray  # bool, True for chains that have taken nothing from others
+    alone: np.ndarray  # bool, True for chains that have taken nothing from the lowest minimum
 
 
 class Exploration:
@@ -44,6 +45,7 @@ class Exploration:
         self.n_begun = self.n_rounds = self.n_evaluations = 0
         self.draining = False
         self.n_best = 0  # chains that have come to the lowest minimum alone
+        self.lowest = np.inf  # quenched energy of the lowest minimum
         self.first = np.zeros(0)  # energies of the last first minima, sorted
         self.spent, self.by_style = np.zeros(len(STARTS)), np.zeros(len(STYLES))
         self.top = np.inf
@@ -63,7 +65,7 @@ class Exploration:
         parents = self._parents()
         new = self._begun(fresh, parents)
         old = moving.tried(self.kit, columns_of(self.chains, hopping), self.lives.styles[hopping], parents)
-        self.lives.alone[hopping[old.moves == SPLICE]] = False
+        self.lives.alone[hopping] &= old.alone
         both = moving.Tried(*(np.concatenate(pair, -1) for pair in zip(new, old, strict=True)))
         active = np.concatenate([fresh, hopping])
         proposal = hops.Proposal(both.positions, both.moves, both.n_evaluations, both.luck)
@@ -87,31 +89,31 @@ class Exploration:
         n = len(vacant) // BLOCK * BLOCK
         return vacant[: 0 if self.draining or n < min(2 * BLOCK, len(self.lives.vacant)) else n]
 
-    def _parents(self) -> np.ndarray:
-        """(3, n_atoms, n_parents) the lowest minima of the lower half of the chains."""
-        order = np.argsort(self.chains.lowest_energy, kind="stable")
-        n = int(np.isfinite(self.chains.lowest_energy).sum())
-        return self.chains.lowest[..., order[: max(2, n // 2)]]
+    def _parents(self) -> Parents:
+        """The lowest minima of the lower half of the chains."""
+        low = self.chains.lowest_energy
+        own = np.argsort(low, kind="stable")[: max(2, int(np.isfinite(low).sum()) // 2)]
+        above = low[own] > self.lowest + _NEAR * self.kit.composition.potential.energy
+        return Parents(self.chains.lowest[..., own], self.lives.alone[own] & above)
 
-    def _begun(self, fresh: np.ndarray, parents: np.ndarray) -> moving.Tried:
+    def _begun(self, fresh: np.ndarray, parents: Parents) -> moving.Tried:
         """Begins chains in the seats `fresh`; their starts, not yet quenched."""
         kinds, styles = self._chosen(len(fresh) // BLOCK)
         serials = self.n_begun + np.arange(len(fresh))
         size, n = self.chains.clusters.mask.shape[0], len(fresh)
         own, self._given = self._given[:n], self._given[n:]
         kinds[: len(own)] = GIVEN
-        places = starting.placed(self.kit, serials, kinds, parents, size)
+        places, alone = starting.placed(self.kit, serials, kinds, parents, size)
         for j, positions in enumerate(own):
             places[:, : len(positions), j] = (positions - positions.mean(0)).T
         batch = at(take(self.chains.clusters, fresh), places)
         positions, used = starting.moved_by_learned(self.kit, batch, kinds)
         self.chains = seats.begun(self.chains, fresh, positions, starting.keys_of(self.kit, serials))
-        alone = np.array([STARTS[k].alone for k in kinds], bool)
         for array, values in zip(self.lives, (kinds, styles, 0, 0, 0.0, alone, False, serials), strict=True):
             array[fresh] = values
         self.marks.begin(fresh)
         self.n_begun += n
-        return moving.Tried(positions, np.zeros(n, int), used, used * self.kit.learned_step, np.zeros(n))
+        return moving.Tried(positions, np.zeros(n, int), used, used * self.kit.learned_step, np.zeros(n), alone)
 
     def _chosen(self, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
         """Kinds of start and styles of new chains."""
@@ -136,6 +138,10 @@ class Exploration:
         patient = lives.serials[fresh] % _PATIENT == 0
         lives.limits[fresh] = np.where(patient, np.clip(_MORE * limits, *_PATIENCES), limits)
         self.marks.note(active, chains.n_idle[active], chains.lowest_energy[active], lives.costs[active])
+        lowest = float(chains.lowest_energy.min())
+        if lowest < self.lowest - _NEAR * scale:  # no chain has taken anything from it yet
+            lives.alone[:] = True
+        self.lowest = min(lowest, self.lowest)
         lows = np.concatenate([self.records.ends, chains.lowest_energy[~lives.vacant]])
         self.top = choice.threshold(lows) + _LOWER * scale
 

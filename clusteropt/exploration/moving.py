@@ -7,7 +7,7 @@ import numpy as np
 from clusteropt.exploration import usable
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.kinds import DISPLACEMENT, EXCHANGE, LEARNED, REBUILD, SPLICE, STYLES, SURFACE
-from clusteropt.exploration.seats import N_SEATS
+from clusteropt.exploration.seats import N_SEATS, Parents
 from clusteropt.exploration.splice import spliced
 from clusteropt.search import exchanges, hops, rebuilt
 from clusteropt.search.descents import by_learned
@@ -15,6 +15,7 @@ from clusteropt.search.draws import uniforms
 from clusteropt.search.surface import N_DRAWS, moved_over_surface
 from clusteropt.search.walk import Chains, columns_of
 
+Made = tuple[np.ndarray, np.ndarray] | tuple[np.ndarray, np.ndarray, np.ndarray]
 _N_DRAWS = max(N_DRAWS, rebuilt.N_DRAWS, exchanges.N_DRAWS)  # random numbers of a move
 _COLD = 0.02  # energy scales, the temperature of exchanges
 _TEMPERATURES = np.array([style.temperature for style in STYLES])
@@ -28,31 +29,35 @@ class Tried(NamedTuple):
     n_evaluations: np.ndarray  # (n_chains,) int64
     cost: np.ndarray  # (n_chains,) of these evaluations, in those of a quench
     luck: np.ndarray  # (n_chains,) for Metropolis
+    alone: np.ndarray  # (n_chains,) bool, False where parts of the lowest minimum were taken
 
 
-def tried(kit: Kit, chains: Chains, styles: np.ndarray, parents: np.ndarray) -> Tried:
-    """The next hops of chains, by their styles (n_chains,); splices take parts of parents (3, n_atoms, n_parents)."""
+def tried(kit: Kit, chains: Chains, styles: np.ndarray, parents: Parents) -> Tried:
+    """The next hops of chains, by their styles (n_chains,); splices take parts of `parents`."""
     counters = (2 * chains.n_hops).astype(np.uint64)
     draws = uniforms(chains.keys, counters + np.uint64(1), 2 + _N_DRAWS)
     shares = usable.parts(kit)[styles]
     edges = np.cumsum(shares / shares.sum(1, keepdims=True), 1)
     moves = (draws[1][:, None] >= edges[:, :-1]).sum(1)
     positions, used = np.array(chains.clusters.positions), np.zeros(len(styles), np.int64)
+    alone = np.ones(len(styles), bool)
     for move in np.unique(moves):
         own = np.flatnonzero(moves == move)
         full = np.append(own, np.full(N_SEATS - len(own), -1))  # programs are compiled for one number of devices
-        places, n = _MAKERS[move](kit, columns_of(chains, full), draws[2:, full], parents)
+        places, n, *rest = _MAKERS[move](kit, columns_of(chains, full), draws[2:, full], parents)
         positions[..., own], used[own] = places[..., : len(own)], n[: len(own)]
+        if rest:
+            alone[own] = rest[0][: len(own)]
     cost = used * np.where(moves == LEARNED, kit.learned_step, 1.0)
-    return Tried(positions, moves, used, cost, draws[0])
+    return Tried(positions, moves, used, cost, draws[0], alone)
 
 
-def _displaced(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _displaced(kit: Kit, chains: Chains, draws: np.ndarray, parents: Parents) -> Made:
     shaken = hops.displaced(chains.clusters, chains.keys, chains.n_hops, kit.composition.problem, kit.plan)
     return np.asarray(shaken.positions), np.zeros(len(chains.keys), np.int64)
 
 
-def _learned(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _learned(kit: Kit, chains: Chains, draws: np.ndarray, parents: Parents) -> Made:
     problem, plan = kit.composition.problem, kit.plan
     shaken = hops.displaced(chains.clusters, chains.keys, chains.n_hops, problem, plan)
     assert plan.optimizer is not None
@@ -60,17 +65,17 @@ def _learned(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -
     return np.asarray(moved.positions), used
 
 
-def _surface(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _surface(kit: Kit, chains: Chains, draws: np.ndarray, parents: Parents) -> Made:
     looseness = _of_atoms(chains, 1)
     return moved_over_surface(chains.clusters, chains.energies, draws, looseness, kit.composition.potential)
 
 
-def _rebuilt(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _rebuilt(kit: Kit, chains: Chains, draws: np.ndarray, parents: Parents) -> Made:
     looseness = _of_atoms(chains, 1)
     return rebuilt.rebuilt_surface(chains.clusters, chains.energies, draws, looseness, kit.composition.potential)
 
 
-def _exchanged(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _exchanged(kit: Kit, chains: Chains, draws: np.ndarray, parents: Parents) -> Made:
     return exchanges.exchanged(chains.clusters, draws, _of_atoms(chains, 2), kit.composition.problem)
 
 
@@ -79,14 +84,15 @@ def _of_atoms(chains: Chains, n: int) -> np.ndarray:
     return uniforms(chains.keys, (2 * chains.n_hops).astype(np.uint64), n * chains.clusters.mask.shape[0])
 
 
-def _spliced(kit: Kit, chains: Chains, draws: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    n, places = kit.composition.n_atoms, np.array(chains.clusters.positions)
+def _spliced(kit: Kit, chains: Chains, draws: np.ndarray, parents: Parents) -> Made:
+    n, places, alone = kit.composition.n_atoms, np.array(chains.clusters.positions), np.ones(len(chains.keys), bool)
     for j in np.flatnonzero(np.asarray(chains.clusters.mask).any(0)).tolist():
         key = int(chains.keys[j])
         rng = np.random.default_rng([key, int(chains.n_hops[j])])
-        other = parents[:, :n, rng.integers(parents.shape[-1])].T
+        k = rng.integers(len(parents.alone))
+        other, alone[j] = parents.positions[:, :n, k].T, parents.alone[k]
         places[:, :n, j] = spliced(rng, places[:, :n, j].T, other, kit.composition.species).T
-    return places, np.zeros(len(chains.keys), np.int64)
+    return places, np.zeros(len(chains.keys), np.int64), alone
 
 
 _MAKERS = {

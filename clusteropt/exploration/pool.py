@@ -18,7 +18,7 @@ class Sighting(NamedTuple):
 
     minimum: Minimum
     serial: int  # the number of the chain
-    alone: bool  # the chain has taken nothing from other chains
+    alone: bool  # the chain has taken nothing from the lowest minimum
     origin: str
     n_evaluations: int  # of the whole search until then
     seconds: float

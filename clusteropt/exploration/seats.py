@@ -20,9 +20,16 @@ class Lives(NamedTuple):
     ranks: np.ndarray  # int, of its first minimum
     limits: np.ndarray  # int, hops in vain after which it ends
     costs: np.ndarray  # float, in evaluations of a quench
-    alone: np.ndarray  # bool, True while it has taken nothing from other chains
+    alone: np.ndarray  # bool, True while it has taken nothing from a chain that had come to the lowest minimum
     vacant: np.ndarray  # bool, True where a new chain may begin
     serials: np.ndarray  # int, the number of the chain
+
+
+class Parents(NamedTuple):
+    """Low minima of chains, of which others take parts."""
+
+    positions: np.ndarray  # (3, n_atoms, n_parents)
+    alone: np.ndarray  # (n_parents,) bool, False for the lowest minimum, and where parts of it may be inside
 
 
 def empty(composition: Composition, n_seats: int) -> tuple[Chains, Lives]:

@@ -6,31 +6,32 @@ from clusteropt.clusters.arrays import Clusters
 from clusteropt.engine.batches import take
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.kinds import STARTS
-from clusteropt.exploration.seats import N_SEATS
+from clusteropt.exploration.seats import N_SEATS, Parents
 from clusteropt.exploration.splice import spliced
 from clusteropt.search.descents import by_learned
 from clusteropt.search.exchanges import ORDERS, ordered
 from clusteropt.search.starts import start_positions
 
 
-def placed(kit: Kit, serials: np.ndarray, kinds: np.ndarray, parents: np.ndarray, size: int) -> np.ndarray:
-    """(3, size, n_chains) starts of the chains with these numbers and kinds of start.
-
-    parents (3, size, n_parents): low minima, of which splices take parts.
-    """
+def placed(
+    kit: Kit, serials: np.ndarray, kinds: np.ndarray, parents: Parents, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(3, size, n_chains) starts of the chains with these numbers and kinds, and (n_chains,) bool, True where they are alone."""
     n = kit.composition.n_atoms
-    places = np.zeros((3, size, len(serials)))
+    places, alone = np.zeros((3, size, len(serials))), np.ones(len(serials), bool)
     for j, (serial, kind) in enumerate(zip(serials.tolist(), kinds.tolist(), strict=True)):
         rng = np.random.default_rng([kit.seed, 0, serial])
         if not STARTS[kind].alone:
-            a, b = rng.choice(parents.shape[-1], 2, replace=False)
-            own = spliced(rng, parents[:, :n, a].T, parents[:, :n, b].T, kit.composition.species)
+            pair = rng.choice(len(parents.alone), 2, replace=False)
+            one, other = (parents.positions[:, :n, k].T for k in pair)
+            own = spliced(rng, one, other, kit.composition.species)
+            alone[j] = parents.alone[pair].all()
         else:
             own = start_positions(rng, n, kit.composition.potential.length, STARTS[kind].symmetric)
             if kit.composition.n_species > 1:
                 own = ordered(rng, own, kit.composition.species, ORDERS[rng.integers(len(ORDERS))])
         places[:, :n, j] = (own - own.mean(0)).T
-    return places
+    return places, alone
 
 
 def moved_by_learned(kit: Kit, batch: Clusters, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

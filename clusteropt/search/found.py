@@ -13,4 +13,4 @@ class Found(NamedTuple):
     origin: str  # how the search first came to it, in words: 'symmetric start', 'surface move', ...
     n_evaluations: int  # of the whole search until then
     seconds: float  # of the search until then
-    n_alone: int = 0  # chains that have come to it and have taken nothing from other chains
+    n_alone: int = 0  # chains that have come to it and have taken nothing from the lowest minimum
