@@ -15,7 +15,7 @@ from clusteropt.exploration.kinds import STARTS, STYLES
 from clusteropt.exploration.records import N_RANKS, PATIENCES, Records
 
 _FEW = 64  # ended chains, below which nothing is known
-_TOP, _LEAST, _MOST = 0.02, 6, 32  # chains that succeed: a fraction of all, at least, at most
+_TOP, _LEAST, _MOST = 0.01, 4, 12  # chains that succeed: a fraction of all, at least, at most
 _STRENGTH = 2.0  # successes, by which the rate of all ranks counts for one rank
 _USUAL = np.array([style.patience for style in STYLES])
 

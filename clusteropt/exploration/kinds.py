@@ -49,7 +49,7 @@ STARTS = (
 GIVEN = len(STARTS) - 1
 STYLES = (
     Style("surface", 5, surface=0.4, rebuild=0.45, displacement=0.15),
-    Style("displacement", 2, displacement=1.0, temperature=0.8),
+    Style("displacement", 2, displacement=1.0, patience=16, temperature=0.8),
     Style("splice", 1, splice=0.35, displacement=0.2, surface=0.1, rebuild=0.15, exchange=0.4, meant=SPLICE),
     Style("exchange", 4, exchange=0.7, displacement=0.15, surface=0.07, rebuild=0.08, meant=EXCHANGE),
 )
