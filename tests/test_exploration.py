@@ -103,13 +103,13 @@ def test_without_records_chains_have_the_patience_of_their_style():
 
 
 @given(st.lists(st.floats(-50, 0), max_size=400))
-def test_the_threshold_is_the_energy_of_one_chain_in_fifty_but_of_six_to_thirty_two(energies):
+def test_the_threshold_is_the_energy_of_one_chain_in_a_hundred_but_of_four_to_twelve(energies):
     own = np.array(energies)
     limit = choice.threshold(own)
     assert (
-        limit == choice.threshold(own[::-1]) == (np.inf if len(own) < 6 else np.sort(own)[max(6, len(own) // 50) - 1])
+        limit == choice.threshold(own[::-1]) == (np.inf if len(own) < 4 else np.sort(own)[max(4, len(own) // 100) - 1])
     )
-    assert len(own) < 6 or choice.threshold(np.tile(own, 1000)) == np.sort(np.tile(own, 1000))[31]
+    assert len(own) < 4 or choice.threshold(np.tile(own, 1000)) == np.sort(np.tile(own, 1000))[11]
 
 
 def lived(steps: Sequence[bool], limit: int) -> tuple[Marks, float, int]:

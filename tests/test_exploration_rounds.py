@@ -149,14 +149,27 @@ def test_every_round_names_how_its_minima_were_come_to():
     assert not {word for word in alloy if "learned" in word}
 
 
-def test_chains_with_parts_of_others_are_not_alone():
-    spliced = set()
+def test_chains_with_parts_of_the_lowest_minimum_are_not_alone():
+    spliced, dependent = set(), set()
     for own in islice(Exploration(kit(learned=False)), 30):
         marked = [k for k, word in enumerate(own.origins) if word == "cut and splice"]
         spliced |= {*own.serials[marked].tolist()}
-        assert not own.alone[np.isin(own.serials, [*spliced])].any()
         assert own.alone[~np.isin(own.serials, [*spliced])].all()
-    assert spliced
+        dependent |= {*own.serials[~own.alone].tolist()}
+    assert dependent
+
+
+def test_parents_at_the_lowest_minimum_are_not_alone_and_a_lower_one_frees_all_chains():
+    rounds = Exploration(kit(learned=False))
+    next(rounds)
+    own = rounds._parents()
+    low = np.sort(rounds.chains.lowest_energy)[: len(own.alone)]
+    assert own.alone.tolist() == (low > rounds.lowest + 0.02).tolist()
+    rounds.lives.alone[:] = False
+    assert not rounds._parents().alone.any()
+    rounds.lowest += 1.0  # as if all minima so far had been higher
+    next(rounds)
+    assert rounds.lives.alone.any()
 
 
 def test_given_structures_are_the_first_starts():
