@@ -16,6 +16,7 @@ from clusteropt.clusters.pointgroups import point_group
 from clusteropt.engine import programs
 from clusteropt.potentials import sets
 from clusteropt.runtime import host
+from clusteropt.search import certify
 from clusteropt.search.certify import Certificate, certified
 from clusteropt.search.hessian import foresee, hessians
 from clusteropt.search.local import minimized
@@ -160,6 +161,12 @@ def test_a_saddle_point_is_recognized_and_left(name):
     assert found.minimum.n_evaluations > flat[0].n_evaluations
     assert found.point_group is not None
     assert found.point_group.symbol == symbol
+
+
+def test_a_saddle_point_from_which_every_push_comes_back_to_its_energy_stays_one(monkeypatch):
+    monkeypatch.setattr(certify, "_PUSHES", (0.0, -1e-12))
+    found = certificate(SADDLES["square"][0])
+    assert (found.status, found.pushed, found.n_negative > 0) == ("saddle", 0, True)
 
 
 def test_what_has_not_converged_has_no_certificate():

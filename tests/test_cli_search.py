@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.io import read
 from cli import Outcome, call, finish, frames_of, names, run, save, spawn
 
+from clusteropt.clusters.pointgroups import point_group
 from clusteropt.database import opening
 from clusteropt.database.database import Database
 from clusteropt.database.records import RunInfo
@@ -181,6 +182,17 @@ def test_the_lowest_minimum_can_go_elsewhere(tmp_path):
 def test_what_is_found_is_a_minimum_and_no_saddle_point_although_starts_are_symmetric(tmp_path):
     found = told(run(tmp_path, "search", "LJ13", "--certify", "--json"))
     assert [one["status"] for one in found["minima"][:11]] == ["minimum"] * 10 + ["converged"]
+
+
+def test_symmetrized_minima_are_certified_exactly_symmetric_and_never_higher(tmp_path):
+    one, other = (
+        told(run(tmp_path, "search", "LJ7", *QUICK, "--no-db", "--force", "--json", *more))["minima"]
+        for more in ([], ["--symmetrize"])
+    )
+    assert all(even["energy"] <= plain["energy"] + 1e-9 for plain, even in zip(one, other, strict=True))
+    assert [even["status"] for even in other] == ["minimum"] * 4
+    positions = frames_of(tmp_path / "X7.min.xyz")[0].positions
+    assert point_group(positions, np.zeros(7), 1.0, tolerance=1e-10).symbol == "D5h"
 
 
 def test_settings_come_from_a_file_and_the_command_line_wins(tmp_path):

@@ -34,6 +34,7 @@ class SearchChanges(TypedDict, total=False):
     keep: int
     seed: int
     certify: bool
+    symmetrize: bool
     best_known: str | None
 
 

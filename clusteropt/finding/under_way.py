@@ -117,7 +117,7 @@ class Finding:
         """Notes the end in the database, and returns what was found; `stopped_by` says what has stopped it from outside."""
         why, seconds = stopped_by or self._search.stopped_by, self._search.seconds
         found, proofs = self._found, {}
-        if self.task.settings.certify and not stopped_by:
+        if (self.task.settings.certify or self.task.settings.symmetrize) and not stopped_by:
             with host.double_precision():
                 found, proofs = _proven(self._found, self.task)
         found = [*self._below(found), *found][: self.task.settings.keep]
@@ -170,18 +170,21 @@ def _described(one: Found, composition: Composition, proofs: dict[bytes, str]) -
 def _proven(found: list[Found], task: Task) -> tuple[list[Found], dict[bytes, str]]:
     """All that was found, the lowest of it certified; and the certificates by the bytes of positions.
 
-    A saddle point gives its place to the minimum below it.
+    A saddle point gives its place to the minimum below it, and so does a minimum whose symmetric places lead to a lower one.
     """
     composition, own = task.composition, found[:CERTIFIED]
     free = np.ones(composition.n_atoms, bool)
     structures = [Structure(one.minimum.positions, composition.species, free) for one in own]
-    pairs = [*zip(own, certified(structures, composition.potential), strict=True)]
-    stay = [one._replace(minimum=proof.minimum) for one, proof in pairs if not proof.pushed]
+    proofs = certified(structures, composition.potential, symmetrize=task.settings.symmetrize)
+    pairs = [*zip(own, proofs, strict=True)]
+    margin = 2 * QUANTUM * composition.potential.energy
+    left = [proof.pushed > 0 or proof.minimum.energy < one.minimum.energy - margin for one, proof in pairs]
+    stay = [one._replace(minimum=proof.minimum) for (one, proof), gone in zip(pairs, left, strict=True) if not gone]
     pool = Pool(composition, task.settings.keep, [*stay, *found[CERTIFIED:]])
     for k, (one, proof) in enumerate(pairs):
-        if proof.pushed:
+        if left[k]:
             pool.add(Sighting(proof.minimum, -1 - k, False, one.origin, one.n_evaluations, one.seconds))
-    return pool.found, _by_places([proof for _, proof in pairs])
+    return pool.found, _by_places(proofs)
 
 
 def _by_places(proofs: Sequence[Certificate]) -> dict[bytes, str]:

@@ -51,6 +51,12 @@ class ExplorationSettings:
         f"Prove of the {CERTIFIED} lowest minima, by their curvatures, that they are minima, and polish them to 1e-8.",
         flags=("--certify",),
     )
+    symmetrize: bool = option(
+        False,
+        f"Certify, and minimize the {CERTIFIED} lowest minima from the symmetric places that their atoms are near to as well; "
+        "the result is taken unless it is higher.",
+        flags=("--symmetrize",),
+    )
 
     best_known: str | None = option(
         None,
