@@ -14,6 +14,7 @@ from clusteropt.cli import (
     doctor,
     energy,
     evaluate,
+    grow,
     minima,
     minimize,
     optimizers,
@@ -45,6 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("search")(search.search)
+app.command("grow")(grow.grow)
 app.command("minimize")(minimize.minimize)
 app.command("energy")(energy.energy)
 app.command("batch")(batch.batch)

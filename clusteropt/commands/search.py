@@ -37,7 +37,7 @@ class Asked(NamedTuple):
     show: Show
 
 
-class _Done(NamedTuple):
+class Done(NamedTuple):
     """A search that has ended."""
 
     result: "SearchResult"
@@ -76,14 +76,14 @@ def search(asked: Asked, devices: dict[str, Any]) -> ExitCode:
             works = _prepared(asked, devices)
         except KeyboardInterrupt:
             raise stopped(signals, "no search has begun") from None
-    done: list[_Done] = []
+    done: list[Done] = []
     problem: ClusterOptError | None = None
     try:
         for work in works:
-            done.append(_searched(work, asked, end))
+            done.append(searched(work, asked.show.quiet, end))
             if not asked.show.json:
                 _show(done[-1].result, work, asked)
-            if _is_cut(done[-1]):
+            if is_cut(done[-1]):
                 break
     except ClusterOptError as error:  # the others are still shown
         problem = error
@@ -99,8 +99,10 @@ def _prepared(asked: Asked, devices: dict[str, Any]) -> list["Work"]:
     return works_for(asked)
 
 
-def _searched(work: "Work", asked: Asked, end: float | None) -> _Done:
+def searched(work: "Work", quiet: bool, end: float | None) -> Done:
     """Searches until a limit holds or a signal comes; then writes the files, and only notes further signals.
+
+    `end`: of the Slurm job, by the monotonic clock.
 
     Raises Stopped or Interrupted for a signal before anything was begun.
     """
@@ -111,7 +113,7 @@ def _searched(work: "Work", asked: Asked, end: float | None) -> _Done:
         keeper, problem = None, None
         try:
             keeper = stack.enter_context(_begun(work))
-            _follow(keeper, work, asked.show.quiet, end)
+            _follow(keeper, work, quiet, end)
             signals.patient = True
         except KeyboardInterrupt:
             signals.patient = True
@@ -122,7 +124,7 @@ def _searched(work: "Work", asked: Asked, end: float | None) -> _Done:
         if keeper is None:
             raise problem or stopped(signals, f"the search of {work.task.formula} has not begun")
         result = keeper.finding.ended(_why(signals, end) if problem is None else "an error")
-        return _Done(result, keeper.finish(result), signals, problem)
+        return Done(result, keeper.finish(result), signals, problem)
 
 
 @contextmanager
@@ -142,7 +144,7 @@ def _follow(keeper: "SearchKeeper", work: "Work", quiet: bool, end: float | None
     from clusteropt.commands.search_display import SearchDisplay
     from clusteropt.commands.search_tasks import announcements
 
-    for message in [] if quiet else announcements(work, keeper.finding):
+    for message in announcements(work, keeper.finding) if work.announced and not quiet else []:
         say(message)
     composition, seconds, began = work.task.composition, work.task.seconds, time.monotonic()
     if keeper.finding.foresee() and not quiet:
@@ -170,7 +172,7 @@ def _at(end: float | None) -> bool:
     return end is not None and time.monotonic() >= end
 
 
-def _is_cut(done: _Done) -> bool:
+def is_cut(done: Done) -> bool:
     """True where no other search is to begin, because of a signal or an error."""
     by_itself = done.result.stopped_by in ("confirmed", "target", "evaluations", "time")
     return not by_itself or done.signals.heard not in (0, signal.SIGALRM)
@@ -193,7 +195,7 @@ def _show(result: "SearchResult", work: "Work", asked: Asked) -> None:
         say(written(result, work))
 
 
-def _ended(asked: Asked, works: list["Work"], done: list[_Done], problem: ClusterOptError | None) -> ExitCode:
+def _ended(asked: Asked, works: list["Work"], done: list[Done], problem: ClusterOptError | None) -> ExitCode:
     """Prints the JSON, and raises the error that has ended the searches, or returns the exit code."""
     if asked.show.json:
         from clusteropt.console import emit
@@ -201,21 +203,21 @@ def _ended(asked: Asked, works: list["Work"], done: list[_Done], problem: Cluste
 
         emit(search_json([one.result for one in done], several=len(works) > 1))
     if problem is not None or done[-1].problem is not None:
-        raise problem or _told(done[-1])
-    if _is_cut(done[-1]) or len(done) < len(works):
+        raise problem or told(done[-1])
+    if is_cut(done[-1]) or len(done) < len(works):
         raise stopped(done[-1].signals, _so_far(works, done))
     if not all(one.whole for one in done):
         return ExitCode.FAILURE
     return ExitCode.OK if all(one.result.minima for one in done) else ExitCode.NOT_CONVERGED
 
 
-def _so_far(works: list["Work"], done: list[_Done]) -> str:
-    n = sum(not _is_cut(one) for one in done)
+def _so_far(works: list["Work"], done: list[Done]) -> str:
+    n = sum(not is_cut(one) for one in done)
     rest = "what was found is kept" if any(one.result.minima for one in done) else "nothing was found yet"
     return f"{so_many_of(n, len(works), 'search')} finished, and {rest}"
 
 
-def _told(done: _Done) -> ClusterOptError:
+def told(done: Done) -> ClusterOptError:
     """The error that has ended a search, in a line."""
     problem, found = done.problem, "what was found is kept" if done.result.minima else "nothing was found yet"
     if isinstance(problem, ClusterOptError):

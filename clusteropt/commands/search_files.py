@@ -22,7 +22,7 @@ class SearchOutputs(NamedTuple):
 class SearchFiles(NamedTuple):
     """The files of the search of one composition."""
 
-    lowest: Path
+    lowest: Path | None  # None for no such file
     database: Path | None
 
 
@@ -40,12 +40,12 @@ def files_for(formula: str, wanted: SearchOutputs) -> SearchFiles:
     """The files. Raises UsageError where the structure file cannot be written, or is not of a search of that formula."""
     lowest = wanted.out or Path(f"{formula}.min.xyz")
     if lowest != STDOUT:
-        check_writable(lowest, wanted.force or _is_ours(lowest, formula))
+        check_writable(lowest, wanted.force or is_ours(lowest, formula))
     return SearchFiles(lowest, None if wanted.no_db else wanted.db or Path(f"{formula}.minima.db"))
 
 
-def _is_ours(path: Path, formula: str) -> bool:
-    """True for a file that the search of that formula has written."""
+def is_ours(path: Path, formula: str) -> bool:
+    """True for a file that a search of that formula, or a series from it on, has written."""
     try:
         with path.open(encoding="utf-8") as file:
             next(file)

@@ -43,10 +43,11 @@ class SearchKeeper:
         return not any(problems)
 
     def _write(self, lowest: "SearchMinimum | None") -> ClusterOptError | None:
-        if lowest is None or self._work.files.lowest == STDOUT:
+        path = self._work.files.lowest
+        if lowest is None or path in (None, STDOUT):
             return None
         try:
-            write_atomically(self._work.files.lowest, text_of_lowest(lowest, self._work.task.formula))
+            write_atomically(path, text_of_lowest(lowest, self._work.task.formula))
         except ClusterOptError as problem:
             return problem
         return None

@@ -31,6 +31,7 @@ class Work(NamedTuple):
 
     task: Task
     files: SearchFiles
+    announced: bool = True  # its potential and what is known already are said before it begins
 
 
 def works_for(asked: "Asked") -> list[Work]:

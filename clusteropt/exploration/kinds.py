@@ -44,7 +44,7 @@ STARTS = (
     Start("symmetric start", 2, symmetric=True),
     Start("random start", 1),
     Start("cut and splice", 0, alone=False),
-    Start("given structure", 0, given=True),
+    Start("given structure", 0, alone=False, given=True),
 )
 GIVEN = len(STARTS) - 1
 STYLES = (

@@ -21,6 +21,9 @@ def placed(
     places, alone = np.zeros((3, size, len(serials))), np.ones(len(serials), bool)
     for j, (serial, kind) in enumerate(zip(serials.tolist(), kinds.tolist(), strict=True)):
         rng = np.random.default_rng([kit.seed, 0, serial])
+        if STARTS[kind].given:  # the caller has its places
+            alone[j] = False
+            continue
         if not STARTS[kind].alone:
             pair = rng.choice(len(parents.alone), 2, replace=False)
             one, other = (parents.positions[:, :n, k].T for k in pair)

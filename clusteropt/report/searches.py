@@ -8,7 +8,7 @@ from clusteropt.report.tables import Column
 from clusteropt.words import counted
 
 SHOWN = 10  # minima in a table
-_WHY = {
+WHY = {  # `stopped_by` in words
     "confirmed": "confirmed",
     "target": "target reached",
     "evaluations": "limit of evaluations",
@@ -21,7 +21,7 @@ def heading(result: SearchResult) -> str:
     """Two lines about a search: what was searched, how it ended, and what it took."""
     verdict = best_known_words(result.gap, result.verdict, result.potential.energy_unit)
     first = f"{result.formula}, potential {result.potential.name}: {verdict if result.minima else 'no minimum found'}"
-    why = _WHY.get(result.stopped_by, result.stopped_by)
+    why = WHY.get(result.stopped_by, result.stopped_by)
     rate = f"stopped by: {why}; {counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s"
     chance = f"; estimated chance of a missed low minimum: {result.missed:.0%}" if result.minima else ""
     return f"{first}\n{rate}{chance}"
