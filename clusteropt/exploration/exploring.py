@@ -139,8 +139,8 @@ class Exploration:
         lives.limits[fresh] = np.where(patient, np.clip(_MORE * limits, *_PATIENCES), limits)
         self.marks.note(active, chains.n_idle[active], chains.lowest_energy[active], lives.costs[active])
         lowest = float(chains.lowest_energy.min())
-        if lowest < self.lowest - _NEAR * scale:  # no chain has taken anything from it yet
-            lives.alone[:] = True
+        if lowest < self.lowest - _NEAR * scale:  # no other chain has taken anything from it yet
+            lives.alone[:] = lives.kinds != GIVEN
         self.lowest = min(lowest, self.lowest)
         lows = np.concatenate([self.records.ends, chains.lowest_energy[~lives.vacant]])
         self.top = choice.threshold(lows) + _LOWER * scale
