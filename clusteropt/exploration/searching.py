@@ -25,6 +25,9 @@ from clusteropt.settings.method import LocalSettings
 _MOST = 128  # minima that are polished at a time, the lowest of those that wait
 _COPIES = 64  # of them, at most, whose quenched energies agree, so that other minima of a small cluster have their turn
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
+_HOPPED = (
+    1 + _EVERY
+)  # rounds, before which the rule ends no search: starts alone tell nothing of minima to which only hops lead
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
 _SHAKE = 0.02  # lengths, by which atoms are displaced before they are polished: symmetric starts lead to saddle points
 _AGAIN = 5e-4  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
@@ -120,7 +123,8 @@ class Search:
         limits = self._limits
         if progress.lowest <= limits.target:
             return "target"
-        if 0 < limits.confirm <= progress.n_reached and progress.missed <= ENOUGH:
+        sure = progress.missed <= ENOUGH and progress.n_rounds >= _HOPPED
+        if sure and 0 < limits.confirm <= progress.n_reached:
             return "confirmed"
         if progress.n_evaluations >= limits.evaluations:
             return "evaluations"
