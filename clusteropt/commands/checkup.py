@@ -26,7 +26,7 @@ def self_test() -> list[str]:
     """The faults of this installation, each with its cure; empty for a sound one."""
     problems = []
     if not devices.compiles_correctly():
-        problems.append("jax computes wrong numbers: install jax and jaxlib 0.10.1, or a release after 0.11.0")
+        problems.append("jax computes wrong numbers: install jax and jaxlib 0.10.1")
     dimer = Structure(np.array([[0, 0, 0], [2 ** (1 / 6), 0, 0]]), np.zeros(2, np.int32), np.ones(2, bool))
     with host.double_precision():
         value = evaluate_one(dimer, sets.load("lj").potential(("X",)))
