@@ -23,7 +23,7 @@ from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
 
 _MOST = 128  # minima that are polished at a time, the lowest of those that wait
-_COPIES = 64  # of them, at most, whose quenched energies agree, so that other minima of a small cluster have their turn
+_COPIES = 16  # of them, at most, whose quenched energies agree, so that other minima of a small cluster have their turn
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
 _HOPPED = (
     1 + _EVERY
