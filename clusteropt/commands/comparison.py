@@ -67,7 +67,7 @@ def _frame(name: str, reading: ReadingSettings, quiet: bool) -> "Frame":
 
 
 def _remark(a: "Frame", b: "Frame", found: "Comparison", limit: float) -> str:
-    """What the numbers mean."""
+    """The meaning of the numbers."""
     if not len(found.order):
         ours, theirs = (frame.atoms.get_chemical_formula() for frame in (a, b))
         return f"not the same composition: {ours} and {theirs}"

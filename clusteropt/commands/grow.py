@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """What a user asks for."""
+    """The wishes of a user."""
 
     element: str
     sizes: Sizes
@@ -46,7 +46,7 @@ class _Ended(NamedTuple):
 def asked_for(
     element: str | None, sizes: str | None, config: Path | None, given: dict[str, Any], time_limit: str | None
 ) -> Asked:
-    """What a user asks for, but for the outputs. Raises UsageError and InputError for what is not allowed."""
+    """The wishes of a user, but for the outputs. Raises UsageError and InputError for what is not allowed."""
     if element is None or sizes is None:
         raise UsageError("grow needs an element and sizes, such as `clusteropt grow LJ 2-60`")
     own = sizes_of(sizes)

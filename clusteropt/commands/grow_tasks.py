@@ -71,7 +71,7 @@ class Growing:
 
     @property
     def members(self) -> list[Member]:
-        """What is known of each size."""
+        """The lowest minimum that is known of each size."""
         return members(self.sizes, self._lowest, self._best_known)
 
     def works(self) -> Iterator[Work]:

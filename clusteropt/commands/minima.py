@@ -20,7 +20,7 @@ _FORMATS = ("extxyz", "gmin")
 
 
 class Asked(NamedTuple):
-    """What a user asks of a database."""
+    """The wishes of a user about a database."""
 
     file: Path
     others: tuple[Path, ...] = ()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """What a user asks for."""
+    """The wishes of a user."""
 
     formulas: list[str]
     sources: list[str]  # files with structures from which to start
@@ -54,7 +54,7 @@ def asked_for(
     reading: dict[str, Any],
     time_limit: str | None,
 ) -> Asked:
-    """What a user asks for, but for the outputs. Raises UsageError and InputError for what is not allowed."""
+    """The wishes of a user, but for the outputs. Raises UsageError and InputError for what is not allowed."""
     if not formulas and not sources:
         raise UsageError("search needs a formula, such as Au38 or LJ38, or structures to start from with --from FILE")
     settings = merged(ExplorationSettings, config, given)
@@ -160,7 +160,7 @@ def _follow(keeper: "SearchKeeper", work: "Work", quiet: bool, end: float | None
 
 
 def _why(signals: Signals, end: float | None) -> str:
-    """What has stopped the search from outside; empty where it has ended by itself."""
+    """The reason from outside that has stopped the search; empty where it has ended by itself."""
     if not signals.heard:
         return ""
     if signals.heard == signal.SIGALRM:
