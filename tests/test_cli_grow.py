@@ -32,6 +32,7 @@ def grown(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_series_reaches_the_best_known_energies_and_marks_thirteen(tmp_path):
     done = run(tmp_path, "grow", "LJ", "2-14", *TINY, "--picture", "lj.png")
     assert (done.code, names(tmp_path)) == (0, {"X2-14.min.xyz", "X2-14.minima.db", "lj.png"})
@@ -61,6 +62,7 @@ def test_json_tells_of_every_size(grown):
     assert all(one["energy_per_atom"] == pytest.approx(one["energy"] / one["n_atoms"]) for one in rows)
 
 
+@pytest.mark.slow
 def test_starts_from_neighbours_find_what_one_round_of_chains_does_not(tmp_path):
     alone = [json.loads(run(tmp_path, "search", f"LJ{n}", *TINY, "--json", "--no-db").out) for n in (35, 37)]
     rows = told(run(tmp_path, "grow", "LJ", "34-38", *TINY, "--json"))
