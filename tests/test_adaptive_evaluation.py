@@ -72,7 +72,7 @@ def counted(monkeypatch):
 
 def test_a_chain_hits_once_and_a_dependent_one_only_where_it_is_the_first(counted):
     both = [(0, True, True), (1, True, False), (2, False, True)]
-    assert counted(both, both, both, hits=1)[0].n_hits == 1, "chain 1 has taken something from others"
+    assert counted(both, both, both, hits=1)[0].n_hits == 1, "chain 1 has taken parts of the lowest minimum"
     later = [[(0, False, True), (1, True, False)], [(0, True, True), (1, True, False)], [(2, True, False)]]
     assert counted(*later, hits=2)[0].n_hits == 2, "chain 1, as the first, and chain 0"
 

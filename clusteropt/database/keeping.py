@@ -1,4 +1,4 @@
-"""What a run has found, as changes of the tables; within a transaction of the caller."""
+"""The finds of a run, as changes of the tables; within a transaction of the caller."""
 
 import hashlib
 import sqlite3

@@ -1,4 +1,4 @@
-"""Whether two minima are the same, for the database: by the key of their energies, then by their shapes."""
+"""The sameness of two minima, for the database: by the key of their energies, then by their shapes."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a database of minima is told, and what it tells."""
+"""The records that a database of minima takes and gives."""
 
 from typing import NamedTuple
 
@@ -64,7 +64,7 @@ class Entry(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """What a merge has brought."""
+    """The numbers of a merge."""
 
     n_minima: int  # of the other database
     n_new: int  # of these, not known before

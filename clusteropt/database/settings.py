@@ -1,4 +1,4 @@
-"""Which minima of a database are wanted."""
+"""The choice among the minima of a database."""
 
 from dataclasses import dataclass
 

@@ -1,10 +1,10 @@
 """Measures the adaptive search on a target.
 
-Explorations follow one another, each with a seed of its own. Each goes on until some chains have come to the best-known minimum;
+Explorations follow one another, each with a seed of its own. Each goes on until a chain has come to the best-known minimum;
 then no chain begins, and those that have begun go on to their ends. So explorations are independent and alike, and all
 evaluations over all hits is the ratio of their expectations (Wald's identity). Chains of one exploration learn from each other:
-the ratio is that of explorations with so many hits. A chain that has taken something from others is no independent success, and
-counts only where it is the first of its exploration.
+the ratio is that of explorations that begin no chain after the first hit. A chain that has taken parts of the lowest minimum is no
+independent success, and counts only where it is the first of its exploration.
 """
 
 import math
@@ -32,7 +32,7 @@ _FIRST = 3  # rounds in which all programs are used
 
 
 class _Limits(NamedTuple):
-    """What is left for an exploration."""
+    """The limits that are left for an exploration."""
 
     hits: int
     evaluations: float
@@ -53,7 +53,7 @@ class _Outcome(NamedTuple):
 
 
 def kit_for(target: Target, optimizer: LearnedOptimizer | None, seed: int) -> Kit:
-    """What a search for the target needs."""
+    """The kit of a search for the target."""
     return Kit(Composition(tuple(target.symbols), target.potential), optimizer, seed)
 
 

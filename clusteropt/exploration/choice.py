@@ -21,14 +21,14 @@ _USUAL = np.array([style.patience for style in STYLES])
 
 
 class Gain(NamedTuple):
-    """What some kinds have brought."""
+    """The successes and costs of some kinds."""
 
     successes: np.ndarray  # (n_kinds,)
     costs: np.ndarray  # (n_kinds,)
 
 
 class Rule(NamedTuple):
-    """What starts and styles bring, and what portions of patience bring; arrays of portions (n_styles, n_ranks, n_portions)."""
+    """The gains of starts and styles, and of portions of patience; arrays of portions (n_styles, n_ranks, n_portions)."""
 
     starts: Gain
     styles: Gain

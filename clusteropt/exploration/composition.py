@@ -1,4 +1,4 @@
-"""What a search looks for, the lowest minima of a composition under a potential, and what it needs for that."""
+"""The composition whose lowest minima a search looks for, under a potential, and the kit that it needs for that."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -78,7 +78,7 @@ class SearchMinimum:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search has found. Energies in the unit of the potential."""
+    """The result of a search. Energies in the unit of the potential."""
 
     formula: str  # elements in alphabetical order, each with its count
     potential: Potential = field(repr=False)

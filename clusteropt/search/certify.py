@@ -27,7 +27,7 @@ _LOWER = 1e-9  # energy scales by which an energy must lie below another
 
 
 class Certificate(NamedTuple):
-    """What a structure is, after polishing: energies, lengths and curvatures in the potential's units."""
+    """The nature of a structure, after polishing: energies, lengths and curvatures in the potential's units."""
 
     minimum: (
         Minimum  # where the last polishing ended; its evaluations count all of them, but not the second derivatives
