@@ -3,8 +3,8 @@
 Explorations follow one another, each with a seed of its own. Each goes on until a chain has come to the best-known minimum;
 then no chain begins, and those that have begun go on to their ends. So explorations are independent and alike, and all
 evaluations over all hits is the ratio of their expectations (Wald's identity). Chains of one exploration learn from each other:
-the ratio is that of explorations that begin no chain after the first hit. A chain that has taken parts of the lowest minimum is no
-independent success, and counts only where it is the first of its exploration.
+the ratio is that of explorations that begin no chain after the first hit. A chain that has taken parts of the lowest minimum is
+no independent success, and counts only where it is the first of its exploration.
 """
 
 import math
