@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from minima import SYMBOLS, found, turned
 
 from clusteropt.engine.step import Status
-from clusteropt.exploration import choice, records
+from clusteropt.exploration import choice, records, splice
 from clusteropt.exploration.choice import Gain
 from clusteropt.exploration.composition import Composition
 from clusteropt.exploration.confidence import LOWEST, missed
 from clusteropt.exploration.kinds import STYLES
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.exploration.records import N_RANKS, PATIENCES, Marks, Records
-from clusteropt.exploration.splice import spliced
 from clusteropt.potentials import sets
 
 LJ7 = Composition(SYMBOLS, sets.load("lj").potential(("X",)))
@@ -165,12 +164,33 @@ def test_the_last_records_are_kept():
     assert np.array_equal(whole.ends[:1096], some.ends[-1096:])
 
 
+def spliced_one(rng: np.random.Generator, one: np.ndarray, other: np.ndarray, species: np.ndarray) -> np.ndarray:
+    """The second of two splices that are made together; both are as if each were made alone."""
+    draws = rng.uniform(size=(splice.N_DRAWS, 2))
+    above, below = (np.stack([a[::-1], a]).transpose(2, 1, 0) for a in (one, other))
+    both = splice.spliced(draws, above, below, species)
+    alone = splice.spliced(draws[:, 1:], above[..., 1:], below[..., 1:], species)
+    np.testing.assert_array_equal(alone[..., 0], both[..., 1])
+    return both[..., 1].T
+
+
+def test_splices_turn_clusters_by_all_rotations_alike():
+    n = 20_000
+    draws, axes = np.random.default_rng(0).uniform(size=(3, n)), np.repeat(np.eye(3)[..., None], n, -1)
+    balanced = np.concatenate([axes, -axes], 1)  # the centre stays
+    turned_axes = splice._turned(draws, balanced)[:, :3]
+    assert np.linalg.det(turned_axes.transpose(2, 0, 1)) == pytest.approx(np.ones(n))
+    entries = turned_axes.reshape(9, n)
+    np.testing.assert_allclose(entries.mean(1), np.zeros(9), atol=0.02)
+    np.testing.assert_allclose(entries @ entries.T / n, np.eye(9) / 3, atol=0.02)  # the moments of Haar's measure
+
+
 @given(seeds, st.integers(2, 40), st.integers(1, 3))
 def test_a_splice_takes_atoms_of_both_once_each_and_keeps_the_composition(seed, n, n_species):
     rng = np.random.default_rng(seed)
     species = rng.integers(n_species, size=n)
     one, other = rng.normal(size=(2, n, 3))
-    child = spliced(rng, one, other, species)
+    child = spliced_one(rng, one, other, species)
     radii = [np.linalg.norm(a - a.mean(0), axis=1) for a in (one, other)]
     own = np.abs(
         np.concatenate(radii) - np.linalg.norm(child, axis=1)[:, None]
@@ -189,7 +209,7 @@ def test_a_splice_takes_atoms_of_both_once_each_and_keeps_the_composition(seed, 
 def test_the_parts_of_a_splice_are_whole_and_lie_on_two_sides_of_a_plane_in_their_clusters(seed, n):
     rng = np.random.default_rng(seed)
     one, other = (a - a.mean(0) for a in rng.normal(size=(2, n, 3)))
-    child = spliced(rng, one, other, np.zeros(n, int))
+    child = spliced_one(rng, one, other, np.zeros(n, int))
     for parent, rest, up in ((one, other, 1), (other, one, -1)):
         radii = np.linalg.norm(np.concatenate([parent, rest]), axis=1)
         match = np.abs(radii - np.linalg.norm(child, axis=1)[:, None]).argmin(1)

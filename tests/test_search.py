@@ -49,11 +49,10 @@ N = 7
 
 
 def starts(count: int, first: int = 0) -> tuple[list[Structure], np.ndarray]:
-    made = []
-    for k in range(first, first + count):
-        positions = start_positions(np.random.default_rng(k), N, LJ.length, symmetric=k % 2 == 1)
-        made.append(Structure(positions, np.zeros(N, np.int32), np.ones(N, bool)))
-    return made, np.arange(first, first + count, dtype=np.uint64)
+    keys = np.arange(first, first + count, dtype=np.uint64)
+    places = start_positions(keys, N, LJ.length, symmetric=keys % 2 == 1)
+    species, free = np.zeros(N, np.int32), np.ones(N, bool)
+    return [Structure(place.T, species, free) for place in np.moveaxis(places, -1, 0)], keys
 
 
 def walked(count: int, first: int = 0, hops: int = 4, plan: SearchPlan = SEARCH) -> walk.Chains:
@@ -568,18 +567,19 @@ def test_what_cannot_be_searched_is_left_to_the_plain_way(folder):
 
 
 def test_given_starts_are_the_structure_others_near_it_and_others_anywhere():
-    from clusteropt.search.chain_starts import chain_start
+    from clusteropt.search.chain_starts import chain_starts
     from clusteropt.settings.method import SearchSettings
 
-    structure, chosen = starts(1)[0][0], SearchSettings()
-    made = [chain_start(structure, k, LJ, chosen).positions for k in range(6)]
+    structure, chosen = starts(1)[0][0], SearchSettings(chains=6)
+    made = [start.positions for start in chain_starts([structure], LJ, chosen)[0]]
     np.testing.assert_array_equal(made[0], structure.positions)
     far = [np.linalg.norm(x - structure.positions, axis=1).max() / LJ.length for x in made]
     assert all(0 < far[k] <= 0.4 for k in (1, 3, 5))
     assert all(far[k] > 0.4 for k in (2, 4))
     fixed = structure._replace(free=np.arange(N) > 0)
-    assert all(
-        (chain_start(fixed, k, LJ, dataclasses.replace(chosen, start=s)).positions[0] == fixed.positions[0]).all()
-        for k in range(4)
-        for s in ("given", "perturbed", "random")
-    )
+    for name in ("given", "perturbed", "random"):
+        some, keys = chain_starts([structure, fixed], LJ, dataclasses.replace(chosen, start=name))
+        assert all((start.positions[0] == fixed.positions[0]).all() for start in some[6:])
+        alone, own = chain_starts([fixed], LJ, dataclasses.replace(chosen, start=name))
+        np.testing.assert_array_equal(own, keys[6:])
+        np.testing.assert_array_equal([x.positions for x in alone], [x.positions for x in some[6:]])

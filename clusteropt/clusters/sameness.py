@@ -1,7 +1,7 @@
 """When two clusters are the same: equal but for a rotation, a shift, the order of like atoms and, if wanted, a mirror image.
 
-A search that has found a minimum looks it up in three steps, each dearer and surer than the one before: `key` finds candidates by
-their energy, `fingerprint` rejects most of those that differ, and `compared` decides.
+A search that has found a minimum looks it up in steps, each dearer and surer than the one before: `key` finds candidates by their
+energy, `fingerprint` rejects most of those that differ and tells what is plainly the same, and `compared` decides the rest.
 """
 
 import math
@@ -17,6 +17,7 @@ QUANTUM = 1e-4  # of energies in keys, in energy scales: a thousand times the er
 _N_DISTANCES = 24  # numbers of a fingerprint that tell of pairs; the others tell of distances from the centroid
 _PORTIONS = ((1, 24, 2), (3, 160, 6))  # anchors, rotations of each, and of all how many are worked out
 _WORK = 2e8  # squared distances for the rotations of one anchor, at most; so large clusters have fewer
+_PLAIN_GAP, _PLAIN_PRINT = 1e-6, 1e-3  # energy scales, lengths; see `is_plainly_same`
 _MIRROR = np.diag([1.0, 1.0, -1.0])
 
 
@@ -57,14 +58,20 @@ def fingerprint(positions: np.ndarray, species: np.ndarray, length: float) -> np
     are means over equal parts of the sorted pair distances, for every pair of species apart, and then of the distances from
     the centroid, for every species apart. No number changes by more than 2 d where no atom moves by more than d.
     """
-    x, species = np.asarray(positions, float), np.asarray(species)
+    return fingerprints(np.asarray(positions)[None], species, length)[0]
+
+
+def fingerprints(positions: np.ndarray, species: np.ndarray, length: float) -> np.ndarray:
+    """(k, N_NUMBERS), the fingerprints of clusters (k, n, 3) whose atoms have the same species (n,)."""
+    x = np.asarray(positions, float)
     kinds, which = np.unique(species, return_inverse=True)
-    n, centre = len(x), x.mean(0)
-    radii = np.sqrt(((x - centre) ** 2).sum(1))
+    n, away = x.shape[1], x - x.mean(1, keepdims=True)
+    distances = np.array([pdist(one) for one in x]) if n > 1 else np.zeros((len(x), 0))
     upper = _pairs_of(which, len(kinds)) if len(kinds) > 1 else None
-    parts = _parts(pdist(x) if n > 1 else np.zeros(0), upper, len(kinds) * (len(kinds) + 1) // 2, _N_DISTANCES)
+    parts = _parts(distances, upper, len(kinds) * (len(kinds) + 1) // 2, _N_DISTANCES)
+    radii = np.sqrt((away * away).sum(2))
     outer = _parts(radii, which if upper is not None else None, len(kinds), N_NUMBERS - _N_DISTANCES)
-    return np.concatenate([parts, outer]) / length
+    return np.concatenate([parts, outer], 1) / length
 
 
 def _pairs_of(which: np.ndarray, n_kinds: int) -> np.ndarray:
@@ -75,21 +82,26 @@ def _pairs_of(which: np.ndarray, n_kinds: int) -> np.ndarray:
 
 
 def _parts(values: np.ndarray, classes: np.ndarray | None, n_classes: int, n_numbers: int) -> np.ndarray:
-    """`n_numbers` means of sorted values, shared among their classes; classes beyond that number share one."""
+    """`n_numbers` means of sorted values (k, m), shared among their classes (m,); classes beyond that number share one."""
     if classes is None:
-        return _means(np.sort(values), n_numbers)
+        return _means(values, n_numbers)
     n_used = min(n_classes, n_numbers)
     shares = [n_numbers // n_used + (k < n_numbers % n_used) for k in range(n_used)]
-    return np.concatenate([_means(np.sort(values[classes % n_used == k]), share) for k, share in enumerate(shares)])
+    own = [values[:, classes % n_used == k] for k in range(n_used)]
+    return np.concatenate([_means(some, share) for some, share in zip(own, shares, strict=True)], 1)
 
 
-def _means(ordered: np.ndarray, n_parts: int) -> np.ndarray:
-    """The means of the quantile function over `n_parts` equal parts: a value at the border counts for both in shares."""
-    if not len(ordered):
-        return np.zeros(n_parts)
-    sums = np.concatenate([[0.0], np.cumsum(ordered)])
-    edges = np.linspace(0, len(ordered), n_parts + 1)
-    return np.diff(np.interp(edges, np.arange(len(ordered) + 1), sums)) * (n_parts / len(ordered))
+def _means(values: np.ndarray, n_parts: int) -> np.ndarray:
+    """The means of the quantile functions (k, m) over equal parts (k, n_parts): a value at a border counts for both in shares."""
+    n = values.shape[1]
+    if not n:
+        return np.zeros((len(values), n_parts))
+    sums = np.zeros((len(values), n + 1))
+    np.cumsum(np.sort(values, 1), 1, out=sums[:, 1:])
+    edges = np.arange(n_parts + 1) * (n / n_parts)
+    before = np.minimum(edges.astype(int), n - 1)
+    at_edges = sums[:, before] + (edges - before) * (sums[:, before + 1] - sums[:, before])
+    return np.diff(at_edges, axis=1) * (n_parts / n)  # type: ignore[no-any-return]
 
 
 def key(energy: float, scale: float = 1.0) -> int:
@@ -111,6 +123,15 @@ def neighbouring(key: int) -> tuple[int, int, int]:
 def may_be_same(one: np.ndarray, other: np.ndarray, tolerance: Tolerance = TOLERANCE) -> bool:
     """False where two fingerprints prove that their clusters differ."""
     return bool(np.abs(one - other).max(initial=0) <= 2 * tolerance.largest)
+
+
+def is_plainly_same(one: np.ndarray, other: np.ndarray, gap: float) -> bool:
+    """True where fingerprints and energies agree so closely that no comparison is needed; `gap` in energy scales.
+
+    Fingerprints of one minimum, polished twice, differed by 1e-4 at most and energies by 1e-7, in six systems of 13 to 75 atoms.
+    Those of different minima differed by 9e-3 at least wherever their energies agreed within 1e-6.
+    """
+    return gap <= _PLAIN_GAP and bool(np.abs(one - other).max(initial=0) <= _PLAIN_PRINT)
 
 
 def is_same(

@@ -4,7 +4,7 @@ An instance's lane, neighbours, device and padding leave no trace in its result.
 all instances of a batch have one padded size.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,6 +121,27 @@ def rows(n_instances: int, size: int, mesh: Mesh) -> Iterator[np.ndarray]:
     for first in range(0, n_instances, at_once):
         columns = np.arange(first, first + at_once)
         yield np.where(columns < n_instances, columns, -1)
+
+
+def in_rows(
+    n_instances: int, n_used: int, size: int, compute: Callable[[np.ndarray, Mesh], Sequence[np.ndarray]]
+) -> list[np.ndarray]:
+    """The arrays (..., n_instances) that `compute(columns, mesh)` gives for one row after the other; zeros from `n_used` on.
+
+    The number of instances alone decides for which devices the program is compiled.
+    """
+    mesh = mesh_for(n_instances, size)
+    found = zip(*(compute(columns, mesh) for columns in rows(max(n_used, 1), size, mesh)), strict=True)
+    return [_widened(np.concatenate(parts, -1)[..., :n_used], n_instances) for parts in found]
+
+
+def n_used(batch: Any) -> int:
+    """The number of instances up to the last that has any units."""
+    return int(np.flatnonzero(np.asarray(batch.mask).any(0)).max(initial=-1)) + 1
+
+
+def _widened(array: np.ndarray, n: int) -> np.ndarray:
+    return np.concatenate([array, np.zeros((*array.shape[:-1], n - array.shape[-1]), array.dtype)], -1)
 
 
 def _deals(n_instances: int, per_device: int, n_devices: int) -> Iterator[np.ndarray]:

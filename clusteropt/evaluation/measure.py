@@ -116,13 +116,12 @@ def _fresh(target: Target, plan: SearchPlan, settings: EvaluationSettings, first
     """
     n_atoms, potential = len(target.symbols), target.potential
     species = np.array([potential.elements.index(symbol) for symbol in target.symbols], np.int32)
-    starts, keys = [], []
-    for k in range(first, first + count):
-        rng = np.random.default_rng([settings.seed, k])
-        positions = start_positions(rng, n_atoms, potential.length, plan.optimizer is not None and k % 2 == 1)
-        starts.append(Structure(positions, species, np.ones(n_atoms, bool)))
-        keys.append(rng.integers(2**64, dtype=np.uint64))
-    return walk.begin(starts, np.array(keys), ClusterProblem(potential), plan, np.arange(count) // _RIVALS)
+    numbers = range(first, first + count)
+    keys = np.array([np.random.default_rng([settings.seed, k]).integers(2**64, dtype=np.uint64) for k in numbers])
+    symmetric = np.array([plan.optimizer is not None and k % 2 == 1 for k in numbers])
+    places = start_positions(keys, n_atoms, potential.length, symmetric)
+    starts = [Structure(place.T, species, np.ones(n_atoms, bool)) for place in np.moveaxis(places, -1, 0)]
+    return walk.begin(starts, keys, ClusterProblem(potential), plan, np.arange(count) // _RIVALS)
 
 
 def _polished(chains: Chains, columns: np.ndarray, potential: Potential) -> tuple[np.ndarray, int]:

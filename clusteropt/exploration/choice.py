@@ -61,9 +61,10 @@ def rule(records: Records, ceiling: float) -> Rule:
 
 def _sums(records: Records, values: np.ndarray) -> np.ndarray:
     """(n_styles, n_ranks, n_portions), the sums of values (n_portions, n) over the chains of a style and rank."""
-    out = np.zeros((len(STYLES) * N_RANKS, len(values)))
-    np.add.at(out, records.styles * N_RANKS + records.ranks, values.T)
-    return out.reshape(len(STYLES), N_RANKS, -1)
+    n_cells = len(STYLES) * N_RANKS
+    cells = records.styles * N_RANKS + records.ranks
+    sums = [np.bincount(cells, own, n_cells) for own in values]
+    return np.array(sums).T.reshape(len(STYLES), N_RANKS, -1)
 
 
 def patience(rng: np.random.Generator, known: Rule, styles: np.ndarray, ranks: np.ndarray) -> np.ndarray:

@@ -15,7 +15,9 @@ _DEPENDENT = (0.03, 0.3)  # parts of all cost, at least and at most, of starts t
 _STYLE = 0.06  # part of all cost that each style gets at least
 _TOGETHER = 8  # chains that get a style together
 _STEP = 20  # a choice counts as a part of one in so many of all cost, so that the next ones of the round are others
-_STRIDE = 5  # between the styles of chains of the first round, so that every kind of start meets every style
+_STRIDE = (
+    5  # between the starts of the first blocks and the styles of their chains, so that all kinds come soon and meet
+)
 
 
 class Standing(NamedTuple):
@@ -28,12 +30,15 @@ class Standing(NamedTuple):
     n_minima: int  # chains in their seats that have come to a minimum
 
 
-def first(kit: Kit, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
-    """Kinds of start and styles (n_chains,) of the first round, in their prior shares."""
+def first(kit: Kit, n_blocks: int, at: int, n_new: int) -> tuple[np.ndarray, np.ndarray]:
+    """Kinds of start and styles (n_chains,) of blocks `at` and after, `n_new` of the first `n_blocks`, in prior shares.
+
+    A stride goes through all kinds of start before it comes back to one.
+    """
     kinds = [kind for kind in usable.starts(kit, 0) for _ in range(STARTS[kind].prior)]
-    own = [kinds[block * len(kinds) // n_blocks] for block in range(n_blocks)]
+    own = [kinds[block * _STRIDE % n_blocks * len(kinds) // n_blocks] for block in range(at, at + n_new)]
     styles = np.array([style for style in usable.styles(kit) for _ in range(STYLES[style].prior)])
-    return _repeated(own, BLOCK), styles[np.arange(n_blocks * BLOCK) * _STRIDE % len(styles)]
+    return _repeated(own, BLOCK), styles[np.arange(at * BLOCK, (at + n_new) * BLOCK) * _STRIDE % len(styles)]
 
 
 def chosen(kit: Kit, rng: np.random.Generator, standing: Standing, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:

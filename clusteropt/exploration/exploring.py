@@ -15,7 +15,7 @@ from clusteropt.exploration.kinds import GIVEN, MOVES, STARTS, STYLES
 from clusteropt.exploration.records import EDGES, Marks
 from clusteropt.exploration.seats import BLOCK, N_SEATS, Parents
 from clusteropt.search import hops
-from clusteropt.search.walk import columns_of, landed, with_columns
+from clusteropt.search.walk import Chains, Visits, columns_of, landed, with_columns
 
 _PATIENT, _MORE = 8, 4  # one chain in 8 has four times the patience, so that more is known
 _PATIENCES = (16, 1024)  # hops in vain that such a chain has, at least and at most
@@ -68,11 +68,7 @@ class Exploration:
         self.lives.alone[hopping] &= old.alone
         both = moving.Tried(*(np.concatenate(pair, -1) for pair in zip(new, old, strict=True)))
         active = np.concatenate([fresh, hopping])
-        proposal = hops.Proposal(both.positions, both.moves, both.n_evaluations, both.luck)
-        temperature = moving.temperatures(self.lives.styles[active], both.moves)
-        after, visits = landed(
-            columns_of(self.chains, active), proposal, self.kit.composition.problem, temperature, _LOWER
-        )
+        after, visits = self._landed(active, both)
         self.chains = with_columns(self.chains, active, after)
         self._note(active, fresh, both.cost + visits.n_evaluations - both.n_evaluations)
         self.n_evaluations += int(visits.n_evaluations.sum())
@@ -83,11 +79,25 @@ class Exploration:
         self._end()
         return Round(serials, words, visits.positions, visits.energy, alone)
 
+    def _landed(self, active: np.ndarray, tried: moving.Tried) -> tuple[Chains, Visits]:
+        """The chains `active` at the minima below what they have tried."""
+        n, n_seats = len(active), len(self.lives.vacant)
+        full = np.append(active, np.full(n_seats - n, -1))  # programs are compiled for one number of devices
+        whole = np.minimum(np.arange(n_seats), n - 1)
+        proposal = hops.Proposal(
+            *(a[..., whole] for a in (tried.positions, tried.moves, tried.n_evaluations, tried.luck))
+        )
+        temperature = moving.temperatures(self.lives.styles[full], proposal.origins)
+        problem = self.kit.composition.problem
+        after, visits = landed(columns_of(self.chains, full), proposal, problem, temperature, _LOWER)
+        own = np.arange(n)
+        return columns_of(after, own), Visits(*(array[..., own] for array in visits))
+
     def _vacant(self) -> np.ndarray:
-        """The seats where chains begin: whole blocks, two of them at least."""
-        vacant = np.flatnonzero(self.lives.vacant)
-        n = len(vacant) // BLOCK * BLOCK
-        return vacant[: 0 if self.draining or n < min(2 * BLOCK, len(self.lives.vacant)) else n]
+        """The seats where chains begin: whole blocks, two of them at least. The first seats are taken two blocks a round."""
+        vacant, least = np.flatnonzero(self.lives.vacant), min(2 * BLOCK, len(self.lives.vacant))
+        n = least if self.n_begun < len(self.lives.vacant) else len(vacant) // BLOCK * BLOCK
+        return vacant[: 0 if self.draining or n < least else n]
 
     def _parents(self) -> Parents:
         """The lowest minima of the lower half of the chains."""
@@ -103,12 +113,13 @@ class Exploration:
         size, n = self.chains.clusters.mask.shape[0], len(fresh)
         own, self._given = self._given[:n], self._given[n:]
         kinds[: len(own)] = GIVEN
-        places, alone = starting.placed(self.kit, serials, kinds, parents, size)
+        keys = starting.keys_of(self.kit, serials)
+        places, alone = starting.placed(self.kit, keys, kinds, parents, size)
         for j, positions in enumerate(own):
             places[:, : len(positions), j] = (positions - positions.mean(0)).T
         batch = at(take(self.chains.clusters, fresh), places)
         positions, used = starting.moved_by_learned(self.kit, batch, kinds)
-        self.chains = seats.begun(self.chains, fresh, positions, starting.keys_of(self.kit, serials))
+        self.chains = seats.begun(self.chains, fresh, positions, keys)
         for array, values in zip(self.lives, (kinds, styles, 0, 0, 0.0, alone, False, serials), strict=True):
             array[fresh] = values
         self.marks.begin(fresh)
@@ -117,8 +128,8 @@ class Exploration:
 
     def _chosen(self, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
         """Kinds of start and styles of new chains."""
-        if not self.n_rounds:
-            return choosing.first(self.kit, n_blocks)
+        if self.n_begun < len(self.lives.vacant):
+            return choosing.first(self.kit, len(self.lives.vacant) // BLOCK, self.n_begun // BLOCK, n_blocks)
         rng = np.random.default_rng([self.kit.seed, 1, self.n_rounds])
         n_minima = int(np.isfinite(self.chains.lowest_energy).sum())
         standing = choosing.Standing(self.rule, self.spent, self.by_style, self.n_best, n_minima)

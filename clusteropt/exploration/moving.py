@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.exploration import usable
+from clusteropt.exploration import splice, usable
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.kinds import DISPLACEMENT, EXCHANGE, LEARNED, REBUILD, SPLICE, STYLES, SURFACE
 from clusteropt.exploration.seats import N_SEATS, Parents
-from clusteropt.exploration.splice import spliced
 from clusteropt.search import exchanges, hops, rebuilt
 from clusteropt.search.descents import by_learned
 from clusteropt.search.draws import uniforms
@@ -16,7 +15,7 @@ from clusteropt.search.surface import N_DRAWS, moved_over_surface
 from clusteropt.search.walk import Chains, columns_of
 
 Made = tuple[np.ndarray, np.ndarray] | tuple[np.ndarray, np.ndarray, np.ndarray]
-_N_DRAWS = max(N_DRAWS, rebuilt.N_DRAWS, exchanges.N_DRAWS)  # random numbers of a move
+_N_DRAWS = max(N_DRAWS, rebuilt.N_DRAWS, exchanges.N_DRAWS, splice.N_DRAWS + 1)  # random numbers of a move
 _COLD = 0.02  # energy scales, the temperature of exchanges
 _TEMPERATURES = np.array([style.temperature for style in STYLES])
 
@@ -85,14 +84,11 @@ def _of_atoms(chains: Chains, n: int) -> np.ndarray:
 
 
 def _spliced(kit: Kit, chains: Chains, draws: np.ndarray, parents: Parents) -> Made:
-    n, places, alone = kit.composition.n_atoms, np.array(chains.clusters.positions), np.ones(len(chains.keys), bool)
-    for j in np.flatnonzero(np.asarray(chains.clusters.mask).any(0)).tolist():
-        key = int(chains.keys[j])
-        rng = np.random.default_rng([key, int(chains.n_hops[j])])
-        k = rng.integers(len(parents.alone))
-        other, alone[j] = parents.positions[:, :n, k].T, parents.alone[k]
-        places[:, :n, j] = spliced(rng, places[:, :n, j].T, other, kit.composition.species).T
-    return places, np.zeros(len(chains.keys), np.int64), alone
+    n, places = kit.composition.n_atoms, np.array(chains.clusters.positions)
+    chosen = (draws[splice.N_DRAWS] * len(parents.alone)).astype(int)
+    other = parents.positions[:, :n, chosen]
+    places[:, :n] = splice.spliced(draws[: splice.N_DRAWS], places[:, :n], other, kit.composition.species)
+    return places, np.zeros(len(chains.keys), np.int64), parents.alone[chosen]
 
 
 _MAKERS = {

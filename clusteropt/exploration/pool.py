@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.clusters.sameness import QUANTUM, fingerprint, is_same, may_be_same
+from clusteropt.clusters.sameness import QUANTUM, fingerprints, is_plainly_same, is_same, may_be_same
 from clusteropt.engine.step import Status
 from clusteropt.exploration.composition import Composition
 from clusteropt.search.found import Found
@@ -34,8 +34,9 @@ class Pool:
         self._prints: dict[int, np.ndarray] = {}
         self._chains: dict[int, set[int]] = {}  # the chains that have come to each
         self._next = 0
-        for one in known:
-            self._enter(one)
+        if known:
+            for one, own in zip(known, self._prints_of([one.minimum for one in known]), strict=True):
+                self._enter(one, own)
 
     @property
     def found(self) -> list[Found]:
@@ -61,13 +62,23 @@ class Pool:
 
         One that has not converged, or lies above the ceiling, leaves no trace, and has no number.
         """
+        return self.add_all([sighting])[0]
+
+    def add_all(self, sightings: Sequence[Sighting]) -> list[int | None]:
+        """Counts sightings, one after the other; the number of the minimum of each, as of `add`."""
+        if not sightings:
+            return []
+        prints = self._prints_of([one.minimum for one in sightings])
+        return [self._added(one, own) for one, own in zip(sightings, prints, strict=True)]
+
+    def _added(self, sighting: Sighting, own: np.ndarray) -> int | None:
         minimum = sighting.minimum
         if minimum.status != Status.CONVERGED or minimum.energy > self.ceiling:
             return None
-        number = self._number(minimum)
+        number = self._number(minimum, own)
         if number is None:
             new = Found(minimum, 0, sighting.origin, sighting.n_evaluations, sighting.seconds)
-            number = self._enter(new)
+            number = self._enter(new, own)
         if number in self._found and sighting.serial not in self._chains[number]:
             self._chains[number].add(sighting.serial)
             old = self._found[number]
@@ -79,25 +90,35 @@ class Pool:
             self._found[number] = changed
         return number
 
-    def _number(self, minimum: Minimum) -> int | None:
+    def _number(self, minimum: Minimum, own: np.ndarray) -> int | None:
         """The number of the minimum that this one is; None for a new one."""
-        margin = 2 * QUANTUM * self._composition.potential.energy
-        length, species = self._composition.potential.length, self._composition.species
-        own = fingerprint(minimum.positions, species, length)
-        for energy, number in self._order[bisect_left(self._order, (minimum.energy - margin, -1)) :]:
-            if energy > minimum.energy + margin:
-                return None
-            other = self._found[number].minimum.positions
-            if may_be_same(self._prints[number], own) and is_same(other, minimum.positions, species, species, length):
+        near = self._near(minimum.energy)
+        scale = self._composition.potential.energy
+        for energy, number in near:
+            if is_plainly_same(self._prints[number], own, abs(energy - minimum.energy) / scale):
                 return number
-        return None
+        may_be = (number for _, number in near if may_be_same(self._prints[number], own))
+        return next((number for number in may_be if self._is(number, minimum)), None)
 
-    def _enter(self, one: Found) -> int:
+    def _near(self, energy: float) -> list[tuple[float, int]]:
+        """Energies and numbers of the minima that may be one of this energy."""
+        margin = 2 * QUANTUM * self._composition.potential.energy
+        first = bisect_left(self._order, (energy - margin, -1))
+        return self._order[first : bisect_left(self._order, (energy + margin, self._next), first)]
+
+    def _is(self, number: int, minimum: Minimum) -> bool:
+        length, species = self._composition.potential.length, self._composition.species
+        return is_same(self._found[number].minimum.positions, minimum.positions, species, species, length)
+
+    def _prints_of(self, minima: Sequence[Minimum]) -> np.ndarray:
+        """The fingerprints (n_minima, n_numbers)."""
+        positions = np.array([minimum.positions for minimum in minima])
+        return fingerprints(positions, self._composition.species, self._composition.potential.length)
+
+    def _enter(self, one: Found, own: np.ndarray) -> int:
         number, self._next = self._next, self._next + 1
         insort(self._order, (one.minimum.energy, number))
-        self._found[number], self._chains[number] = one, set()
-        length = self._composition.potential.length
-        self._prints[number] = fingerprint(one.minimum.positions, self._composition.species, length)
+        self._found[number], self._chains[number], self._prints[number] = one, set(), own
         if len(self._order) > self._keep:
             _, last = self._order.pop()
             del self._found[last], self._prints[last], self._chains[last]

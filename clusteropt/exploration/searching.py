@@ -17,7 +17,7 @@ from clusteropt.exploration.kinds import EXCHANGE, REBUILD, SURFACE
 from clusteropt.exploration.polishing import polished
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.exploration.seats import N_SEATS
-from clusteropt.search import exchanges, local, rebuilt, surface, walk
+from clusteropt.search import exchanges, local, rebuilt, surface, symmetric, walk
 from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
@@ -60,7 +60,7 @@ def foresee(kit: Kit) -> bool:
     composition, n = kit.composition, kit.composition.n_atoms
     still = Structure(np.zeros((n, 3)), composition.species, np.ones(n, bool))
     sample = pack([still], padded_size(n), np.float64)
-    new = [walk.foresee([still] * N_SEATS, composition.problem, kit.plan)]
+    new = [symmetric.foresee(n, N_SEATS), walk.foresee([still] * N_SEATS, composition.problem, kit.plan)]
     used = usable.parts(kit).max(0) > 0
     if used[SURFACE]:
         new.append(surface.foresee(sample, N_SEATS))
@@ -155,12 +155,10 @@ class Search:
 
     def _polish(self) -> None:
         """Polishes all that waits, and tells the exploration which chains have come to the lowest minimum."""
-        before, lowest, there = self.pool.lowest, -1, []
-        for (*_, sighting), minimum in zip(self._waiting, self._minima(), strict=True):
-            number = self.pool.add(sighting._replace(minimum=minimum))
-            if number == self.pool.number:
-                there = [*(there if number == lowest else []), sighting.serial]
-                lowest = self.pool.number
+        before = self.pool.lowest
+        new = [one._replace(minimum=minimum) for (*_, one), minimum in zip(self._waiting, self._minima(), strict=True)]
+        numbers = self.pool.add_all(new)
+        there = [one.serial for one, number in zip(new, numbers, strict=True) if number == self.pool.number]
         margin = QUANTUM * self._kit.composition.potential.energy
         self._exploration.arrived(there, self.pool.lowest < before - margin)
         self._waiting = []

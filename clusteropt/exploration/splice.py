@@ -4,30 +4,44 @@ D. M. Deaven and K. M. Ho, Phys. Rev. Lett. 75, 288 (1995), doi:10.1103/PhysRevL
 """
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
+N_DRAWS = 7  # random numbers that a splice takes
 _LEAST = 0.2  # part of the atoms that comes from either cluster, at least
 
 
-def spliced(rng: np.random.Generator, one: np.ndarray, other: np.ndarray, species: np.ndarray) -> np.ndarray:
-    """(n_atoms, 3): a part of `one` above a plane and of `other` below it, with as many atoms of each species.
+def spliced(draws: np.ndarray, one: np.ndarray, other: np.ndarray, species: np.ndarray) -> np.ndarray:
+    """(3, n_atoms, n): parts of `one` above a plane and of `other` below it, with as many atoms of each species.
 
-    one, other: positions (n_atoms, 3), whose atoms have the same species (n_atoms,).
+    one, other: positions (3, n_atoms, n), whose atoms have the same species (n_atoms,); draws (N_DRAWS, n): random numbers in
+    [0, 1).
     """
-    upper, lower = _turned(rng, one), _turned(rng, other)
-    n = len(species)
-    n_upper = int(np.clip(round(n * rng.uniform(_LEAST, 1 - _LEAST)), min(1, n), max(1, n - 1)))
-    chosen = np.argsort(-upper[:, 2], kind="stable")[:n_upper]
-    out, taken = lower.copy(), np.zeros(n, bool)
-    taken[chosen] = True
+    upper, lower = _turned(draws[:3], one), _turned(draws[3:6], other)
+    n_atoms = len(species)
+    part = np.round(n_atoms * (_LEAST + draws[6] * (1 - 2 * _LEAST)))
+    taken = _ranks(-upper[2]) < np.clip(part, min(1, n_atoms), max(1, n_atoms - 1))
+    out = upper.copy()
     for kind in np.unique(species):
         own = np.flatnonzero(species == kind)
-        n_above = int(taken[own].sum())
-        below = own[np.argsort(lower[own, 2], kind="stable")][: len(own) - n_above]
-        out[own] = np.concatenate([upper[own[taken[own]]], lower[below]])
+        free = ~taken[own]
+        lowest = np.argsort(lower[2, own], axis=0, kind="stable")  # the atoms for free places, in their order
+        number = np.maximum(free.cumsum(0) - 1, 0)
+        below = np.take_along_axis(lower[:, own], np.take_along_axis(lowest, number, 0)[None], 1)
+        out[:, own] = np.where(free, below, upper[:, own])
     return out
 
 
-def _turned(rng: np.random.Generator, positions: np.ndarray) -> np.ndarray:
-    """The positions around their centre, turned at random (Q of a matrix of normal numbers)."""
-    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-    return (positions - positions.mean(0)) @ turn
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """(n_atoms, n), the place of each value in its column, in ascending order."""
+    return np.argsort(np.argsort(values, axis=0, kind="stable"), axis=0, kind="stable")
+
+
+def _turned(draws: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The positions around their centres, turned by rotations that are uniform where draws (3, n) are uniform in [0, 1).
+
+    K. Shoemake, Graphics Gems III, 124 (1992).
+    """
+    a, b = np.sqrt(1 - draws[0]), np.sqrt(draws[0])
+    v, w = 2 * np.pi * draws[1], 2 * np.pi * draws[2]
+    turns = Rotation.from_quat(np.stack([a * np.sin(v), a * np.cos(v), b * np.sin(w), b * np.cos(w)], -1)).as_matrix()
+    return np.einsum("nab,bin->ain", turns, positions - positions.mean(1, keepdims=True))

@@ -7,34 +7,54 @@ from clusteropt.engine.batches import take
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.kinds import STARTS
 from clusteropt.exploration.seats import N_SEATS, Parents
-from clusteropt.exploration.splice import spliced
+from clusteropt.exploration.splice import N_DRAWS, spliced
 from clusteropt.search.descents import by_learned
+from clusteropt.search.draws import mixed, uniforms
 from clusteropt.search.exchanges import ORDERS, ordered
 from clusteropt.search.starts import start_positions
 
+_ALONE = np.array([start.alone for start in STARTS])
+_GIVEN = np.array([start.given for start in STARTS])
+_SYMMETRIC = np.array([start.symmetric for start in STARTS])
+_SPLICES = (
+    2**63 + 1
+)  # counter of the numbers that a splice draws; hops count from 0, and other starts use the one before
 
-def placed(
-    kit: Kit, serials: np.ndarray, kinds: np.ndarray, parents: Parents, size: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """(3, size, n_chains) starts of the chains with these numbers and kinds, and (n_chains,) bool, True where they are alone."""
-    n = kit.composition.n_atoms
-    places, alone = np.zeros((3, size, len(serials))), np.ones(len(serials), bool)
-    for j, (serial, kind) in enumerate(zip(serials.tolist(), kinds.tolist(), strict=True)):
-        rng = np.random.default_rng([kit.seed, 0, serial])
-        if STARTS[kind].given:  # the caller has its places
-            alone[j] = False
-            continue
-        if not STARTS[kind].alone:
-            pair = rng.choice(len(parents.alone), 2, replace=False)
-            one, other = (parents.positions[:, :n, k].T for k in pair)
-            own = spliced(rng, one, other, kit.composition.species)
-            alone[j] = parents.alone[pair].all()
-        else:
-            own = start_positions(rng, n, kit.composition.potential.length, STARTS[kind].symmetric)
-            if kit.composition.n_species > 1:
-                own = ordered(rng, own, kit.composition.species, ORDERS[rng.integers(len(ORDERS))])
-        places[:, :n, j] = (own - own.mean(0)).T
+
+def placed(kit: Kit, keys: np.ndarray, kinds: np.ndarray, parents: Parents, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """(3, size, n_chains) starts of chains with these keys and kinds, and (n_chains,) bool, True where they are alone.
+
+    The places of given structures are left to the caller.
+    """
+    n, length, alone = kit.composition.n_atoms, kit.composition.potential.length, _ALONE[kinds]
+    places = np.zeros((3, size, len(keys)))
+    own, from_two = np.flatnonzero(alone), np.flatnonzero(~alone & ~_GIVEN[kinds])
+    fresh = start_positions(keys[own], n, length, _SYMMETRIC[kinds[own]], N_SEATS)
+    places[:, :n, own] = _ordered(kit, keys[own], fresh)
+    if from_two.size:
+        places[:, :n, from_two], alone[from_two] = _from_parents(kit, keys[from_two], parents)
+    places[:, :n] -= places[:, :n].mean(1, keepdims=True)
     return places, alone
+
+
+def _ordered(kit: Kit, keys: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The places (3, n_atoms, n_chains), those of an alloy dealt out to its elements in one of the orders."""
+    species = kit.composition.species
+    if kit.composition.n_species > 1:
+        for j, key in enumerate(keys.tolist()):
+            rng = np.random.default_rng([0, key])
+            places[..., j] = ordered(rng, places[..., j].T, species, ORDERS[rng.integers(len(ORDERS))]).T
+    return places
+
+
+def _from_parents(kit: Kit, keys: np.ndarray, parents: Parents) -> tuple[np.ndarray, np.ndarray]:
+    """Parts of two parents (3, n_atoms, n_chains), and (n_chains,) True where both are alone."""
+    draws = uniforms(keys, np.full(len(keys), _SPLICES, np.uint64), N_DRAWS + 2)
+    n_parents = len(parents.alone)
+    one = (draws[N_DRAWS] * n_parents).astype(int)
+    other = (one + 1 + (draws[N_DRAWS + 1] * (n_parents - 1)).astype(int)) % n_parents
+    above, below = (parents.positions[:, : kit.composition.n_atoms, k] for k in (one, other))
+    return spliced(draws[:N_DRAWS], above, below, kit.composition.species), parents.alone[one] & parents.alone[other]
 
 
 def moved_by_learned(kit: Kit, batch: Clusters, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +71,6 @@ def moved_by_learned(kit: Kit, batch: Clusters, kinds: np.ndarray) -> tuple[np.n
 
 
 def keys_of(kit: Kit, serials: np.ndarray) -> np.ndarray:
-    """The roots (n_chains,) uint64 of all random numbers of the hops of chains."""
-    return np.array(
-        [np.random.default_rng([kit.seed, 2, k]).integers(2**64, dtype=np.uint64) for k in serials.tolist()]
-    )
+    """The roots (n_chains,) uint64 of all random numbers of chains."""
+    root = np.random.default_rng([kit.seed, 2]).integers(2**64, dtype=np.uint64)
+    return mixed(np.full(len(serials), root), serials.astype(np.uint64))

@@ -9,9 +9,15 @@ def uniforms(keys: np.ndarray, counters: np.ndarray, n: int) -> np.ndarray:
     G. Steele, D. Lea and C. Flood, OOPSLA 2014, doi:10.1145/2660193.2660195.
     """
     with np.errstate(over="ignore"):
-        root = _mixed(keys + np.uint64(0x9E3779B97F4A7C15) * (counters + np.uint64(1)))
+        root = mixed(keys, counters)
         numbers = _mixed(root + np.uint64(0x9E3779B97F4A7C15) * np.arange(1, n + 1, dtype=np.uint64)[:, None])
     return (numbers >> np.uint64(11)) * 2.0**-53
+
+
+def mixed(keys: np.ndarray, counters: np.ndarray) -> np.ndarray:
+    """(n,) uint64 numbers, one for each key and counter (n,) uint64."""
+    with np.errstate(over="ignore"):
+        return _mixed(keys + np.uint64(0x9E3779B97F4A7C15) * (counters + np.uint64(1)))
 
 
 def _mixed(z: np.ndarray) -> np.ndarray:

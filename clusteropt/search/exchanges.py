@@ -136,11 +136,13 @@ def change_energies(clusters: Clusters, atoms: np.ndarray, problem: ClusterProbl
     On fixed places, in single precision, with a softened core.
     """
     size, n_clusters = clusters.mask.shape
-    mesh, parts = lanes.mesh_for(n_clusters, size), []
-    for columns in lanes.rows(n_clusters, size, mesh):
+
+    def one_row(columns: np.ndarray, mesh: Mesh) -> tuple[np.ndarray, ...]:
         batch = Changes(take(clusters, columns, np.float32), atoms[:, columns])  # type: ignore[arg-type]
-        parts.append(np.asarray(programs.run(changed, problem.softened(), batch, mesh=mesh, in_place=False)[0]))
-    return np.concatenate(parts, -1)[..., :n_clusters].astype(np.float64)
+        return programs.run(changed, problem.softened(), batch, mesh=mesh, in_place=False)  # type: ignore[no-any-return]
+
+    (found,) = lanes.in_rows(n_clusters, lanes.n_used(clusters), size, one_row)
+    return found.astype(np.float64)
 
 
 def changed(problem: ClusterProblem, batch: Changes, *, mesh: Mesh) -> tuple[Array, ...]:

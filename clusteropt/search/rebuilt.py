@@ -77,17 +77,15 @@ def _run(
 ) -> tuple[np.ndarray, ...]:
     """The atoms' places (3, n_atoms, n_clusters), whether they moved, and the number of distances (n_clusters,)."""
     size, n_clusters = clusters.mask.shape
-    mesh, parts = lanes.mesh_for(n_clusters, size), []
-    for columns in lanes.rows(n_clusters, size, mesh):
+
+    def one_row(columns: np.ndarray, mesh: Mesh) -> tuple[np.ndarray, ...]:
         part = take(clusters, columns, np.float32)
-        numbers = (
-            rank[:, columns],
-            np.where(columns < 0, 0, n_loose[columns]),
-            draws[:N_DRAWS, columns].astype(np.float32),
-        )
-        loose = Loose(np.asarray(part.positions) / np.float32(length), part.mask, part.free, *numbers)  # type: ignore[arg-type]
-        parts.append([np.asarray(a) for a in programs.run(rebuilds, (), loose, mesh=mesh, in_place=False)])
-    places, moved, n_distances = (np.concatenate(p, -1)[..., :n_clusters] for p in zip(*parts, strict=True))
+        own = np.where(columns < 0, 0, n_loose[columns]), draws[:N_DRAWS, columns].astype(np.float32)
+        places = np.asarray(part.positions) / np.float32(length)
+        loose = Loose(places, part.mask, part.free, rank[:, columns], *own)  # type: ignore[arg-type]
+        return programs.run(rebuilds, (), loose, mesh=mesh, in_place=False)  # type: ignore[no-any-return]
+
+    places, moved, n_distances = lanes.in_rows(n_clusters, lanes.n_used(clusters), size, one_row)
     return places.astype(np.float64) * length, moved, n_distances.astype(np.int64)
 
 

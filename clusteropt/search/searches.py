@@ -19,7 +19,7 @@ from clusteropt.potentials.base import Potential
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search import walk
 from clusteropt.search.answers import answer
-from clusteropt.search.chain_starts import chain_key, chain_start
+from clusteropt.search.chain_starts import chain_starts
 from clusteropt.search.local import minimized
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.observer import SILENT, Observer, Renumbered, SearchProgress
@@ -132,8 +132,7 @@ class _Found(NamedTuple):
 def _found(structures: list[Structure], plain: list[Minimum], kit: Kit, observer: Observer, unfinished: bool) -> _Found:
     """The minima that the chains of structures of one size find; after an interruption, the lowest of each structure."""
     n_each = kit.settings.chains
-    starts = [chain_start(s, k, kit.potential, kit.settings) for s in structures for k in range(n_each)]
-    keys = np.array([chain_key(s, k, kit.settings) for s in structures for k in range(n_each)])
+    starts, keys = chain_starts(structures, kit.potential, kit.settings)
     plan, lowest = kit.plan(len(structures[0].positions)), min(m.energy for m in plain)
     observer.searches(SearchProgress(range(len(structures)), len(starts), 0, lowest, 0.0))
     chains, whole, ends = None, True, {}

@@ -8,17 +8,38 @@ from ase import Atoms
 from ase.formula import Formula
 
 from clusteropt.clusters.arrays import random_positions
-from clusteropt.clusters.symmetry import symmetric_positions
+from clusteropt.clusters.symmetry import GROUPS
 from clusteropt.errors import UsageError
 from clusteropt.potentials import sets
+from clusteropt.search.draws import uniforms
+from clusteropt.search.symmetric import N_DRAWS, in_sphere, symmetric_positions
 
 _DENSITY = 0.7  # atoms per cubed length, of the starts of a search
 
 
-def start_positions(rng: np.random.Generator, n_atoms: int, length: float, symmetric: bool) -> np.ndarray:
-    """Positions (n_atoms, 3) from which to search: atoms anywhere in a sphere, or with the symmetry of some point group."""
+def start_positions(
+    keys: np.ndarray, n_atoms: int, length: float, symmetric: np.ndarray, together: int = 0
+) -> np.ndarray:
+    """Positions (3, n_atoms, n_chains) from which to search: atoms anywhere in a sphere, or in orbits of a random point group.
+
+    Each follows from its key (n_chains,) uint64 alone; `symmetric` (n_chains,) bool. `length` is the nearest-neighbour distance.
+    A program is compiled for as many devices as `together` chains fill, if these are more.
+    """
     radius = length * (n_atoms / _DENSITY * 3 / (4 * math.pi)) ** (1 / 3)
-    return symmetric_positions(rng, n_atoms, radius, length) if symmetric else random_positions(rng, n_atoms, radius)
+    positions, own = np.zeros((3, n_atoms, len(keys))), np.flatnonzero(symmetric)
+    anywhere = np.flatnonzero(~symmetric)
+    draws = uniforms(keys[anywhere], _numbers(len(anywhere)), 3 * n_atoms)
+    positions[..., anywhere] = in_sphere(draws.reshape(3, n_atoms, -1)) * radius
+    if own.size:
+        draws = uniforms(keys[own], _numbers(len(own)), 1 + N_DRAWS + 3 * n_atoms)
+        groups = (draws[0] * len(GROUPS)).astype(np.int32)
+        positions[..., own] = symmetric_positions(groups, draws[1:], n_atoms, radius, length, together)
+    return positions
+
+
+def _numbers(n: int) -> np.ndarray:
+    """The counters (n,) of the numbers that chains draw before they have hopped; hops count from 0."""
+    return np.full(n, 2**63, np.uint64)
 
 
 def random_starts(formula: str, count: int, seed: int, density: float, potential: str | None = None) -> list[Atoms]:

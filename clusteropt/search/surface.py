@@ -80,14 +80,15 @@ def _new_places(
 ) -> np.ndarray:
     """The new places (3, n_moves, n_clusters) float64 of the atoms in `order`."""
     size, n_clusters = clusters.mask.shape
-    mesh, found = lanes.mesh_for(n_clusters, size), []
-    for columns in lanes.rows(n_clusters, size, mesh):
+
+    def one_row(columns: np.ndarray, mesh: Mesh) -> tuple[np.ndarray, ...]:
         part = take(clusters, columns, np.float32)
         numbers = (order[:, columns], n_moved[columns], draws[:, columns].astype(np.float32))
         moves = Moves(np.asarray(part.positions) / length, part.mask, *numbers)  # type: ignore[arg-type]
-        (new,) = programs.run(surface_moves, (), moves, mesh=mesh, in_place=False)
-        found.append(np.asarray(new, np.float64))
-    return np.concatenate(found, -1)[..., :n_clusters] * length
+        return programs.run(surface_moves, (), moves, mesh=mesh, in_place=False)  # type: ignore[no-any-return]
+
+    (found,) = lanes.in_rows(n_clusters, lanes.n_used(clusters), size, one_row)
+    return found.astype(np.float64) * length
 
 
 def surface_moves(_: tuple, moves: Moves, *, mesh: Mesh) -> tuple[Array, ...]:

@@ -96,8 +96,9 @@ def by_hopping(target: Target, asked: Asked) -> float:
     species, free = np.array([potential.elements.index(s) for s in target.symbols], np.int32), np.ones(n, bool)
     begin, lowest, where = time.perf_counter(), np.inf, None
     while time.perf_counter() - begin < asked.find or where is None:
-        starts = [Structure(start_positions(rng, n, potential.length, False), species, free) for _ in range(CHAINS)]
         keys = rng.integers(2**64, size=CHAINS, dtype=np.uint64)
+        places = start_positions(keys, n, potential.length, np.zeros(CHAINS, bool))
+        starts = [Structure(place.T, species, free) for place in np.moveaxis(places, -1, 0)]
         for visits in walk.begin(starts, keys, ClusterProblem(potential), baselines()[BASIN_HOPPING]):
             k = int(visits.energy.argmin())
             if visits.energy[k] < lowest:

@@ -89,13 +89,12 @@ def lowest(formula: str, potential: str, evaluations: float, seed: int) -> np.nd
     plan = plan_for(weights.named("learned"), n, chosen)._replace(temperature=0.3, patience=40, hops=400)
     energies, spent = [], 0
     while spent < evaluations:
-        starts, keys = [], []
-        for k in range(N_CHAINS):
-            rng = np.random.default_rng([seed, len(energies) + k])
-            places = start_positions(rng, n, chosen.length, k % 2 == 1)
-            starts.append(Structure(ordered(rng, places, species, "mixed"), species, np.ones(n, bool)))
-            keys.append(rng.integers(2**64, dtype=np.uint64))
-        under_way = walk.begin(starts, np.array(keys), ClusterProblem(chosen), plan, np.arange(N_CHAINS) // 16)
+        rng = np.random.default_rng([seed, len(energies)])
+        keys = rng.integers(2**64, size=N_CHAINS, dtype=np.uint64)
+        places = np.moveaxis(start_positions(keys, n, chosen.length, np.arange(N_CHAINS) % 2 == 1), -1, 0)
+        mixed = [ordered(rng, place.T, species, "mixed") for place in places]
+        starts = [Structure(place, species, np.ones(n, bool)) for place in mixed]
+        under_way = walk.begin(starts, keys, ClusterProblem(chosen), plan, np.arange(N_CHAINS) // 16)
         for _ in under_way:
             pass
         spent += int(under_way.chains.n_evaluations.sum())
