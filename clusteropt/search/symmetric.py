@@ -44,9 +44,10 @@ def symmetric_positions(
 ) -> np.ndarray:
     """(3, n_atoms, n_structures) points in spheres of about `radius`, with the symmetry of the groups GROUPS[groups].
 
-    groups (n_structures,); draws (N_DRAWS + 3 * n_atoms, n_structures), random numbers in [0, 1). Orbits of a group are placed one
-    after the other. Atoms that no fitting orbit is left for get random places. `radius` and `length` (the nearest-neighbour
-    distance) share a unit with the result. The program is compiled for as many devices as `together` structures fill, if these are more.
+    groups (n_structures,); draws (N_DRAWS + 3 * n_atoms, n_structures), random numbers in [0, 1). Orbits of a group are placed
+    one after the other. Atoms that no fitting orbit is left for get random places. `radius` and `length` (the nearest-neighbour
+    distance) share a unit with the result. The program is compiled for as many devices as `together` structures fill, if these
+    are more.
     """
     points = in_sphere(draws[:N_DRAWS].reshape(3, _POINTS, -1)) * np.repeat(_SPHERES, _TRIES)[:, None] * radius
     places = _run(groups.astype(np.int32), points / length, n_atoms, together) * length
