@@ -37,7 +37,9 @@ def first(kit: Kit, n_blocks: int, at: int, n_new: int) -> tuple[np.ndarray, np.
     """
     kinds = [kind for kind in usable.starts(kit, 0) for _ in range(STARTS[kind].prior)]
     own = [kinds[block * _STRIDE % n_blocks * len(kinds) // n_blocks] for block in range(at, at + n_new)]
-    styles = np.array([style for style in usable.styles(kit) for _ in range(STYLES[style].prior)])
+    directional = kit.composition.potential.directional
+    parts = [style.directional if directional else style.prior for style in STYLES]
+    styles = np.array([style for style in usable.styles(kit) for _ in range(parts[style])])
     return _repeated(own, BLOCK), styles[np.arange(at * BLOCK, (at + n_new) * BLOCK) * _STRIDE % len(styles)]
 
 

@@ -10,7 +10,7 @@ class Start(NamedTuple):
     """A kind of start."""
 
     words: str  # in which results name the origin of a minimum
-    prior: int  # its part of the first round
+    prior: int  # its part of the first chains
     symmetric: bool = False  # with the symmetry of a random point group
     learned: bool = False  # moved by the learned optimizer before the quench
     alone: bool = True  # independent of what other chains have found
@@ -21,7 +21,8 @@ class Style(NamedTuple):
     """The way in which a chain hops: the parts that each kind of move has among its hops, and the patience to begin with."""
 
     name: str
-    prior: int  # its part of the first round
+    prior: int  # its part of the first chains
+    directional: int  # the same where bonds have directions, as in silicon: an atom's place follows from more than its neighbours
     displacement: float = 0.0
     learned: float = 0.0
     surface: float = 0.0
@@ -48,8 +49,8 @@ STARTS = (
 )
 GIVEN = len(STARTS) - 1
 STYLES = (
-    Style("surface", 5, surface=0.4, rebuild=0.45, displacement=0.15),
-    Style("displacement", 2, displacement=1.0, patience=16, temperature=0.8),
-    Style("splice", 1, splice=0.35, displacement=0.2, surface=0.1, rebuild=0.15, exchange=0.4, meant=SPLICE),
-    Style("exchange", 4, exchange=0.7, displacement=0.15, surface=0.07, rebuild=0.08, meant=EXCHANGE),
+    Style("surface", 5, 1, surface=0.4, rebuild=0.45, displacement=0.15),
+    Style("displacement", 2, 6, displacement=1.0, patience=16, temperature=0.8),
+    Style("splice", 1, 1, splice=0.35, displacement=0.2, surface=0.1, rebuild=0.15, exchange=0.4, meant=SPLICE),
+    Style("exchange", 4, 4, exchange=0.7, displacement=0.15, surface=0.07, rebuild=0.08, meant=EXCHANGE),
 )
