@@ -397,7 +397,7 @@ def test_merge_and_status_of_what_is_no_batch_say_so(folder, arguments):
 @pytest.mark.parametrize("scheduler", ["foo", "tcp://host", "--scheduler-file", "tcp://127.0.0.1:1"])
 def test_a_scheduler_that_is_none_is_told_of(folder, scheduler, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("clusteropt.batch.hosts._SECONDS", 1)
+    monkeypatch.setattr("clusteropt.hosts.connection._SECONDS", 1)
     (folder / "s.json").write_text("{}")
     how = [scheduler, "s.json"] if scheduler.startswith("--") else ["--scheduler", scheduler]
     done = batch(folder, "a.xyz", *how)

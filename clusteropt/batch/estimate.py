@@ -70,7 +70,7 @@ def dry_run(job: BatchJob) -> ExitCode:
     done = _done(job, items)
     counts = Counter(buckets[key] for key in {item.key for item in items} - done)
     unusable = counts.pop(None, 0)
-    here = job.scheduler is None and job.scheduler_file is None  # a Dask worker gets one size at a time
+    here = job.scheduler is None  # a Dask worker gets one size at a time
     search = job.settings.method().search
     found = _padded(counts, few=here and search is None)
     estimate = _estimate(items, found, search)._replace(done=len(done), unusable=unusable)

@@ -104,13 +104,13 @@ def _work(chunks: Iterator[list[Given]], tally: Tally, job: BatchJob) -> None:
 
     Raises KeyboardInterrupt after a signal, when finished results are written.
     """
-    if job.scheduler is None and job.scheduler_file is None:
+    if job.scheduler is None:
         portions: Iterator[Any] = (done for given in chunks for done in chunk.computed(given, job.settings))
         keep = lambda done: tally.keep(chunk.lines_of(done, job.settings))  # noqa: E731
     else:
         from clusteropt.batch import hosts
 
-        portions, keep = hosts.computed(chunks, job), tally.keep
+        portions, keep = hosts.computed(chunks, job.scheduler, job.settings, job.quiet), tally.keep
     writer = Writer[Any](keep, lambda: tally.write("running"))
     try:
         for portion in portions:

@@ -5,56 +5,38 @@ one by one. A structure that still kills its workers gets the status out-of-memo
 once, because Dask would repeat a finished task whose worker dies.
 """
 
-import json
-import logging
-import re
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
-from contextlib import suppress
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from clusteropt.batch.chunk import deadly, lines_of
 from clusteropt.batch.identity import made_of
 from clusteropt.batch.items import Given, Line, Parcel
-from clusteropt.batch.job import BatchJob
 from clusteropt.batch.worker import work
 from clusteropt.clusters.arrays import padded_size
-from clusteropt.console import say
-from clusteropt.errors import Stopped, UsageError
+from clusteropt.hosts.connection import connected
+from clusteropt.hosts.scheduler import Scheduler
 from clusteropt.runtime.backend import n_lanes
 from clusteropt.settings.config import MinimizeSettings
 
-_SECONDS = 30  # within which the scheduler must answer
 _WAITING = 3  # tasks submitted for each worker, so that no worker is idle
 _SEARCHES = 16  # structures in a task of a search
 _QUEUES = 8  # structures per lane in a task of local minimization
 
 
-def computed(chunks: Iterator[list[Given]], job: BatchJob) -> Iterator[list[Line]]:
+def computed(
+    chunks: Iterator[list[Given]], scheduler: Scheduler, settings: MinimizeSettings, quiet: bool
+) -> Iterator[list[Line]]:
     """Computes the chunks on the workers of the scheduler, and yields results as they come back.
 
-    Raises UsageError where Dask is not installed or a worker has another version or other files, Stopped where the scheduler
-    does not answer or ends.
+    Raises as `connected`, and UsageError where a worker has another version or other files.
     """
-    client = _client(job)
-    tasks = (task for given in chunks for task in tasks_of(given, job.settings))
-    crew = _Crew(client, tasks, job.settings)
-    try:
-        if not client.nthreads() and not job.quiet:
-            say("the scheduler has no worker yet: waiting for the first one")
+    with connected(scheduler, quiet) as client:
+        crew = _Crew(client, (task for given in chunks for task in tasks_of(given, settings)), settings)
         crew.fill()
         while crew.task_of:
             if lines := crew.finished():
                 yield lines
-    except (OSError, CancelledError, StopIteration) as problem:
-        raise Stopped(
-            f"{_name(job)}: the scheduler has ended ({type(problem).__name__}): start it and run the same command to continue"
-        ) from None
-    finally:
-        with suppress(Exception):
-            client.close(timeout=5)
 
 
 class _Crew:
@@ -102,42 +84,6 @@ class _Crew:
         future = self._client.submit(work, Parcel(task), self._settings, self._common, pure=False)
         self.task_of[future] = task
         self._running.add(future)
-
-
-def _name(job: BatchJob) -> str:
-    return job.scheduler or str(job.scheduler_file)
-
-
-def _client(job: BatchJob) -> Any:
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UsageError("Dask is not installed: pip install 'clusteropt[dask]'") from None
-    if not job.verbose:
-        _silence()
-    address = job.scheduler if job.scheduler is not None else _address_in(job.scheduler_file)
-    if address is None or not re.fullmatch(r"\w+://\S+:\d+", address):
-        raise UsageError(f"{_name(job)}: names no scheduler: write tcp://host:port, or start one with `dask scheduler`")
-    try:
-        return Client(address, timeout=_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as problem:
-        raise Stopped(
-            f"{_name(job)}: no scheduler answers within {_SECONDS} s ({problem}): check that it is running"
-        ) from None
-
-
-def _silence() -> None:
-    """Silences Dask's log, because our own messages tell the user what matters."""
-    for name in ("distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-def _address_in(file: Path | None) -> str | None:
-    """The address of a scheduler, from the file that it has written; None where the file holds no address."""
-    try:
-        return str(json.loads(Path(file or "").read_text(encoding="utf-8"))["address"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def tasks_of(given: list[Given], settings: MinimizeSettings) -> Iterator[list[Given]]:

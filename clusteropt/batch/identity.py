@@ -9,11 +9,9 @@ import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
 
-from clusteropt import __version__
 from clusteropt.batch.job import RETRY_MAY_CHANGE
 from clusteropt.errors import UsageError
-from clusteropt.optimizers.learned import weights
-from clusteropt.potentials import sets
+from clusteropt.hosts.identity import contents
 from clusteropt.settings.config import MinimizeSettings
 
 
@@ -24,15 +22,8 @@ def made_of(settings: MinimizeSettings) -> dict[str, Any]:
     """
     if settings.all_minima:
         raise UsageError("all_minima is for `minimize`: a batch keeps the lowest minimum of each structure")
-    files, learned = {}, settings.method().learned
-    if learned is not None:
-        files["optimizer_sha256"] = hashlib.sha256(weights.named(learned).theta.tobytes()).hexdigest()[:16]
-    if settings.potential is not None:
-        chosen = sets.load(settings.potential)
-        text = repr((chosen.record(), chosen.pairs, chosen.triples, chosen.options))
-        files["potential_sha256"] = hashlib.sha256(text.encode()).hexdigest()[:16]
     shared = {name: value for name, value in asdict(settings).items() if name != "all_minima"}
-    return {"clusteropt": __version__, "settings": shared, **files}
+    return contents(shared, settings.method().learned, settings.potential)
 
 
 def fingerprint(common: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clusteropt.errors import ExitCode, Interrupted, Stopped, UsageError, suggest
+from clusteropt.hosts.scheduler import Scheduler
 from clusteropt.runtime.signals import Signals, stopped
 from clusteropt.settings.config import MinimizeSettings, ReadingSettings
 
@@ -52,11 +53,9 @@ class BatchJob:
     restart: bool = False
     tolerated: float | None = None  # share of failures up to which the exit code is 0
     reading: ReadingSettings = field(default_factory=ReadingSettings)
-    scheduler: str | None = None  # address of a Dask scheduler
-    scheduler_file: Path | None = None  # the file that the scheduler has written
+    scheduler: Scheduler | None = None  # whose workers compute; None for this process
     json: bool = False
     quiet: bool = False
-    verbose: bool = False  # show the log of Dask
     one_file: bool | None = (
         None  # all minima in one file, not one file per input; None keeps the choice of the run before
     )

@@ -65,14 +65,8 @@ def batch(
             show_default=False,
         ),
     ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers compute.", show_default=False),
-    ] = None,
-    scheduler_file: Annotated[
-        Path | None,
-        typer.Option(help="File that `dask scheduler` has written, instead of the address.", show_default=False),
-    ] = None,
+    scheduler: options.Scheduler = None,
+    scheduler_file: options.SchedulerFile = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -83,9 +77,7 @@ def batch(
     one_file: _OneFile = None,
     json: Json = False,
     quiet: Quiet = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Show the log lines of Dask on standard error too.")
-    ] = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Minimize all structures of INPUTS into the folder --out, on all cores or many hosts.
 
@@ -96,11 +88,12 @@ def batch(
     """
     from clusteropt.batch.job import BatchJob, retry_of, shard_of, tolerated_of
     from clusteropt.commands import batches, structures
+    from clusteropt.hosts.scheduler import scheduler_of
 
     settings = structures.chosen(config, given)
     job = BatchJob(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
-    job.scheduler, job.scheduler_file, job.json, job.quiet = scheduler, scheduler_file, json, quiet
-    job.one_file, job.verbose = one_file, verbose
+    job.scheduler = scheduler_of(scheduler, scheduler_file, verbose, devices)
+    job.json, job.quiet, job.one_file = json, quiet, one_file
     raise typer.Exit(batches.batch(job, reading, dry_run, devices, time_limit))
 
 

@@ -42,6 +42,15 @@ TimeLimit = Annotated[
         show_default=False,
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers compute.", show_default=False),
+]
+SchedulerFile = Annotated[
+    Path | None,
+    typer.Option(help="File that `dask scheduler` has written, instead of the address.", show_default=False),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show the log lines of Dask on standard error too.")]
 Given = Annotated[dict[str, Any], From(MinimizeSettings)]
 GivenToBatch = Annotated[dict[str, Any], From(MinimizeSettings, without=("all_minima",))]
 Potential = Annotated[dict[str, Any], From(MinimizeSettings, only=("potential",))]

@@ -18,10 +18,6 @@ def batch(
 
     Raises UsageError for options that exclude each other, Stopped or Interrupted after a signal.
     """
-    if job.scheduler is not None and job.scheduler_file is not None:
-        raise UsageError("--scheduler and --scheduler-file both name the scheduler: give one of them")
-    if devices.get("device") and (job.scheduler or job.scheduler_file):
-        raise UsageError("--device does not reach the scheduler's workers: set JAX_PLATFORMS where they start")
     if job.restart and job.shard.total > 1:
         raise UsageError("--restart with --shard would set aside the results of other shards: name another --out")
     job.reading = merged(ReadingSettings, None, reading)
