@@ -145,6 +145,15 @@ def test_dask(folder):
     assert len(lines(folder, "results")) == 12
 
 
+def test_searches_on_dask(folder):
+    pytest.importorskip("distributed")
+    (folder / "formulas.txt").write_text("LJ7\nCu6\n")
+    (folder / "search.toml").write_text("evaluations = 20000\n")
+    code, out = ended(submitted(folder, "dask-search.sh", SLURM_NTASKS="2", SLURM_CPUS_PER_TASK="1"))
+    assert code == 0, out[-2000:]
+    assert {"X7.min.xyz", "X7.minima.db", "Cu6.min.xyz", "Cu6.minima.db"} <= {path.name for path in folder.iterdir()}
+
+
 def settings_file(folder: Path, **more: object) -> None:
     (folder / "settings.toml").write_text(
         'tasks = ["X5", "hop:X6"]\n' + "".join(f"{name} = {value}\n" for name, value in (TRAINING | more).items())

@@ -6,7 +6,19 @@ from typing import Annotated, Any
 import typer
 
 from clusteropt.cli.flags import From, spread
-from clusteropt.cli.options import Config, Devices, Force, Json, Out, Quiet, Reading, Wide
+from clusteropt.cli.options import (
+    Config,
+    Devices,
+    Force,
+    Json,
+    Out,
+    Quiet,
+    Reading,
+    Scheduler,
+    SchedulerFile,
+    Verbose,
+    Wide,
+)
 from clusteropt.settings.exploration import ExplorationSettings
 
 
@@ -44,12 +56,15 @@ def search(
         ),
     ] = None,
     no_db: Annotated[bool, typer.Option("--no-db", help="Keep no database.")] = False,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
     out: Out = None,
     config: Config = None,
     force: Force = False,
     json: Json = False,
     wide: Wide = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Search for the lowest minima of compositions, and write the lowest one to <formula>.min.xyz in the working directory.
 
@@ -61,7 +76,9 @@ def search(
     from clusteropt.commands import search as command
     from clusteropt.commands.plans import Show
     from clusteropt.commands.search_files import SearchOutputs
+    from clusteropt.hosts.scheduler import scheduler_of
 
     asked = command.asked_for(formulas or [], sources or [], config, given, reading, time_limit)
     outputs, show = SearchOutputs(out, db, no_db, force), Show(json, wide, quiet)
-    raise typer.Exit(command.search(asked._replace(outputs=outputs, show=show), devices))
+    workers = scheduler_of(scheduler, scheduler_file, verbose, devices)
+    raise typer.Exit(command.search(asked._replace(outputs=outputs, show=show, scheduler=workers), devices))

@@ -13,6 +13,7 @@ from clusteropt.commands.search_files import SearchOutputs, check_outputs
 from clusteropt.commands.time_limit import seconds_in, seconds_left
 from clusteropt.console import say, warn
 from clusteropt.errors import ClusterOptError, ExitCode, UsageError, is_of_memory, unexpected
+from clusteropt.hosts.scheduler import Scheduler
 from clusteropt.runtime.signals import STOPPING, Signals, alarm_in, remembered, stopped
 from clusteropt.settings.config import ReadingSettings
 from clusteropt.settings.exploration import ExplorationSettings
@@ -20,6 +21,7 @@ from clusteropt.settings.merging import merged
 from clusteropt.words import so_many_of
 
 if TYPE_CHECKING:
+    from clusteropt.commands.search_display import Watch
     from clusteropt.commands.search_keeper import SearchKeeper
     from clusteropt.commands.search_tasks import Work
     from clusteropt.finding.result import SearchResult
@@ -35,6 +37,7 @@ class Asked(NamedTuple):
     seconds: float | None  # for each search; None for no limit
     outputs: SearchOutputs
     show: Show
+    scheduler: Scheduler | None = None  # whose workers search; None for this process
 
 
 class Done(NamedTuple):
@@ -76,18 +79,36 @@ def search(asked: Asked, devices: dict[str, Any]) -> ExitCode:
             works = _prepared(asked, devices)
         except KeyboardInterrupt:
             raise stopped(signals, "no search has begun") from None
+    done, problem = _here(works, asked, end) if asked.scheduler is None else _there(works, asked, end)
+    if not done and problem is None:
+        raise stopped(signals, "no search has begun")
+    return _ended(asked, works, done, problem)
+
+
+def _here(works: list["Work"], asked: Asked, end: float | None) -> tuple[list[Done], ClusterOptError | None]:
+    """Searches one after the other in this process, and shows each; with the error that has ended the last one."""
     done: list[Done] = []
-    problem: ClusterOptError | None = None
     try:
         for work in works:
             done.append(searched(work, asked.show.quiet, end))
-            if not asked.show.json:
-                _show(done[-1].result, work, asked)
+            _show(done[-1].result, work, asked)
             if is_cut(done[-1]):
                 break
     except ClusterOptError as error:  # the others are still shown
-        problem = error
-    return _ended(asked, works, done, problem)
+        return done, error
+    return done, None
+
+
+def _there(works: list["Work"], asked: Asked, end: float | None) -> tuple[list[Done], ClusterOptError | None]:
+    """The same on the workers of the scheduler, side by side; they are shown when all have ended, in the order of `works`."""
+    from clusteropt.commands.search_hosts import Dealer
+
+    assert asked.scheduler is not None
+    done, problem = Dealer(works, asked, asked.scheduler).searched(end)
+    work_of = {work.task.formula: work for work in works}
+    for one in done:
+        _show(one.result, work_of[one.result.formula], asked)
+    return done, problem
 
 
 def _prepared(asked: Asked, devices: dict[str, Any]) -> list["Work"]:
@@ -99,10 +120,10 @@ def _prepared(asked: Asked, devices: dict[str, Any]) -> list["Work"]:
     return works_for(asked)
 
 
-def searched(work: "Work", quiet: bool, end: float | None) -> Done:
+def searched(work: "Work", quiet: bool, end: float | None, watch: "Watch | None" = None) -> Done:
     """Searches until a limit holds or a signal comes; then writes the files, and only notes further signals.
 
-    `end`: of the Slurm job, by the monotonic clock.
+    `end`: of the Slurm job, by the monotonic clock. `watch` is shown the progress in place of a person.
 
     Raises Stopped or Interrupted for a signal before anything was begun.
     """
@@ -113,7 +134,7 @@ def searched(work: "Work", quiet: bool, end: float | None) -> Done:
         keeper, problem = None, None
         try:
             keeper = stack.enter_context(_begun(work))
-            _follow(keeper, work, quiet, end)
+            _follow(keeper, work, quiet, end, watch)
             signals.patient = True
         except KeyboardInterrupt:
             signals.patient = True
@@ -123,7 +144,7 @@ def searched(work: "Work", quiet: bool, end: float | None) -> Done:
             problem = error
         if keeper is None:
             raise problem or stopped(signals, f"the search of {work.task.formula} has not begun")
-        result = keeper.finding.ended(_why(signals, end) if problem is None else "an error")
+        result = keeper.finding.ended(why_ended(signals, end) if problem is None else "an error")
         return Done(result, keeper.finish(result), signals, problem)
 
 
@@ -139,17 +160,18 @@ def _begun(work: "Work") -> Iterator["SearchKeeper"]:
         yield SearchKeeper(work, Finding(work.task, database))
 
 
-def _follow(keeper: "SearchKeeper", work: "Work", quiet: bool, end: float | None) -> None:
+def _follow(keeper: "SearchKeeper", work: "Work", quiet: bool, end: float | None, watch: "Watch | None") -> None:
     """Runs the search to its end, and shows how far it is."""
     from clusteropt.commands.search_display import SearchDisplay
     from clusteropt.commands.search_tasks import announcements
 
-    for message in announcements(work, keeper.finding) if work.announced and not quiet else []:
+    for message in announcements(work, keeper.finding.n_known) if work.announced and not quiet else []:
         say(message)
     composition, seconds, began = work.task.composition, work.task.seconds, time.monotonic()
     if keeper.finding.foresee() and not quiet:
         say(f"compiling for clusters of up to {composition.n_atoms} atoms (once for this size)")
-    with SearchDisplay(work.task.formula, composition.potential, work.task.best_known, seconds, quiet) as display:
+    shown = SearchDisplay(work.task.formula, composition.potential, work.task.best_known, seconds, quiet)
+    with watch or shown as display:
         for n, progress in enumerate(keeper.finding):
             keeper.keep(progress.lowest)
             display.show(progress)
@@ -159,7 +181,7 @@ def _follow(keeper: "SearchKeeper", work: "Work", quiet: bool, end: float | None
                     alarm_in(min(ends) - time.monotonic())
 
 
-def _why(signals: Signals, end: float | None) -> str:
+def why_ended(signals: Signals, end: float | None) -> str:
     """The reason from outside that has stopped the search; empty where it has ended by itself."""
     if not signals.heard:
         return ""
@@ -179,6 +201,9 @@ def is_cut(done: Done) -> bool:
 
 
 def _show(result: "SearchResult", work: "Work", asked: Asked) -> None:
+    """Prints what was found, unless it is to be JSON."""
+    if asked.show.json:
+        return
     from clusteropt.commands.search_tasks import text_of_lowest, written
     from clusteropt.console import emit, emit_frames
     from clusteropt.report import tables
@@ -202,10 +227,13 @@ def _ended(asked: Asked, works: list["Work"], done: list[Done], problem: Cluster
         from clusteropt.report.searches import search_json
 
         emit(search_json([one.result for one in done], several=len(works) > 1))
-    if problem is not None or done[-1].problem is not None:
-        raise problem or told(done[-1])
-    if is_cut(done[-1]) or len(done) < len(works):
-        raise stopped(done[-1].signals, _so_far(works, done))
+    for one in done:
+        problem = problem or (None if one.problem is None else told(one))
+    if problem is not None:
+        raise problem
+    cut = [one for one in done if is_cut(one)]
+    if cut or len(done) < len(works):
+        raise stopped((cut or done)[-1].signals, _so_far(works, done))
     if not all(one.whole for one in done):
         return ExitCode.FAILURE
     return ExitCode.OK if all(one.result.minima for one in done) else ExitCode.NOT_CONVERGED

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self
 
 from clusteropt.commands.display import time_of
 from clusteropt.console import Messages, say
@@ -21,6 +21,17 @@ _REPORT = 60.0  # seconds between two lines of a log
 _A_SECOND = 2  # times that the lines on a terminal are drawn anew
 
 
+class Watch(Protocol):
+    """What is shown the progress of a search, a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self, progress: "Progress") -> None:
+        """Is called after every round; KeyboardInterrupt ends the search."""
+
+
 class SearchDisplay:
     """Shows how far the search of a formula is, which may take so many `seconds`; a context manager."""
 
@@ -33,7 +44,7 @@ class SearchDisplay:
         self._began = self._said = time.monotonic()
         self._live: Live | None = None
 
-    def __enter__(self) -> "SearchDisplay":
+    def __enter__(self) -> Self:
         if not self._quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.live import Live

@@ -28,7 +28,7 @@ class SearchKeeper:
         """Writes the lowest minimum, of that energy, if it is a new one."""
         problem = self.finding.problem
         if lowest < self._written and self._work.files.lowest != STDOUT:
-            problem = self._write(self.finding.lowest) or problem
+            problem = written_lowest(self._work, self.finding.lowest) or problem
             self._written = lowest
         if problem is not None and not self._said:
             self._said = True
@@ -36,18 +36,20 @@ class SearchKeeper:
 
     def finish(self, result: "SearchResult") -> bool:
         """Writes the lowest minimum, and says where everything is. Returns False where a file could not be written."""
-        problems = [self.finding.problem, self._write(next(iter(result.minima), None))]
+        problems = [self.finding.problem, written_lowest(self._work, next(iter(result.minima), None))]
         for problem in problems:
             if problem is not None:
                 complain(str(problem))
         return not any(problems)
 
-    def _write(self, lowest: "SearchMinimum | None") -> ClusterOptError | None:
-        path = self._work.files.lowest
-        if lowest is None or path in (None, STDOUT):
-            return None
-        try:
-            write_atomically(path, text_of_lowest(lowest, self._work.task.formula))
-        except ClusterOptError as problem:
-            return problem
+
+def written_lowest(work: Work, lowest: "SearchMinimum | None") -> ClusterOptError | None:
+    """Writes the lowest minimum, if there is one and a file for it. Returns the problem that kept it from being written."""
+    path = work.files.lowest
+    if lowest is None or path in (None, STDOUT):
         return None
+    try:
+        write_atomically(path, text_of_lowest(lowest, work.task.formula))
+    except ClusterOptError as problem:
+        return problem
+    return None

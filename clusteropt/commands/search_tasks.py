@@ -16,7 +16,7 @@ from clusteropt.errors import InputError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.finding.result import SAME, SearchMinimum, SearchResult
 from clusteropt.finding.searching import composition_of, known_to, optimizer_of, positions_of
-from clusteropt.finding.under_way import Finding, Task
+from clusteropt.finding.under_way import Task
 from clusteropt.io.best_known import formula_of
 from clusteropt.io.extxyz import text_of
 from clusteropt.io.reading import Frame, Unreadable, frames, wishes_of
@@ -112,15 +112,15 @@ def text_of_lowest(minimum: SearchMinimum, formula: str) -> str:
     return text_of([atoms])
 
 
-def announcements(work: Work, finding: Finding) -> list[str]:
-    """Messages before a search: the potential, what is known already, a target that nobody has reached."""
+def announcements(work: Work, n_known: int) -> list[str]:
+    """Messages before a search: the potential, so many minima that are known, a target that nobody has reached."""
     potential, settings = work.task.composition.potential, work.task.settings
     how = ("as asked for " if settings.potential else "default for ") + "-".join(potential.elements)
     said = [
         f"{work.task.formula}: potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})"
     ]
-    if finding.n_known:
-        said.append(f"{work.task.formula}: goes on from {counted(finding.n_known, 'minimum')} in {work.files.database}")
+    if n_known:
+        said.append(f"{work.task.formula}: goes on from {counted(n_known, 'minimum')} in {work.files.database}")
     target, best = settings.target, work.task.best_known
     if target is not None and best is not None and target < best - SAME * potential.energy:
         end = "" if work.task.seconds is None else f": the search ends after {time_of(work.task.seconds)} at the latest"

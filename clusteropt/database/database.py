@@ -165,6 +165,17 @@ class Database:
             store.write_progress(self._db, run, n_evaluations, seconds)
             store.write_end(self._db, run, keeping.now(), stopped_by)
 
+    def end_latest_run(self, stopped_by: str) -> None:
+        """Notes that the run that was begun last has ended, and why (in words), where its process cannot do so."""
+        with self._changing():
+            store.write_end(self._db, max(store.runs(self._db), default=0), keeping.now(), stopped_by)
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file, between two changes."""
+        with self._reading():
+            return self._db.serialize()
+
     def merge(self, other: "Database") -> Merged:
         """Takes over all minima and runs of another database; those that were taken over before are not counted again.
 

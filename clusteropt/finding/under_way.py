@@ -121,7 +121,7 @@ class Finding:
             with host.double_precision():
                 found, proofs = _proven(self._found, self.task)
         found = [*self._below(found), *found][: self.task.settings.keep]
-        minima = tuple(_described(one, self.task.composition, proofs) for one in found)
+        minima = tuple(described(one, self.task.composition, proofs) for one in found)
         groups, effort = [one.point_group for one in minima], self._search.n_evaluations
 
         def write(database: Database, run: int) -> None:
@@ -160,7 +160,7 @@ def _limits(settings: ExplorationSettings, seconds: float | None) -> Limits:
     )
 
 
-def _described(one: Found, composition: Composition, proofs: dict[bytes, str]) -> SearchMinimum:
+def described(one: Found, composition: Composition, proofs: dict[bytes, str]) -> SearchMinimum:
     """The minimum with its point group, and its certificate if there is one."""
     places, potential = one.minimum.positions, composition.potential
     group = point_group(places, composition.species, potential.length).symbol
