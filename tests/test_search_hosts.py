@@ -14,9 +14,11 @@ from cli import finish, frames_of, names, run, spawn
 from test_hpc import dask_cluster, worker
 
 from clusteropt.commands.search_crew import Crew
+from clusteropt.commands.search_worker import Request
 from clusteropt.database.database import Database
 from clusteropt.errors import UsageError
 from clusteropt.hosts.worker import check_alike
+from clusteropt.settings.exploration import ExplorationSettings
 
 WORK = ("LJ7", "Cu6", "LJ6", "--evaluations", "60000", "--json")
 ENDLESS = ("LJ7", "--confirm", "0", "--time-limit", "1h")
@@ -188,9 +190,9 @@ class FakeClient:
         return f"future {len(self.where)}"
 
 
-def test_a_worker_gets_one_search_at_a_time_however_many_threads_it_has():
+def test_a_worker_gets_one_search_at_a_time_however_many_threads_it_has(tmp_path):
     client = FakeClient({"a": [], "b": ["another client's"], "c": []})
-    crew = Crew(client, 5, lambda _: None, {})
+    crew = Crew(client, 5, lambda _: Request("X7", ExplorationSettings(), None, [], "", None, b"", tmp_path), {})
     crew._fill()
     crew._fill()
     assert client.where == ["a", "c"]
