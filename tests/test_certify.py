@@ -18,7 +18,7 @@ from clusteropt.potentials import sets
 from clusteropt.runtime import host
 from clusteropt.search import certify
 from clusteropt.search.certify import Certificate, certified
-from clusteropt.search.hessian import foresee, hessians
+from clusteropt.search.hessian import foresee_hessians, hessians
 from clusteropt.search.local import minimized
 from clusteropt.search.modes import modes_of, rigid_motions
 from clusteropt.search.polish import evened
@@ -72,7 +72,7 @@ def test_structures_of_several_sizes_do_not_feel_each_other():
 def test_a_foreseen_program_is_the_one_that_runs():
     ones = [structure(np.random.default_rng(n).normal(size=(n, 3))) for n in (3, 12, 40)]
     with host.double_precision():
-        foresee(ones, LJ)
+        foresee_hessians(ones, LJ)
     built = programs._built.cache_info().misses
     assert len([*hessians(ones, LJ)]) == 3
     assert programs._built.cache_info().misses == built

@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import sqlite3
+import time
 from contextlib import closing
 
 import numpy as np
@@ -15,11 +17,12 @@ from clusteropt.clusters.pointgroups import point_group
 from clusteropt.database import opening
 from clusteropt.database.database import Database
 from clusteropt.database.records import RunInfo
+from clusteropt.finding import proving
 from clusteropt.finding.under_way import Finding
 from clusteropt.io.best_known import best_known
 from clusteropt.potentials import sets
 
-QUICK = ("--evaluations", "20000")
+QUICK = ("--evaluations", "20000", "--no-certify")
 BOTH = ("search", "LJ7", *QUICK, "--db", "both.db", "--json", "--threads", "1")
 X7 = (
     -16.505384,
@@ -180,8 +183,19 @@ def test_the_lowest_minimum_can_go_elsewhere(tmp_path):
 
 
 def test_what_is_found_is_a_minimum_and_no_saddle_point_although_starts_are_symmetric(tmp_path):
-    found = told(run(tmp_path, "search", "LJ13", "--certify", "--json"))
+    found = told(run(tmp_path, "search", "LJ13", "--json"))
     assert [one["status"] for one in found["minima"][:11]] == ["minimum"] * 10 + ["converged"]
+
+
+def test_without_certificates_the_heading_and_the_statuses_say_so(searched):
+    plain = run(searched, "search", "LJ7", "--evaluations", "1", "--no-certify")
+    proven = run(searched, "search", "LJ7", "--time-limit", "0.001")
+    assert plain.out.splitlines()[1].endswith("; not certified")
+    assert "not certified" not in proven.out
+    assert [{row.split()[-1] for row in done.out.splitlines()[3:]} for done in (plain, proven)] == [
+        {"converged"},
+        {"minimum"},
+    ]
 
 
 def test_symmetrized_minima_are_certified_exactly_symmetric_and_never_higher(tmp_path):
@@ -365,6 +379,25 @@ def test_an_error_in_the_middle_keeps_what_was_found(tmp_path, monkeypatch, erro
     assert "what was found is kept" in done.complaints[0]
     assert names(tmp_path) == {"X7.min.xyz", "X7.minima.db"}
     assert "D5h" in done.out
+
+
+@pytest.mark.parametrize(("error", "code", "words"), [(None, 130, "interrupted"), (MemoryError(), 1, "out of memory")])
+def test_what_comes_while_minima_are_certified_costs_the_certificates_alone(tmp_path, monkeypatch, error, code, words):
+    def broken(*arguments):
+        if error is not None:
+            raise error
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+
+    monkeypatch.setattr(proving, "proofs_of", broken)
+    done = run(tmp_path, "search", "LJ7", "--evaluations", "20000")
+    assert (done.code, len(done.complaints)) == (code, 1)
+    assert words in done.complaints[0]
+    assert "stopped by: limit of evaluations" in done.out
+    assert done.out.splitlines()[1].endswith("; not certified")
+    assert frames_of(tmp_path / "X7.min.xyz")[0].info["status"] == "converged"
+    with Database.open(tmp_path / "X7.minima.db") as database:
+        assert [own.stopped_by for own in database.runs()] == ["evaluations"]
 
 
 def test_a_repetition_makes_other_chains_and_a_new_database_the_same_ones(searched):

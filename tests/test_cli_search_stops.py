@@ -42,6 +42,7 @@ def test_a_signal_keeps_everything_and_tells_it(tmp_path, number, code, why):
     assert len(done.complaints) == 1
     assert "0 of 1 search is finished, and what was found is kept" in done.complaints[0]
     assert f"stopped by: {why}" in done.out
+    assert done.out.splitlines()[1].endswith("; not certified")
     assert names(tmp_path) == {"X38.min.xyz", "X38.minima.db"}
     (lowest,) = frames_of(tmp_path / "X38.min.xyz")
     assert lowest.get_potential_energy() <= reported[-1] + 1e-6
@@ -62,8 +63,9 @@ def test_the_end_of_a_slurm_job_stops_a_search_that_can_go_on(tmp_path):
 
 
 def test_a_signal_while_libraries_load_ends_the_command_in_a_line(tmp_path):
-    with spawn(tmp_path, *ENDLESS) as process:
-        time.sleep(1.0)
+    with spawn(tmp_path, *ENDLESS, before="print('begun', file=sys.stderr, flush=True)") as process:
+        assert process.stderr.readline() == "begun\n"  # from here on a signal is heard
+        time.sleep(0.7)
         process.send_signal(signal.SIGINT)
         done = finish(process)
     assert done.code == 130

@@ -14,8 +14,11 @@ import clusteropt
 import clusteropt.search.walk  # a room of that name, which must not hide the function
 from clusteropt.database.database import Database
 from clusteropt.database.records import RunInfo
+from clusteropt.engine import programs
 from clusteropt.errors import UsageError
-from clusteropt.finding.under_way import Finding
+from clusteropt.exploration.composition import Kit
+from clusteropt.finding.searching import composition_of
+from clusteropt.finding.under_way import Finding, Task
 from clusteropt.potentials import sets
 from clusteropt.settings.exploration import ExplorationSettings
 
@@ -24,7 +27,7 @@ X7 = (-16.505384, -15.935043, -15.593211, -15.533060)
 
 @pytest.fixture(scope="module")
 def found():
-    return clusteropt.search("LJ7", evaluations=20000)
+    return clusteropt.search("LJ7", evaluations=20000, certify=False)
 
 
 def test_the_result_has_all_minima_the_lowest_first(found):
@@ -49,15 +52,15 @@ def test_the_atoms_of_a_minimum_are_where_its_energy_says(found):
 
 
 def test_the_command_finds_the_same_bits(found, tmp_path):
-    told = json.loads(run(tmp_path, "search", "LJ7", "--evaluations", "20000", "--json").out)
+    told = json.loads(run(tmp_path, "search", "LJ7", "--evaluations", "20000", "--no-certify", "--json").out)
     assert [one["energy"] for one in told["minima"]] == [one.energy for one in found.minima]
     assert [one["times_reached"] for one in told["minima"]] == [one.times_reached for one in found.minima]
     assert told["evaluations"] == found.evaluations
 
 
 def test_a_database_is_filled_and_gone_on_from(tmp_path):
-    first = clusteropt.search("LJ7", evaluations=20000, database=tmp_path / "a.db")
-    again = clusteropt.search("LJ7", evaluations=1, database=str(tmp_path / "a.db"), seed=1)
+    first = clusteropt.search("LJ7", evaluations=20000, certify=False, database=tmp_path / "a.db")
+    again = clusteropt.search("LJ7", evaluations=1, certify=False, database=str(tmp_path / "a.db"), seed=1)
     assert [one.energy for one in again.minima] == [one.energy for one in first.minima]
     assert len(clusteropt.minima(tmp_path / "a.db")) == 4
 
@@ -67,6 +70,22 @@ def test_starts_and_optimizers_may_be_objects(found):
     one = clusteropt.search("X7", evaluations=1, starts=found.atoms, optimizer=optimizer)
     assert one.minima[0].origin == "given structure"
     assert one.energy == pytest.approx(X7[0], abs=1e-6)
+
+
+def test_certificates_are_the_default_and_wait_for_no_program_that_was_not_foreseen(found):
+    kit = Kit(composition_of("LJ7", None), clusteropt.load_optimizer("learned"))
+    finding = Finding(Task(kit, ExplorationSettings(evaluations=20000), None))
+    finding.foresee()
+    for _ in finding:
+        pass
+    before = programs._built.cache_info().currsize
+    finding.certify()
+    assert programs._built.cache_info().currsize == before
+    result = finding.ended()
+    assert [one.status for one in result.minima] == ["minimum"] * 4
+    assert [one.energy for one in result.minima] == pytest.approx([one.energy for one in found.minima], abs=1e-6)
+    assert max(np.linalg.norm(one.atoms.get_forces(), axis=1).max() for one in result.minima) < 1e-7
+    assert (result.is_certified, found.is_certified) == (True, False)
 
 
 def test_ctrl_c_is_raised_and_the_database_has_what_was_found(tmp_path, monkeypatch):
@@ -94,7 +113,7 @@ def test_what_another_search_has_brought_meanwhile_is_part_of_the_answer(found, 
             other.keep(other.begin_run(RunInfo("a test", ("X",) * 7, 0)), [rival])
 
     monkeypatch.setattr(Finding, "__iter__", overtaken)
-    result = clusteropt.search("LJ7", evaluations=1, database=tmp_path / "a.db")
+    result = clusteropt.search("LJ7", evaluations=1, certify=False, database=tmp_path / "a.db")
     assert (result.energy, result.minima[0].times_reached, result.verdict) == (-99.0, 0, "below")
     assert result.minima[1].energy == pytest.approx(X7[0], abs=1e-6)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ase import Atoms
 
@@ -122,9 +122,15 @@ def command_of(element: str, settings: ExplorationSettings, seconds: float | Non
     usual = ExplorationSettings()
     own = {each.name: getattr(settings, each.name) for each in fields(settings)}
     given = {name: value for name, value in own.items() if value != getattr(usual, name)}
-    words = [f"--{name.replace('_', '-')} {shown(value)}" for name, value in given.items()]
+    words = [_words(name.replace("_", "-"), value) for name, value in given.items()]
     limit = [] if seconds is None else [f"--time-limit {seconds:g}"]
     return " ".join(["clusteropt grow", element, *words, *limit])
+
+
+def _words(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name} {shown(value)}"
 
 
 def line_of(result: SearchResult) -> str:

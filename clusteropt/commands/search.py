@@ -14,7 +14,7 @@ from clusteropt.commands.time_limit import seconds_in, seconds_left
 from clusteropt.console import say, warn
 from clusteropt.errors import ClusterOptError, ExitCode, UsageError, is_of_memory, unexpected
 from clusteropt.hosts.scheduler import Scheduler
-from clusteropt.runtime.signals import STOPPING, Signals, alarm_in, remembered, stopped
+from clusteropt.runtime.signals import STOPPING, Signals, alarm_in, no_alarm, remembered, stopped
 from clusteropt.settings.config import ReadingSettings
 from clusteropt.settings.exploration import ExplorationSettings
 from clusteropt.settings.merging import merged
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from clusteropt.commands.search_keeper import SearchKeeper
     from clusteropt.commands.search_tasks import Work
     from clusteropt.finding.result import SearchResult
+    from clusteropt.finding.under_way import Finding
+
+_LARGE = 100  # atoms, from which on certificates take seconds
 
 
 class Asked(NamedTuple):
@@ -144,7 +147,10 @@ def searched(work: "Work", quiet: bool, end: float | None, watch: "Watch | None"
             problem = error
         if keeper is None:
             raise problem or stopped(signals, f"the search of {work.task.formula} has not begun")
-        result = keeper.finding.ended(why_ended(signals, end) if problem is None else "an error")
+        why = why_ended(signals, end) if problem is None else "an error"
+        if why in ("", "time") and not signals.interrupts:
+            signals, problem = _certified(keeper.finding, work, quiet, end)
+        result = keeper.finding.ended(why)
         return Done(result, keeper.finish(result), signals, problem)
 
 
@@ -179,6 +185,22 @@ def _follow(keeper: "SearchKeeper", work: "Work", quiet: bool, end: float | None
                 ends = [t for t in (end, None if seconds is None else began + seconds) if t is not None]
                 if ends:
                     alarm_in(min(ends) - time.monotonic())
+
+
+def _certified(finding: "Finding", work: "Work", quiet: bool, end: float | None) -> tuple[Signals, Exception | None]:
+    """Certifies the lowest minima, unless a signal comes or an error, which are returned; then none is certified."""
+    no_alarm()
+    with remembered(*STOPPING, seconds=None if end is None else end - time.monotonic()) as signals:
+        if not quiet and work.task.composition.n_atoms > _LARGE:
+            say("certifying the lowest minima")
+        try:
+            finding.certify()
+            signals.patient = True
+        except KeyboardInterrupt:
+            _drop_programs()
+        except Exception as error:  # noqa: BLE001  what was found is kept after any error
+            return signals, error
+        return signals, None
 
 
 def why_ended(signals: Signals, end: float | None) -> str:

@@ -11,12 +11,13 @@ from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
 
 _USUAL = LocalSettings()
+MOST = 128  # minima that are polished at a time; fewer take the same programs
 
 
 def polished(composition: Composition, ends: Sequence[np.ndarray], settings: LocalSettings = _USUAL) -> list[Minimum]:
     """The minima below positions (3, n_padded, ...) of which the first `n_atoms` are atoms."""
     n, species = composition.n_atoms, composition.species
     structures = [Structure(np.asarray(end[:, :n]).T, species, np.ones(n, bool)) for end in ends]
-    portions = minimized(structures, composition.potential, settings, few=False)
+    portions = minimized(structures, composition.potential, settings, few=False, places=MOST)
     found = {i: minimum for portion in portions for i, minimum in portion.items()}
     return [found[i] for i in range(len(structures))]

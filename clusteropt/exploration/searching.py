@@ -14,7 +14,7 @@ from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
 from clusteropt.exploration.exploring import Exploration, Round
 from clusteropt.exploration.kinds import EXCHANGE, REBUILD, SURFACE
-from clusteropt.exploration.polishing import polished
+from clusteropt.exploration.polishing import MOST, polished
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.exploration.seats import N_SEATS
 from clusteropt.search import exchanges, local, rebuilt, surface, symmetric, walk
@@ -22,7 +22,6 @@ from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
 
-_MOST = 128  # minima that are polished at a time, the lowest of those that wait
 _COPIES = 16  # of them, at most, whose quenched energies agree, so that other minima of a small cluster have their turn
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
 _HOPPED = (
@@ -68,7 +67,7 @@ def foresee(kit: Kit) -> bool:
         new.append(rebuilt.foresee(sample, N_SEATS))
     if used[EXCHANGE]:
         new.append(exchanges.foresee(sample, N_SEATS, composition.problem))
-    return any([*new, local.foresee([still] * _MOST, composition.potential, LocalSettings(), few=False)])
+    return any([*new, local.foresee([still] * MOST, composition.potential, LocalSettings(), few=False)])
 
 
 class Search:
@@ -144,7 +143,7 @@ class Search:
             self._waiting.append((energy, visits.positions[..., k], Sighting(nothing, *about)))
         self._waiting.sort(key=lambda one: (one[0], one[2].serial))
         own = _varied([one[0] for one in self._waiting], _ROUGH * scale)
-        self._waiting = [self._waiting[k] for k in own[:_MOST]]
+        self._waiting = [self._waiting[k] for k in own[:MOST]]
 
     def _due(self) -> bool:
         """True where it is time to polish: every few rounds, or when a lower minimum than all others waits."""

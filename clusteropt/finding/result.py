@@ -91,6 +91,11 @@ class SearchResult:
     best_known: float | None  # energy in the table of best-known minima; None without an entry
 
     @property
+    def is_certified(self) -> bool:
+        """True where the lowest minima have certificates: not where they were not wanted, or the search was interrupted."""
+        return any(one.certificate for one in self.minima)
+
+    @property
     def energy(self) -> float:
         """The lowest energy; nan where nothing was found."""
         return self.minima[0].energy if self.minima else float("nan")

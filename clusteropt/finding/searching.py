@@ -129,6 +129,7 @@ def _searched(finding: Finding) -> SearchResult:
         finding.foresee()
         for _ in finding:
             pass
+        finding.certify()
     except BaseException:
         finding.ended("interrupted")
         raise

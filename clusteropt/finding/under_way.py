@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.clusters.arrays import Structure
 from clusteropt.clusters.pointgroups import point_group
 from clusteropt.clusters.sameness import QUANTUM
 from clusteropt.database.database import Database
@@ -16,14 +15,13 @@ from clusteropt.database.rows import formula_of
 from clusteropt.errors import ClusterOptError
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.confidence import missed
-from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.exploration.searching import Limits, Progress, Search, foresee
+from clusteropt.finding import proving
 from clusteropt.finding.result import SearchMinimum, SearchResult
 from clusteropt.io.best_known import formula_of as canonical
 from clusteropt.runtime import host
-from clusteropt.search.certify import Certificate, certified
 from clusteropt.search.found import Found
-from clusteropt.settings.exploration import CERTIFIED, ExplorationSettings
+from clusteropt.settings.exploration import ExplorationSettings
 
 _EVERY = 2.0  # seconds between two writings into the database, at least
 _RARELY = 20  # the same interval in units of the time that the last writing took
@@ -69,11 +67,29 @@ class Finding:
         self._written = known[0].minimum.energy if known else np.inf
         self._at, self._took = time.monotonic(), 0.0  # the end and the duration of the last writing, in seconds
         self.problem: ClusterOptError | None = None
+        self._certificates: dict[bytes, str] = {}  # by the bytes of positions
+        self._seconds: float | None = None  # of the search, where it has ended
 
     def foresee(self) -> bool:
-        """Starts to build programs in the background. Returns True where one has to be compiled."""
+        """Starts to build programs in the background. Returns True where the search has to wait for one to be compiled."""
         with host.double_precision():
-            return foresee(self.task.kit)
+            new = foresee(self.task.kit)
+            if self._certifies:  # meanwhile the search is under way
+                proving.foresee(self.task.composition)
+            return new
+
+    @property
+    def _certifies(self) -> bool:
+        return self.task.settings.certify or self.task.settings.symmetrize
+
+    def certify(self) -> None:
+        """Certifies the lowest minima, if the settings ask for it. Where that is interrupted, they stay as they were."""
+        self._seconds = self._search.seconds
+        if self._certifies and self._found:
+            with host.double_precision():
+                proofs = proving.proofs_of(self._found, self.task.composition, self.task.settings.symmetrize)
+            self._found = proving.replaced(self._found, proofs, self.task.composition, self.task.settings.keep)
+            self._certificates = proving.by_places(proofs)
 
     def __iter__(self) -> Iterator[Progress]:
         rounds = iter(self._search)
@@ -115,13 +131,9 @@ class Finding:
 
     def ended(self, stopped_by: str = "") -> SearchResult:
         """Notes the end in the database, and returns what was found; `stopped_by` says what has stopped it from outside."""
-        why, seconds = stopped_by or self._search.stopped_by, self._search.seconds
-        found, proofs = self._found, {}
-        if (self.task.settings.certify or self.task.settings.symmetrize) and not stopped_by:
-            with host.double_precision():
-                found, proofs = _proven(self._found, self.task)
-        found = [*self._below(found), *found][: self.task.settings.keep]
-        minima = tuple(described(one, self.task.composition, proofs) for one in found)
+        why, seconds = stopped_by or self._search.stopped_by, self._seconds or self._search.seconds
+        found = [*self._below(self._found), *self._found][: self.task.settings.keep]
+        minima = tuple(described(one, self.task.composition, self._certificates) for one in found)
         groups, effort = [one.point_group for one in minima], self._search.n_evaluations
 
         def write(database: Database, run: int) -> None:
@@ -160,32 +172,8 @@ def _limits(settings: ExplorationSettings, seconds: float | None) -> Limits:
     )
 
 
-def described(one: Found, composition: Composition, proofs: dict[bytes, str]) -> SearchMinimum:
+def described(one: Found, composition: Composition, certificates: dict[bytes, str]) -> SearchMinimum:
     """The minimum with its point group, and its certificate if there is one."""
     places, potential = one.minimum.positions, composition.potential
     group = point_group(places, composition.species, potential.length).symbol
-    return SearchMinimum(one, composition.symbols, potential, group, proofs.get(places.tobytes(), ""))
-
-
-def _proven(found: list[Found], task: Task) -> tuple[list[Found], dict[bytes, str]]:
-    """All that was found, the lowest of it certified; and the certificates by the bytes of positions.
-
-    A saddle point gives its place to the minimum below it, and so does a minimum whose symmetric places lead to a lower one.
-    """
-    composition, own = task.composition, found[:CERTIFIED]
-    free = np.ones(composition.n_atoms, bool)
-    structures = [Structure(one.minimum.positions, composition.species, free) for one in own]
-    proofs = certified(structures, composition.potential, symmetrize=task.settings.symmetrize)
-    pairs = [*zip(own, proofs, strict=True)]
-    margin = 2 * QUANTUM * composition.potential.energy
-    left = [proof.pushed > 0 or proof.minimum.energy < one.minimum.energy - margin for one, proof in pairs]
-    stay = [one._replace(minimum=proof.minimum) for (one, proof), gone in zip(pairs, left, strict=True) if not gone]
-    pool = Pool(composition, task.settings.keep, [*stay, *found[CERTIFIED:]])
-    for k, (one, proof) in enumerate(pairs):
-        if left[k]:
-            pool.add(Sighting(proof.minimum, -1 - k, False, one.origin, one.n_evaluations, one.seconds))
-    return pool.found, _by_places(proofs)
-
-
-def _by_places(proofs: Sequence[Certificate]) -> dict[bytes, str]:
-    return {proof.minimum.positions.tobytes(): proof.status for proof in proofs}
+    return SearchMinimum(one, composition.symbols, potential, group, certificates.get(places.tobytes(), ""))

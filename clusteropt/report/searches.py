@@ -24,7 +24,8 @@ def heading(result: SearchResult) -> str:
     why = WHY.get(result.stopped_by, result.stopped_by)
     rate = f"stopped by: {why}; {counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s"
     chance = f"; estimated chance of a missed low minimum: {result.missed:.0%}" if result.minima else ""
-    return f"{first}\n{rate}{chance}"
+    doubt = "" if result.is_certified or not result.minima else "; not certified"
+    return f"{first}\n{rate}{chance}{doubt}"
 
 
 def best_known_words(gap: float | None, verdict: str, unit: str) -> str:

@@ -85,6 +85,12 @@ def alarm_in(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
 
 
+def no_alarm() -> None:
+    """Takes back the time limit of `remembered`. It does nothing in another thread than the main one."""
+    if threading.current_thread() is threading.main_thread():
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def stopped(signals: Signals, message: str) -> Stopped | Interrupted:
     """The error that a command raises after a signal: Interrupted after Ctrl-C, else Stopped with the reason."""
     if signals.heard in (0, signal.SIGINT):

@@ -13,7 +13,7 @@ from clusteropt.clusters.arrays import Structure
 from clusteropt.clusters.pointgroups import PointGroup, point_group
 from clusteropt.engine.step import Status
 from clusteropt.potentials.base import Potential
-from clusteropt.search.hessian import foresee, hessians
+from clusteropt.search.hessian import foresee_hessians, hessians
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.modes import Modes, frequencies_of, masses_of, modes_of, zero_point_energy
 from clusteropt.search.observer import SILENT, Observer
@@ -63,18 +63,22 @@ def certified(
     settings: LocalSettings = TIGHT,
     observer: Observer = SILENT,
     symmetrize: bool = False,
+    places: int = 0,
 ) -> list[Certificate]:
-    """A certificate for each structure, which is polished to the `settings` first; with `symmetrize` as by `polish.evened`."""
-    if new := foresee(structures, potential):
+    """A certificate for each structure, which is polished to the `settings` first; with `symmetrize` as by `polish.evened`.
+
+    `places` as for `local.minimized`.
+    """
+    if new := foresee_hessians(structures, potential):
         observer.compiles(new)
-    minima = (evened if symmetrize else polished)(structures, potential, settings, observer)
+    minima = (evened if symmetrize else polished)(structures, potential, settings, observer, places)
     points = _seen([_Point(*pair) for pair in zip(moved(structures, minima), minima, strict=True)], potential)
     points = [point._replace(n_negative=_n_negative(point)) for point in points]
     for n in range(MOST_PUSHES):
         saddles = [
             k for k, point in enumerate(points) if _n_negative(point) and point.pushed == n
         ]  # the last push helped
-        lower = dict(zip(saddles, _pushed([points[k] for k in saddles], potential, settings), strict=True))
+        lower = dict(zip(saddles, _pushed([points[k] for k in saddles], potential, settings, places), strict=True))
         points = [lower.get(k, point) for k, point in enumerate(points)]
     return [_certificate(point, potential) for point in points]
 
@@ -100,10 +104,10 @@ def _flat(modes: Modes) -> float:
     return FLAT * float(np.abs(modes.curvatures).max(initial=0))
 
 
-def _pushed(saddles: list[_Point], potential: Potential, settings: LocalSettings) -> list[_Point]:
+def _pushed(saddles: list[_Point], potential: Potential, settings: LocalSettings, places: int) -> list[_Point]:
     """The lowest converged points below the saddle points; a saddle point from which no push leads down stays."""
     starts = [start for point in saddles for start in _starts(point, potential.length)]
-    ends, n = polished(starts, potential, settings), len(_PUSHES)
+    ends, n = polished(starts, potential, settings, places=places), len(_PUSHES)
     below = [_lowest(point, ends[k * n : (k + 1) * n], potential.energy) for k, point in enumerate(saddles)]
     return _seen(below, potential)
 

@@ -1,7 +1,7 @@
 """Second derivatives of the energy of clusters, column by column, from the analytic gradient by forward differentiation.
 
 A column is the derivative of the gradient along one coordinate. Each lane computes one: all columns of all clusters of a padded
-size go through one program, as many at a time as there are lanes.
+size go through one program, as many at a time as there are lanes, on all devices: few or many clusters share the program.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,11 @@ from jax import Array
 from jax.sharding import Mesh
 
 from clusteropt.clusters.arrays import Clusters, Structure, by_size, pack
-from clusteropt.engine import lanes, programs
+from clusteropt.engine import programs
 from clusteropt.engine.batches import take
 from clusteropt.potentials.base import Potential
 from clusteropt.problems.clusters import ClusterProblem
+from clusteropt.runtime import devices
 from clusteropt.runtime.backend import n_lanes
 
 
@@ -41,11 +42,11 @@ def hessians(structures: Sequence[Structure], potential: Potential) -> Iterator[
         yield {i: (one + one.T) / 2 for i, one in zip(members, square, strict=True)}
 
 
-def foresee(structures: Sequence[Structure], potential: Potential) -> list[int]:
+def foresee_hessians(structures: Sequence[Structure], potential: Potential) -> list[int]:
     """Starts to build the programs for these structures in the background. Returns the sizes that have to be compiled."""
     new = []
     for (size, _), members in by_size(structures).items():
-        mesh = lanes.mesh_for(sum(3 * len(structures[i].positions) for i in members), size)
+        mesh = devices.mesh(devices.n_devices())
         batch = pack([structures[members[0]]], size, np.float64)
         ways = _ways(batch, np.zeros(0, int), np.zeros(0, int), n_lanes(size) * mesh.size)
         if programs.request(second_derivatives, ClusterProblem(potential), ways, mesh=mesh, in_place=False):
@@ -58,7 +59,7 @@ def _columns(batch: Clusters, counts: list[int], problem: ClusterProblem) -> np.
     size = batch.mask.shape[0]
     owners = np.repeat(np.arange(len(counts)), [3 * n for n in counts])
     coordinates = np.concatenate([np.arange(3 * n) for n in counts])
-    mesh, found = lanes.mesh_for(len(owners), size), []
+    mesh, found = devices.mesh(devices.n_devices()), []
     at_once = n_lanes(size) * mesh.size
     for first in range(0, len(owners), at_once):
         own = slice(first, first + at_once)

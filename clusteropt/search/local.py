@@ -19,6 +19,7 @@ from clusteropt.optimizers.table import OptimizerChoice
 from clusteropt.potentials.base import Potential
 from clusteropt.problems.base import Inspection
 from clusteropt.problems.clusters import ClusterProblem
+from clusteropt.runtime.backend import n_lanes
 from clusteropt.search.minimum import Minimum, invalid
 from clusteropt.search.observer import SILENT, Observer
 from clusteropt.settings.method import LEVELS, LocalSettings
@@ -44,16 +45,17 @@ def minimized(
     watch: Watch | None = None,
     observer: Observer = SILENT,
     few: bool = True,
+    places: int = 0,
 ) -> Iterator[dict[int, Minimum]]:
     """The local minima below the given structures by their index, a portion at a time.
 
     `watch(index, n_evaluations, positions)` sees every structure now and then, `observer` hears of compilations. Periodic cells
     are taken as they are: `structures.to_structure` has checked them. `few` pads the structures to few sizes; a search, which
-    uses the programs of every size later, does not.
+    uses the programs of every size later, does not. Up to `places` structures of a size run through the programs for so many.
     """
-    for size in foresee(structures, potential, settings, few):
+    for size in foresee(structures, potential, settings, few, places):
         observer.compiles([size])
-    for size, members in _portions(structures, few):
+    for size, members in _portions(structures, few, places):
         own = [structures[i] for i in members]
         batch = pack(own, size, np.float64)
         before, problems = _inspect_input(batch, own, potential)
@@ -68,12 +70,15 @@ def minimized(
         yield found
 
 
-def foresee(structures: list[Structure], potential: Potential, settings: LocalSettings, few: bool = True) -> list[int]:
+def foresee(
+    structures: list[Structure], potential: Potential, settings: LocalSettings, few: bool = True, places: int = 0
+) -> list[int]:
     """Starts to build the programs of `minimized` in the background; the padded sizes for which one has to be compiled."""
     sizes = []
     for (size, _), members in by_size(structures, few).items():
         sample = pack([structures[members[0]]], size, np.float64)
-        new = [lanes.foresee(sample, len(members), motion) for motion in _motions(potential, settings)]
+        n = len(_filled(members, size, places))
+        new = [lanes.foresee(sample, n, motion) for motion in _motions(potential, settings)]
         if any(new):
             sizes.append(size)
     return sizes
@@ -91,14 +96,20 @@ def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dic
         yield {i: invalid(s, p) if p else m for i, s, p, m in zip(members, own, problems, minima, strict=True)}
 
 
-def _portions(structures: list[Structure], few: bool) -> Iterator[tuple[int, list[int]]]:
+def _portions(structures: list[Structure], few: bool, places: int = 0) -> Iterator[tuple[int, list[int]]]:
     """Padded sizes, each with the indices of structures that share it, as many as fill the queues of all devices.
 
     With `few`, the padded sizes are few, as far as that pays.
     """
-    for (size, _), members in by_size(structures, few).items():
-        whole = lanes.at_a_time(size)
+    for (size, _), own in by_size(structures, few).items():
+        members, whole = _filled(own, size, places), lanes.at_a_time(size)
         yield from ((size, members[first : first + whole]) for first in range(0, len(members), whole))
+
+
+def _filled(members: list[int], size: int, places: int) -> list[int]:
+    """The members, the last one repeated until all lanes are taken that `places` instances would take."""
+    whole = n_lanes(size) * lanes.mesh_for(places, size).size if places else 0
+    return members + members[-1:] * (whole - len(members))
 
 
 def evaluate_one(structure: Structure, potential: Potential) -> Minimum:

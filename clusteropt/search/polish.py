@@ -16,11 +16,15 @@ _SAME = 1e-9  # energy scales that two computations of one minimum may differ by
 
 
 def polished(
-    structures: Sequence[Structure], potential: Potential, settings: LocalSettings = TIGHT, observer: Observer = SILENT
+    structures: Sequence[Structure],
+    potential: Potential,
+    settings: LocalSettings = TIGHT,
+    observer: Observer = SILENT,
+    places: int = 0,
 ) -> list[Minimum]:
-    """The local minimum below each structure."""
+    """The local minimum below each structure; `places` as for `local.minimized`."""
     found: dict[int, Minimum] = {}
-    for portion in minimized([*structures], potential, settings, observer=observer):
+    for portion in minimized([*structures], potential, settings, observer=observer, places=places):
         found |= portion
     return [found[k] for k in range(len(structures))]
 
@@ -30,6 +34,7 @@ def evened(
     potential: Potential,
     settings: LocalSettings = TIGHT,
     observer: Observer = SILENT,
+    places: int = 0,
     tolerance: float = LOOSE,
 ) -> list[Minimum]:
     """The local minimum below each structure, or that below its symmetric places, where it does not lie higher.
@@ -37,11 +42,11 @@ def evened(
     No atom of the minimum is moved to a symmetric place farther away than `tolerance`, in lengths. Structures in a box, with
     fixed atoms or with a minimum that has not converged are only minimized.
     """
-    out = polished(structures, potential, settings, observer)
+    out = polished(structures, potential, settings, observer, places)
     there = moved(structures, out)
     able = [k for k, one in enumerate(there) if _is_able(one, out[k])]
     even = [_symmetric(there[k], potential.length, tolerance) for k in able]
-    for k, minimum in zip(able, polished(even, potential, settings), strict=True):
+    for k, minimum in zip(able, polished(even, potential, settings, places=places), strict=True):
         out[k] = _better(out[k], minimum, _SAME * potential.energy)
     return out
 

@@ -47,9 +47,9 @@ class ExplorationSettings:
     keep: int = option(100, "Distinct minima to keep, the lowest.", AT_LEAST_1)
     seed: int = option(0, "Seed of all random numbers.", SEED, "no unit")
     certify: bool = option(
-        False,
+        True,
         f"Prove of the {CERTIFIED} lowest minima, by their curvatures, that they are minima, and polish them to 1e-8.",
-        flags=("--certify",),
+        flags=("--certify/--no-certify",),
     )
     symmetrize: bool = option(
         False,
