@@ -1,21 +1,43 @@
 """`clusteropt` and `python -m clusteropt`: Ctrl-C while the modules are read ends the program in one line."""
 
+import os
 import sys
+from contextlib import suppress
 
 
 def main() -> None:
     """Runs the command line."""
     try:
         from clusteropt.cli import main as command
+        from clusteropt.errors import ExitCode
     except KeyboardInterrupt:
         sys.exit(_interrupted())
-    command()
+    try:
+        command()
+    except SystemExit as stop:
+        if isinstance(stop.code, int) and stop.code in (ExitCode.STOPPED, ExitCode.INTERRUPTED) and _builds():
+            _end_at_once(stop.code)
+        raise
 
 
 def _interrupted() -> int:
     """Says so, and returns the exit code."""
     sys.stderr.write("clusteropt: interrupted\n")
     return 130
+
+
+def _builds() -> bool:
+    """True where Python would wait seconds at its end for programs that nobody needs any more."""
+    programs = sys.modules.get("clusteropt.engine.programs")
+    return programs is not None and programs.building()
+
+
+def _end_at_once(code: int) -> None:
+    """Ends the process. All that is to be kept has been written before the command gave its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # its reader has left, or it is closed
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

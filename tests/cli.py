@@ -30,7 +30,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a test process in th
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and one below nohup
 sys.argv[0] = "clusteropt"
 {before}
-from clusteropt.cli import main
+from clusteropt.__main__ import main
 main()
 """
 FULL_DISK = """

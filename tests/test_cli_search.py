@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,13 +15,18 @@ from ase.io import read
 from cli import Outcome, call, finish, frames_of, names, run, save, spawn
 
 from clusteropt.clusters.pointgroups import point_group
+from clusteropt.commands.search_files import SearchFiles
+from clusteropt.commands.search_tasks import Work, announcements
 from clusteropt.database import opening
 from clusteropt.database.database import Database
 from clusteropt.database.records import RunInfo
+from clusteropt.exploration.composition import Kit
 from clusteropt.finding import proving
-from clusteropt.finding.under_way import Finding
+from clusteropt.finding.searching import composition_of
+from clusteropt.finding.under_way import Finding, Task
 from clusteropt.io.best_known import best_known
 from clusteropt.potentials import sets
+from clusteropt.settings.exploration import ExplorationSettings
 
 QUICK = ("--evaluations", "20000", "--no-certify")
 BOTH = ("search", "LJ7", *QUICK, "--db", "both.db", "--json", "--threads", "1")
@@ -129,6 +135,15 @@ def test_a_target_that_nobody_has_reached_is_doubted_and_the_time_limit_ends_the
     done = run(tmp_path, "search", "LJ7", "--target", "-17", "--time-limit", "1")
     assert "warning: --target -17 lies below the best-known energy, -16.505384" in done.err
     assert (done.code, "stopped by: time limit" in done.out) == (0, True)
+
+
+def test_a_first_round_that_takes_longer_than_the_limit_is_announced():
+    def said(formula, seconds):
+        kit = Kit(composition_of(formula, None), None)
+        work = Work(Task(kit, ExplorationSettings(), seconds), SearchFiles(None, None))
+        return [line for line in announcements(work, SimpleNamespace(n_known=0)) if "first round" in line]
+
+    assert (len(said("Cu5000", 600.0)), said("Cu5000", None), said("Cu55", 600.0)) == (1, [], [])
 
 
 def test_the_same_command_goes_on_and_its_answer_is_never_above_the_database(searched):
@@ -260,9 +275,16 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_cores(tmp_path):
         (["X7", "X8", "--out", "a.xyz"], 2, "--out names one file"),
         (["X7", "--out", "-", "--json"], 2, "both write to standard output"),
         (["X7", "--time-limit", "soon"], 2, "--time-limit cannot be 'soon'"),
-        (["X7", "--target", "nan"], 2, "target must be a finite number"),
-        (["X7", "--optimizer", "lbfgs"], 2, "optimizer cannot be 'lbfgs'"),
-        (["X7", "--keep", "0"], 2, "keep must be at least 1"),
+        (["X7", "--target", "nan"], 2, ": --target must be a finite number"),
+        (["X7", "--optimizer", "lbfgs"], 2, ": --optimizer cannot be 'lbfgs'"),
+        (["X7", "--keep", "0"], 2, ": --keep must be at least 1"),
+        (["X7", "--confirm", "-1"], 2, ": --confirm must not be negative, got -1"),
+        (["au38"], 2, "'au38' is not a chemical formula: did you mean Au38? write one as"),
+        (["ag20CU18"], 2, "did you mean Ag20Cu18?"),
+        (["lj38"], 2, "did you mean LJ38?"),
+        (["gold38"], 2, "'gold38' is not a chemical formula: write one as"),
+        (["Cu1000000000000"], 2, "has more than 10,000,000 atoms"),
+        (["Cu9000000"], 2, "GB of memory, and"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_in_one_line_before_anything_is_written(searched, arguments, code, words):

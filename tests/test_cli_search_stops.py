@@ -40,7 +40,7 @@ def test_a_signal_keeps_everything_and_tells_it(tmp_path, number, code, why):
         done = finish(process)
     assert done.code == code, done.err
     assert len(done.complaints) == 1
-    assert "0 of 1 search is finished, and what was found is kept" in done.complaints[0]
+    assert done.complaints[0].endswith(": what was found is kept")
     assert f"stopped by: {why}" in done.out
     assert done.out.splitlines()[1].endswith("; not certified")
     assert names(tmp_path) == {"X38.min.xyz", "X38.minima.db"}
@@ -71,6 +71,16 @@ def test_a_signal_while_libraries_load_ends_the_command_in_a_line(tmp_path):
     assert done.code == 130
     assert len(done.complaints) == 1
     assert "Traceback" not in done.err
+
+
+def test_ctrl_c_waits_for_no_program_that_is_being_compiled(tmp_path):
+    slowly = "from clusteropt.engine import programs; programs._build = lambda program: __import__('time').sleep(1000)"
+    with spawn(tmp_path, *ENDLESS, before=slowly) as process:
+        assert any("compiling for" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        done = finish(process)
+    assert (done.code, done.complaints) == (130, ["clusteropt: interrupted: nothing was found yet"])
+    assert "stopped by: interrupted" in done.out
 
 
 def test_ctrl_c_before_the_first_minimum_says_so_and_shows_no_empty_table(tmp_path, monkeypatch):

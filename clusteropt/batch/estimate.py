@@ -19,7 +19,7 @@ from clusteropt.errors import ExitCode, UsageError
 from clusteropt.io.reading import wishes_of
 from clusteropt.io.structures import elements_of
 from clusteropt.potentials import sets
-from clusteropt.potentials.form import form_of
+from clusteropt.potentials.form import SECONDS_PER_PAIR, form_of
 from clusteropt.report.tables import Column, show
 from clusteropt.runtime import devices
 from clusteropt.runtime.backend import n_lanes
@@ -32,7 +32,6 @@ _PLAIN_PROGRAMS, _SEARCH_PROGRAMS = (
     5,
 )  # per bucket: evaluate, explore, polish; learned steps and moves over the surface
 _COMPILATION = 2.5  # seconds to compile one program that is not in the cache; more cores hardly help (measured: 2 to 3)
-_PAIR = 5e-10  # seconds of one core per Lennard-Jones pair and evaluation, in single precision
 _FIRST, _PER_ATOM = 50, 6  # evaluations of a local minimization: 50 + 6 n_atoms
 _BEGIN = 2.0  # seconds until the program has started
 _CHAIN, _DIRECTIONAL_CHAIN = 15, 100  # evaluations of one chain of the search, in units of a local minimization
@@ -174,7 +173,7 @@ def _seconds(bucket: Bucket, count: int, search: SearchSettings | None) -> float
     if search is not None:
         chain = _DIRECTIONAL_CHAIN if form_of(bucket.form).directional else _CHAIN
         evaluations *= 1 + chain * search.chains
-    return count * evaluations * _PAIR * form_of(bucket.form).cost * bucket.size**2
+    return count * evaluations * SECONDS_PER_PAIR * form_of(bucket.form).cost * bucket.size**2
 
 
 def _memory(buckets: list[Bucket]) -> float:

@@ -9,51 +9,57 @@ from clusteropt.cli.flags import From, spread
 from clusteropt.cli.options import Config, Devices, Force, Json, Quiet, Wide
 from clusteropt.settings.exploration import ExplorationSettings
 
+_Element = Annotated[
+    str | None, typer.Argument(metavar="ELEMENT", help="Element, such as Ag or LJ.", show_default=False)
+]
+_Sizes = Annotated[
+    str | None,
+    typer.Argument(metavar="SIZES", help="Smallest and largest number of atoms, such as 2-60.", show_default=False),
+]
+_TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        help="End the search of a size after this time, such as 90s, 30m or 2h. "
+        "[dim]\\[default: 10m without --evaluations][/dim]",
+        show_default=False,
+    ),
+]
+_Db = Annotated[
+    Path | None,
+    typer.Option(
+        help="Database that keeps the minima of all sizes, and from which the series goes on. "
+        "[dim]\\[default: <element><sizes>.minima.db][/dim]",
+        show_default=False,
+    ),
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="File for the lowest minimum of each size, in extended XYZ. "
+        "[dim]\\[default: <element><sizes>.min.xyz][/dim]",
+        show_default=False,
+    ),
+]
+_Picture = Annotated[
+    Path | None,
+    typer.Option(
+        help="PNG file for a picture of energies per atom and second differences over the sizes.", show_default=False
+    ),
+]
+
 
 @spread
 def grow(
     given: Annotated[dict[str, Any], From(ExplorationSettings, without=("target",))],
     devices: Devices,
-    element: Annotated[
-        str | None, typer.Argument(metavar="ELEMENT", help="Element, such as Ag or LJ.", show_default=False)
-    ] = None,
-    sizes: Annotated[
-        str | None,
-        typer.Argument(metavar="SIZES", help="Smallest and largest number of atoms, such as 2-60.", show_default=False),
-    ] = None,
-    time_limit: Annotated[
-        str | None,
-        typer.Option(
-            help="End the search of a size after this time, such as 90s, 30m or 2h. "
-            "[dim]\\[default: 10m without --evaluations][/dim]",
-            show_default=False,
-        ),
-    ] = None,
-    db: Annotated[
-        Path | None,
-        typer.Option(
-            help="Database that keeps the minima of all sizes, and from which the series goes on. "
-            "[dim]\\[default: <element><sizes>.minima.db][/dim]",
-            show_default=False,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="File for the lowest minimum of each size, in extended XYZ. "
-            "[dim]\\[default: <element><sizes>.min.xyz][/dim]",
-            show_default=False,
-        ),
-    ] = None,
-    picture: Annotated[
-        Path | None,
-        typer.Option(
-            help="PNG file for a picture of energies per atom and second differences over the sizes.",
-            show_default=False,
-        ),
-    ] = None,
+    element: _Element = None,
+    sizes: _Sizes = None,
+    time_limit: _TimeLimit = None,
+    db: _Db = None,
+    out: _Out = None,
+    picture: _Picture = None,
     config: Config = None,
     force: Force = False,
     json: Json = False,

@@ -80,8 +80,11 @@ def search(asked: Asked, devices: dict[str, Any]) -> ExitCode:
     with remembered(*STOPPING, seconds=left) as signals:
         try:
             works = _prepared(asked, devices)
+            signals.patient = True
         except KeyboardInterrupt:
             raise stopped(signals, "no search has begun") from None
+    if signals.owed:  # it came while a library was read
+        raise stopped(signals, "no search has begun")
     done, problem = _here(works, asked, end) if asked.scheduler is None else _there(works, asked, end)
     if not done and problem is None:
         raise stopped(signals, "no search has begun")
@@ -262,8 +265,11 @@ def _ended(asked: Asked, works: list["Work"], done: list[Done], problem: Cluster
 
 
 def _so_far(works: list["Work"], done: list[Done]) -> str:
-    n = sum(not is_cut(one) for one in done)
+    """How far the searches are, in words."""
     rest = "what was found is kept" if any(one.result.minima for one in done) else "nothing was found yet"
+    if len(works) == 1:
+        return rest
+    n = sum(not is_cut(one) for one in done)
     return f"{so_many_of(n, len(works), 'search')} finished, and {rest}"
 
 

@@ -14,16 +14,22 @@ from clusteropt.commands.search_files import OURS, SearchFiles, files_for
 from clusteropt.database.database import Database
 from clusteropt.errors import InputError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
+from clusteropt.exploration.seats import N_SEATS
 from clusteropt.finding.result import SAME, SearchMinimum, SearchResult
 from clusteropt.finding.searching import composition_of, known_to, optimizer_of, positions_of
 from clusteropt.finding.under_way import Task
 from clusteropt.io.best_known import formula_of
 from clusteropt.io.extxyz import text_of
 from clusteropt.io.reading import Frame, Unreadable, frames, wishes_of
+from clusteropt.potentials.form import SECONDS_PER_PAIR, form_of
+from clusteropt.runtime import devices
 from clusteropt.words import counted
 
 if TYPE_CHECKING:
     from clusteropt.commands.search import Asked
+
+
+_EVALUATIONS = 300  # in the first round, by each of the chains
 
 
 class Work(NamedTuple):
@@ -125,7 +131,18 @@ def announcements(work: Work, n_known: int) -> list[str]:
     if target is not None and best is not None and target < best - SAME * potential.energy:
         end = "" if work.task.seconds is None else f": the search ends after {time_of(work.task.seconds)} at the latest"
         said.append(f"warning: --target {target:g} lies below the best-known energy, {best:.6f}{end}")
+    first = _first_round(work.task.composition)
+    if work.task.seconds is not None and first > work.task.seconds:
+        said.append(
+            f"warning: the first round of chains takes {time_of(first)}, very roughly, and no limit cuts it short"
+        )
     return said
+
+
+def _first_round(composition: Composition) -> float:
+    """Seconds, very roughly, that the first round takes on the devices at hand."""
+    pairs = N_SEATS * _EVALUATIONS * composition.n_atoms**2
+    return pairs * SECONDS_PER_PAIR * form_of(composition.potential.form).cost / devices.n_devices()
 
 
 def written(result: SearchResult, work: Work) -> str:

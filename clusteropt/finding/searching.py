@@ -11,17 +11,21 @@ from ase import Atoms
 from clusteropt.database.database import Database
 from clusteropt.errors import UsageError
 from clusteropt.exploration.composition import Composition, Kit
+from clusteropt.exploration.seats import N_SEATS
 from clusteropt.finding.result import SearchResult
 from clusteropt.finding.under_way import Finding, Task
 from clusteropt.io.best_known import best_known, formula_of, table_of
 from clusteropt.io.doubts import warn_caller
 from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.potentials import sets
+from clusteropt.runtime.machine import free_memory
 from clusteropt.search.starts import symbols_of
 from clusteropt.settings.exploration import NONE, ExplorationSettings
 from clusteropt.settings.keywords import changed, signed
 from clusteropt.settings.options import POSITIVE
 from clusteropt.settings.values import typed
+
+_BYTES = 10 * 3 * 8 * N_SEATS  # of memory for an atom: ten arrays of the positions of all seats
 
 
 class SearchChanges(TypedDict, total=False):
@@ -41,11 +45,15 @@ class SearchChanges(TypedDict, total=False):
 def composition_of(formula: str, potential: str | None) -> Composition:
     """The atoms of the formula, sorted by element, under the named potential or the default one.
 
-    Raises UsageError for text that is not a formula, for one atom, and without a potential.
+    Raises UsageError for text that is not a formula, for one atom, without a potential, and for what does not fit into memory.
     """
     symbols = tuple(sorted(symbols_of(formula)))
     if len(symbols) == 1:
         raise UsageError(f"{formula}: one atom has one structure: ask for two or more, as {formula.rstrip('1')}2")
+    wanted, free = _BYTES * len(symbols), free_memory()
+    if wanted > free:
+        sizes = f"about {wanted / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free"
+        raise UsageError(f"{formula}: a search needs {sizes}: ask for fewer atoms")
     return Composition(symbols, sets.potential_for(tuple(sorted(set(symbols))), potential))
 
 

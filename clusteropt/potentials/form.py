@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Kernel = Callable[[dict[str, Array], Clusters, float], tuple[Array, Array]]
 REAL_UNITS = {"energy": "eV", "length": "angstrom"}
 REDUCED_UNITS = {"energy": "epsilon", "length": "sigma"}
+SECONDS_PER_PAIR = 5e-10  # of one core, for a Lennard-Jones pair and evaluation in single precision
 
 
 class Key(NamedTuple):

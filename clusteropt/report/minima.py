@@ -5,20 +5,22 @@ from collections.abc import Sequence
 
 from clusteropt.database.records import FirstHit, Origin, Run
 from clusteropt.database.selection import Ranked
+from clusteropt.report.columns import Row, columns
 from clusteropt.report.tables import Column
 
 
 def minima_table(ranked: Sequence[Ranked], origin: Origin) -> list[Column]:
     """The columns of a table with one row per minimum."""
     entries = [one.entry for one in ranked]
+    rows = [
+        Row(one.rank, e.energy, one.above, e.point_group, e.n_reached, e.origin)
+        for one, e in zip(ranked, entries, strict=True)
+    ]
+    rank, *others = columns(rows, origin.energy_unit)
     return [
-        Column("rank", [str(one.rank) for one in ranked], right=True),
+        rank,
         Column("formula", [e.formula for e in entries], rank=1),
-        Column(f"energy ({origin.energy_unit})", [f"{e.energy:.6f}" for e in entries], right=True),
-        Column("above lowest", [f"{one.above:z.6f}" for one in ranked], rank=2, right=True),
-        Column("point group", [e.point_group or "-" for e in entries], rank=3),
-        Column("times reached", [f"{e.n_reached:,}" for e in entries], rank=4, right=True),
-        Column("origin", [e.origin for e in entries], rank=5),
+        *others,
         Column("first seen", [e.first_seen for e in entries], rank=6),
         Column("id", [str(e.id) for e in entries], rank=7, right=True),
     ]

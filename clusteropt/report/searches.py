@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from clusteropt.finding.result import SearchMinimum, SearchResult
+from clusteropt.report.columns import Row, columns
 from clusteropt.report.tables import Column
 from clusteropt.words import counted
 
@@ -44,15 +45,11 @@ def best_known_words(gap: float | None, verdict: str, unit: str) -> str:
 def search_table(result: SearchResult) -> list[Column]:
     """The columns of a table with one row for each of the lowest minima."""
     minima = result.minima[:SHOWN]
-    return [
-        Column("rank", [str(k) for k in range(1, len(minima) + 1)], right=True),
-        Column(f"energy ({result.potential.energy_unit})", [f"{one.energy:.6f}" for one in minima], right=True),
-        Column("above lowest", [f"{one.energy - result.energy:z.6f}" for one in minima], rank=1, right=True),
-        Column("point group", [one.point_group or "-" for one in minima], rank=2),
-        Column("times reached", [f"{one.times_reached:,}" for one in minima], rank=3, right=True),
-        Column("origin", [one.origin for one in minima], rank=4),
-        Column("status", [one.status for one in minima], rank=5),
+    rows = [
+        Row(k, one.energy, one.energy - result.energy, one.point_group, one.times_reached, one.origin)
+        for k, one in enumerate(minima, 1)
     ]
+    return [*columns(rows, result.potential.energy_unit), Column("status", [one.status for one in minima], rank=8)]
 
 
 def search_json(results: Sequence[SearchResult], several: bool) -> str:

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 from ase.formula import Formula
 
 from clusteropt.clusters.arrays import random_positions
@@ -15,6 +16,7 @@ from clusteropt.search.draws import uniforms
 from clusteropt.search.symmetric import N_DRAWS, in_sphere, symmetric_positions
 
 _DENSITY = 0.7  # atoms per cubed length, of the starts of a search
+_MOST = 10_000_000  # atoms
 
 
 def start_positions(
@@ -64,11 +66,25 @@ def random_starts(formula: str, count: int, seed: int, density: float, potential
 
 def symbols_of(formula: str) -> list[str]:
     """The atoms of a formula, in its order; LJ38 means X38. Raises UsageError for text that is not a formula."""
-    known = re.sub(r"^LJ(?=\d*$)", "X", formula)
+    known = _parsed(formula)
+    if known is None:
+        near = re.sub("[A-Za-z]+", _capital, formula)
+        meant = f"did you mean {near}? " if _parsed(near) else ""
+        raise UsageError(f"'{formula}' is not a chemical formula: {meant}write one as Au38, Ag20Cu18 or X38")
+    if sum(known.count().values()) > _MOST:
+        raise UsageError(f"{formula} has more than {_MOST:,} atoms: ask for fewer")
+    return Atoms(known).get_chemical_symbols()
+
+
+def _parsed(formula: str) -> Formula | None:
+    """The formula, LJ meaning X; None for text that is none, and for one without atoms."""
     try:
-        symbols = Atoms(Formula(known)).get_chemical_symbols() if known else []
+        known = Formula(re.sub(r"^LJ(?=\d*$)", "X", formula))
+        counts = known.count()
+        return known if sum(counts.values()) and {*counts} <= {*chemical_symbols} else None
     except (ValueError, KeyError):
-        symbols = []
-    if not symbols:
-        raise UsageError(f"'{formula}' is not a chemical formula: write one as Au38, Ag20Cu18 or X38")
-    return symbols
+        return None
+
+
+def _capital(letters: re.Match) -> str:
+    return "LJ" if letters[0].lower() == "lj" else letters[0].capitalize()

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from clusteropt.errors import InputError, UsageError, suggest
 from clusteropt.settings.method import CRITERIA
+from clusteropt.settings.options import options
 from clusteropt.settings.values import typed
 
 T = TypeVar("T")
@@ -28,7 +29,19 @@ def merged(kind: type[T], path: Path | None, given: dict[str, Any], defaults: T 
             _changed(start, from_file)
         except UsageError as problem:
             raise UsageError(f"{path}: {problem}") from None
+        _check_typed(kind, given)
         raise
+
+
+def _check_typed(kind: type, given: dict[str, Any]) -> None:
+    """Raises UsageError, which names the option as it is typed, for the first value `given` that is outside its range."""
+    for each, _, about in options(kind):
+        fault = about.fault(about.flag(each.name), given.get(each.name))
+        if fault:
+            raise UsageError(fault)
+    for name, hint in get_type_hints(kind).items():
+        if is_dataclass(hint):
+            _check_typed(hint, given.get(name, {}))  # type: ignore[arg-type]
 
 
 def _together(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:

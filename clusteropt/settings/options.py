@@ -64,6 +64,18 @@ class Option(NamedTuple):
     usual: str  # in words, where the default is None or empty
     flags: tuple[str, ...]  # of the command line, where they are not --name
 
+    def flag(self, name: str) -> str:
+        """The option as it is typed, of the field of that name."""
+        return next((flag for flag in self.flags if flag.startswith("--")), f"--{name.replace('_', '-')}")
+
+    def fault(self, name: str, value: Any) -> str:
+        """The sentence about a value that is not allowed, or about one of several; empty for allowed ones and for None."""
+        if self.allowed is None or value is None:
+            return ""
+        if isinstance(value, tuple):
+            return next((fault for one in value if (fault := self.allowed.fault(f"a value of {name}", one))), "")
+        return self.allowed.fault(name, value)
+
 
 def option(
     default: Any,
@@ -111,9 +123,5 @@ def check(settings: Any) -> None:
     for each, hint, about in options(type(settings)):
         value = typed(hint, getattr(settings, each.name), each.name)
         object.__setattr__(settings, each.name, value)
-        several = isinstance(value, tuple)
-        name = f"a value of {each.name}" if several else each.name
-        for one in value if several else (value,):
-            fault = "" if one is None or about.allowed is None else about.allowed.fault(name, one)
-            if fault:
-                raise UsageError(fault)
+        if fault := about.fault(each.name, value):
+            raise UsageError(fault)

@@ -1,0 +1,29 @@
+"""The columns that all tables of minima have."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from clusteropt.report.tables import Column
+
+
+class Row(NamedTuple):
+    """A minimum in a table; energies in the unit of the potential."""
+
+    rank: int
+    energy: float
+    above: float  # the lowest
+    point_group: str  # empty where it is unknown
+    n_reached: int
+    origin: str
+
+
+def columns(rows: Sequence[Row], energy_unit: str) -> list[Column]:
+    """The columns of a table with one row per minimum; a narrow terminal has the first of them."""
+    return [
+        Column("rank", [str(one.rank) for one in rows], right=True),
+        Column(f"energy ({energy_unit})", [f"{one.energy:.6f}" for one in rows], right=True),
+        Column("above lowest", [f"{one.above:z.6f}" for one in rows], rank=2, right=True),
+        Column("point group", [one.point_group or "-" for one in rows], rank=3),
+        Column("times reached", [f"{one.n_reached:,}" for one in rows], rank=4, right=True),
+        Column("origin", [one.origin for one in rows], rank=5),
+    ]
