@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import time
 from contextlib import closing
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,7 +140,7 @@ def test_a_first_round_that_takes_longer_than_the_limit_is_announced():
     def said(formula, seconds):
         kit = Kit(composition_of(formula, None), None)
         work = Work(Task(kit, ExplorationSettings(), seconds), SearchFiles(None, None))
-        return [line for line in announcements(work, SimpleNamespace(n_known=0)) if "first round" in line]
+        return [line for line in announcements(work, 0) if "first round" in line]
 
     assert (len(said("Cu5000", 600.0)), said("Cu5000", None), said("Cu55", 600.0)) == (1, [], [])
 

@@ -137,21 +137,22 @@ def searched(work: "Work", quiet: bool, end: float | None, watch: "Watch | None"
         remembered(*STOPPING, seconds=None if end is None else end - time.monotonic()) as signals,
         ExitStack() as stack,
     ):
-        keeper, problem = None, None
+        keeper, problem, cut = None, None, True
         try:
             keeper = stack.enter_context(_begun(work))
             _follow(keeper, work, quiet, end, watch)
-            signals.patient = True
+            signals.patient, cut = True, False
         except KeyboardInterrupt:
             signals.patient = True
-            _drop_programs()
+            if signals.heard != signal.SIGALRM:
+                _drop_programs()
         except Exception as error:  # noqa: BLE001  what was found is kept after any error
             signals.patient = True
             problem = error
         if keeper is None:
             raise problem or stopped(signals, f"the search of {work.task.formula} has not begun")
         why = why_ended(signals, end) if problem is None else "an error"
-        if why in ("", "time") and not signals.interrupts:
+        if why == "time" or not (cut or why):
             signals, problem = _certified(keeper.finding, work, quiet, end)
         result = keeper.finding.ended(why)
         return Done(result, keeper.finish(result), signals, problem)
