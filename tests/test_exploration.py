@@ -13,10 +13,10 @@ from clusteropt.exploration import choice, records, splice
 from clusteropt.exploration.choice import Gain
 from clusteropt.exploration.composition import Composition
 from clusteropt.exploration.confidence import LOWEST, missed
-from clusteropt.exploration.kinds import STYLES
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.exploration.records import N_RANKS, PATIENCES, Marks, Records
 from clusteropt.potentials import sets
+from clusteropt.search.styles import STYLES
 
 LJ7 = Composition(SYMBOLS, sets.load("lj").potential(("X",)))
 seeds = st.integers(0, 2**32 - 1)

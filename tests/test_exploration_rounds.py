@@ -14,13 +14,14 @@ from helpers import CASES, structure, values
 
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.exploring import Exploration, Round
-from clusteropt.exploration.kinds import MOVES, STARTS
+from clusteropt.exploration.kinds import STARTS
 from clusteropt.exploration.records import PATIENCES
 from clusteropt.exploration.searching import Limits, Progress, Search
 from clusteropt.exploration.seats import N_SEATS
 from clusteropt.io.best_known import best_known
 from clusteropt.optimizers.learned.weights import named
 from clusteropt.potentials import sets
+from clusteropt.search.styles import MOVES
 
 LJ = sets.load("lj").potential(("X",))
 X7 = (-16.505384, -15.935043, -15.593211, -15.533060)

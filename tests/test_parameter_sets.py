@@ -187,6 +187,8 @@ def test_gallium_nitride_mixes_its_angle_energies_as_lammps_does() -> None:
 
 
 @every_set
-def test_bonds_have_directions_in_silicon_and_its_kin_alone(name: str) -> None:
+def test_bonds_have_directions_in_silicon_and_its_kin_alone_and_pairs_do_not_add_up_in_metals(name: str) -> None:
     chosen = sets.load(name)
-    assert chosen.potential(chosen.elements[:1]).directional == name.startswith("sw-")
+    potential = chosen.potential(chosen.elements[:1])
+    assert potential.directional == name.startswith("sw-")
+    assert potential.many_body == name.startswith("gupta-")

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from cli import run, save
+from helpers import CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,11 +32,12 @@ from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
 from clusteropt.search import hops, walk
 from clusteropt.search.answers import answer
+from clusteropt.search.chains import Chains, columns_of
 from clusteropt.search.draws import uniforms
-from clusteropt.search.hops import Origin
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.policy import POLICIES, SearchPlan, plan_for
 from clusteropt.search.starts import random_starts, start_positions
+from clusteropt.search.styles import LEARNED, START, SURFACE, Style
 from clusteropt.search.surface import N_DRAWS, moved_over_surface
 from clusteropt.settings.method import SearchSettings
 from clusteropt.settings.options import options
@@ -44,7 +46,8 @@ LJ: Potential = sets.default(("X",)).potential(("X",))
 MADE = LearnedSettings(widths=(8,), styles=1)
 FRESH = weights.LearnedOptimizer(network.first_theta(MADE, *sizes(MADE), 0), MADE, {"tasks": ["X7", "X9", "Ag13"]})
 PROBLEM = ClusterProblem(LJ)
-SEARCH = SearchPlan(FRESH, steps=10, hops=4, hop_steps=10, surface=0.5)
+BOTH = Style("both", 1, 1, displacement=0.5, surface=0.5, patience=10_000, temperature=0.8)
+SEARCH = SearchPlan(FRESH, steps=10, hops=4, hop_steps=10, styles=(BOTH,))
 N = 7
 
 
@@ -55,7 +58,12 @@ def starts(count: int, first: int = 0) -> tuple[list[Structure], np.ndarray]:
     return [Structure(place.T, species, free) for place in np.moveaxis(places, -1, 0)], keys
 
 
-def walked(count: int, first: int = 0, hops: int = 4, plan: SearchPlan = SEARCH) -> walk.Chains:
+def hopping(**changes) -> SearchPlan:
+    """SEARCH in another style."""
+    return SEARCH._replace(styles=(BOTH._replace(**changes),))
+
+
+def walked(count: int, first: int = 0, hops: int = 4, plan: SearchPlan = SEARCH) -> Chains:
     with host.double_precision():
         alive = walk.begin(*starts(count, first), PROBLEM, plan).chains
         for _ in range(hops):
@@ -69,6 +77,39 @@ def test_a_chain_does_not_depend_on_its_neighbours():
         (together.clusters.positions, *together[1:]), (alone.clusters.positions, *alone[1:]), strict=True
     ):
         np.testing.assert_array_equal(np.asarray(whole)[..., 4], np.asarray(own)[..., 0])
+
+
+GUPTA = CASES["gupta-cutoff"].potential
+SHORT = plan_for(FRESH, 8, GUPTA, steps=5)
+
+
+def unlike(seed: int, fixed: bool, n: int = 8) -> Structure:
+    """A cluster of one element or of two, the first atom fixed or not."""
+    positions = start_positions(np.array([seed], np.uint64), n, GUPTA.length, np.array([False]))[..., 0].T
+    return Structure(positions, np.arange(n, dtype=np.int32) % (1 + (seed % 3 > 0)), np.arange(n) >= fixed)
+
+
+def hopped(structures: list[Structure], numbers: list[int], n_hops: int = 5) -> Chains:
+    keys = np.array([s.content_hash() % 2**63 for s in structures], np.uint64)
+    with host.double_precision():
+        problem = ClusterProblem(GUPTA)
+        alive = walk.begin(structures, keys, problem, SHORT, numbers=np.array(numbers)).chains
+        for _ in range(n_hops):
+            alive, _ = walk.hop(alive, problem, SHORT)
+    return alive
+
+
+def test_chains_of_any_style_with_fixed_atoms_or_without_do_not_depend_on_their_neighbours():
+    structures, numbers = [unlike(k, fixed=k % 2 == 0) for k in range(9)], [3 * k for k in range(9)]
+    together = hopped(structures, numbers)
+    assert len(set(together.styles.tolist())) > 2
+    for k in (1, 4, 8):
+        alone, own = hopped([structures[k]], [numbers[k]]), columns_of(together, np.array([k]))
+        for one, other in zip((own.clusters.positions, *own[1:]), (alone.clusters.positions, *alone[1:]), strict=True):
+            np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+    still = np.stack([s.positions[0] - s.positions.mean(0) for s in structures], -1)
+    np.testing.assert_array_equal(together.clusters.positions[:, 0, ::2], still[:, ::2])
+    assert (together.clusters.positions[:, 0, 1::2] != still[:, 1::2]).any(0).all()
 
 
 def test_the_lowest_minimum_is_kept_and_never_rises():
@@ -86,8 +127,9 @@ def clusteropt_atoms(positions: np.ndarray):
     return atoms
 
 
-def test_evaluations_are_counted_in_full(monkeypatch):
-    """Those that the inner loop reports, learned steps and quenches, one at each minimum, and the work of surface moves."""
+@pytest.mark.parametrize("move", ["displacement", "surface", "rebuild"])
+def test_evaluations_are_counted_in_full(monkeypatch, move):
+    """Those that the inner loop reports, learned steps and quenches, one at each minimum, and the work of other moves."""
     spent = []
 
     def noting(function, cost):
@@ -100,18 +142,18 @@ def test_evaluations_are_counted_in_full(monkeypatch):
 
     monkeypatch.setattr(lanes, "move", noting(lanes.move, lambda out: out.n_evaluations.sum()))
     monkeypatch.setattr(lanes, "inspect", noting(lanes.inspect, lambda out: out.energy.size))
-    monkeypatch.setattr(hops, "moved_over_surface", noting(moved_over_surface, lambda out: out[1].sum()))
-    for surface in (0.0, 1.0):
-        spent.clear()
-        n_calls = []
-        alive = walked(4, hops=0, plan=SEARCH._replace(surface=surface))
-        for _ in range(2):
-            n_calls.append(len(spent))
-            assert alive.n_evaluations.sum() == sum(spent)
-            with host.double_precision():
-                alive, visits = walk.hop(alive, PROBLEM, SEARCH._replace(surface=surface))
-            assert visits.n_evaluations.sum() == sum(spent[-3:])
-        assert n_calls == [3, 6], "each a motion, a quench and an inspection"
+    for name in ("moved_over_surface", "rebuilt_surface"):
+        monkeypatch.setattr(hops, name, noting(getattr(hops, name), lambda out: out[1].sum()))
+    plan = hopping(**{"displacement": 0.0, "surface": 0.0, move: 1.0})
+    n_calls = []
+    alive = walked(4, hops=0, plan=plan)
+    for _ in range(2):
+        n_calls.append(len(spent))
+        assert alive.n_evaluations.sum() == sum(spent)
+        with host.double_precision():
+            alive, visits = walk.hop(alive, PROBLEM, plan)
+        assert visits.n_evaluations.sum() == sum(spent[-3:])
+    assert n_calls == [3, 6], "each a motion, a quench and an inspection"
 
 
 def test_a_walk_yields_every_minimum_that_its_chains_come_to():
@@ -119,9 +161,8 @@ def test_a_walk_yields_every_minimum_that_its_chains_come_to():
         under_way = walk.begin(*starts(8), PROBLEM, SEARCH)
         rounds = list(under_way)
     assert len(rounds) == 1 + SEARCH.hops
-    assert (rounds[0].origins == Origin.START).all()
-    origins = np.concatenate([visits.origins for visits in rounds[1:]])
-    assert {Origin.LEARNED_HOP, Origin.SURFACE_HOP} == set(origins)
+    assert (rounds[0].moves == START).all()
+    assert {LEARNED, SURFACE} == set(np.concatenate([visits.moves for visits in rounds[1:]]))
     energies = np.stack([visits.energy for visits in rounds])  # no chain ends before the others here
     np.testing.assert_array_equal(energies.min(0), under_way.chains.lowest_energy)
     used = sum(visits.n_evaluations for visits in rounds)
@@ -142,7 +183,7 @@ def test_a_chain_that_is_stopped_holds_still_and_one_that_is_replaced_begins_ane
         under_way.replace(np.array([1]), walk.begin(*starts(1, first=9), PROBLEM, SEARCH))
         fresh = next(under_way)
         own = next(walk.begin(*starts(1, first=9), PROBLEM, SEARCH))
-        assert (fresh.columns.tolist(), fresh.origins.tolist()) == ([1], [Origin.START])
+        assert (fresh.columns.tolist(), fresh.moves.tolist()) == ([1], [START])
         np.testing.assert_array_equal(fresh.energy, own.energy)
         assert next(under_way).columns.tolist() == [0, 1, 2, 3]
 
@@ -164,10 +205,10 @@ def test_all_minima_are_those_of_the_chains_and_more_and_the_answer_is_the_same(
 
 
 def test_at_zero_temperature_only_descents_are_taken():
-    cold = SEARCH._replace(temperature=1e-9)
+    cold = hopping(temperature=1e-9)
     energies = [walked(16, hops=n, plan=cold).energy for n in range(5)]
     assert (np.diff(energies, axis=0) <= 0).all()
-    hot = [walked(16, hops=n, plan=SEARCH._replace(temperature=1e9)).energy for n in range(5)]
+    hot = [walked(16, hops=n, plan=hopping(temperature=1e9)).energy for n in range(5)]
     assert (np.diff(hot, axis=0) > 0).any()
 
 
@@ -211,7 +252,7 @@ def test_a_search_leaves_trajectories_where_it_says():
 def test_chains_end_after_their_hops_or_without_progress():
     alive = walked(3)
     patient = alive._replace(n_hops=np.array([4, 3, 3]), n_idle=np.array([0, 2, 1]))
-    ended = walk.ended(patient, SEARCH._replace(patience=2))
+    ended = walk.ended(patient, hopping(patience=2))
     np.testing.assert_array_equal(ended, [True, True, False])
 
 
@@ -307,9 +348,10 @@ def test_few_hits_cost_as_much_each_as_many():
 
 
 def test_rivals_begin_together(monkeypatch):
-    def watched(structures, keys, potential, plan, rivals):
+    def watched(structures, keys, potential, plan, rivals, numbers):
         begun.append(np.unique(rivals, return_counts=True)[1].tolist())
-        return begin(structures, keys, potential, plan, rivals)
+        np.testing.assert_array_equal(numbers % 16, np.arange(len(numbers)) % 16)
+        return begin(structures, keys, potential, plan, rivals, numbers)
 
     begin, begun = walk.begin, []
     monkeypatch.setattr(walk, "begin", watched)

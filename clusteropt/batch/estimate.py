@@ -27,10 +27,7 @@ from clusteropt.settings.config import MinimizeSettings
 from clusteropt.settings.method import SearchSettings
 from clusteropt.words import counted
 
-_PLAIN_PROGRAMS, _SEARCH_PROGRAMS = (
-    3,
-    5,
-)  # per bucket: evaluate, explore, polish; learned steps and moves over the surface
+_PROGRAMS = 3  # per bucket: evaluate, explore, polish; a search adds learned steps and moves
 _COMPILATION = 2.5  # seconds to compile one program that is not in the cache; more cores hardly help (measured: 2 to 3)
 _FIRST, _PER_ATOM = 50, 6  # evaluations of a local minimization: 50 + 6 n_atoms
 _BEGIN = 2.0  # seconds until the program has started
@@ -110,7 +107,7 @@ def _done(job: BatchJob, items: list[Item]) -> set[str]:
 def _estimate(items: list[Item], found: dict[Bucket, int], search: SearchSettings | None) -> Estimate:
     """The estimate for `items`; `found` has the number of structures still to compute in each bucket."""
     work = sum(_seconds(bucket, count, search) for bucket, count in found.items())
-    programs = (_PLAIN_PROGRAMS if search is None else _SEARCH_PROGRAMS) * len(found)
+    programs = sum(_n_programs(bucket, search) for bucket in found)
     return Estimate(
         structures=len(items),
         different=len({item.key for item in items}),
@@ -174,6 +171,16 @@ def _seconds(bucket: Bucket, count: int, search: SearchSettings | None) -> float
         chain = _DIRECTIONAL_CHAIN if form_of(bucket.form).directional else _CHAIN
         evaluations *= 1 + chain * search.chains
     return count * evaluations * SECONDS_PER_PAIR * form_of(bucket.form).cost * bucket.size**2
+
+
+def _n_programs(bucket: Bucket, search: SearchSettings | None) -> int:
+    """The programs of a bucket."""
+    if search is None:
+        return _PROGRAMS
+    alloy = (
+        len(bucket.elements) > 1
+    )  # moves over the surface, rebuilt surfaces and exchanges; silicon is displaced only
+    return _PROGRAMS + 1 + (3 if alloy else 0 if form_of(bucket.form).directional else 2)
 
 
 def _memory(buckets: list[Bucket]) -> float:

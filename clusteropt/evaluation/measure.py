@@ -19,10 +19,11 @@ from clusteropt.potentials.base import Potential
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
 from clusteropt.search import walk
+from clusteropt.search.chains import Chains
 from clusteropt.search.local import minimized
 from clusteropt.search.policy import SearchPlan
 from clusteropt.search.starts import start_positions
-from clusteropt.search.walk import Chains, Walk
+from clusteropt.search.walk import Walk
 from clusteropt.settings.method import LocalSettings
 
 HIT = 1e-4  # above the best-known energy, in energy scales, after polishing
@@ -116,12 +117,14 @@ def _fresh(target: Target, plan: SearchPlan, settings: EvaluationSettings, first
     """
     n_atoms, potential = len(target.symbols), target.potential
     species = np.array([potential.elements.index(symbol) for symbol in target.symbols], np.int32)
-    numbers = range(first, first + count)
-    keys = np.array([np.random.default_rng([settings.seed, k]).integers(2**64, dtype=np.uint64) for k in numbers])
-    symmetric = np.array([plan.optimizer is not None and k % 2 == 1 for k in numbers])
+    numbers = np.arange(first, first + count)
+    keys = np.array(
+        [np.random.default_rng([settings.seed, k]).integers(2**64, dtype=np.uint64) for k in numbers.tolist()]
+    )
+    symmetric = (plan.optimizer is not None) & (numbers % 2 == 1)
     places = start_positions(keys, n_atoms, potential.length, symmetric)
     starts = [Structure(place.T, species, np.ones(n_atoms, bool)) for place in np.moveaxis(places, -1, 0)]
-    return walk.begin(starts, keys, ClusterProblem(potential), plan, np.arange(count) // _RIVALS)
+    return walk.begin(starts, keys, ClusterProblem(potential), plan, np.arange(count) // _RIVALS, numbers)
 
 
 def _polished(chains: Chains, columns: np.ndarray, potential: Potential) -> tuple[np.ndarray, int]:

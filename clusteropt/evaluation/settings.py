@@ -14,7 +14,7 @@ class EvaluationSettings:
         None, "Steps of a learned trajectory.", NOT_NEGATIVE, usual="7.5 for each atom, up to 1000"
     )
     hops: int | None = option(None, "Most hops after a trajectory.", NOT_NEGATIVE, usual="200")
-    hop_steps: int | None = option(None, "Learned steps in a hop.", NOT_NEGATIVE, usual="40; none for silicon")
+    hop_steps: int | None = option(None, "Learned steps after a displacement in a hop.", NOT_NEGATIVE, usual="none")
     hits: int = option(
         20, "Hits after which no chain begins; chains that have begun run to their ends, and may hit too.", AT_LEAST_1
     )

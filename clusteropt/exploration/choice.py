@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.exploration.kinds import STARTS, STYLES
+from clusteropt.exploration.kinds import STARTS
 from clusteropt.exploration.records import N_RANKS, PATIENCES, Records
+from clusteropt.search.styles import STYLES
 
 _FEW = 64  # ended chains, below which nothing is known
 _TOP, _LEAST, _MOST = 0.01, 4, 12  # chains that succeed: a fraction of all, at least, at most

@@ -6,8 +6,9 @@ import numpy as np
 
 from clusteropt.exploration import choice, usable
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import STARTS, STYLES
+from clusteropt.exploration.kinds import STARTS
 from clusteropt.exploration.seats import BLOCK
+from clusteropt.search.styles import by_number
 
 _FLOOR = 0.05  # part of all cost that each kind of start gets at least
 _SURE, _SURELY = 0.1, 5  # more of it, in proportion, until so many chains have come to the lowest minimum
@@ -15,9 +16,7 @@ _DEPENDENT = (0.03, 0.3)  # parts of all cost, at least and at most, of starts t
 _STYLE = 0.06  # part of all cost that each style gets at least
 _TOGETHER = 8  # chains that get a style together
 _STEP = 20  # a choice counts as a part of one in so many of all cost, so that the next ones of the round are others
-_STRIDE = (
-    5  # between the starts of the first blocks and the styles of their chains, so that all kinds come soon and meet
-)
+_STRIDE = 5  # between the starts of the first blocks, so that all kinds come soon
 
 
 class Standing(NamedTuple):
@@ -37,10 +36,8 @@ def first(kit: Kit, n_blocks: int, at: int, n_new: int) -> tuple[np.ndarray, np.
     """
     kinds = [kind for kind in usable.starts(kit, 0) for _ in range(STARTS[kind].prior)]
     own = [kinds[block * _STRIDE % n_blocks * len(kinds) // n_blocks] for block in range(at, at + n_new)]
-    directional = kit.composition.potential.directional
-    parts = [style.directional if directional else style.prior for style in STYLES]
-    styles = np.array([style for style in usable.styles(kit) for _ in range(parts[style])])
-    return _repeated(own, BLOCK), styles[np.arange(at * BLOCK, (at + n_new) * BLOCK) * _STRIDE % len(styles)]
+    numbers = np.arange(at * BLOCK, (at + n_new) * BLOCK)
+    return _repeated(own, BLOCK), by_number(kit.plan.styles, usable.moves(kit), numbers)
 
 
 def chosen(kit: Kit, rng: np.random.Generator, standing: Standing, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,11 +11,13 @@ import numpy as np
 from clusteropt.engine.batches import at, take
 from clusteropt.exploration import choice, choosing, moving, records, seats, starting
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import GIVEN, MOVES, STARTS, STYLES
+from clusteropt.exploration.kinds import GIVEN, STARTS
 from clusteropt.exploration.records import EDGES, Marks
 from clusteropt.exploration.seats import BLOCK, N_SEATS, Parents
 from clusteropt.search import hops
-from clusteropt.search.walk import Chains, Visits, columns_of, landed, with_columns
+from clusteropt.search.chains import Chains, columns_of, with_columns
+from clusteropt.search.styles import MOVES, STYLES, temperatures
+from clusteropt.search.walk import Visits, landed
 
 _PATIENT, _MORE = 8, 4  # one chain in 8 has four times the patience, so that more is known
 _PATIENCES = (16, 1024)  # hops in vain that such a chain has, at least and at most
@@ -64,7 +66,7 @@ class Exploration:
             raise StopIteration
         parents = self._parents()
         new = self._begun(fresh, parents)
-        old = moving.tried(self.kit, columns_of(self.chains, hopping), self.lives.styles[hopping], parents)
+        old = moving.tried(self.kit, columns_of(self.chains, hopping), parents)
         self.lives.alone[hopping] &= old.alone
         both = moving.Tried(*(np.concatenate(pair, -1) for pair in zip(new, old, strict=True)))
         active = np.concatenate([fresh, hopping])
@@ -87,7 +89,7 @@ class Exploration:
         proposal = hops.Proposal(
             *(a[..., whole] for a in (tried.positions, tried.moves, tried.n_evaluations, tried.luck))
         )
-        temperature = moving.temperatures(self.lives.styles[full], proposal.origins)
+        temperature = temperatures(STYLES, self.chains.styles[full], proposal.moves)
         problem = self.kit.composition.problem
         after, visits = landed(columns_of(self.chains, full), proposal, problem, temperature, _LOWER)
         own = np.arange(n)
@@ -119,8 +121,8 @@ class Exploration:
             places[:, : len(positions), j] = (positions - positions.mean(0)).T
         batch = at(take(self.chains.clusters, fresh), places)
         positions, used = starting.moved_by_learned(self.kit, batch, kinds)
-        self.chains = seats.begun(self.chains, fresh, positions, keys)
-        for array, values in zip(self.lives, (kinds, styles, 0, 0, 0.0, alone, False, serials), strict=True):
+        self.chains = seats.begun(self.chains, fresh, positions, keys, styles)
+        for array, values in zip(self.lives, (kinds, 0, 0, 0.0, alone, False, serials), strict=True):
             array[fresh] = values
         self.marks.begin(fresh)
         self.n_begun += n
@@ -140,12 +142,12 @@ class Exploration:
         chains, lives, scale = self.chains, self.lives, self.kit.composition.potential.energy
         lives.costs[active] += costs
         np.add.at(self.spent, lives.kinds[active], costs)
-        np.add.at(self.by_style, lives.styles[active], costs)
+        np.add.at(self.by_style, chains.styles[active], costs)
         low = chains.lowest_energy[fresh]
         self.first = np.sort(np.concatenate([self.first, low[np.isfinite(low)]])[-_FIRST:])
         lives.ranks[fresh] = np.searchsorted(EDGES, np.searchsorted(self.first, low) / max(len(self.first), 1), "right")
         rng = np.random.default_rng([self.kit.seed, 3, self.n_rounds])
-        limits = choice.patience(rng, self.rule, lives.styles[fresh], lives.ranks[fresh])
+        limits = choice.patience(rng, self.rule, chains.styles[fresh], lives.ranks[fresh])
         patient = lives.serials[fresh] % _PATIENT == 0
         lives.limits[fresh] = np.where(patient, np.clip(_MORE * limits, *_PATIENCES), limits)
         self.marks.note(active, chains.n_idle[active], chains.lowest_energy[active], lives.costs[active])
@@ -183,7 +185,7 @@ class Exploration:
         chains, lives = self.chains, self.lives
         about = (
             lives.kinds,
-            lives.styles,
+            chains.styles,
             lives.ranks,
             chains.lowest_energy,
             lives.costs,

@@ -9,15 +9,13 @@ import numpy as np
 
 from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.clusters.sameness import QUANTUM
-from clusteropt.exploration import usable
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
 from clusteropt.exploration.exploring import Exploration, Round
-from clusteropt.exploration.kinds import EXCHANGE, REBUILD, SURFACE
 from clusteropt.exploration.polishing import MOST, polished
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.exploration.seats import N_SEATS
-from clusteropt.search import exchanges, local, rebuilt, surface, symmetric, walk
+from clusteropt.search import hops, local, symmetric, walk
 from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
@@ -60,13 +58,7 @@ def foresee(kit: Kit) -> bool:
     still = Structure(np.zeros((n, 3)), composition.species, np.ones(n, bool))
     sample = pack([still], padded_size(n), np.float64)
     new = [symmetric.foresee(n, N_SEATS), walk.foresee([still] * N_SEATS, composition.problem, kit.plan)]
-    used = usable.parts(kit).max(0) > 0
-    if used[SURFACE]:
-        new.append(surface.foresee(sample, N_SEATS))
-    if used[REBUILD]:
-        new.append(rebuilt.foresee(sample, N_SEATS))
-    if used[EXCHANGE]:
-        new.append(exchanges.foresee(sample, N_SEATS, composition.problem))
+    new += hops.foresee(sample, N_SEATS, composition.problem, kit.plan)
     return any([*new, local.foresee([still] * MOST, composition.potential, LocalSettings(), few=False)])
 
 

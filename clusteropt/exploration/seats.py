@@ -6,7 +6,7 @@ import numpy as np
 
 from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.exploration.composition import Composition
-from clusteropt.search.walk import Chains
+from clusteropt.search.chains import Chains
 
 N_SEATS = 256  # whatever the machine: what is found does not depend on the number of cores
 BLOCK = 32  # seats that choose together, as many as a program has lanes at least
@@ -16,7 +16,6 @@ class Lives(NamedTuple):
     """About the chain in each seat, what `Chains` does not have; arrays (n_seats,)."""
 
     kinds: np.ndarray  # int, of its start
-    styles: np.ndarray  # int, of its hops
     ranks: np.ndarray  # int, of its first minimum
     limits: np.ndarray  # int, hops in vain after which it ends
     costs: np.ndarray  # float, in evaluations of a quench
@@ -47,17 +46,19 @@ def empty(composition: Composition, n_seats: int) -> tuple[Chains, Lives]:
         n_hops=nothing - 1,
         n_idle=nothing - 1,
         n_evaluations=nothing,
+        styles=nothing,
     )
-    kinds, styles, ranks, limits, serials = np.zeros((5, n_seats), np.int64)
+    kinds, ranks, limits, serials = np.zeros((4, n_seats), np.int64)
     alone, vacant = np.ones((2, n_seats), bool)
-    return chains, Lives(kinds, styles, ranks, limits, np.zeros(n_seats), alone, vacant, serials)
+    return chains, Lives(kinds, ranks, limits, np.zeros(n_seats), alone, vacant, serials)
 
 
-def begun(chains: Chains, seats: np.ndarray, positions: np.ndarray, keys: np.ndarray) -> Chains:
+def begun(chains: Chains, seats: np.ndarray, positions: np.ndarray, keys: np.ndarray, styles: np.ndarray) -> Chains:
     """The chains with new ones in some seats, at positions (3, n_atoms, n) that have not been quenched."""
     new = np.array(chains.clusters.positions)
     new[..., seats] = positions
-    changes = {"energy": np.inf, "lowest_energy": np.inf, "keys": keys, "n_hops": -1, "n_idle": -1, "n_evaluations": 0}
+    changes = {"energy": np.inf, "lowest_energy": np.inf, "n_hops": -1, "n_idle": -1, "n_evaluations": 0}
+    changes |= {"keys": keys, "styles": styles}
     arrays = {}
     for name, value in changes.items():
         arrays[name] = np.array(getattr(chains, name))

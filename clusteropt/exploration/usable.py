@@ -3,29 +3,19 @@
 import numpy as np
 
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import EXCHANGE, LEARNED, MOVES, REBUILD, SPLICE, STARTS, STYLES, SURFACE, Start
+from clusteropt.exploration.kinds import STARTS, Start
+from clusteropt.search import styles as table
+from clusteropt.search.styles import SPLICE, STYLES
 
 
 def moves(kit: Kit) -> np.ndarray:
     """(n_moves,) bool, True for the kinds of move that make another cluster of this one."""
-    usable, n_atoms = np.ones(len(MOVES), bool), kit.composition.n_atoms
-    usable[LEARNED] = kit.plan.hop_steps > 0
-    usable[[SURFACE, SPLICE]] = n_atoms > 3
-    usable[REBUILD] = n_atoms > 4
-    usable[EXCHANGE] = kit.composition.n_species > 1
-    return usable
-
-
-def parts(kit: Kit) -> np.ndarray:
-    """(n_styles, n_moves) the part of each kind of move in each style, without moves that the search does not have."""
-    return np.array([style.moves for style in STYLES]) * moves(kit)
+    return table.possible(np.array(kit.composition.n_atoms), np.array(kit.composition.n_species > 1), splices=True)
 
 
 def styles(kit: Kit) -> np.ndarray:
     """The indices of the styles that have hops left, among them those for which the style is there."""
-    usable = moves(kit)
-    meant = np.array([style.meant is None or usable[style.meant] for style in STYLES])
-    return np.flatnonzero(meant & (parts(kit).max(1) > 0))
+    return table.usable(STYLES, moves(kit))
 
 
 def starts(kit: Kit, n_minima: int) -> np.ndarray:

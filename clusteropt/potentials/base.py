@@ -45,6 +45,11 @@ class Potential:
         return form_of(self.form).directional
 
     @property
+    def many_body(self) -> bool:
+        """True where the energy is no sum over pairs, and bonds have no directions, as in metals."""
+        return form_of(self.form).many_body
+
+    @property
     def fingerprint(self) -> str:
         """A hash of form, elements, units and the numbers to twelve digits, so that all machines agree; not of the name."""
         told = [self.form, self.elements, self.energy_unit, self.length_unit]

@@ -65,6 +65,7 @@ class Form:
     completed: "Callable[[ParameterSet], ParameterSet]" = _as_given
     cost: float = 1.0  # time per pair of atoms, relative to Lennard-Jones
     directional: bool = False  # bonds have directions: the place with the most neighbours is not the best one
+    many_body: bool = False  # the energy is no sum over pairs, and bonds have no directions, as in metals
     # the set of X that equals every set of one element without a cutoff, in reduced units; empty without such a set
     reduced_set: str = ""
 

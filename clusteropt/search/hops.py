@@ -1,70 +1,89 @@
 """Hops: the positions that a chain tries next, before their quench.
 
-A hop either displaces all free atoms of the last minimum and moves them by the learned optimizer as at the end of a trajectory,
-or moves a few atoms over the surface. Everything random follows from the chain's key and the number of its hop.
+The chain's style says which kinds of move it makes: it displaces all free atoms of the last minimum, moves a few atoms over the
+surface, rebuilds the surface, or exchanges unlike atoms. Everything random follows from the chain's key and the number of its
+hop.
 """
 
-from enum import IntEnum
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from clusteropt.clusters.arrays import Clusters
-from clusteropt.engine.batches import at, take
+from clusteropt.engine.batches import at
 from clusteropt.problems.clusters import ClusterProblem
+from clusteropt.search import exchanges, rebuilt, styles, surface
+from clusteropt.search.chains import Chains, columns_of
 from clusteropt.search.descents import by_learned
 from clusteropt.search.draws import uniforms
+from clusteropt.search.exchanges import can_exchange, exchanged
 from clusteropt.search.policy import SearchPlan
-from clusteropt.search.surface import N_DRAWS, moved_over_surface
+from clusteropt.search.rebuilt import rebuilt_surface
+from clusteropt.search.styles import DISPLACEMENT, EXCHANGE, LEARNED, REBUILD, SPLICE, SURFACE
+from clusteropt.search.surface import moved_over_surface
 
-
-class Origin(IntEnum):
-    """The way by which a chain came to a minimum."""
-
-    START = 0
-    DISPLACEMENT = 1  # of all atoms, at random
-    LEARNED_HOP = 2  # a displacement of all atoms, then steps of the learned optimizer
-    SURFACE_HOP = 3  # a move of a few atoms over the surface
+Made = tuple[np.ndarray, np.ndarray]  # positions (3, n_atoms, n_chains), and the evaluations (n_chains,)
+Maker = Callable[[Chains, np.ndarray, ClusterProblem, SearchPlan], Made]
+N_DRAWS = max(surface.N_DRAWS, rebuilt.N_DRAWS, exchanges.N_DRAWS)  # random numbers of a move, for moves of others too
 
 
 class Proposal(NamedTuple):
     """The hops of some chains, before their quench."""
 
     positions: np.ndarray  # (3, n_atoms, n_chains)
-    origins: np.ndarray  # (n_chains,) values of Origin
+    moves: np.ndarray  # (n_chains,) the kinds of move, indices of MOVES
     n_evaluations: np.ndarray  # (n_chains,) int64
     luck: np.ndarray  # (n_chains,) in [0, 1), for Metropolis
 
 
+def possible(clusters: Clusters, splices: bool = False) -> np.ndarray:
+    """(n_moves, n_clusters) bool, True for the kinds of move that make another cluster of this one."""
+    return styles.possible(np.asarray(clusters.mask).sum(0), can_exchange(clusters), splices)
+
+
+def draws_of(keys: np.ndarray, n_hops: np.ndarray) -> np.ndarray:
+    """(2 + N_DRAWS, n_chains) random numbers of the next hops: for Metropolis, for the kind of move, and for the move."""
+    return uniforms(keys, (2 * n_hops).astype(np.uint64) + np.uint64(1), 2 + N_DRAWS)
+
+
 def propose(
-    clusters: Clusters,
-    energies: np.ndarray,
-    keys: np.ndarray,
-    n_hops: np.ndarray,
+    chains: Chains,
     problem: ClusterProblem,
     plan: SearchPlan,
+    others: Mapping[int, Maker] | None = None,
+    n_places: int = 0,
 ) -> Proposal:
-    """Hops from the minima of `clusters`: energies (n_atoms, n_chains) of their atoms; keys, n_hops (n_chains,)."""
-    counters = 2 * n_hops.astype(np.uint64)
-    draws = uniforms(keys, counters + np.uint64(1), 2 + N_DRAWS)
-    over_surface = (draws[1] < plan.surface) & np.asarray(clusters.free).any(0)
-    positions, used = np.array(clusters.positions), np.zeros(len(keys), np.int64)
-    few, all_atoms = np.flatnonzero(over_surface), np.flatnonzero(~over_surface)
-    if few.size:
-        looseness = uniforms(keys[few], counters[few], clusters.mask.shape[0])
-        own, numbers = take(clusters, few), draws[2:, few]
-        positions[..., few], used[few] = moved_over_surface(
-            own, energies[:, few], numbers, looseness, problem.potential
-        )
-    if all_atoms.size:
-        shaken = displaced(take(clusters, all_atoms), keys[all_atoms], n_hops[all_atoms], problem, plan)
-        if plan.optimizer is not None and plan.hop_steps:
-            span = (plan.hop_begin, 1)
-            shaken, used[all_atoms] = by_learned(shaken, problem, plan.optimizer, plan.hop_steps, span)
-        positions[..., all_atoms] = shaken.positions
-    by_network = plan.optimizer is not None and plan.hop_steps > 0
-    origins = np.where(over_surface, Origin.SURFACE_HOP, Origin.LEARNED_HOP if by_network else Origin.DISPLACEMENT)
-    return Proposal(positions, origins, used, draws[0])
+    """The next hops of chains, by their styles.
+
+    `others` make more kinds of move than those of this module. Every kind is made for `n_places` chains at least, so that its
+    program sees one number of devices.
+    """
+    makers = {**_MAKERS, **(others or {})}
+    draws = draws_of(chains.keys, chains.n_hops)
+    able = possible(chains.clusters, SPLICE in makers)
+    moves = styles.chosen_moves(plan.styles, chains.styles, able, draws[1])
+    if plan.optimizer is not None and plan.hop_steps:
+        moves = np.where(moves == DISPLACEMENT, LEARNED, moves)
+    positions, used = np.array(chains.clusters.positions), np.zeros(len(moves), np.int64)
+    for move in np.unique(moves):
+        own = np.flatnonzero(moves == move)
+        full = np.append(own, np.full(max(0, n_places - len(own)), -1))
+        places, n = makers[move](columns_of(chains, full), draws[2:, full], problem, plan)
+        positions[..., own], used[own] = places[..., : len(own)], n[: len(own)]
+    return Proposal(positions, moves, used, draws[0])
+
+
+def foresee(sample: Clusters, n_clusters: int, problem: ClusterProblem, plan: SearchPlan) -> list[bool]:
+    """Starts to build the programs of moves in the background, for `n_clusters` clusters like the sample.
+
+    True stands for each that has to be compiled.
+    """
+    able = np.asarray(possible(sample).any(1))
+    used = np.asarray(styles.parts(plan.styles, able)[styles.usable(plan.styles, able)].any(0))
+    new = [surface.foresee(sample, n_clusters)] if used[SURFACE] else []
+    new += [rebuilt.foresee(sample, n_clusters)] if used[REBUILD] else []
+    return [*new, exchanges.foresee(sample, n_clusters, problem)] if used[EXCHANGE] else new
 
 
 def displaced(
@@ -75,3 +94,41 @@ def displaced(
     draws = uniforms(keys, 2 * n_hops.astype(np.uint64), 3 * size).reshape(3, size, -1)
     shift = (2 * draws - 1) * (plan.displacement * problem.scale.length)
     return at(clusters, np.where(clusters.free, clusters.positions + shift, clusters.positions))
+
+
+def _displaced(chains: Chains, draws: np.ndarray, problem: ClusterProblem, plan: SearchPlan) -> Made:
+    shaken = displaced(chains.clusters, chains.keys, chains.n_hops, problem, plan)
+    return np.asarray(shaken.positions), np.zeros(len(chains.keys), np.int64)
+
+
+def _learned(chains: Chains, draws: np.ndarray, problem: ClusterProblem, plan: SearchPlan) -> Made:
+    shaken = displaced(chains.clusters, chains.keys, chains.n_hops, problem, plan)
+    assert plan.optimizer is not None
+    moved, used = by_learned(shaken, problem, plan.optimizer, plan.hop_steps, (plan.hop_begin, 1))
+    return np.asarray(moved.positions), used
+
+
+def _moved_over_surface(chains: Chains, draws: np.ndarray, problem: ClusterProblem, plan: SearchPlan) -> Made:
+    return moved_over_surface(chains.clusters, chains.energies, draws, _of_atoms(chains, 1), problem.potential)
+
+
+def _rebuilt(chains: Chains, draws: np.ndarray, problem: ClusterProblem, plan: SearchPlan) -> Made:
+    return rebuilt_surface(chains.clusters, chains.energies, draws, _of_atoms(chains, 1), problem.potential)
+
+
+def _exchanged(chains: Chains, draws: np.ndarray, problem: ClusterProblem, plan: SearchPlan) -> Made:
+    return exchanged(chains.clusters, draws, _of_atoms(chains, 2), problem)
+
+
+def _of_atoms(chains: Chains, n: int) -> np.ndarray:
+    """(n * n_atoms, n_chains) random numbers."""
+    return uniforms(chains.keys, (2 * chains.n_hops).astype(np.uint64), n * chains.clusters.mask.shape[0])
+
+
+_MAKERS: dict[int, Maker] = {
+    DISPLACEMENT: _displaced,
+    LEARNED: _learned,
+    SURFACE: _moved_over_surface,
+    REBUILD: _rebuilt,
+    EXCHANGE: _exchanged,
+}

@@ -4,9 +4,10 @@ import numpy as np
 
 from clusteropt.runtime import devices
 from clusteropt.runtime.backend import n_lanes
-from clusteropt.search.hops import Origin
+from clusteropt.search.chains import Chains
 from clusteropt.search.policy import SearchPlan
-from clusteropt.search.walk import Chains, Visits, ended
+from clusteropt.search.styles import START
+from clusteropt.search.walk import Visits, ended, patience
 
 _A_HOP = 100.0  # evaluations of a hop, as long as none was made
 _MORE = 2.0  # a chain makes about twice the hops that its patience allows, because many chains find a lower minimum
@@ -27,14 +28,16 @@ class Pace:
 
     def visited(self, visits: Visits) -> None:
         """Counts a round of visits; starts are not hops."""
-        if visits.origins[0] != Origin.START:
+        if visits.moves[0] != START:
             self._hops += len(visits.columns)
             self._lane_hops += self._cost(len(visits.columns))
 
     def share(self, alive: Chains) -> float:
         """The fraction that is done, from 0 to 1."""
         a_hop = float((alive.n_evaluations - self._begun).sum()) / self._hops if self._hops else _A_HOP
-        wanted = np.minimum(self._plan.hops - alive.n_hops, np.ceil(_MORE * (self._plan.patience - alive.n_idle)))
+        wanted = np.minimum(
+            self._plan.hops - alive.n_hops, np.ceil(_MORE * (patience(alive, self._plan) - alive.n_idle))
+        )
         left = np.sort(np.where(ended(alive, self._plan), 0, wanted))
         busy = len(left) - np.searchsorted(left, np.arange(int(left[-1])), side="right")  # at each hop to come
         spent = self._spent + a_hop * self._lane_hops

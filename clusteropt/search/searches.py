@@ -20,12 +20,13 @@ from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search import walk
 from clusteropt.search.answers import answer
 from clusteropt.search.chain_starts import chain_starts
+from clusteropt.search.chains import Chains
 from clusteropt.search.local import minimized
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.observer import SILENT, Observer, Renumbered, SearchProgress
 from clusteropt.search.pace import Pace
 from clusteropt.search.policy import SearchPlan, plan_for
-from clusteropt.search.walk import Chains, Visits
+from clusteropt.search.walk import Visits
 from clusteropt.settings.method import LocalSettings, SearchSettings
 
 _SAME = 1e-6  # minima whose energies are closer than this, in energy scales, are one minimum
@@ -138,7 +139,8 @@ def _found(structures: list[Structure], plain: list[Minimum], kit: Kit, observer
     chains, whole, ends = None, True, {}
     visited = _Visited(kit, starts)
     try:
-        under_way = walk.begin(starts, keys, kit.problem, plan, np.arange(len(starts)) // n_each)
+        each = np.arange(len(starts))
+        under_way = walk.begin(starts, keys, kit.problem, plan, each // n_each, each % n_each)
         chains, pace = under_way.chains, Pace(under_way.chains, plan)
         for visits in under_way:
             chains = under_way.chains

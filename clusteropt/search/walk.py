@@ -1,8 +1,8 @@
 """The walk of all searches: chains of minima, from a start down to a minimum, then by hops from minimum to minimum.
 
 A start is moved by the learned optimizer, if the plan has one, and quenched. The chains of one structure are rivals: those with
-the lower minima go on to hop. A hop (see `hops`) is quenched, and accepted or not by Metropolis. Without an optimizer and moves
-over the surface this is basin hopping (D. J. Wales and J. P. K. Doye, J. Phys. Chem. A 101, 5111 (1997),
+the lower minima go on to hop. A hop (see `hops`) is quenched, and accepted or not by Metropolis. Without an optimizer, and with
+displacements alone, this is basin hopping (D. J. Wales and J. P. K. Doye, J. Phys. Chem. A 101, 5111 (1997),
 doi:10.1021/jp970984n), and without hops a multistart. A chain depends on its start, key and rivals alone, not on its neighbours
 in the batch.
 """
@@ -14,35 +14,22 @@ import numpy as np
 
 from clusteropt.clusters.arrays import Clusters, Structure, pack, padded_size
 from clusteropt.engine import lanes
-from clusteropt.engine.batches import at, take
+from clusteropt.engine.batches import at
 from clusteropt.problems.clusters import ClusterProblem
-from clusteropt.search import hops, surface
+from clusteropt.search import hops, styles
+from clusteropt.search.chains import Chains, columns_of, with_columns
 from clusteropt.search.descents import by_learned, learned_motion, quench_motion, quenched
-from clusteropt.search.hops import Origin
 from clusteropt.search.policy import SearchPlan
+from clusteropt.search.styles import START
 
 _LOWER = 0.02  # energy scales by which a minimum has to lie lower to count as lower
-
-
-class Chains(NamedTuple):
-    """Chains side by side, numpy's arrays; the last axis counts them. Energies in the potential's unit."""
-
-    clusters: Clusters  # at the last minimum
-    energy: np.ndarray  # (n_chains,), there; infinite where the atoms do not hang together
-    energies: np.ndarray  # (n_atoms, n_chains), there, of the atoms
-    lowest: np.ndarray  # (3, n_atoms, n_chains) positions of the lowest minimum
-    lowest_energy: np.ndarray  # (n_chains,)
-    keys: np.ndarray  # (n_chains,) uint64, of the random numbers
-    n_hops: np.ndarray  # (n_chains,) int64; chains that are not to hop have the plan's number from the start
-    n_idle: np.ndarray  # (n_chains,) int64, hops since the last that led distinctly below all earlier minima
-    n_evaluations: np.ndarray  # (n_chains,) int64, of the gradient
 
 
 class Visits(NamedTuple):
     """Quenched positions that some chains have just come to, one each, about 0.01 energy scales above the minima."""
 
     columns: np.ndarray  # (n_visits,) the chains
-    origins: np.ndarray  # (n_visits,) values of Origin
+    moves: np.ndarray  # (n_visits,) indices of MOVES, or START
     positions: np.ndarray  # (3, n_atoms, n_visits)
     energy: np.ndarray  # (n_visits,); infinite where the atoms do not hang together
     n_evaluations: np.ndarray  # (n_visits,) that the chain made to come there
@@ -95,9 +82,7 @@ def foresee(structures: list[Structure], problem: ClusterProblem, plan: SearchPl
     if plan.optimizer is not None:
         motions.append(learned_motion(problem, plan.optimizer, plan.steps, (0, plan.end)))
     new = [lanes.foresee(sample, n, motion) for motion in motions]  # all of them
-    if plan.surface and plan.hops:
-        new.append(surface.foresee(sample, n))
-    return any(new)
+    return any([*new, *(hops.foresee(sample, n, problem, plan) if plan.hops else ())])
 
 
 def begin(
@@ -106,10 +91,12 @@ def begin(
     problem: ClusterProblem,
     plan: SearchPlan,
     rivals: np.ndarray | None = None,
+    numbers: np.ndarray | None = None,
 ) -> Walk:
     """A walk from starts of one padded size, each with a key of its own (n_chains,) uint64.
 
-    Chains with the same number in `rivals` (n_chains,) compete for the hops; without `rivals` all chains hop.
+    Chains with the same number in `rivals` (n_chains,) compete for the hops; without `rivals` all chains hop. `numbers`
+    (n_chains,), by which chains take their styles, are 0 where they are not given.
     """
     centred = [s._replace(positions=s.positions - s.positions.mean(0)) for s in structures]
     clusters = pack(centred, padded_size(len(structures[0].positions)), np.float64)
@@ -122,10 +109,20 @@ def begin(
     if rivals is not None:
         n_hops = np.where(_ranks(energy, rivals) < plan.hopping, none, plan.hops)
     energies = np.asarray(seen.energies)
-    chains = Chains(clusters, energy, energies, positions, energy, keys, n_hops, none, n_evaluations)
+    own = _styles(clusters, plan, none if numbers is None else numbers)
+    chains = Chains(clusters, energy, energies, positions, energy, keys, n_hops, none, n_evaluations, own)
     columns = np.arange(len(structures))
-    fresh = Visits(columns, np.full(len(columns), Origin.START), positions, energy, n_evaluations)
+    fresh = Visits(columns, np.full(len(columns), START), positions, energy, n_evaluations)
     return Walk(problem, plan, chains, fresh)
+
+
+def _styles(clusters: Clusters, plan: SearchPlan, numbers: np.ndarray) -> np.ndarray:
+    """(n_chains,) the styles of chains by their numbers (n_chains,) and the moves that their clusters allow."""
+    able, out = hops.possible(clusters), np.empty(len(numbers), np.int64)
+    for moves in np.unique(able, axis=1).T:
+        own = (able == moves[:, None]).all(0)
+        out[own] = styles.by_number(plan.styles, moves, numbers[own])
+    return out
 
 
 def _ranks(energy: np.ndarray, rivals: np.ndarray) -> np.ndarray:
@@ -139,13 +136,18 @@ def _ranks(energy: np.ndarray, rivals: np.ndarray) -> np.ndarray:
 
 def ended(chains: Chains, plan: SearchPlan) -> np.ndarray:
     """(n_chains,) bool, True where a chain has made its hops, or its patience is over."""
-    return np.asarray((chains.n_hops >= plan.hops) | (chains.n_idle >= plan.patience))
+    return np.asarray((chains.n_hops >= plan.hops) | (chains.n_idle >= patience(chains, plan)))
+
+
+def patience(chains: Chains, plan: SearchPlan) -> np.ndarray:
+    """(n_chains,) the hops in vain after which each chain ends."""
+    return np.array([style.patience for style in plan.styles])[chains.styles]
 
 
 def hop(chains: Chains, problem: ClusterProblem, plan: SearchPlan) -> tuple[Chains, Visits]:
     """The chains after one more hop, and the minima that they came to."""
-    proposal = hops.propose(chains.clusters, chains.energies, chains.keys, chains.n_hops, problem, plan)
-    return landed(chains, proposal, problem, plan.temperature)
+    proposal = hops.propose(chains, problem, plan)
+    return landed(chains, proposal, problem, styles.temperatures(plan.styles, chains.styles, proposal.moves))
 
 
 def landed(
@@ -178,21 +180,7 @@ def landed(
         n_hops=chains.n_hops + 1,
         n_idle=np.where(lower, 0, chains.n_idle + 1),
         n_evaluations=chains.n_evaluations + n_evaluations,
+        styles=chains.styles,
     )
     columns, positions = np.arange(len(energy)), np.asarray(moved.positions)
-    return after, Visits(columns, proposal.origins, positions, energy, n_evaluations)
-
-
-def with_columns(whole: Chains, columns: np.ndarray, own: Chains) -> Chains:
-    """The chains `whole`, with the chains `own` in place of `columns`."""
-    out = []
-    for old, new in zip((whole.clusters.positions, *whole[1:]), (own.clusters.positions, *own[1:]), strict=True):
-        array = np.array(old)
-        array[..., columns] = new
-        out.append(array)
-    return Chains(at(whole.clusters, out[0]), *out[1:])
-
-
-def columns_of(chains: Chains, columns: np.ndarray) -> Chains:
-    """The chains of the given columns."""
-    return Chains(take(chains.clusters, columns), *(array[..., columns] for array in chains[1:]))
+    return after, Visits(columns, proposal.moves, positions, energy, n_evaluations)

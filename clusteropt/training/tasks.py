@@ -22,11 +22,12 @@ from clusteropt.problems.base import Problem
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import plugins
 from clusteropt.search import walk
+from clusteropt.search.chains import Chains
 from clusteropt.search.descents import by_learned, quenched
 from clusteropt.search.hops import displaced
 from clusteropt.search.policy import SearchPlan
 from clusteropt.search.starts import random_starts, symbols_of
-from clusteropt.search.walk import Chains, Walk
+from clusteropt.search.walk import Walk
 from clusteropt.training.meta_loss import Tryout
 from clusteropt.training.settings import TrainSettings
 

@@ -8,12 +8,10 @@
 """
 
 import argparse
-from collections.abc import Callable
 
 import numpy as np
 
 from clusteropt.clusters.arrays import Clusters, Structure
-from clusteropt.engine.batches import take
 from clusteropt.evaluation.measure import measure
 from clusteropt.evaluation.settings import EvaluationSettings
 from clusteropt.evaluation.target import learned_plan, target_for
@@ -22,21 +20,13 @@ from clusteropt.potentials import sets
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
 from clusteropt.search import hops, walk
-from clusteropt.search.draws import uniforms
 from clusteropt.search.exchanges import exchanged, ordered
 from clusteropt.search.policy import plan_for
-from clusteropt.search.rebuilt import rebuilt_surface
 from clusteropt.search.starts import start_positions, symbols_of
-from clusteropt.search.surface import moved_over_surface
+from clusteropt.search.styles import Style
 
 N_CHAINS = 64
 Moved = tuple[np.ndarray, np.ndarray]
-
-
-def by_halves(clusters: Clusters, energies: np.ndarray, draws: np.ndarray, *others: object) -> Moved:
-    rebuilt, moved = (move(clusters, energies, draws, *others) for move in (rebuilt_surface, moved_over_surface))  # type: ignore[arg-type]
-    first = draws[-1] < 0.5
-    return np.where(first, rebuilt[0], moved[0]), np.where(first, rebuilt[1], moved[1])
 
 
 def at_random(clusters: Clusters, draws: np.ndarray, chance: np.ndarray, problem: ClusterProblem) -> Moved:
@@ -48,22 +38,8 @@ def at_random(clusters: Clusters, draws: np.ndarray, chance: np.ndarray, problem
     return positions, np.zeros(len(columns), np.int64)
 
 
-def half_exchanged(exchange: Callable[..., Moved]) -> Callable[..., hops.Proposal]:
-    """`hops.propose`, but that half of the hops exchange atoms."""
-    propose = hops.propose
-
-    def proposed(
-        clusters: Clusters, energies: np.ndarray, keys: np.ndarray, n_hops: np.ndarray, *others: object
-    ) -> hops.Proposal:
-        usual = propose(clusters, energies, keys, n_hops, *others)  # type: ignore[arg-type]
-        draws = uniforms(keys ^ np.uint64(0x5555), n_hops.astype(np.uint64), 2 + 2 * len(clusters.mask))
-        own = np.flatnonzero(draws[0] < 0.5)
-        positions, used = np.array(usual.positions), np.array(usual.n_evaluations)
-        if own.size:
-            positions[..., own], used[own] = exchange(take(clusters, own), draws[1:2, own], draws[2:, own], others[0])
-        return usual._replace(positions=positions, n_evaluations=used)
-
-    return proposed
+def style(**moves: float) -> Style:
+    return Style("tried", 1, 1, displacement=0.3, patience=8, **moves)
 
 
 def surface(job: argparse.Namespace) -> None:
@@ -71,9 +47,10 @@ def surface(job: argparse.Namespace) -> None:
     settings = EvaluationSettings(hits=job.hits, seconds=job.seconds, seed=job.seed)
     for formula in job.formulas.split(","):
         target = target_for(formula)
-        for name, move in (("surface", moved_over_surface), ("rebuilt", rebuilt_surface), ("halves", by_halves)):
-            hops.moved_over_surface = move
-            score = measure(target, "learned", learned_plan(weights.named("learned"), target), settings)
+        for name, surface, rebuild in (("surface", 0.7, 0.0), ("rebuilt", 0.0, 0.7), ("halves", 0.35, 0.35)):
+            plan = learned_plan(weights.named("learned"), target)
+            plan = plan._replace(styles=(style(surface=surface, rebuild=rebuild),))
+            score = measure(target, "learned", plan, settings)
             seconds = score.seconds / max(score.n_hits, 1)
             print(
                 f"| {formula} | {name} | {score.evaluations_per_hit:,.0f} | {seconds:.3f} | {score.n_hits} |",
@@ -81,12 +58,13 @@ def surface(job: argparse.Namespace) -> None:
             )
 
 
-def lowest(formula: str, potential: str, evaluations: float, seed: int) -> np.ndarray:
-    """The lowest energy of each chain, sorted; as many chains as the evaluations allow."""
+def lowest(formula: str, potential: str, evaluations: float, seed: int, share: float) -> np.ndarray:
+    """The lowest energies of chains, sorted, for so many evaluations in all; `share` of the hops are exchanges."""
     symbols = symbols_of(formula)
     chosen = sets.potential_for(tuple(sorted(set(symbols))), potential)
     species, n = np.array([chosen.elements.index(s) for s in symbols], np.int32), len(symbols)
-    plan = plan_for(weights.named("learned"), n, chosen)._replace(temperature=0.3, patience=40, hops=400)
+    own = style(surface=0.35, rebuild=0.35, exchange=share / (1 - share))._replace(temperature=0.3, patience=40)
+    plan = plan_for(weights.named("learned"), n, chosen, hops=400)._replace(styles=(own,))
     energies, spent = [], 0
     while spent < evaluations:
         rng = np.random.default_rng([seed, len(energies)])
@@ -104,13 +82,15 @@ def lowest(formula: str, potential: str, evaluations: float, seed: int) -> np.nd
 
 def exchanges(job: argparse.Namespace) -> None:
     print("| | exchanges | lowest | best tenth | chains |\n|---|---|---|---|---|")
-    hops.moved_over_surface, usual = by_halves, hops.propose
     for formula in job.formulas.split(","):
-        for name, exchange in (("none", None), ("at random", at_random), ("by estimate", exchanged)):
-            hops.propose = usual
-            hops.propose = usual if exchange is None else half_exchanged(exchange)
+        for name, share, exchange in (
+            ("none", 0, exchanged),
+            ("at random", 0.5, at_random),
+            ("by estimate", 0.5, exchanged),
+        ):
+            hops.exchanged = exchange
             with host.double_precision():
-                found = lowest(formula, job.potential, job.evaluations, job.seed)
+                found = lowest(formula, job.potential, job.evaluations, job.seed, share)
             print(f"| {formula} | {name} | {found[0]:.3f} | {found[len(found) // 10]:.3f} | {len(found)} |", flush=True)
 
 

@@ -143,4 +143,5 @@ FORM = Form(
     tables=_tables,
     energy_and_gradient=energy_and_gradient,
     cost=2.5,
+    many_body=True,
 )

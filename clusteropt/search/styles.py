@@ -1,0 +1,96 @@
+"""The styles of chains: how they hop, how long they are patient, how warm they are. One table serves all searches.
+
+A search of a composition learns which of its styles bring most (`exploration/choice.py`). A search from a given structure has too
+few chains for that: they take the styles by their numbers, in the shares of the table.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+MOVES = ("displacement", "learned hop", "surface move", "rebuilt surface", "cut and splice", "exchange")
+DISPLACEMENT, LEARNED, SURFACE, REBUILD, SPLICE, EXCHANGE = range(len(MOVES))
+START = -1  # no move: a chain's first minimum
+_COLD = 0.02  # energy scales, the temperature of exchanges
+_STRIDE = 5  # between the styles of chains that follow each other, so that every kind of start meets every style
+
+
+class Style(NamedTuple):
+    """The way in which a chain hops: the parts that each kind of move has among its hops, and the patience to begin with."""
+
+    name: str
+    prior: int  # its part of the first chains
+    directional: int  # the same where bonds have directions, as in silicon: an atom's place follows from more than its neighbours
+    displacement: float = 0.0  # of all atoms; steps of the learned optimizer follow where the plan has some
+    surface: float = 0.0
+    rebuild: float = 0.0
+    splice: float = 0.0
+    exchange: float = 0.0
+    patience: int = 8  # hops in vain, before any number is known to be better
+    temperature: float = 0.6  # of Metropolis, in energy scales
+    meant: int | None = None  # the kind of move that the style is there for; without it the style is left out
+
+    @property
+    def moves(self) -> tuple[float, ...]:
+        """The part of each of MOVES."""
+        return self.displacement, 0.0, self.surface, self.rebuild, self.splice, self.exchange
+
+
+STYLES = (
+    Style("surface", 5, 1, surface=0.4, rebuild=0.45, displacement=0.15),
+    Style("displacement", 2, 6, displacement=1.0, patience=16, temperature=0.8),
+    Style("splice", 1, 1, splice=0.35, displacement=0.2, surface=0.1, rebuild=0.15, exchange=0.4, meant=SPLICE),
+    Style("exchange", 4, 4, exchange=0.7, displacement=0.15, surface=0.07, rebuild=0.08, meant=EXCHANGE),
+)
+ENDLESS = (Style("displacement", 1, 1, displacement=1.0, patience=10_000, temperature=0.8),)  # plain basin hopping
+
+
+def begun(directional: bool) -> tuple[Style, ...]:
+    """The table, with the parts of the first chains for this kind of bonds."""
+    return tuple(style._replace(prior=style.directional) for style in STYLES) if directional else STYLES
+
+
+def possible(n_atoms: np.ndarray, mixed: np.ndarray, splices: bool = False) -> np.ndarray:
+    """(n_moves, ...) bool, True for the kinds of move that make another cluster of one with so many atoms.
+
+    n_atoms and mixed (...): whether the atoms that may move are of several elements. `splices`: there are others to splice with.
+    """
+    able = np.ones((len(MOVES), *np.shape(n_atoms)), bool)
+    able[SURFACE] = np.asarray(n_atoms) > 3
+    able[SPLICE] = splices & able[SURFACE]
+    able[REBUILD] = np.asarray(n_atoms) > 4
+    able[EXCHANGE] = mixed
+    return able
+
+
+def parts(styles: Sequence[Style], able: np.ndarray) -> np.ndarray:
+    """(n_styles, n_moves) the part of each kind of move in each style, without moves that are not `able` (n_moves,)."""
+    return np.array([style.moves for style in styles]) * able
+
+
+def usable(styles: Sequence[Style], able: np.ndarray) -> np.ndarray:
+    """The indices of the styles with a part that have hops left, among them those for which the style is there."""
+    meant = np.array([style.prior > 0 and (style.meant is None or able[style.meant]) for style in styles])
+    return np.flatnonzero(meant & (parts(styles, able).max(1) > 0))
+
+
+def by_number(styles: Sequence[Style], able: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """The styles (n_chains,) of chains with these numbers (n_chains,), in the shares of the table."""
+    own = np.array([style for style in usable(styles, able) for _ in range(styles[style].prior)])
+    return own[numbers * _STRIDE % len(own)]
+
+
+def chosen_moves(styles: Sequence[Style], own: np.ndarray, able: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """The kinds of move (n_chains,) of the next hops of chains of the styles `own` (n_chains,), by draws (n_chains,) in [0, 1).
+
+    able (n_moves, n_chains): the moves that are possible.
+    """
+    shares = np.array([style.moves for style in styles])[own] * able.T
+    edges = np.cumsum(shares / shares.sum(1, keepdims=True), 1)
+    return (draws[:, None] >= edges[:, :-1]).sum(1)
+
+
+def temperatures(styles: Sequence[Style], own: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """(n_chains,) of Metropolis, in energy scales. Orders of an alloy lie closer together than structures do."""
+    return np.where(moves == EXCHANGE, _COLD, np.array([style.temperature for style in styles])[own])
