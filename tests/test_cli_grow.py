@@ -1,6 +1,7 @@
 """`clusteropt grow`: what a series finds, from where it starts and goes on, and what it refuses."""
 
 import json
+import shutil
 import signal
 import time
 
@@ -25,11 +26,18 @@ def runs_of(path) -> list[str]:
         return [one.formula for one in database.runs()]
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """The folder where LJ 5-8 was grown for all tests."""
+    folder = tmp_path_factory.mktemp("grown")
+    told(run(folder, "grow", "LJ", "5-8", *TINY, "--json"))
+    return folder
+
+
 @pytest.fixture
-def grown(tmp_path):
-    """A folder where LJ 5-8 was grown."""
-    told(run(tmp_path, "grow", "LJ", "5-8", *TINY, "--json"))
-    return tmp_path
+def grown(once, tmp_path):
+    """A folder where LJ 5-8 was grown, of a test's own."""
+    return shutil.copytree(once, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -20,7 +21,7 @@ from clusteropt.database import opening
 from clusteropt.database.database import Database
 from clusteropt.database.records import RunInfo
 from clusteropt.exploration.composition import Kit
-from clusteropt.finding import proving
+from clusteropt.finding import proving, searching
 from clusteropt.finding.searching import composition_of
 from clusteropt.finding.under_way import Finding, Task
 from clusteropt.io.best_known import best_known
@@ -46,11 +47,18 @@ def energies(done: Outcome) -> list[float]:
     return [one["energy"] for one in told(done)["minima"]]
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """The folder where LJ7 was searched for all tests."""
+    folder = tmp_path_factory.mktemp("searched")
+    told(run(folder, "search", "LJ7", *QUICK, "--json"))
+    return folder
+
+
 @pytest.fixture
-def searched(tmp_path):
-    """A folder where LJ7 was searched."""
-    told(run(tmp_path, "search", "LJ7", *QUICK, "--json"))
-    return tmp_path
+def searched(once, tmp_path):
+    """A folder where LJ7 was searched, of a test's own."""
+    return shutil.copytree(once, tmp_path, dirs_exist_ok=True)
 
 
 def test_all_minima_of_seven_atoms_are_found_written_and_kept(tmp_path):
@@ -134,6 +142,13 @@ def test_a_target_that_nobody_has_reached_is_doubted_and_the_time_limit_ends_the
     done = run(tmp_path, "search", "LJ7", "--target", "-17", "--time-limit", "1")
     assert "warning: --target -17 lies below the best-known energy, -16.505384" in done.err
     assert (done.code, "stopped by: time limit" in done.out) == (0, True)
+
+
+def test_a_search_that_does_not_fit_into_memory_is_refused_in_a_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(searching, "free_memory", lambda: 1e9)
+    done = run(tmp_path, "search", "Cu100000")
+    assert (done.code, len(done.complaints), names(tmp_path)) == (2, 1, set())
+    assert "Cu100000: a search needs about 6.1 GB of memory, and 1.0 GB are free: ask for" in done.complaints[0]
 
 
 def test_a_first_round_that_takes_longer_than_the_limit_is_announced():
@@ -282,8 +297,7 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_cores(tmp_path):
         (["ag20CU18"], 2, "did you mean Ag20Cu18?"),
         (["lj38"], 2, "did you mean LJ38?"),
         (["gold38"], 2, "'gold38' is not a chemical formula: write one as"),
-        (["Cu1000000000000"], 2, "has more than 10,000,000 atoms"),
-        (["Cu9000000"], 2, "GB of memory, and"),
+        (["Cu1000000000000"], 2, "has more than 1,000,000 atoms"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_in_one_line_before_anything_is_written(searched, arguments, code, words):

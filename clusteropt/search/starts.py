@@ -16,7 +16,7 @@ from clusteropt.search.draws import uniforms
 from clusteropt.search.symmetric import N_DRAWS, in_sphere, symmetric_positions
 
 _DENSITY = 0.7  # atoms per cubed length, of the starts of a search
-_MOST = 10_000_000  # atoms
+_MOST = 1_000_000  # atoms
 
 
 def start_positions(
