@@ -46,7 +46,7 @@ LJ: Potential = sets.default(("X",)).potential(("X",))
 MADE = LearnedSettings(widths=(8,), styles=1)
 FRESH = weights.LearnedOptimizer(network.first_theta(MADE, *sizes(MADE), 0), MADE, {"tasks": ["X7", "X9", "Ag13"]})
 PROBLEM = ClusterProblem(LJ)
-BOTH = Style("both", 1, 1, displacement=0.5, surface=0.5, patience=10_000, temperature=0.8)
+BOTH = Style("both", displacement=0.5, surface=0.5, patience=10_000, temperature=0.8)
 SEARCH = SearchPlan(FRESH, steps=10, hops=4, hop_steps=10, styles=(BOTH,))
 N = 7
 

@@ -113,7 +113,7 @@ def _score(target: Target, outcomes: Sequence[_Outcome], seen: str) -> Score:
     )
 
 
-class _Tally:
+class Tally:
     """The hits and gaps of the chains of one exploration."""
 
     def __init__(self, composition: Composition, best_known: float) -> None:
@@ -152,7 +152,7 @@ class _Tally:
 
 def _explored(kit: Kit, best_known: float, limits: _Limits) -> _Outcome:
     """An exploration until the limit of hits, and its chains to their ends; or cut off by another limit."""
-    begin, rounds, tally = time.perf_counter(), Exploration(kit), _Tally(kit.composition, best_known)
+    begin, rounds, tally = time.perf_counter(), Exploration(kit), Tally(kit.composition, best_known)
     first, full, spent, ended_by = None, None, (0, 0.0), ""
     for visits in rounds:
         rounds.arrived(tally.count(visits), lower=False)

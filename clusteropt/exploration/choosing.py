@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.exploration import choice, usable
+from clusteropt.exploration import choice, priors, usable
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.kinds import STARTS
 from clusteropt.exploration.seats import BLOCK
-from clusteropt.search.styles import by_number
 
 _FLOOR = 0.05  # part of all cost that each kind of start gets at least
 _SURE, _SURELY = 0.1, 5  # more of it, in proportion, until so many chains have come to the lowest minimum
@@ -16,7 +15,6 @@ _DEPENDENT = (0.03, 0.3)  # parts of all cost, at least and at most, of starts t
 _STYLE = 0.06  # part of all cost that each style gets at least
 _TOGETHER = 8  # chains that get a style together
 _STEP = 20  # a choice counts as a part of one in so many of all cost, so that the next ones of the round are others
-_STRIDE = 5  # between the starts of the first blocks, so that all kinds come soon
 
 
 class Standing(NamedTuple):
@@ -29,15 +27,12 @@ class Standing(NamedTuple):
     n_minima: int  # chains in their seats that have come to a minimum
 
 
-def first(kit: Kit, n_blocks: int, at: int, n_new: int) -> tuple[np.ndarray, np.ndarray]:
-    """Kinds of start and styles (n_chains,) of blocks `at` and after, `n_new` of the first `n_blocks`, in prior shares.
-
-    A stride goes through all kinds of start before it comes back to one.
-    """
-    kinds = [kind for kind in usable.starts(kit, 0) for _ in range(STARTS[kind].prior)]
-    own = [kinds[block * _STRIDE % n_blocks * len(kinds) // n_blocks] for block in range(at, at + n_new)]
-    numbers = np.arange(at * BLOCK, (at + n_new) * BLOCK)
-    return _repeated(own, BLOCK), by_number(kit.plan.styles, usable.moves(kit), numbers)
+def first(kit: Kit, at: int, n_new: int) -> tuple[np.ndarray, np.ndarray]:
+    """Kinds of start and styles (n_chains,) of `n_new` blocks of the first ones, from the block `at`, in prior shares."""
+    prior, end = priors.shares(kit.composition.potential.directional), at + n_new
+    kinds, styles = usable.starts(kit, 0), usable.styles(kit)
+    begins = kinds[priors.dealt(prior.starts[kinds], end)[at:]]
+    return np.repeat(begins, BLOCK), styles[priors.dealt(prior.styles[styles], end * BLOCK)[at * BLOCK :]]
 
 
 def chosen(kit: Kit, rng: np.random.Generator, standing: Standing, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from clusteropt.potentials.base import Potential
 from clusteropt.potentials.form import form_of
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search.policy import SearchPlan, plan_for
-from clusteropt.search.styles import begun
+from clusteropt.search.styles import STYLES
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,10 @@ class Kit:
     @cached_property
     def plan(self) -> SearchPlan:
         """The numbers of learned trajectories and displacements."""
-        styles = begun(self.composition.potential.directional)
         if self.optimizer is None:
-            return SearchPlan(styles=styles)
+            return SearchPlan(styles=STYLES)
         plan = plan_for(self.optimizer, self.composition.n_atoms, self.composition.potential)
-        return plan._replace(styles=styles)
+        return plan._replace(styles=STYLES)
 
     @cached_property
     def learned_step(self) -> float:

@@ -110,7 +110,7 @@ class Exploration:
 
     def _begun(self, fresh: np.ndarray, parents: Parents) -> moving.Tried:
         """Begins chains in the seats `fresh`; their starts, not yet quenched."""
-        kinds, styles = self._chosen(len(fresh) // BLOCK)
+        kinds, styles = self.chosen(len(fresh) // BLOCK)
         serials = self.n_begun + np.arange(len(fresh))
         size, n = self.chains.clusters.mask.shape[0], len(fresh)
         own, self._given = self._given[:n], self._given[n:]
@@ -128,10 +128,10 @@ class Exploration:
         self.n_begun += n
         return moving.Tried(positions, np.zeros(n, int), used, used * self.kit.learned_step, np.zeros(n), alone)
 
-    def _chosen(self, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
-        """Kinds of start and styles of new chains."""
+    def chosen(self, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
+        """Kinds of start and styles (n_chains,) of the next chains, `n_blocks` of BLOCK."""
         if self.n_begun < len(self.lives.vacant):
-            return choosing.first(self.kit, len(self.lives.vacant) // BLOCK, self.n_begun // BLOCK, n_blocks)
+            return choosing.first(self.kit, self.n_begun // BLOCK, n_blocks)
         rng = np.random.default_rng([self.kit.seed, 1, self.n_rounds])
         n_minima = int(np.isfinite(self.chains.lowest_energy).sum())
         standing = choosing.Standing(self.rule, self.spent, self.by_style, self.n_best, n_minima)

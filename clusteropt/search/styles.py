@@ -20,8 +20,9 @@ class Style(NamedTuple):
     """The way in which a chain hops: the parts that each kind of move has among its hops, and the patience to begin with."""
 
     name: str
-    prior: int  # its part of the first chains
-    directional: int  # the same where bonds have directions, as in silicon: an atom's place follows from more than its neighbours
+    prior: int = (
+        1  # its part of the chains of a plan; where a search learns, `exploration/priors.py` has the first shares
+    )
     displacement: float = 0.0  # of all atoms; steps of the learned optimizer follow where the plan has some
     surface: float = 0.0
     rebuild: float = 0.0
@@ -38,17 +39,12 @@ class Style(NamedTuple):
 
 
 STYLES = (
-    Style("surface", 5, 1, surface=0.4, rebuild=0.45, displacement=0.15),
-    Style("displacement", 2, 6, displacement=1.0, patience=16, temperature=0.8),
-    Style("splice", 1, 1, splice=0.35, displacement=0.2, surface=0.1, rebuild=0.15, exchange=0.4, meant=SPLICE),
-    Style("exchange", 4, 4, exchange=0.7, displacement=0.15, surface=0.07, rebuild=0.08, meant=EXCHANGE),
+    Style("surface", surface=0.4, rebuild=0.45, displacement=0.15),
+    Style("displacement", displacement=1.0, patience=16, temperature=0.8),
+    Style("splice", splice=0.35, displacement=0.2, surface=0.1, rebuild=0.15, exchange=0.4, meant=SPLICE),
+    Style("exchange", exchange=0.7, displacement=0.15, surface=0.07, rebuild=0.08, meant=EXCHANGE),
 )
-ENDLESS = (Style("displacement", 1, 1, displacement=1.0, patience=10_000, temperature=0.8),)  # plain basin hopping
-
-
-def begun(directional: bool) -> tuple[Style, ...]:
-    """The table, with the parts of the first chains for this kind of bonds."""
-    return tuple(style._replace(prior=style.directional) for style in STYLES) if directional else STYLES
+ENDLESS = (Style("displacement", displacement=1.0, patience=10_000, temperature=0.8),)  # plain basin hopping
 
 
 def possible(n_atoms: np.ndarray, mixed: np.ndarray, splices: bool = False) -> np.ndarray:

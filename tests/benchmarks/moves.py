@@ -39,7 +39,7 @@ def at_random(clusters: Clusters, draws: np.ndarray, chance: np.ndarray, problem
 
 
 def style(**moves: float) -> Style:
-    return Style("tried", 1, 1, displacement=0.3, patience=8, **moves)
+    return Style("tried", displacement=0.3, patience=8, **moves)
 
 
 def surface(job: argparse.Namespace) -> None:

@@ -1,0 +1,51 @@
+"""The shares that kinds of start and styles have among the first chains, before any result is known: `pretrained/policy.toml`."""
+
+import tomllib
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from clusteropt.exploration.kinds import STARTS
+from clusteropt.runtime import resources
+from clusteropt.search.styles import STYLES
+
+
+class Shares(NamedTuple):
+    """Parts of the first chains; each sums to 1."""
+
+    starts: np.ndarray  # (n_starts,), 0 for those that need other chains or a given structure
+    styles: np.ndarray  # (n_styles,)
+
+
+def group(directional: bool) -> str:
+    """The part of the policy file for potentials whose bonds have directions, as in silicon, or for the others."""
+    return "directional" if directional else "other"
+
+
+@cache
+def table() -> dict[str, dict]:
+    """The shipped policy file."""
+    return tomllib.loads((resources.shipped("pretrained") / "policy.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def shares(directional: bool) -> Shares:
+    """The shipped shares."""
+    own = table()[group(directional)]
+    starts = [own["starts"][start.words] if start.alone else 0.0 for start in STARTS]
+    return Shares(np.array(starts), np.array([own["styles"][style.name] for style in STYLES]))
+
+
+def dealt(shares: np.ndarray, n: int) -> np.ndarray:
+    """The first `n` of a sequence of kinds in these shares (n_kinds,): each once, the likeliest first, then in proportion.
+
+    The next kind has the largest share over sqrt(m (m + 1)), m the number that it has: the method of equal proportions (E. V.
+    Huntington, Trans. Am. Math. Soc. 30, 85 (1928), doi:10.1090/S0002-9947-1928-1501423-0).
+    """
+    counts, out = np.zeros(len(shares)), np.zeros(n, int)
+    for i in range(n):
+        urgent = np.where(counts > 0, shares / np.sqrt(np.maximum(counts * (counts + 1), 1)), np.inf)
+        out[i] = np.lexsort((-shares, -urgent))[0]
+        counts[out[i]] += 1
+    return out
