@@ -25,7 +25,7 @@ LEVELS = (
     ("search",),
     ("exploration",),
     ("io", "database"),
-    ("training", "evaluation", "hosts"),
+    ("training", "fitting", "evaluation", "hosts"),
     ("result",),
     ("api", "calculator", "comparing", "finding", "stepping"),
     ("report",),

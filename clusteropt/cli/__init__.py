@@ -14,6 +14,7 @@ from clusteropt.cli import (
     doctor,
     energy,
     evaluate,
+    fit,
     grow,
     minima,
     minimize,
@@ -52,6 +53,7 @@ app.command("energy")(energy.energy)
 app.command("batch")(batch.batch)
 app.command("status")(batch.status)
 app.command("merge")(batch.merge)
+app.command("fit")(fit.fit)
 app.command("compare")(compare.compare)
 app.command("minima")(minima.minima)
 app.command("random")(random.random)

@@ -8,6 +8,7 @@ from ase import Atoms
 
 from clusteropt.clusters.boxes import vacuum
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.form import form_of
 
 # The limits of the median nearest-neighbour distance, in lengths of the potential, beyond which the units are doubtful. The
 # closer limits hold where all atoms have about the same nearest-neighbour distance, as in a relaxed cluster.
@@ -50,6 +51,27 @@ def of_units(atoms: Atoms, potential: Potential) -> str:
         f"neighbours are typically {typical:.3g} {potential.length_unit} apart, but {potential.name} has a length of "
         f"{potential.length:.3g}: check the units"
     )
+
+
+def of_distances(positions: np.ndarray, potential: Potential) -> str:
+    """A doubt where distances lie outside the range that the numbers of the potential were fitted to; empty otherwise.
+
+    positions: (n_atoms, 3). Distances beyond the cutoff do not count; nor do periodic images.
+    """
+    seen = form_of(potential.form).seen
+    if seen is None or not 2 <= len(positions) <= _MOST_IN_A_BOX or not np.isfinite(positions).all():
+        return ""
+    from scipy.spatial.distance import pdist
+
+    (closest, farthest), cutoff, found = seen(potential.parameters), potential.cutoff or np.inf, pdist(positions)
+    unit, slack = potential.length_unit, 1e-3 * potential.length
+    range_of = f"{potential.name} was fitted to distances of {closest:.3f} to {farthest:.3f} {unit}"
+    if found.min() < closest - slack:
+        return f"two atoms are {found.min():.3f} {unit} apart, and {range_of}"
+    inside = found[found < cutoff]
+    if farthest < cutoff and inside.size and inside.max() > farthest + slack:
+        return f"atoms are {inside.max():.3f} {unit} apart, and {range_of}"
+    return ""
 
 
 def of_box(atoms: Atoms, potential: Potential) -> str:

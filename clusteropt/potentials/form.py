@@ -66,6 +66,8 @@ class Form:
     cost: float = 1.0  # time per pair of atoms, relative to Lennard-Jones
     directional: bool = False  # bonds have directions: the place with the most neighbours is not the best one
     many_body: bool = False  # the energy is no sum over pairs, and bonds have no directions, as in metals
+    # of the tables: the shortest and the longest distance that the numbers were fitted to; None where a formula holds everywhere
+    seen: Callable[[dict[str, np.ndarray]], tuple[float, float]] | None = None
     # the set of X that equals every set of one element without a cutoff, in reduced units; empty without such a set
     reduced_set: str = ""
 

@@ -26,6 +26,7 @@ from typing import Any
 from ase.data import chemical_symbols
 
 from clusteropt.errors import InputError, UsageError, suggest
+from clusteropt.potentials import fitted
 from clusteropt.potentials.form import Form, form_of
 from clusteropt.potentials.parameter_values import pairs_of, triples_of, value_of
 from clusteropt.potentials.parameters import ParameterSet
@@ -35,7 +36,9 @@ _KEYS = {"form", "elements", "units", "source", "doi", "pairs", "triples", "defa
 
 
 def read(path: Path | Traversable) -> ParameterSet:
-    """A parameter file, checked. Raises InputError naming the file, the problem and the cure."""
+    """A parameter file, checked; a .h5 file is a fitted potential. Raises InputError: the file, the problem and the cure."""
+    if path.name.endswith(".h5"):
+        return fitted.load(path).as_set(path.name.removesuffix(".h5"))
     name = path.name.removesuffix(".toml")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))

@@ -1,5 +1,6 @@
 """Finds a parameter set: a shipped one by name, a user's by its file, or the default for some elements."""
 
+import json
 from dataclasses import replace
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -18,7 +19,7 @@ def names() -> list[str]:
 
 
 def load(name: str) -> ParameterSet:
-    """A shipped set by name, or a user's own by the path of its TOML file.
+    """A shipped set by name, or a user's own by the path of its TOML file, or of the HDF5 file of a fit.
 
     Raises UsageError for an unknown name or a missing file, InputError for an invalid file.
     """
@@ -26,14 +27,16 @@ def load(name: str) -> ParameterSet:
 
 
 def text_of(name: str) -> str:
-    """The text of the parameter file. Raises as `load`."""
+    """The text of the parameter file, or the card of a fitted potential as JSON. Raises as `load`."""
     path = _file_of(name)
-    read(path)
+    chosen = read(path)
+    if "fit" in chosen.options:
+        return json.dumps(chosen.record() | chosen.options["fit"].card, indent=1)
     return path.read_text(encoding="utf-8")
 
 
 def _file_of(name: str) -> Path | Traversable:
-    if name.endswith(".toml") or "/" in name:
+    if name.endswith((".toml", ".h5")) or "/" in name:
         path = Path(name)
         if not path.is_file():
             raise UsageError(f"{name}: no such parameter file: check the name")
@@ -41,7 +44,7 @@ def _file_of(name: str) -> Path | Traversable:
     if name not in names():
         doubtful = ", ".join(known for known in names() if load(known).doubtful)
         raise UsageError(
-            f"no potential named '{name}'; {suggest(name, names())} (doubtful: {doubtful}); or the path of a .toml file"
+            f"no potential named '{name}'; {suggest(name, names())} (doubtful: {doubtful}); or the path of a .toml or .h5 file"
         )
     return resources.shipped("potentials") / f"{name}.toml"
 

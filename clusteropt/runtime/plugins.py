@@ -35,6 +35,7 @@ _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
         "gupta": "clusteropt.potentials.forms.gupta:FORM",
         "stillinger-weber": "clusteropt.potentials.forms.stillinger_weber:FORM",
         "morse": "clusteropt.potentials.forms.morse:FORM",
+        "network": "clusteropt.potentials.forms.network:FORM",
     },
     "strategies": {  # each makes a Strategy from TrainSettings (training/strategy.py)
         "es": "clusteropt.training.esmc:esmc",

@@ -25,7 +25,7 @@ class MinimizeSettings:
 
     potential: str | None = option(
         None,
-        "Name of a parameter set (see `clusteropt potentials list`), or a TOML file with one.",
+        "Name of a parameter set (see `clusteropt potentials list`), a TOML file with one, or a .h5 file of `clusteropt fit`.",
         usual="the elements decide",
         flags=("--potential", "-p"),
     )

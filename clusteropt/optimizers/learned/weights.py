@@ -87,6 +87,8 @@ def load(path: Path | Traversable) -> LearnedOptimizer:
         raise InputError(
             f"{path}: not a readable HDF5 file ({type(problem).__name__}): copy or train it again"
         ) from None
+    if attributes.get("kind") == "clusteropt network potential":
+        raise InputError(f"{path}: a fitted potential, no learned optimizer: give it to --potential")
     if theta is None:
         raise InputError(
             f"{path}: an HDF5 file, but no learned optimizer: name one that `clusteropt train` has written"

@@ -1,0 +1,1 @@
+"""Fits of network potentials to structures with energies."""
