@@ -141,4 +141,4 @@ def test_the_tables_of_the_documentation_are_those_of_the_program():
     pages = {page: page.read_text(encoding="utf-8") for page in tables.PAGES}
     stale = [page.name for page, text in pages.items() if tables.page_with_tables(text) != text]
     assert not stale, "run python docs/options.py"
-    assert sum(text.count("<!-- options of") for text in pages.values()) == 9
+    assert sum(text.count("<!-- options of") for text in pages.values()) == 10
