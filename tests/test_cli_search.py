@@ -157,7 +157,7 @@ def test_a_first_round_that_takes_longer_than_the_limit_is_announced():
         work = Work(Task(kit, ExplorationSettings(), seconds), SearchFiles(None, None))
         return [line for line in announcements(work, 0) if "first round" in line]
 
-    assert (len(said("Cu5000", 600.0)), said("Cu5000", None), said("Cu55", 600.0)) == (1, [], [])
+    assert (len(said("Cu5000", 10.0)), said("Cu5000", None), said("Cu55", 600.0)) == (1, [], [])
 
 
 def test_the_same_command_goes_on_and_its_answer_is_never_above_the_database(searched):

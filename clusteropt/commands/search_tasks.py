@@ -14,7 +14,7 @@ from clusteropt.commands.search_files import OURS, SearchFiles, files_for
 from clusteropt.database.database import Database
 from clusteropt.errors import InputError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
-from clusteropt.exploration.seats import N_SEATS
+from clusteropt.exploration.seats import LEAST
 from clusteropt.finding.result import SAME, SearchMinimum, SearchResult
 from clusteropt.finding.searching import composition_of, known_to, optimizer_of, positions_of
 from clusteropt.finding.under_way import Task
@@ -141,7 +141,7 @@ def announcements(work: Work, n_known: int) -> list[str]:
 
 def _first_round(composition: Composition) -> float:
     """Seconds, very roughly, that the first round takes on the devices at hand."""
-    pairs = N_SEATS * _EVALUATIONS * composition.n_atoms**2
+    pairs = LEAST * _EVALUATIONS * composition.n_atoms**2
     return pairs * SECONDS_PER_PAIR * form_of(composition.potential.form).cost / devices.n_devices()
 
 

@@ -13,7 +13,7 @@ from clusteropt.exploration import choice, choosing, moving, records, seats, sta
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.kinds import GIVEN, STARTS
 from clusteropt.exploration.records import EDGES, Marks
-from clusteropt.exploration.seats import BLOCK, N_SEATS, Parents
+from clusteropt.exploration.seats import BLOCK, LEAST, N_SEATS, Parents
 from clusteropt.search import hops
 from clusteropt.search.chains import Chains, columns_of, with_columns
 from clusteropt.search.styles import MOVES, STYLES, temperatures
@@ -96,8 +96,8 @@ class Exploration:
         return columns_of(after, own), Visits(*(array[..., own] for array in visits))
 
     def _vacant(self) -> np.ndarray:
-        """The seats where chains begin: whole blocks, two of them at least. The first seats are taken two blocks a round."""
-        vacant, least = np.flatnonzero(self.lives.vacant), min(2 * BLOCK, len(self.lives.vacant))
+        """The seats where chains begin: whole blocks, LEAST seats or more. The first seats are taken LEAST a round."""
+        vacant, least = np.flatnonzero(self.lives.vacant), min(LEAST, len(self.lives.vacant))
         n = least if self.n_begun < len(self.lives.vacant) else len(vacant) // BLOCK * BLOCK
         return vacant[: 0 if self.draining or n < least else n]
 

@@ -10,6 +10,7 @@ from clusteropt.search.chains import Chains
 
 N_SEATS = 256  # whatever the machine: what is found does not depend on the number of cores
 BLOCK = 32  # seats that choose together, as many as a program has lanes at least
+LEAST = 2 * BLOCK  # seats that are taken at once, at least; in the first rounds just as many
 
 
 class Lives(NamedTuple):
