@@ -63,7 +63,7 @@ def test_a_fit_reproduces_structures_that_it_has_not_seen(folder: Path, optimize
     fresh = [with_energy(seven(k)) for k in range(1000, 1020)]
     found = energy(fresh, potential=str(folder / "own.h5"))
     errors = np.array([one.energy - atoms.get_potential_energy() for one, atoms in zip(found, fresh, strict=True)]) / 7
-    assert np.sqrt((errors**2).mean()) < 0.01  # epsilon for each atom; energies vary by
+    assert np.sqrt((errors**2).mean()) < 0.01  # epsilon for each atom; the energies vary by more than
     assert np.std([a.get_potential_energy() / 7 for a in fresh]) > 0.05
     forces = np.array([one.forces - atoms.get_forces() for one, atoms in zip(found, fresh, strict=True)])
     assert np.sqrt((forces**2).mean()) < 0.1 * np.std([a.get_forces() for a in fresh])
@@ -171,7 +171,7 @@ def test_unseen_elements_and_mistaken_files_are_refused_in_a_line(folder: Path) 
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_the_best_so_far(folder: Path) -> None:
+def test_a_time_limit_keeps_the_best_so_far(folder: Path) -> None:
     done = call(folder, "fit", "sevens.xyz", "--steps", "1000000", "--time-limit", "20s", *SMALL)
     assert done.code == 75
     assert (folder / "potential.h5").exists()
