@@ -50,7 +50,7 @@ class Kit:
 
     @cached_property
     def plan(self) -> SearchPlan:
-        """The numbers of learned trajectories and displacements."""
+        """The numbers of learned trajectories and displacements, with the table of styles."""
         if self.optimizer is None:
             return SearchPlan(styles=STYLES)
         plan = plan_for(self.optimizer, self.composition.n_atoms, self.composition.potential)

@@ -22,9 +22,7 @@ from clusteropt.settings.method import LocalSettings
 
 _COPIES = 16  # of them, at most, whose quenched energies agree, so that other minima of a small cluster have their turn
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
-_HOPPED = (
-    1 + _EVERY
-)  # rounds, before which the rule ends no search: starts alone tell nothing of minima to which only hops lead
+_HOPPED = 1 + _EVERY  # rounds before which the rule ends no search: starts alone tell nothing of what only hops lead to
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
 _SHAKE = 0.02  # lengths, by which atoms are displaced before they are polished: symmetric starts lead to saddle points
 _AGAIN = 5e-4  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum

@@ -16,9 +16,7 @@ from clusteropt.search.starts import start_positions
 _ALONE = np.array([start.alone for start in STARTS])
 _GIVEN = np.array([start.given for start in STARTS])
 _SYMMETRIC = np.array([start.symmetric for start in STARTS])
-_SPLICES = (
-    2**63 + 1
-)  # counter of the numbers that a splice draws; hops count from 0, and other starts use the one before
+_SPLICES = 2**63 + 1  # counter of the numbers of a splice; hops count from 0, and other starts use the one before
 
 
 def placed(kit: Kit, keys: np.ndarray, kinds: np.ndarray, parents: Parents, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -32,7 +32,7 @@ class Policy(NamedTuple):
     bonds: str  # the kind, see `bonds_of`
     up_to: float  # atoms
     hopping: float
-    shares: dict[str, int]  # the parts of the styles among the chains; a style without a part is left out
+    shares: dict[str, int]  # of the styles among the chains; a style without a share is left out
     patience: dict[str, int]  # of some styles, instead of their own
     patience_per_pair: float = 1 / 300  # times the squared number of atoms, where that is more than a style's patience
     steps_per_atom: float = 7.5  # steps of a start's trajectory
@@ -48,7 +48,7 @@ class Policy(NamedTuple):
 
     def _style(self, style: Style, n_atoms: int) -> Style:
         patience = max(self.patience.get(style.name, style.patience), int(n_atoms**2 * self.patience_per_pair))
-        return style._replace(prior=self.shares.get(style.name, 0), patience=patience)
+        return style._replace(share=self.shares.get(style.name, 0), patience=patience)
 
 
 # Hops over the surface and rebuilt surfaces find the places of close packing, which the sums over pairs ask for. Displacements

@@ -1,7 +1,8 @@
 """The styles of chains: how they hop, how long they are patient, how warm they are. One table serves all searches.
 
-A search of a composition learns which of its styles bring most (`exploration/choice.py`). A search from a given structure has too
-few chains for that: they take the styles by their numbers, in the shares of the table.
+A search of a composition learns which styles bring most (`exploration/choice.py`); `exploration/priors.py` has the shares that it
+begins with. A search from a given structure has too few chains to learn that: they take the styles by their numbers, in the
+shares of its plan.
 """
 
 from collections.abc import Sequence
@@ -20,9 +21,7 @@ class Style(NamedTuple):
     """The way in which a chain hops: the parts that each kind of move has among its hops, and the patience to begin with."""
 
     name: str
-    prior: int = (
-        1  # its part of the chains of a plan; where a search learns, `exploration/priors.py` has the first shares
-    )
+    share: int = 1  # its part of the chains, where these take styles by their numbers; 0 leaves it out
     displacement: float = 0.0  # of all atoms; steps of the learned optimizer follow where the plan has some
     surface: float = 0.0
     rebuild: float = 0.0
@@ -66,14 +65,14 @@ def parts(styles: Sequence[Style], able: np.ndarray) -> np.ndarray:
 
 
 def usable(styles: Sequence[Style], able: np.ndarray) -> np.ndarray:
-    """The indices of the styles with a part that have hops left, among them those for which the style is there."""
-    meant = np.array([style.prior > 0 and (style.meant is None or able[style.meant]) for style in styles])
+    """The indices of the styles with a share that have hops left, among them those for which the style is there."""
+    meant = np.array([style.share > 0 and (style.meant is None or able[style.meant]) for style in styles])
     return np.flatnonzero(meant & (parts(styles, able).max(1) > 0))
 
 
 def by_number(styles: Sequence[Style], able: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """The styles (n_chains,) of chains with these numbers (n_chains,), in the shares of the table."""
-    own = np.array([style for style in usable(styles, able) for _ in range(styles[style].prior)])
+    """The styles (n_chains,) of chains with these numbers (n_chains,), in their shares."""
+    own = np.array([style for style in usable(styles, able) for _ in range(styles[style].share)])
     return own[numbers * _STRIDE % len(own)]
 
 
