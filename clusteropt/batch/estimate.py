@@ -174,13 +174,12 @@ def _seconds(bucket: Bucket, count: int, search: SearchSettings | None) -> float
 
 
 def _n_programs(bucket: Bucket, search: SearchSettings | None) -> int:
-    """The programs of a bucket."""
+    """The number of programs of a bucket; the moves of a search are those of its styles (`search/policy.py`)."""
     if search is None:
         return _PROGRAMS
-    alloy = (
-        len(bucket.elements) > 1
-    )  # moves over the surface, rebuilt surfaces and exchanges; silicon is displaced only
-    return _PROGRAMS + 1 + (3 if alloy else 0 if form_of(bucket.form).directional else 2)
+    if len(bucket.elements) > 1:
+        return _PROGRAMS + 4  # learned steps, moves over the surface, rebuilt surfaces, exchanges
+    return _PROGRAMS + (1 if form_of(bucket.form).directional else 3)  # silicon is only displaced
 
 
 def _memory(buckets: list[Bucket]) -> float:

@@ -31,7 +31,7 @@ def fit(
     wide: options.Wide = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Fit a network potential to STRUCTURES with energies; --potential takes the file it writes.
+    """Fit a network potential to STRUCTURES with energies; --potential takes the file that it writes.
 
     Example: [bold]clusteropt fit minima.xyz --out potential.h5[/bold]
     """

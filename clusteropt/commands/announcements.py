@@ -74,8 +74,8 @@ def _of_saddles(rows: Sequence[Row]) -> list[str]:
 
 def _of_distances(rows: Sequence[Row]) -> list[str]:
     """A warning where a fitted potential was used outside the distances that it was fitted to; empty otherwise."""
-    used = [(label, r) for label, r in rows if r.potential is not None and not r.problem]
-    found = [(label, doubts.of_distances(r.minimum.positions, r.potential)) for label, r in used if r.potential]
+    used = [(label, r.minimum.positions, r.potential) for label, r in rows if not r.problem]
+    found = [(label, doubts.of_distances(x, potential)) for label, x, potential in used if potential is not None]
     doubtful = [(label, doubt) for label, doubt in found if doubt]
     if not doubtful:
         return []

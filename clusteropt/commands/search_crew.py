@@ -21,9 +21,7 @@ class Crew:
     def __init__(self, client: Any, n: int, request: Callable[[int], Request], common: dict[str, Any]) -> None:
         self._client, self._request, self._common = client, request, common
         self._left = [*range(n)]
-        self._running: dict[
-            Any, tuple[int, str]
-        ] = {}  # number of the search and address of its worker by Dask's future
+        self._running: dict[Any, tuple[int, str]] = {}  # number of search and address of worker, by Dask's future
 
     def outcomes(self) -> Iterator[tuple[int, Answer | ClusterOptError]]:
         """The answer to each search by its number, or the error that has ended it, in the order in which they end.

@@ -22,7 +22,7 @@ _A_SECOND = 2  # times that the lines on a terminal are drawn anew
 
 
 class Watch(Protocol):
-    """What is shown the progress of a search, a context manager."""
+    """A context manager that is shown the progress of a search."""
 
     def __enter__(self) -> Self: ...
 

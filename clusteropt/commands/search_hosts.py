@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from clusteropt.commands.grow_tasks import line_of
@@ -21,9 +20,6 @@ from clusteropt.finding.kept import kept_result
 from clusteropt.hosts.connection import connected
 from clusteropt.hosts.scheduler import Scheduler
 from clusteropt.runtime.signals import STOPPING, Signals, remembered
-
-if TYPE_CHECKING:
-    pass
 
 
 class Dealer:
@@ -103,7 +99,7 @@ def taken(work: Work, answer: Answer) -> Done:
 
 
 def saved_answer(work: Work, path: Path, why: str) -> Answer:
-    """What a search that cannot answer has saved so far, if this host sees the file; `why` says what has ended it."""
+    """An answer for a search that cannot give one, from what it has saved, if this host sees that; `why` has ended it."""
     try:
         content = path.read_bytes()
     except OSError:

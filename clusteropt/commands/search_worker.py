@@ -37,7 +37,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a worker has found."""
+    """All that a worker has found."""
 
     result: "SearchResult"
     content: bytes  # of the database: that of the request, and the search
@@ -59,7 +59,7 @@ class Saver:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Removes the copy, unless the client has left: then it is what the client gets."""
+        """Removes the copy, unless the client has left: then the copy is all that the client gets."""
         if self._wanted():
             with suppress(OSError):
                 self._copy.unlink(missing_ok=True)
@@ -89,7 +89,7 @@ def search(request: Request, common: dict[str, Any]) -> Answer:
 
 
 def contents_for(settings: ExplorationSettings) -> dict[str, Any]:
-    """What searches with these settings depend on besides their compositions. Raises as `identity.contents`."""
+    """All that searches with these settings depend on besides their compositions. Raises as `identity.contents`."""
     from dataclasses import asdict
 
     from clusteropt.hosts.identity import contents

@@ -1,4 +1,4 @@
-"""The result of a search that cannot tell it itself, from what it has kept."""
+"""The result of a search that has ended without telling it, from what it has kept."""
 
 from clusteropt.database.database import Database
 from clusteropt.database.rows import formula_of
@@ -8,7 +8,7 @@ from clusteropt.finding.under_way import Task, described
 
 
 def kept_result(task: Task, database: Database | None, stopped_by: str) -> SearchResult:
-    """What the database has of the composition, and how far its latest search has come; nothing without a database.
+    """The minima of the composition in the database, and how far its latest search has come; nothing without a database.
 
     `times_reached` adds up all searches in the database.
     """

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from clusteropt.errors import UsageError
 from clusteropt.fitting import loop
 from clusteropt.fitting.loop import Best, Plan, Progress
-from clusteropt.fitting.settings import PLAIN, FitSettings
+from clusteropt.fitting.settings import FitSettings
 from clusteropt.fitting.setup import Setup
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.optimizers.table import learned_choice
@@ -75,8 +75,3 @@ def advanced(setup: Setup, settings: FitSettings, course: Course) -> Course:
 def finished(settings: FitSettings, course: Course) -> bool:
     """True at the end of the last plan."""
     return course.phase + 1 == len(course.plans) and loop.finished(settings, course.plan, course.now)
-
-
-def is_plain(optimizer: str) -> bool:
-    """True for an optimizer that is no learned one."""
-    return optimizer in PLAIN

@@ -64,7 +64,7 @@ class FitProblem(Problem):
 
     @property
     def scale(self) -> Scale:
-        """Steps in a tenth; a good fit has an error of 1e-4 or less, a first one of about 1."""
+        """Weights are about a tenth; the error of the first ones is about 1, that of a good fit 1e-4 or less."""
         return Scale(_LENGTH, 1.0)
 
     def energies_and_gradient(self, batch: Weights) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ _NAMES = ("energy", "free_energy", "Energy")
 
 
 class Given(NamedTuple):
-    """What the files hold."""
+    """All that the files hold."""
 
     samples: Samples
     elements: tuple[str, ...]

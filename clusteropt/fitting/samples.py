@@ -1,4 +1,4 @@
-"""What a fit is made from: structures with energies and forces, their split, and the scales that follow from them."""
+"""The data of a fit: structures with energies and forces, their split, and the scales that follow from them."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What results depend on besides the structures: the version, the settings, and the files that these name."""
+"""All that results depend on besides the structures: the version, the settings, and the files that these name."""
 
 import hashlib
 from typing import Any

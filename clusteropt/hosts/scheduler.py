@@ -17,12 +17,12 @@ class Scheduler(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the user has typed."""
+        """The address or the file, as the user has typed it."""
         return self.address or str(self.file)
 
     @property
     def found(self) -> str:
-        """The address, read from the file if there is one. Raises UsageError where that is none."""
+        """The address, read from the file if there is one. Raises UsageError where it is no address."""
         address = self.address if self.address is not None else _address_in(self.file)
         if address is None or not re.fullmatch(r"\w+://\S+:\d+", address):
             raise UsageError(

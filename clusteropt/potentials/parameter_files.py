@@ -78,7 +78,9 @@ def _form(data: dict[str, Any]) -> Form:
         raise InputError("the key 'form' is missing")
     name = data["form"]
     if not isinstance(name, str) or not plugins.is_known("potentials", name):
-        raise InputError(f"unknown form '{name}'; {suggest(str(name), sorted(form.name for form in _forms() if form.pair_keys))}")
+        raise InputError(
+            f"unknown form '{name}'; {suggest(str(name), sorted(form.name for form in _forms() if form.pair_keys))}"
+        )
     return form_of(name)
 
 

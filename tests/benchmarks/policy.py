@@ -41,7 +41,7 @@ STRENGTH = 1.0  # hits by which the rate of a whole system counts for one kind
 
 
 class Table(NamedTuple):
-    """What a task's kinds have brought; arrays (n_systems, n_kinds), 0 where a kind was not usable."""
+    """Chains, costs and hits of the kinds in each system; arrays (n_systems, n_kinds), 0 where a kind was not usable."""
 
     chains: np.ndarray
     costs: np.ndarray
@@ -231,7 +231,7 @@ def recorded(rows: list[dict]) -> str:
         "# Shares of chains that begin with each kind of start and in each style, before a search has learned its own."
     ]
     lines += [
-        "# Systems without a hit did not count. Kinds that no other system has kept the share that they had.",
+        "# Systems without a hit did not count. Kinds that none of the others has kept the share that they had before.",
         "[record]",
     ]
     lines += [f"date = {datetime.date.today()}", f"commands = {several([json.dumps(each) for each in commands])}"]

@@ -21,6 +21,7 @@ from clusteropt.errors import InputError, UsageError, suggest
 from clusteropt.optimizers.learned import network
 from clusteropt.optimizers.learned.rule import sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
+from clusteropt.potentials import fitted
 from clusteropt.runtime import resources
 from clusteropt.runtime.files import write_atomically
 
@@ -87,7 +88,7 @@ def load(path: Path | Traversable) -> LearnedOptimizer:
         raise InputError(
             f"{path}: not a readable HDF5 file ({type(problem).__name__}): copy or train it again"
         ) from None
-    if attributes.get("kind") == "clusteropt network potential":
+    if attributes.get("kind") == fitted.KIND:
         raise InputError(f"{path}: a fitted potential, no learned optimizer: give it to --potential")
     if theta is None:
         raise InputError(
