@@ -102,15 +102,15 @@ def saved_answer(work: Work, path: Path, why: str) -> Answer:
     """An answer for a search that cannot give one, from what it has saved, if this host sees that; `why` has ended it."""
     try:
         content = path.read_bytes()
-    except OSError:
+        with TemporaryDirectory() as folder:
+            copy = Path(folder) / "saved.db"
+            copy.write_bytes(content)
+            with Database.open(copy, work.task.composition.potential) as database:
+                result = kept_result(work.task, database, why)
+                database.end_latest_run(why)
+                answer = Answer(result, database.content)
+    except (OSError, ClusterOptError):
         return Answer(kept_result(work.task, None, why), b"")
-    with TemporaryDirectory() as folder:
-        copy = Path(folder) / "saved.db"
-        copy.write_bytes(content)
-        with Database.open(copy, work.task.composition.potential) as database:
-            result = kept_result(work.task, database, why)
-            database.end_latest_run(why)
-            answer = Answer(result, database.content)
     path.unlink(missing_ok=True)
     return answer
 
@@ -127,6 +127,10 @@ def _merged(work: Work, content: bytes) -> ClusterOptError | None:
                 ours.merge(theirs)
     except ClusterOptError as problem:
         return problem
+    except OSError as problem:
+        return ClusterOptError(
+            f"{path}: what a worker has found cannot be merged ({problem.strerror}): make room and repeat"
+        )
     return None
 
 

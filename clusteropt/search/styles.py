@@ -5,6 +5,7 @@ begins with. A search from a given structure has too few chains to learn that: t
 shares of its plan.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ MOVES = ("displacement", "learned hop", "surface move", "rebuilt surface", "cut 
 DISPLACEMENT, LEARNED, SURFACE, REBUILD, SPLICE, EXCHANGE = range(len(MOVES))
 START = -1  # no move: a chain's first minimum
 _COLD = 0.02  # energy scales, the temperature of exchanges
-_STRIDE = 5  # between the styles of chains that follow each other, so that every kind of start meets every style
+_STRIDE = 5  # at least, between the styles of chains that follow each other, so that all kinds come soon
 
 
 class Style(NamedTuple):
@@ -73,7 +74,8 @@ def usable(styles: Sequence[Style], able: np.ndarray) -> np.ndarray:
 def by_number(styles: Sequence[Style], able: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """The styles (n_chains,) of chains with these numbers (n_chains,), in their shares."""
     own = np.array([style for style in usable(styles, able) for _ in range(styles[style].share)])
-    return own[numbers * _STRIDE % len(own)]
+    stride = next(k for k in range(_STRIDE, _STRIDE + len(own) + 1) if math.gcd(k, len(own)) == 1)
+    return own[numbers * stride % len(own)]
 
 
 def chosen_moves(styles: Sequence[Style], own: np.ndarray, able: np.ndarray, draws: np.ndarray) -> np.ndarray:
