@@ -31,7 +31,7 @@ def random_fit(elements: tuple[str, ...], seed: int = 0, widths: tuple[int, ...]
     counts = Counts(n, 3, 2)
     tables = {
         "radial": np.log(length) + np.linspace(np.log(0.75), np.log(2.3), counts.radial),
-        "angular": np.log(length) + np.linspace(np.log(0.8), np.log(1.9), counts.angular),
+        "angular": np.arange(counts.angular, dtype=float),
         "closest": np.array(CLOSEST * length),
         "farthest": np.array(2.5 * length),
         "cutoff": np.array(CUTOFF * length),

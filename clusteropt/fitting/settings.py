@@ -30,7 +30,9 @@ class FitSettings:
     widths: tuple[int, ...] = option((24, 24), "Units in the hidden layers of each element's network.", Range(1, 512))
     radial: int = option(12, "Radial functions for each element of the neighbours.", Range(3, _MOST_FUNCTIONS))
     angular: int = option(
-        3, "Radial functions of the angular moments, for each element of the neighbours.", Range(2, _MOST_FUNCTIONS)
+        2,
+        "Functions of the angular moments, for each element of the neighbours: sums of neighbouring radial ones.",
+        Range(1, _MOST_FUNCTIONS),
     )
     cutoff: float = option(
         3.0,
@@ -41,7 +43,7 @@ class FitSettings:
     batch: int = option(32, "Structures in a minibatch; lbfgs takes all.", AT_LEAST_1)
     rate: float = option(0.003, "First learning rate of adam, which falls to zero as a cosine.", POSITIVE)
     force_weight: float = option(
-        0.03, "Weight of squared errors of forces beside those of energies for each atom.", NOT_NEGATIVE
+        0.01, "Weight of squared errors of forces beside those of energies for each atom.", NOT_NEGATIVE
     )
     validation: float = option(0.1, "Share of the structures that only judges the fit.", Range(0.01, 0.5))
     patience: int = option(
@@ -56,3 +58,5 @@ class FitSettings:
         check(self)
         if not self.widths:
             raise UsageError("widths names no layer: give the units of at least one, as 24,24")
+        if self.angular > self.radial:
+            raise UsageError(f"angular functions are sums of radial ones: take at most {self.radial}, or a larger radial")

@@ -17,6 +17,7 @@ _WAYS = 6  # directions in which the forces of a structure are compared
 _HARDNESS = 2000.0  # of the repulsion below the closest distance, in bonds
 _SMALL = 0.1  # the first output of the perceptron, beside the pair potential
 _RIDGE = 1e-6
+_BELOW = 2  # radial functions centred below the closest distance
 
 
 class Normal(NamedTuple):
@@ -61,17 +62,27 @@ def prepared(samples: Samples, n_elements: int, settings: FitSettings) -> Setup:
 
 
 def functions_for(scales: Scales, settings: FitSettings) -> dict[str, np.ndarray]:
-    """The tables of the symmetry functions: centres in ln r from the closest distance to below the cutoff."""
+    """The tables of the symmetry functions: centres in ln r from two steps below the closest distance to below the cutoff.
+
+    Without functions centred below it, a steep repulsion at the closest distance has a hundred times the error.
+    """
     cutoff = settings.cutoff * scales.length
     low = np.log(min(scales.closest, 0.9 * scales.length))
     return {
-        "radial": np.linspace(low, np.log(0.9 * cutoff), settings.radial),
-        "angular": np.linspace(low, np.log(0.75 * cutoff), settings.angular),
+        "radial": _centres(low, np.log(0.9 * cutoff), settings.radial, _BELOW),
+        "angular": np.arange(settings.angular, dtype=float),  # only their number is used
         "cutoff": np.array(cutoff),
         "closest": np.array(scales.closest),
         "farthest": np.array(scales.farthest),
         "repulsion": np.array(_HARDNESS * scales.energy),
     }
+
+
+def _centres(low: float, high: float, count: int, below: int) -> np.ndarray:
+    """Centres at equal steps up to `high`, of which as many as `below` lie under `low`."""
+    below = min(below, count - 2)
+    step = (high - low) / (count - 1 - below)
+    return high - step * np.arange(count)[::-1]
 
 
 def _normal(seen: Described, training: np.ndarray) -> Normal:

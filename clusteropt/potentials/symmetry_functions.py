@@ -3,12 +3,12 @@
 Every atom sums over its neighbours within the cutoff, for each element of the neighbours by itself,
 
     radial:   g_k(r) = exp(-(ln r - c_k)^2 / (2 D^2)) f(r),   f(r) = (1 - r^2 / r_cut^2)^3,
-    angular:  moments h_n(r), h_n(r) e and h_n(r) e e of the unit vectors e, where h_n is a broader function of the same kind,
+    angular:  moments h_n(r) e and h_n(r) e e of the unit vectors e, where h_n is the sum of some neighbouring g_k,
 
 and contracts the moments to invariants of order two and three. So angles cost no loop over triples. Radial sums and angles:
 J. Behler and M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007), doi:10.1103/PhysRevLett.98.146401; moments and their
 contraction: A. V. Shapeev, Multiscale Model. Simul. 14, 1153 (2016), doi:10.1137/15M1054183. Centres at equal steps of ln r
-are dense where forces are strong; two exponentials make all functions of a kind.
+are dense where forces are strong; three exponentials make all functions.
 
 Below the distance `closest`, which is the shortest that a fit has seen, functions get a distance that stays near it, and the
 pair repels by B (1 - r / closest)^3. All is smooth to the second derivative.
@@ -16,7 +16,7 @@ pair repels by B (1 - r / closest)^3. All is smooth to the second derivative.
 
 import math
 from functools import partial
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ Tables = dict[str, Array]
 _STIFFNESS = 0.1  # below `closest`, the distance that functions get stays above (1 - this) of it
 _FACES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # the components of a symmetric matrix
 _PER_ANGULAR = 3 + len(_FACES)
+_MOST_SUMS = 64
 
 
 class Counts(NamedTuple):
@@ -65,20 +66,29 @@ def _pairs(counts: Counts) -> list[tuple[int, int]]:
 def sums_over_neighbours(tables: Tables, clusters: Clusters, core: float) -> tuple[Array, ...]:
     """The repulsion of every atom, and `Counts.sums` sums for each element: planes (n_atoms, n_clusters)."""
     counts = counts_of(tables)
-    found, repulsion = [], 0
-    for s in range(counts.elements):
-        hard, *own = neighbour_sums(clusters, (clusters.species,), 1 + counts.sums, partial(_terms, tables, core, s))
-        found, repulsion = [*found, *own], repulsion + hard
-    return repulsion, *found  # type: ignore[return-value]
+    found = []
+    for group in _portions(counts):
+        n_sums = len(group) * counts.sums + (0 in group)
+        found += neighbour_sums(clusters, (clusters.species,), n_sums, partial(_terms, tables, core, group))
+    return tuple(found)
 
 
-def _terms(tables: Tables, core: float, element: int, pair: Pair) -> tuple[Array, ...]:
-    """Repulsion and sums over the neighbours of one element. An element at a time: many sums at once do not fit into a loop."""
+def _portions(counts: Counts) -> list[range]:
+    """Elements whose sums are made together. A loop over neighbours with more sums is compiled badly."""
+    at_once = max(1, _MOST_SUMS // counts.sums)
+    return [range(s, min(s + at_once, counts.elements)) for s in range(0, counts.elements, at_once)]
+
+
+def _terms(tables: Tables, core: float, group: range, pair: Pair) -> tuple[Array, ...]:
+    """Sums over the neighbours of some elements, after the repulsion where the first element is among them."""
     near = _near(tables, core, pair)
-    there = _is_of(tables, element, pair.there[0], near.cut.dtype)
-    cut = near.cut * there
-    radial, angular = ([cut * g for g in kind.values] for kind in (near.radial, near.angular))
-    return near.repulsion * there / 2, *radial, *(part for h in angular for part in _moments(h, near.e))
+    radial = [near.cut * g for g in near.bells.values]
+    angular = [
+        near.cut * _summed([near.bells.values[k] for k in functions]) for functions in _groups(counts_of(tables))
+    ]
+    found = [*radial, *(part for h in angular for part in _moments(h, near.e))]
+    apart = [value * _is_of(tables, s, pair.there[0], value.dtype) for s in group for value in found]
+    return (near.repulsion / 2, *apart) if 0 in group else tuple(apart)
 
 
 def _is_of(tables: Tables, element: int, species: Array, dtype: Any) -> Array | float:
@@ -104,29 +114,39 @@ def gradient(tables: Tables, clusters: Clusters, core: float, slopes: tuple[Arra
     """The gradient (3, n_atoms, n_clusters) of an energy with these `slopes` in the sums (1 in the repulsion)."""
     counts = counts_of(tables)
     found = jnp.zeros_like(clusters.positions)
-    for s in range(counts.elements):
-        own = (clusters.species, *slopes[s * counts.sums : (s + 1) * counts.sums])
-        found += jnp.stack(neighbour_sums(clusters, own, 3, partial(_slope_terms, tables, core, s)))
+    for group in _portions(counts):
+        own = (clusters.species, *slopes[group.start * counts.sums : group.stop * counts.sums])
+        found += jnp.stack(neighbour_sums(clusters, own, 3, partial(_slope_terms, tables, core, group)))
     return found
 
 
-def _slope_terms(tables: Tables, core: float, element: int, pair: Pair) -> tuple[Array, ...]:
-    """The gradient of a pair that comes from sums over one element: over j in the sums of i, over i in those of j."""
+def _slope_terms(tables: Tables, core: float, group: range, pair: Pair) -> tuple[Array, ...]:
+    """The gradient of a pair that comes from sums over some elements: over j in the sums of i, over i in those of j."""
     counts, near = counts_of(tables), _near(tables, core, pair)
-    of_here, of_there = (_is_of(tables, element, one[0], near.cut.dtype) for one in (pair.here, pair.there))
-    mine = [a * of_there for a in pair.here[1:]], [b * of_here for b in pair.there[1:]]
-    along = _sum_and_slope(near.radial, [a + b for a, b in zip(*(m[: counts.radial] for m in mine), strict=True)])
+    mine = [
+        _of_elements(tables, group, one[1:], other[0])
+        for one, other in ((pair.here, pair.there), (pair.there, pair.here))
+    ]
+    factors = [a + b for a, b in zip(*(m[: counts.radial] for m in mine), strict=True)]
     sideways = [jnp.zeros_like(near.cut)] * 3
-    for n in range(counts.angular):
+    for n, functions in enumerate(_groups(counts)):
         first = counts.radial + _PER_ANGULAR * n
         a, b = (m[first : first + _PER_ANGULAR] for m in mine)
         vector = [x - y for x, y in zip(a[:3], b[:3], strict=True)]
         turned = _times([x + y for x, y in zip(a[3:], b[3:], strict=True)], near.e, halved=True)
-        own = near.angular.values[n]
-        value = own * (_dot(vector, near.e) + _dot(turned, near.e))
-        along = along[0] + value, along[1] + value * near.angular.slope(n)
+        value = _dot(vector, near.e) + _dot(turned, near.e)
+        for k in functions:
+            factors[k] = factors[k] + value
+        own = near.cut * _summed([near.bells.values[k] for k in functions])
         sideways = [x + own * (v + 2 * t) for x, v, t in zip(sideways, vector, turned, strict=True)]
-    return _push(near, pair, along, [near.cut * x for x in sideways], of_there)
+    return _push(near, pair, _sum_and_slope(near.bells, factors), sideways, 1.0 if 0 in group else 0.0)
+
+
+def _of_elements(tables: Tables, group: range, slopes: tuple[Array, ...], species: Array) -> list[Array]:
+    """The slopes in the sums over the element of `species`; 0 where it is not of the group."""
+    n = counts_of(tables).sums
+    masks = [_is_of(tables, s, species, slopes[0].dtype) for s in group]
+    return [_summed([slopes[k * n + i] * mask for k, mask in enumerate(masks)]) for i in range(n)]
 
 
 def _push(near: "_Near", pair: Pair, along: tuple[Array, Array], sideways: list[Array], hard: Any) -> tuple[Array, ...]:
@@ -144,10 +164,6 @@ class _Bells(NamedTuple):
     middle: int
     rate: Array
 
-    def slope(self, k: int) -> Array:
-        """The logarithmic derivative of function k with respect to the distance."""
-        return (k - self.middle - self.y) * self.rate
-
 
 class _Near(NamedTuple):
     """A pair as its symmetry functions see it."""
@@ -157,64 +173,73 @@ class _Near(NamedTuple):
     bend: Array  # the derivative of that distance, over the true distance
     cut: Array
     cut_slope: Array
-    radial: _Bells
-    angular: _Bells
+    bells: _Bells
     repulsion: Array
     repulsion_slope: Array  # over the distance
 
 
 def _near(tables: Tables, core: float, pair: Pair) -> _Near:
+    """Quotients of scalars are taken first: a product costs a tenth of a quotient."""
     closest, cutoff = jnp.maximum(tables["closest"], core), tables["cutoff"]
-    r = jnp.sqrt(jnp.maximum(pair.r2, jnp.finfo(pair.r2.dtype).tiny ** 0.5))
-    z = jnp.maximum(1 - r / closest, 0)
-    bent = 1 / (1 + (z / _STIFFNESS) ** 2)
-    root = jnp.sqrt(bent)
+    r2 = jnp.maximum(pair.r2, jnp.finfo(pair.r2.dtype).tiny ** 0.5)
+    r = jnp.sqrt(r2)
+    over = 1 / r
+    z = jnp.maximum(1 - r * (1 / closest), 0)
+    root = jnp.sqrt(1 / (1 + z * z * (1 / _STIFFNESS**2)))
     seen = jnp.where(z > 0, closest * (1 - z * root), r)
-    inverse, over = 1 / seen, 1 / r
-    inside = jnp.maximum(1 - (seen / cutoff) ** 2, 0)
-    log = jnp.log(jnp.minimum(seen, cutoff))
-    hard = _repulsion(tables["repulsion"], closest, core, pair.r2, r)
+    inverse = 1 / seen
+    inside = jnp.maximum(1 - seen * seen * (1 / cutoff**2), 0)
+    squared = inside * inside
     return _Near(
         tuple(d * inverse for d in pair.d),
         inverse,
-        root * bent * over,
-        inside**3,
-        -6 * seen / cutoff**2 * inside**2,
-        _bells(tables["radial"], log, inverse),
-        _bells(tables["angular"], log, inverse),
-        *hard,
+        root * root * root * over,
+        squared * inside,
+        seen * squared * (-6 / cutoff**2),
+        _bells(tables["radial"], jnp.log(jnp.minimum(seen, cutoff)), inverse),
+        *_repulsion(tables["repulsion"], closest, core, pair.r2, r, over),
     )
 
 
-def _repulsion(strength: Array, closest: Array, core: float, r2: Array, r: Array) -> tuple[Array, Array]:
+def _repulsion(strength: Array, closest: Array, core: float, r2: Array, r: Array, over: Array) -> tuple[Array, Array]:
     """Energy of the pair, and its slope over the distance. Inside the core the energy is a straight line in r^2."""
-    far = jnp.maximum(r, core) if core else r
-    z = jnp.maximum(1 - far / closest, 0)
-    over = -3 * strength * z**2 / (closest * far)
-    energy = strength * z**3
-    return (energy + over * (r2 - far * far) / 2 if core else energy), over
+    far, over = (jnp.maximum(r, core), jnp.minimum(over, 1 / core)) if core else (r, over)
+    z = jnp.maximum(1 - far * (1 / closest), 0)
+    slope = (-3 * strength / closest) * z * z * over
+    energy = strength * z * z * z
+    return (energy + slope * (r2 - far * far) / 2 if core else energy), slope
+
+
+def _groups(counts: Counts) -> list[range]:
+    """The radial functions whose sum is each of the angular ones: as many each, side by side."""
+    ends = [k * counts.radial // counts.angular for k in range(counts.angular + 1)]
+    return [range(*pair) for pair in pairwise(ends)]
 
 
 def _bells(centres: Array, log: Array, inverse: Array) -> _Bells:
-    """All functions from two exponentials: exp(-(y - j)^2 / 2) = exp(-(y - j + 1)^2 / 2) exp(y) exp(1/2 - j)."""
+    """All functions from three exponentials: exp(-(y - j)^2 / 2) = exp(-(y - j + 1)^2 / 2) exp(y) exp(1/2 - j)."""
     n = centres.shape[0]
-    middle, width = n // 2, centres[1] - centres[0]
-    y = (log - centres[middle]) / width
+    middle, rate = n // 2, 1 / (centres[1] - centres[0])
+    y = (log - centres[middle]) * rate
     up, down = jnp.exp(y), jnp.exp(-y)
-    values = {0: jnp.exp(-y * y / 2)}
+    values = {0: jnp.exp(y * y * -0.5)}
     for j in range(1, n - middle):
         values[j] = values[j - 1] * (up * math.exp(0.5 - j))
     for j in range(1, middle + 1):
         values[-j] = values[1 - j] * (down * math.exp(0.5 - j))
-    return _Bells([values[j] for j in range(-middle, n - middle)], y, middle, inverse / width)
+    return _Bells([values[j] for j in range(-middle, n - middle)], y, middle, inverse * rate)
 
 
 def _sum_and_slope(bells: _Bells, factors: list[Array]) -> tuple[Array, Array]:
     """The weighted sum of the functions, and its derivative with respect to the distance."""
     parts = [a * v for a, v in zip(factors, bells.values, strict=True)]
-    total = sum(parts[1:], parts[0])
+    total = _summed(parts)
     shifted = sum(((k - bells.middle) * part for k, part in enumerate(parts)), jnp.zeros_like(total))
     return total, (shifted - bells.y * total) * bells.rate
+
+
+def _summed(values: list[Array]) -> Array:
+    return sum(values[1:], values[0])
 
 
 def _moments(h: Array, e: tuple[Array, ...]) -> list[Array]:
