@@ -11,6 +11,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from cli import Outcome, call, run, save
 
 from clusteropt import energy
+from clusteropt.errors import InputError
+from clusteropt.fitting import checkpoint, course, reading, setup
+from clusteropt.fitting.settings import FitSettings
+from clusteropt.optimizers.learned import network, weights
+from clusteropt.optimizers.learned.rule import sizes
+from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials import fitted
 
 SMALL = ("--widths", "8", "--radial", "8", "--angular", "2", "--batch", "16")
@@ -116,6 +122,46 @@ def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(folder: Path, opti
     assert "going on after step 0" in done.err
     whole, parts = tables(folder / "whole.h5"), tables(folder / "parts.h5")
     assert all(np.array_equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_fit_that_was_kept_half_way_ends_as_without_a_break(tmp_path: Path) -> None:
+    chosen = FitSettings(steps=400, widths=(8,), radial=8, batch=16)
+    samples = reading.given([(str(k), atoms) for k, atoms in enumerate(sevens())], chosen.cutoff).samples
+    made, plans = setup.prepared(samples, 1, chosen), course.plans_of(chosen, None)
+    path, mark = tmp_path / "half.h5", checkpoint.mark_of(samples, chosen, None)
+    whole = course.begin(made, plans)
+    for _ in range(2):
+        whole = course.advanced(made, chosen, whole)
+    checkpoint.save(path, whole, 1.5, mark)
+    parts, seconds = checkpoint.load(path, made, plans, mark)
+    assert seconds == 1.5
+    for _ in range(2):
+        whole, parts = course.advanced(made, chosen, whole), course.advanced(made, chosen, parts)
+    assert course.finished(chosen, whole)
+    assert whole.now.error == parts.now.error
+    assert whole.best.step == parts.best.step > 0
+    assert np.array_equal(whole.best.weights, parts.best.weights)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="begin anew with --force"):
+        checkpoint.load(path, made, plans, mark)
+
+
+def test_a_learned_optimizer_that_is_worse_than_adam_gives_way_to_it(folder: Path) -> None:
+    own = LearnedSettings(network="coordinate", features=("place", "schedule"))
+    theta = network.first_theta(own, *sizes(own), 0)
+    weights.save(folder / "mine.h5", weights.LearnedOptimizer(theta, own, {}))
+    done = fit(folder, "--optimizer", "mine.h5", out="a.h5")
+    assert done.code == 0, done.err
+    assert "of adam at as many gradients: adam is better and its weights are taken" in done.err
+    assert fit(folder, out="b.h5").code == 0
+    a, b = tables(folder / "a.h5"), tables(folder / "b.h5")
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_an_optimizer_of_atoms_is_refused(folder: Path) -> None:
+    done = fit(folder, "--optimizer", "learned")
+    assert done.code == 2
+    assert "cannot move weights (feature 'neighbours' is for clusters of atoms" in done.err
 
 
 def test_resuming_needs_the_same_structures_and_settings(folder: Path) -> None:

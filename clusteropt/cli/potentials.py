@@ -22,7 +22,7 @@ def list_sets(json: Json = False, wide: Wide = False) -> None:
 
 @app.command("show")
 def show_set(
-    name: Annotated[str, typer.Argument(help="Name of a set, or path of a TOML file.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Name of a set, or path of a TOML file or of a fit.", show_default=False)],
 ) -> None:
     """Print a parameter set as its TOML file: numbers, units, source, and known weaknesses."""
     from clusteropt.commands import potentials

@@ -56,12 +56,14 @@ def plans_of(settings: FitSettings, learned: LearnedOptimizer | None) -> tuple[P
 
 def begin(setup: Setup, plans: tuple[Plan, ...]) -> Course:
     """The course before its first step. Raises UsageError for a learned optimizer that is made for atoms."""
+    now = loop.begin(setup, plans[0])
     try:
-        return Course(plans, 0, loop.begin(setup, plans[0]), ())
-    except (TypeError, ValueError) as problem:
-        raise UsageError(
-            f"this learned optimizer cannot move the weights of a network ({problem}): take adam"
-        ) from None
+        loop.check(setup, plans[0], now)
+    except UsageError as problem:
+        reason = str(problem).partition(":")[0]
+        cure = "take adam, or one that is trained for networks"
+        raise UsageError(f"this optimizer cannot move weights ({reason}): {cure}") from None
+    return Course(plans, 0, now, ())
 
 
 def advanced(setup: Setup, settings: FitSettings, course: Course) -> Course:

@@ -62,6 +62,11 @@ def begin(setup: Setup, plan: Plan) -> Progress:
     return Progress(state, 0, Best(weights, error, 0), 0, error)
 
 
+def check(setup: Setup, plan: Plan, now: Progress) -> None:
+    """Traces a step without computing it. Raises UsageError for an optimizer that needs what only atoms have."""
+    jax.eval_shape(partial(_run, plan.kind, plan.n_steps), setup.problem, now.state, 1, plan.choice, plan.rate)
+
+
 def advanced(setup: Setup, plan: Plan, now: Progress) -> Progress:
     """The fit at its next check. After a step to weights without a finite error it has `diverged`, and keeps its best."""
     until = min(now.step + plan.interval, plan.n_steps)

@@ -59,4 +59,6 @@ class FitSettings:
         if not self.widths:
             raise UsageError("widths names no layer: give the units of at least one, as 24,24")
         if self.angular > self.radial:
-            raise UsageError(f"angular functions are sums of radial ones: take at most {self.radial}, or a larger radial")
+            raise UsageError(
+                f"angular functions are sums of radial ones: take at most {self.radial}, or a larger radial"
+            )
