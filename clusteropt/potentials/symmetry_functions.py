@@ -82,13 +82,13 @@ def _portions(counts: Counts) -> list[range]:
 def _terms(tables: Tables, core: float, group: range, pair: Pair) -> tuple[Array, ...]:
     """Sums over the neighbours of some elements, after the repulsion where the first element is among them."""
     near = _near(tables, core, pair)
-    radial = [near.cut * g for g in near.bells.values]
-    angular = [
-        near.cut * _summed([near.bells.values[k] for k in functions]) for functions in _groups(counts_of(tables))
-    ]
-    found = [*radial, *(part for h in angular for part in _moments(h, near.e))]
-    apart = [value * _is_of(tables, s, pair.there[0], value.dtype) for s in group for value in found]
-    return (near.repulsion / 2, *apart) if 0 in group else tuple(apart)
+    functions = [_summed([near.bells.values[k] for k in each]) for each in _groups(counts_of(tables))]
+    found = []
+    for s in group:
+        cut = near.cut * _is_of(tables, s, pair.there[0], near.cut.dtype)
+        found += [cut * g for g in near.bells.values]
+        found += [part for h in functions for part in _moments(cut * h, near.e)]
+    return (near.repulsion / 2, *found) if 0 in group else tuple(found)
 
 
 def _is_of(tables: Tables, element: int, species: Array, dtype: Any) -> Array | float:
