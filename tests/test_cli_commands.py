@@ -118,11 +118,14 @@ def test_random_structures_go_to_standard_output_and_from_there_into_minimize(tm
     assert [r["formula"] for r in done.records] == ["X4"] * 3
 
 
-@pytest.mark.parametrize("formula", ["", "au38", "Qq3", "X0", "X-3", "38", "Au38!"])
-def test_what_is_no_formula_is_refused_with_an_example(tmp_path, formula):
+@pytest.mark.parametrize(
+    ("formula", "meant"),
+    [("", ""), ("au38", "did you mean Au38? "), ("Qq3", ""), ("X0", ""), ("X-3", ""), ("38", ""), ("Au38!", "")],
+)
+def test_what_is_no_formula_is_refused_with_an_example(tmp_path, formula, meant):
     done = run(tmp_path, "random", formula, "--out", "s.xyz")
     assert (done.code, done.out, len(done.complaints)) == (2, "", 1)
-    assert f"'{formula}' is not a chemical formula: write one as Au38" in done.complaints[0]
+    assert f"'{formula}' is not a chemical formula: {meant}write one as Au38" in done.complaints[0]
     assert names(tmp_path) == set()
 
 

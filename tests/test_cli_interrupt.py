@@ -9,6 +9,8 @@ import pytest
 from ase import Atoms
 from cli import LOCAL, call, clusters, finish, frames_of, names, run, save, spawn
 
+from clusteropt.runtime import signals
+
 ENDLESS = [*LOCAL, "--fmax", "1e-300", "--max-steps", "2000000000", "--threads", "1"]
 
 
@@ -185,3 +187,20 @@ def test_results_are_written_although_nobody_reads_the_table(folder):
 
 def test_a_process_of_its_own_does_what_the_tests_see_in_theirs(folder):
     assert call(folder, "energy", "endless.xyz") == run(folder, "energy", "endless.xyz")
+
+
+@pytest.mark.parametrize("change", [lambda: signals.alarm_in(100), signals.no_alarm])
+def test_a_signal_that_came_at_an_unsafe_moment_is_raised_though_the_time_limit_is_moved(change):
+    importing = compile("os.kill(os.getpid(), signal.SIGINT)", "importlib/module.py", "exec")
+
+    def patiently() -> None:
+        with signals.remembered(signal.SIGINT, seconds=50) as heard:
+            exec(importing)
+            assert heard.owed
+            change()
+            time.sleep(20)
+
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        patiently()
+    assert time.monotonic() - begin < 10

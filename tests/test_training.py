@@ -502,7 +502,7 @@ def test_what_a_file_cannot_say_is_told_in_one_line_and_nothing_is_written(folde
         (["--features", "radial", "--radial", "1.6"], "radial must be pairs"),
         (["--features", "radial", "--radial", "1.6:x"], "--radial takes pairs of numbers, as 1.6:0.5"),
         (["--out", "o.hdf"], "weights files end in .h5"),
-        (["--learned", "delta"], "a value of learned cannot be 'delta'; did you mean 'beta'?"),
+        (["--learned", "delta"], "a value of --learned cannot be 'delta'; did you mean 'beta'?"),
     ],
 )
 def test_wrong_options_are_refused(folder, options, word):

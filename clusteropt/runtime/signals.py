@@ -38,6 +38,9 @@ class Signals:
                 signal.setitimer(signal.ITIMER_REAL, _AGAIN)
 
 
+_UNDER_WAY: list[Signals] = []  # those of the contexts that the main thread is in
+
+
 @contextmanager
 def remembered(*numbers: int, patient: bool = False, seconds: float | None = None) -> Iterator[Signals]:
     """Notes the signals `numbers` inside this context, and raises KeyboardInterrupt unless `patient` is set.
@@ -69,25 +72,31 @@ def remembered(*numbers: int, patient: bool = False, seconds: float | None = Non
         yield signals
         return
     before = {number: signal.signal(number, hear) for number in {*numbers, signal.SIGALRM}}
+    _UNDER_WAY.append(signals)
     try:
         if seconds is not None:
             signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
         yield signals
     finally:
+        _UNDER_WAY.remove(signals)
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def alarm_in(seconds: float) -> None:
-    """Moves the time limit of `remembered` to so many seconds from now. It does nothing in another thread than the main one."""
+    """Moves the time limit of `remembered` to so many seconds from now. It does nothing in another thread than the main one.
+
+    A signal that has yet to be raised comes first.
+    """
     if threading.current_thread() is threading.main_thread():
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+        soon = _AGAIN if any(signals.owed for signals in _UNDER_WAY) else seconds
+        signal.setitimer(signal.ITIMER_REAL, max(min(seconds, soon), 0.001))
 
 
 def no_alarm() -> None:
     """Takes back the time limit of `remembered`. It does nothing in another thread than the main one."""
-    if threading.current_thread() is threading.main_thread():
+    if threading.current_thread() is threading.main_thread() and not any(signals.owed for signals in _UNDER_WAY):
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
