@@ -23,7 +23,10 @@ def evaluate(
     given: Annotated[dict[str, Any], From(EvaluationSettings)],
     devices: Devices,
     tasks: Annotated[
-        str, typer.Option(help="Formulas with a best-known minimum, separated by commas: X17,X22,Cu13.")
+        str,
+        typer.Option(
+            help="Formulas with a best-known minimum, or tasks as net:digits; separated by commas: X17,X22,Cu13."
+        ),
     ] = "X17,X22,X34",
     alone: Annotated[
         bool,
@@ -47,7 +50,8 @@ def evaluate(
     """Measure how often optimizers find best-known minima from random starts, and what a hit costs.
 
     The adaptive search, multistart by L-BFGS and basin hopping are measured for comparison, on the same kernels.
-    Tasks that an optimizer was trained on are marked, because they are no test of it.
+    Tasks that an optimizer was trained on are marked, because they are no test of it. An optimizer for networks is
+    measured on tasks as net:digits, beside Adam, momentum and RMSProp, each with the best of ten rates.
 
     Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]
     """

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clusteropt.commands import network_evaluation
 from clusteropt.commands.plans import Show
 from clusteropt.commands.process import prepare
 from clusteropt.console import emit, say
@@ -22,7 +23,7 @@ class Comparison(NamedTuple):
     """The request of a user: optimizers to compare, tasks, and files for the scores."""
 
     optimizers: list[str]
-    tasks: str  # formulas, separated by commas
+    tasks: str  # formulas or net: tasks, separated by commas
     alone: bool  # leave the baselines out
     test: bool  # refuse tasks that were in the training
     plot: Path | None
@@ -41,7 +42,11 @@ def evaluate(wanted: Comparison, given: dict[str, Any], show: Show, devices: dic
     prepare(devices)
     from clusteropt.evaluation import benchmark
 
-    measurement = benchmark.planned(wanted.optimizers, benchmark.formulas_of(wanted.tasks), settings, wanted.alone)
+    tasks = benchmark.formulas_of(wanted.tasks)
+    if any(task.startswith(network_evaluation.PREFIX) for task in tasks):
+        network_evaluation.evaluate(wanted, tasks, settings, show)
+        return
+    measurement = benchmark.planned(wanted.optimizers, tasks, settings, wanted.alone)
     for name, known in benchmark.trained(measurement).items() if wanted.test else ():
         raise UsageError(
             f"{', '.join(known)}: was in the training of {name}, which --test refuses: leave it out, or drop --test"

@@ -28,6 +28,7 @@ class EvaluationSettings:
         unit="seconds",
     )
     chains: int = option(64, "Number of chains that run side by side.", AT_LEAST_1)
+    networks: int = option(10, "Networks of each net: task, each with a seed of its own.", AT_LEAST_1)
     seed: int = option(0, "Seed of the starts and hops.", SEED, "no unit")
 
     def __post_init__(self) -> None:
@@ -44,4 +45,5 @@ class EvaluationChanges(TypedDict, total=False):
     evaluations: float
     seconds: float
     chains: int
+    networks: int
     seed: int

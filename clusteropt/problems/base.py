@@ -81,6 +81,10 @@ class Problem:
         """
         raise NotImplementedError
 
+    def outcome(self, batch: Any, energies: Array) -> Array:
+        """The numbers (n_lanes,) by which meta-training judges: by default sums of the `energies` (n_units, n_lanes)."""
+        return energies.sum(0)
+
     def place(self, batch: Any) -> Array:
         """Positions of the units (n_components, n_units, n_lanes), dimensionless, from the instance's natural origin."""
         raise NotImplementedError

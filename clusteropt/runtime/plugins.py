@@ -24,6 +24,9 @@ _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
         "second-moments": "clusteropt.optimizers.learned.features.second_moments:FEATURE",
         "angles": "clusteropt.optimizers.learned.features.angles:FEATURE",
         "radial": "clusteropt.optimizers.learned.features.radial:FEATURE",
+        "normalized": "clusteropt.optimizers.learned.features.normalized:FEATURE",
+        "horizon": "clusteropt.optimizers.learned.features.horizon:FEATURE",
+        "tensors": "clusteropt.optimizers.learned.features.tensors:FEATURE",
     },
     "optimizers": {  # each makes an Optimizer from a Scale (optimizers/base.py)
         "lbfgs": "clusteropt.optimizers.local.lbfgs:lbfgs",
@@ -41,7 +44,9 @@ _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
         "es": "clusteropt.training.esmc:esmc",
         "ga": "clusteropt.training.ga:ga",
     },
-    "tasks": {},  # each makes a Task from its name (training/tasks.py); formulas need no entry
+    "tasks": {  # each makes a Task from its name (training/tasks.py); formulas need no entry
+        "net": "clusteropt.training.networks:task",
+    },
 }
 
 

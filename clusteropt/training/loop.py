@@ -13,8 +13,8 @@ import numpy as np
 from jax.sharding import PartitionSpec
 
 from clusteropt.errors import ClusterOptError, UsageError
-from clusteropt.optimizers.learned import network, weights
-from clusteropt.optimizers.learned.rule import grown, sizes
+from clusteropt.optimizers.learned import weights
+from clusteropt.optimizers.learned.rule import first_theta, grown
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.problems.base import Problem
 from clusteropt.runtime import devices, host, plugins, processes
@@ -52,7 +52,7 @@ def begin(settings: TrainSettings) -> TrainingState:
         theta = grown(there.theta, there.settings, settings.network, settings.seed)
         earlier = tuple(there.card.get("tasks", ()))
     else:
-        theta = network.first_theta(settings.network, *sizes(settings.network), settings.seed)
+        theta = first_theta(settings.network, settings.seed)
     return TrainingState(0, _strategy(settings).init(theta), {}, float("nan"), "", {}, 0, earlier)
 
 

@@ -27,27 +27,27 @@ def meta_loss(
     """The loss () of one candidate; infinite where no trajectory ends with a finite energy."""
     optimizer = learned(theta, tryout.n_steps.astype(jnp.float32), tryout.span, network, problem)
 
-    def energy_of(energies: Array) -> Array:
-        return energies.sum(0) / problem.scale.energy
+    def outcome_of(batch: Any, energies: Array) -> Array:
+        return problem.outcome(batch, energies) / problem.scale.energy
 
     def bounded(energy: Array) -> Array:
         ceiling = problem.ceiling
         return jnp.where(jnp.isfinite(energy), jnp.minimum(energy, ceiling), ceiling) - tryout.before
 
-    def judge(energies: Array, _: Array) -> tuple[Array, Array]:
-        """Lets all lanes move. Notes their energies if the loss is a mean over the steps, and else spares that sum."""
-        noted = bounded(energy_of(energies)) if loss == "mean" else jnp.zeros_like(energies, shape=energies.shape[1:])
-        return jnp.array(True), noted
-
     def one(_: Array, carry: tuple) -> tuple:
         batch, state, total = carry
+
+        def judge(energies: Array, _: Array) -> tuple[Array, Array]:
+            """Lets all lanes move. Notes their outcomes if the loss is a mean over the steps, and else spares that sum."""
+            return jnp.array(True), bounded(outcome_of(batch, energies)) if loss == "mean" else total
+
         batch, state, noted = step(problem, optimizer, batch, state, judge)
         return batch, state, total + noted if loss == "mean" else total
 
     zero = jnp.zeros(tryout.before.shape, tryout.starts.positions.dtype)
     first = (tryout.starts, optimizer.init(tryout.starts), zero)
     batch, _, total = jax.lax.fori_loop(jnp.int32(0), tryout.n_steps, one, first)
-    end = energy_of(problem.energies_and_gradient(batch)[0])
+    end = outcome_of(batch, problem.energies_and_gradient(batch)[0])
     energy = total / tryout.n_steps if loss == "mean" else bounded(end)
     value = _soft_minimum(energy, temperature) if loss == "soft-min" else energy.mean()
     return jnp.where(jnp.isfinite(end).any(), value, jnp.inf)

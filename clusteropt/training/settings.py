@@ -26,6 +26,11 @@ class TrainSettings:
         "Formulas to train on, separated by commas; each outer step takes the next one. X13 means trajectories from "
         "random starts, hop:X13 means hops from minima.",
     )
+    held_out: tuple[str, ...] = option(
+        (),
+        "Tasks to measure the weights on later: none of them may be trained on. The weights keep their names.",
+        usual="none",
+    )
     steps: int = option(
         80, "Number of outer steps. With --resume it may change, but not to fewer steps than are done.", AT_LEAST_1
     )
@@ -68,6 +73,8 @@ class TrainSettings:
         check(self)
         if not self.tasks:
             raise UsageError("tasks must be a list that names at least one formula, as X13")
+        if both := sorted({*self.tasks} & {*self.held_out}):
+            raise UsageError(f"{both[0]} is among tasks and held_out: a task that is held out must not be trained on")
 
     @property
     def schedule(self) -> int:

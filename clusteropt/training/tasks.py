@@ -84,9 +84,9 @@ class ProblemTask:
 
     def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Any) -> tuple[Tryout, None]:
         """Others at every step."""
-        batch = self.starts(settings.clusters, _seed(settings, step))
+        batch = self.starts(settings.clusters, seed_of(settings, step))
         batch = take(batch, np.arange(settings.clusters), np.float32)
-        return Tryout(batch, *_numbers(np.zeros(settings.clusters), settings.trajectory, 0.0)), None
+        return Tryout(batch, *numbers(np.zeros(settings.clusters), settings.trajectory, 0.0)), None
 
     def next_pool(self, settings: TrainSettings, pool: Any, theta: np.ndarray) -> None:
         """It keeps none."""
@@ -110,9 +110,9 @@ class ClusterTask:
 
     def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Any) -> tuple[Tryout, None]:
         """Others at every step."""
-        starts = _starts(self, settings.clusters, _seed(settings, step), settings.density)
+        starts = _starts(self, settings.clusters, seed_of(settings, step), settings.density)
         batch = pack(starts, padded_size(len(starts[0].positions)), np.float32)
-        return Tryout(batch, *_numbers(np.zeros(len(starts)), settings.trajectory, 0.0)), None
+        return Tryout(batch, *numbers(np.zeros(len(starts)), settings.trajectory, 0.0)), None
 
     def next_pool(self, settings: TrainSettings, pool: Any, theta: np.ndarray) -> None:
         """It keeps none."""
@@ -141,13 +141,13 @@ class HopTask:
     ) -> tuple[Tryout, Chains]:
         """Trajectories from the displaced pool. After forty hops the pool begins anew from random starts."""
         if pool is None or pool.n_hops[0] >= _GENERATIONS:
-            starts = _starts(self, settings.clusters, _seed(settings, step), settings.density)
+            starts = _starts(self, settings.clusters, seed_of(settings, step), settings.density)
             keys = np.random.default_rng([settings.seed, step, 1]).integers(2**64, size=len(starts), dtype=np.uint64)
             pool = walk.begin(starts, keys, self.problem, _hopping(settings, theta)).chains
         moved = displaced(pool.clusters, pool.keys, pool.n_hops, self.problem, _hopping(settings, None))
         moved = at(moved, np.asarray(moved.positions, np.float32))
         before = np.where(np.isfinite(pool.energy), pool.energy, 0) / self.problem.scale.energy
-        return Tryout(moved, *_numbers(before, settings.hop_steps, settings.hop_begin)), pool
+        return Tryout(moved, *numbers(before, settings.hop_steps, settings.hop_begin)), pool
 
     def next_pool(self, settings: TrainSettings, pool: Chains, theta: np.ndarray) -> Chains:
         """The pool after a hop of each of its chains by theta."""
@@ -176,11 +176,11 @@ def task_named(name: str) -> Task:
     return made(name, formula, ClusterProblem(sets.potential_for(elements_of(start))))
 
 
-def _numbers(before: np.ndarray, n_steps: int, begin: float) -> tuple:
+def numbers(before: np.ndarray, n_steps: int, begin: float) -> tuple:
     return before.astype(np.float32), np.int32(n_steps), np.array([begin, 1], np.float32)
 
 
-def _seed(settings: TrainSettings, step: int) -> int:
+def seed_of(settings: TrainSettings, step: int) -> int:
     return int(np.random.default_rng([settings.seed, step]).integers(2**31))
 
 

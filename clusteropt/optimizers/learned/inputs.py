@@ -58,7 +58,9 @@ def inputs_of(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, A
     chosen = _features(settings)
     for name, feature in chosen.items():
         if not all(hasattr(scene.batch, array) for array in feature.needs):
-            raise UsageError(f"feature '{name}' is for clusters of atoms, and this problem has no atoms: leave it out")
+            raise UsageError(
+                f"feature '{name}' needs the {' and '.join(feature.needs)} of each unit, which this problem has not: leave it out"
+            )
     place, radius = problem.place(scene.batch), problem.radius(scene.batch)
     vectors = [gradient, *scene.averages, place]
     lengths = [length_of(v) for v in vectors]

@@ -6,17 +6,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from clusteropt.optimizers.learned.noise import between_one, random_bits, scrambled
+from clusteropt.optimizers.learned.noise import between_one, random_bits
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.problems.base import Batch
+from clusteropt.problems.draws import scrambled
 from clusteropt.problems.units import dot
+
+SQUARES = ("second-moments", "normalized")  # features that need the averages of squares
 
 
 class Momenta(NamedTuple):
     """The memory of a batch of trajectories."""
 
     averages: tuple[Array, ...]  # of the gradient, (n_components, n_units, n_lanes) for every decay
-    squares: tuple[Array, ...]  # of its squared length, (n_units, n_lanes); empty without 'second-moments'
+    squares: tuple[Array, ...]  # of its squared length, (n_units, n_lanes); empty without one of SQUARES
     n_steps: Array  # (n_lanes,), of the averages
     styles: Array  # (n_styles, n_lanes), between -1 and 1, drawn once
 
@@ -24,7 +27,7 @@ class Momenta(NamedTuple):
 def first_momenta(settings: LearnedSettings, batch: Batch) -> Momenta:
     """The memory before the first step."""
     zero, n_decays = jnp.zeros_like(batch.positions), len(settings.decays)
-    n_squares = n_decays if "second-moments" in settings.features else 0
+    n_squares = n_decays if {*SQUARES} & {*settings.features} else 0
     n_steps = jnp.zeros(zero.shape[-1], zero.dtype)
     return Momenta((zero,) * n_decays, (zero[0],) * n_squares, n_steps, _styles(settings.styles, batch))
 

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from clusteropt.problems.draws import scrambled
+
 _SALTS = (0x9E3779B9, 0x85EBCA6B, 0xC2B2AE35)
 _PRIMES = (73856093, 19349663, 83492791)
 
@@ -21,13 +23,6 @@ def random_bits(positions: Array) -> Array:
     salt = jnp.array(_SALTS[: len(bits)], jnp.uint32).reshape(-1, *(1 for _ in bits.shape[1:]))
     first, *others = (b * np.uint32(prime) for b, prime in zip(bits, _PRIMES, strict=False))
     return scrambled(reduce(xor, others, first) ^ salt)
-
-
-def scrambled(mixed: Array) -> Array:
-    """Every bit of the result depends on every bit given."""
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 0x27D4EB2F)):
-        mixed = (mixed ^ (mixed >> shift)) * np.uint32(factor)
-    return mixed ^ (mixed >> 15)
 
 
 def between_one(bits: Array, dtype: np.dtype) -> Array:

@@ -24,11 +24,26 @@ from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.optimizers.learned.vectors import damped, length_of
 from clusteropt.problems.base import Batch, Problem
 
+_PASSED = 2.0  # by which a layer multiplies the direction that it passes on
+
 
 def sizes(settings: LearnedSettings) -> tuple[int, int]:
     """Inputs and outputs of the network."""
     n_outputs = 2 if settings.network == "coordinate" else len(settings.decays) + 4
     return len(inputs.names(settings)), n_outputs
+
+
+def first_theta(settings: LearnedSettings, seed: int) -> np.ndarray:
+    """A random theta that begins near gradient descent, or near Adam's direction where the network sees it."""
+    theta = network.first_theta(settings, *sizes(settings), seed)
+    if "normalized" in settings.features:
+        seen, layers = inputs.names(settings), network.layers_of(theta, network.shapes(settings, *sizes(settings)))
+        kept = seen.index(f"normalized {len(settings.decays) // 2}")
+        for matrix, biases in layers:  # views of theta: the first unit of every layer passes the direction on
+            matrix[0], biases[0] = 0, 0
+            matrix[0, kept], kept = _PASSED, 0
+        layers[-1][0][0, 0] = -_PASSED
+    return theta
 
 
 def grown(theta: np.ndarray, old: LearnedSettings, new: LearnedSettings, seed: int) -> np.ndarray:
@@ -39,7 +54,7 @@ def grown(theta: np.ndarray, old: LearnedSettings, new: LearnedSettings, seed: i
     """
     kept = [inputs.names(new).index(name) for name in inputs.names(old)]
     before = network.layers_of(theta, network.shapes(old, *sizes(old)))
-    after = network.layers_of(network.first_theta(new, *sizes(new), seed), network.shapes(new, *sizes(new)))
+    after = network.layers_of(first_theta(new, seed), network.shapes(new, *sizes(new)))
     for (matrix, biases), (wider, more) in zip(before, after, strict=True):
         n_units = len(biases)
         wider[:n_units] = 0
@@ -66,7 +81,8 @@ def learned(theta: Array, n_steps: Array, span: Array, settings: LearnedSettings
         progress = span[0] + (span[1] - span[0]) * jnp.minimum(state.n_steps / n_steps, 1).astype(gradient.dtype)
         gradient = damped(gradient * (scale.length / scale.energy))
         state = next_momenta(state, gradient, settings.decays)
-        scene = Scene(problem, batch, energies, *corrected(state, settings.decays), progress, settings)
+        whole = (n_steps / (span[1] - span[0])).astype(gradient.dtype)
+        scene = Scene(problem, batch, energies, *corrected(state, settings.decays), progress, settings, whole)
         seen, directions = inputs.inputs_of(scene, gradient, state.styles)
         known = [k for k, name in enumerate(names) if name in seen or not name.startswith(OTHERS)]
         planes = jnp.stack([seen[names[k]] for k in known])

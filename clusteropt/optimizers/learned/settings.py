@@ -26,6 +26,7 @@ _USUAL = (*OF_UNITS, "neighbours", "schedule")
 _RADIAL = ((1.6, 0.5), (2.2, 0.5), (3.2, 0.2))  # the nearest shell of a compact cluster, two of them, and four
 _FARTHEST, _SMALLEST = 10.0, 1e-6  # cutoff of a radial symmetry function, and its value for a nearest neighbour
 _OF_ATOMS = ("energy", "size")  # which the coordinate network does not see
+_OF_COORDINATES = ("normalized",)  # which the vector network does not see
 LEARNABLE = ("alpha", "beta", "gamma")
 
 
@@ -52,7 +53,7 @@ class LearnedSettings:
     features: tuple[str, ...] = option(
         _USUAL,
         "Features that the network sees beside the gradient and its averages, separated by commas: "
-        f"{', '.join(FEATURES)} (energy and size: vector network only).",
+        f"{', '.join(FEATURES)} (energy and size: vector network only; normalized: coordinate network only).",
         Choices(_features, lambda name: name in OF_UNITS or plugins.is_known("features", name)),
     )
     radial: tuple[tuple[float, float], ...] = option(
@@ -89,7 +90,7 @@ class LearnedSettings:
         check(self)
         if len(set(self.features)) < len(self.features):
             raise UsageError(f"features must not be named twice, got {', '.join(self.features)}")
-        absent = _OF_ATOMS if self.network == "coordinate" else ()
+        absent = _OF_ATOMS if self.network == "coordinate" else _OF_COORDINATES
         others = sorted(set(self.features) - set(FEATURES))  # of other packages
         chosen = tuple(name for name in (*FEATURES, *others) if name in self.features and name not in absent)
         object.__setattr__(self, "features", chosen)

@@ -22,9 +22,10 @@ class Scene(NamedTuple):
     averages: list[Array]  # (n_components, n_units, n_lanes) for every decay, of the gradient, with bias correction
     squares: list[
         Array
-    ]  # (n_units, n_lanes) for every decay, of the gradient's squared length; empty without 'second-moments'
+    ]  # (n_units, n_lanes) for every decay, of the gradient's squared length; empty where no feature needs them
     progress: Array  # (n_lanes,), fraction of the trajectory that is done
     settings: LearnedSettings
+    n_steps: Array | float = 1.0  # (), of the whole trajectory
 
 
 class Feature(NamedTuple):

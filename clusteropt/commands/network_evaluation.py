@@ -1,0 +1,43 @@
+"""`clusteropt evaluate` for tasks whose inner parameters are the weights of networks."""
+
+from typing import TYPE_CHECKING
+
+from clusteropt.commands.plans import Show
+from clusteropt.console import emit, say
+from clusteropt.errors import UsageError
+from clusteropt.evaluation.settings import EvaluationSettings
+
+if TYPE_CHECKING:
+    from clusteropt.commands.evaluation import Comparison
+
+PREFIX = "net:"
+
+
+def evaluate(wanted: "Comparison", tasks: list[str], settings: EvaluationSettings, show: Show) -> None:
+    """Measures the optimizers and prints their scores. Raises UsageError for what goes with clusters only."""
+    from clusteropt.evaluation import networks
+    from clusteropt.optimizers.learned import weights
+    from clusteropt.report import tables
+    from clusteropt.report.networks import networks_json, networks_table
+    from clusteropt.runtime import host
+
+    if wanted.plot is not None or wanted.save_scores:
+        raise UsageError(
+            f"--plot and --save-scores are for formulas: leave them out for tasks that begin with {PREFIX}"
+        )
+    optimizers = {name: weights.named(name) for name in wanted.optimizers}
+    scores = []
+    with host.double_precision():
+        for score in networks.scores(optimizers, tasks, settings.networks, settings.seed, wanted.alone):
+            if wanted.test and score.seen:
+                raise UsageError(
+                    f"{score.task}: the data was in the training of {score.optimizer}, which --test refuses"
+                )
+            scores.append(score)
+            if not show.quiet:
+                mean, half = score.training
+                say(f"{score.task}, {score.optimizer}, {score.n_steps} steps: training error {mean:.4f} +- {half:.4f}")
+    if show.json:
+        emit(networks_json(scores))
+    else:
+        tables.show(networks_table(scores), show.wide)
