@@ -128,7 +128,7 @@ def test_a_training_that_was_stopped_goes_on_from_its_checkpoint_to_the_same_the
 def test_a_feature_of_atoms_is_refused_where_there_are_none():
     made = replace(NETWORK, features=("place", "neighbours"))
     optimizer = weights.LearnedOptimizer(network.first_theta(made, *sizes(made), 0), made, {})
-    with host.double_precision(), pytest.raises(UsageError, match="feature 'neighbours' is for clusters of atoms"):
+    with host.double_precision(), pytest.raises(UsageError, match="feature 'neighbours' needs the species and cell"):
         by_learned(starts(2, 0), PROBLEM, optimizer, 5, (0, 1))
 
 

@@ -542,7 +542,7 @@ def test_a_warm_start_begins_with_the_weights_named_and_owns_up_to_their_trainin
         dataclasses.replace(warm, warm_start=path)
     with pytest.raises(UsageError, match=r"first\.h5' has widths 8, not 24,24: ask for these"):
         loop.begin(dataclasses.replace(warm, network=LearnedSettings()))
-    wider = dataclasses.replace(SMALL.network, widths=(9,), features=FEATURES)
+    wider = dataclasses.replace(SMALL.network, widths=(9,), features=tuple({*FEATURES} - {"tensors"}))
     assert len(loop.begin(dataclasses.replace(warm, network=wider)).theta) > len(whole.theta)
     blind = dataclasses.replace(SMALL.network, features=("energy",))
     with pytest.raises(UsageError, match="has features energy,place,size,neighbours,schedule: ask for these, or more"):
