@@ -3,7 +3,7 @@
 `search(formula)` searches for the lowest minima of a composition, `minimize(atoms)` from ASE atoms, `energy(atoms)` leaves them
 where they are, `certify(atoms)` proves that they are at a minimum, `ClusterCalculator(name)` is an ASE calculator,
 `load_potential(name)` reads a parameter set, `load_optimizer(name)` a learned optimizer; `train_es` and `train_ga` train one,
-`step` takes one step of it, `benchmark` measures what it finds. `compare(a, b)` says whether two structures are the same,
+`step` takes one step of it, `optimize` runs it on an inner problem of one's own, `benchmark` measures what it finds. `compare(a, b)` says whether two structures are the same,
 `minima(path)` reads a database of minima.
 """
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clusteropt.finding.searching import search
     from clusteropt.optimizers.learned.weights import LearnedOptimizer
     from clusteropt.optimizers.learned.weights import named as load_optimizer
+    from clusteropt.optimizing import optimize
     from clusteropt.potentials.sets import load as load_potential
     from clusteropt.result import Certified, Result
     from clusteropt.stepping import step
@@ -50,6 +51,7 @@ __all__ = [
     "load_potential",
     "minima",
     "minimize",
+    "optimize",
     "search",
     "step",
     "train_es",
@@ -75,6 +77,7 @@ _HOMES = {
     "load_optimizer": ("clusteropt.optimizers.learned.weights", "named"),
     "load_potential": ("clusteropt.potentials.sets", "load"),
     "minima": ("clusteropt.database.selection", "minima"),
+    "optimize": ("clusteropt.optimizing", "optimize"),
     "step": ("clusteropt.stepping", "step"),
     "train_es": ("clusteropt.training.runs", "train_es"),
     "train_ga": ("clusteropt.training.runs", "train_ga"),

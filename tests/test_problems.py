@@ -33,11 +33,11 @@ def registered(monkeypatch):
     point = EntryPoint("rastrigin", "rastrigin:task", "clusteropt.tasks")
     monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == point.group else [])
     plugins._registered.cache_clear()
-    tasks.task_named.cache_clear()
+    tasks._known.cache_clear()
     yield
     monkeypatch.undo()
     plugins._registered.cache_clear()
-    tasks.task_named.cache_clear()
+    tasks._known.cache_clear()
 
 
 def settings(strategy: str, **more):

@@ -27,7 +27,7 @@ from clusteropt.training.job import TrainingJob
 from clusteropt.training.log import Log, picture
 from clusteropt.training.loop import TrainingState
 from clusteropt.training.settings import TrainSettings, defaults
-from clusteropt.training.tasks import HOP
+from clusteropt.training.tasks import HOP, named_task
 from clusteropt.training.trials import Trial, reported, validated
 from clusteropt.words import counted
 
@@ -41,8 +41,9 @@ def train_es(
 ) -> weights.LearnedOptimizer:
     """Trains by evolution strategies, with `settings` or the defaults, changed by `fields`: train_es(tasks=("X13",), steps=10).
 
-    With `out`, the weights, checkpoint, log and picture are written; none of these files may exist. Raises UsageError where one
-    does, or for a setting that is not allowed.
+    A task is a name, or an object as `training.tasks.ProblemTask(name, problem, starts)` for a problem of one's own. With `out`,
+    the weights, checkpoint, log and picture are written; none of these files may exist. Raises UsageError where one does, or
+    for a setting that is not allowed.
     """
     return _train("es", settings, out, fields)
 
@@ -57,6 +58,8 @@ def train_ga(
 def _train(
     strategy: str, settings: TrainSettings | None, out: Path | str | None, values: dict[str, Any]
 ) -> weights.LearnedOptimizer:
+    if "tasks" in values and not isinstance(values["tasks"], str):
+        values = values | {"tasks": tuple(named_task(task) for task in values["tasks"])}
     chosen = changed(settings or defaults(strategy), values, f"train_{strategy}")
     if chosen.strategy != strategy:
         raise UsageError(f"these settings are for the strategy '{chosen.strategy}': call train_{chosen.strategy}")

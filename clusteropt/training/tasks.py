@@ -159,8 +159,24 @@ class HopTask:
         """None: reports are about trajectories from random starts."""
 
 
-@cache
+_GIVEN: dict[str, Task] = {}  # tasks that a program has passed as objects, by name
+
+
+def named_task(task: "Task | str") -> str:
+    """The name by which settings know the task, from now on an object that a program passes as well."""
+    if isinstance(task, str):
+        return task
+    _GIVEN[task.name] = task
+    return task.name
+
+
 def task_named(name: str) -> Task:
+    """The task of that name: a given one, X13, hop:X13, or one of a plugin. Raises UsageError for other text."""
+    return _GIVEN[name] if name in _GIVEN else _known(name)
+
+
+@cache
+def _known(name: str) -> Task:
     """The task X13, hop:X13, or one that another package registers under this name, or under the part before its colon.
 
     Raises UsageError for text that is not a formula, or without a potential.
