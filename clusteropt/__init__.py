@@ -3,8 +3,8 @@
 `search(formula)` searches for the lowest minima of a composition, `minimize(atoms)` from ASE atoms, `energy(atoms)` leaves them
 where they are, `certify(atoms)` proves that they are at a minimum, `ClusterCalculator(name)` is an ASE calculator,
 `load_potential(name)` reads a parameter set, `load_optimizer(name)` a learned optimizer; `train_es` and `train_ga` train one,
-`step` takes one step of it, `optimize` runs it on an inner problem of one's own, `benchmark` measures what it finds. `compare(a, b)` says whether two structures are the same,
-`minima(path)` reads a database of minima.
+`step` takes one step of it, `optimize` runs it on an inner problem of one's own, `benchmark` measures what it finds.
+`compare(a, b)` says whether two structures are the same, `minima(path)` reads a database of minima.
 """
 
 import sys
