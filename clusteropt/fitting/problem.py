@@ -29,6 +29,7 @@ class Weights(NamedTuple):
     free: Array  # (n_weights, 1) bool
     keys: Array  # (1,) uint32, of the minibatches
     n_steps: Array  # (1,) int32, steps so far
+    fan: Array  # (n_weights, 1), values that are added up where a weight acts; 0 for offsets and biases
 
 
 class Examples(NamedTuple):
@@ -132,6 +133,17 @@ def unflattened(weights: Array, shapes: Shapes) -> dict[str, Array]:
         found[name] = weights[first : first + size].reshape(shape)
         first += size
     return found
+
+
+def fans(shapes: Shapes) -> np.ndarray:
+    """(n_weights, 1) of `Weights.fan`."""
+    sums = {"pair": 1, "matrix": 2}  # axes of a table that name elements or outputs, before those that are added up
+    return np.concatenate(
+        [
+            np.full((int(np.prod(shape)), 1), float(np.prod(shape[sums[kind] :])) if kind in sums else 0.0)
+            for kind, shape in ((name.split()[0], shape) for name, shape in shapes)
+        ]
+    )
 
 
 def shapes_of(n_elements: int, n_radial: int, n_descriptors: int, widths: tuple[int, ...]) -> Shapes:

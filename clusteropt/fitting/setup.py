@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from clusteropt.fitting.describing import Described, affordable, described
-from clusteropt.fitting.problem import Examples, FitProblem, Weights, shapes_of, unflattened
+from clusteropt.fitting.problem import Examples, FitProblem, Weights, fans, shapes_of, unflattened
 from clusteropt.fitting.samples import Samples, Scales, compositions, directions, scales_of, split
 from clusteropt.fitting.settings import FitSettings
 from clusteropt.potentials.symmetry_functions import Counts
@@ -126,8 +126,9 @@ def _first(problem: FitProblem, training: Examples, n_elements: int, settings: F
             parts.append(rng.normal(size=shape) * size)
     flat = np.concatenate([np.ravel(part) for part in parts]).astype(np.float32)
     whole = np.ones((len(flat), 1), bool)
+    steps, sums = np.zeros(1, np.int32), fans(problem.shapes).astype(np.float32)
     keys = np.array([rng.integers(2**32, dtype=np.uint32)])
-    return jax.tree.map(jnp.asarray, Weights(flat[None, :, None], whole, whole, keys, np.zeros(1, np.int32)))  # type: ignore[arg-type]
+    return jax.tree.map(jnp.asarray, Weights(flat[None, :, None], whole, whole, keys, steps, sums))  # type: ignore[arg-type]
 
 
 def _best_pair_potential(
