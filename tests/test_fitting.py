@@ -161,7 +161,7 @@ def test_a_learned_optimizer_that_is_worse_than_adam_gives_way_to_it(folder: Pat
 def test_an_optimizer_of_atoms_is_refused(folder: Path) -> None:
     done = fit(folder, "--optimizer", "learned")
     assert done.code == 2
-    assert "cannot move weights (feature 'neighbours' is for clusters of atoms" in done.err
+    assert "cannot move weights (feature 'neighbours' needs the species and cell" in done.err
 
 
 def test_resuming_needs_the_same_structures_and_settings(folder: Path) -> None:
