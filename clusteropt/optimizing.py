@@ -24,7 +24,7 @@ class Optimized(NamedTuple):
 
 
 def optimize(
-    problem: Problem, starts: Any, optimizer: LearnedOptimizer | str | PathLike[str] = "lbfgs", *, n_steps: int = 200
+    problem: Problem, starts: Any, optimizer: LearnedOptimizer | str | PathLike[str] = "network", *, n_steps: int = 200
 ) -> Optimized:
     """Moves the instances of a batch of the problem by `n_steps` evaluations each, in single precision.
 

@@ -58,9 +58,9 @@ def inputs_of(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, A
     chosen = _features(settings)
     for name, feature in chosen.items():
         if not all(hasattr(scene.batch, array) for array in feature.needs):
-            raise UsageError(
-                f"feature '{name}' needs the {' and '.join(feature.needs)} of each unit, which this problem has not: leave it out"
-            )
+            arrays = " and ".join(feature.needs)
+            problem_has_not = f"needs the {arrays} of each unit, which this problem has not"
+            raise UsageError(f"feature '{name}' {problem_has_not}: take an optimizer without it")
     place, radius = problem.place(scene.batch), problem.radius(scene.batch)
     vectors = [gradient, *scene.averages, place]
     lengths = [length_of(v) for v in vectors]
