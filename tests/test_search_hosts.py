@@ -20,7 +20,7 @@ from clusteropt.errors import UsageError
 from clusteropt.hosts.worker import check_alike
 from clusteropt.settings.exploration import ExplorationSettings
 
-WORK = ("LJ7", "Cu6", "LJ6", "--evaluations", "60000", "--json")
+WORK = ("LJ7", "Cu6", "LJ6", "--evaluations", "400000", "--json")
 ENDLESS = ("LJ7", "--confirm", "0", "--time-limit", "1h")
 SECONDS = ("seconds", "seconds_to_best")
 
