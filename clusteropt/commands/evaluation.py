@@ -8,7 +8,7 @@ from clusteropt.commands.plans import Show
 from clusteropt.commands.process import prepare
 from clusteropt.console import emit, say
 from clusteropt.errors import UsageError
-from clusteropt.evaluation.settings import EvaluationSettings
+from clusteropt.evaluation.settings import NETWORK_TASK, EvaluationSettings
 from clusteropt.runtime.files import check_writable
 from clusteropt.runtime.signals import STOPPING, Signals, remembered, stopped
 from clusteropt.settings.merging import merged
@@ -43,7 +43,7 @@ def evaluate(wanted: Comparison, given: dict[str, Any], show: Show, devices: dic
     from clusteropt.evaluation import benchmark
 
     tasks = benchmark.formulas_of(wanted.tasks)
-    if any(task.startswith(network_evaluation.PREFIX) for task in tasks):
+    if any(task.startswith(NETWORK_TASK) for task in tasks):
         network_evaluation.evaluate(wanted, tasks, settings, show)
         return
     measurement = benchmark.planned(wanted.optimizers, tasks, settings, wanted.alone)

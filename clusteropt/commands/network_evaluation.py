@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING
 from clusteropt.commands.plans import Show
 from clusteropt.console import emit, say
 from clusteropt.errors import UsageError
-from clusteropt.evaluation.settings import EvaluationSettings
+from clusteropt.evaluation.settings import NETWORK_TASK, EvaluationSettings
 
 if TYPE_CHECKING:
     from clusteropt.commands.evaluation import Comparison
-
-PREFIX = "net:"
 
 
 def evaluate(wanted: "Comparison", tasks: list[str], settings: EvaluationSettings, show: Show) -> None:
@@ -23,7 +21,7 @@ def evaluate(wanted: "Comparison", tasks: list[str], settings: EvaluationSetting
 
     if wanted.plot is not None or wanted.save_scores:
         raise UsageError(
-            f"--plot and --save-scores are for formulas: leave them out for tasks that begin with {PREFIX}"
+            f"--plot and --save-scores are for formulas: leave them out for tasks that begin with {NETWORK_TASK}"
         )
     optimizers = {name: weights.named(name) for name in wanted.optimizers}
     scores = []

@@ -13,8 +13,10 @@ import numpy as np
 import optax
 
 from clusteropt.errors import UsageError
+from clusteropt.evaluation.settings import NETWORK_TASK
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
-from clusteropt.problems.networks import NetworkProblem, Networks, first_networks
+from clusteropt.problems.networks import NetworkProblem, first_networks
+from clusteropt.problems.weights import Weights
 from clusteropt.training.networks import in_single_precision, task, trained_networks
 
 STEPS = (100, 200, 1000)
@@ -59,17 +61,12 @@ class NetworkScore(NamedTuple):
         return _mean(self.errors.accuracy)
 
 
-def is_network_task(name: str) -> bool:
-    """True for tasks whose inner parameters are weights."""
-    return name.startswith("net:")
-
-
 def scores(
     optimizers: dict[str, LearnedOptimizer], tasks: Sequence[str], n_seeds: int, seed: int, alone: bool
 ) -> Iterator[NetworkScore]:
     """Scores by task, optimizer and number of steps. Raises UsageError for optimizers of atoms, and tasks of clusters."""
     for name in tasks:
-        if not is_network_task(name):
+        if not name.startswith(NETWORK_TASK):
             raise UsageError(f"task '{name}': formulas and net: tasks are measured apart: give one kind at a time")
         problem = task(name).problem
         for optimizer in () if alone else BASELINES:
@@ -102,12 +99,12 @@ def _of_baseline(name: str, optimizer: str, problem: NetworkProblem, n_seeds: in
     starts = in_single_precision(first_networks(problem, n_seeds, seed))
     means = [np.where(np.isfinite(errors), errors, np.inf).reshape(len(RATES), -1).mean(1) for errors in tried]
     best = [RATES[int(own.argmin())] for own in means]
+    walks = {rate: _walked(problem, optimizer, starts, np.full(n_seeds, rate, np.float32)) for rate in {*best}}
     for k, n_steps in enumerate(STEPS):
-        weights = _walked(problem, optimizer, starts, np.full(n_seeds, best[k], np.float32))[k]
-        yield NetworkScore(name, optimizer, n_steps, best[k], _errors(problem, weights), seen=False)
+        yield NetworkScore(name, optimizer, n_steps, best[k], _errors(problem, walks[best[k]][k]), seen=False)
 
 
-def _walked(problem: NetworkProblem, optimizer: str, starts: Networks, rates: np.ndarray) -> list[np.ndarray]:
+def _walked(problem: NetworkProblem, optimizer: str, starts: Weights, rates: np.ndarray) -> list[np.ndarray]:
     """The weights (n_weights, n_networks) after every number of STEPS."""
     batch, state, found, before = starts, _rule(optimizer).init(starts.positions), [], 0  # type: ignore[arg-type]
     for n_steps in STEPS:

@@ -5,6 +5,8 @@ from typing import TypedDict
 
 from clusteropt.settings.options import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, SEED, check, option
 
+NETWORK_TASK = "net:"  # begins the names of tasks whose inner parameters are the weights of networks
+
 
 @dataclass(frozen=True)
 class EvaluationSettings:

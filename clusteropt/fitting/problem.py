@@ -7,7 +7,7 @@ derivative each instead of a second one of the whole network.
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,21 +15,9 @@ import numpy as np
 from jax import Array
 
 from clusteropt.potentials.forms.network import atomic_energies
-from clusteropt.problems.base import Problem, Scale
+from clusteropt.problems.weights import Weights, WeightsProblem
 
-_LENGTH = 0.1  # a usual weight, which sets the scale of steps
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
-
-
-class Weights(NamedTuple):
-    """The weights of one network, the only lane."""
-
-    positions: Array  # (1, n_weights, 1)
-    mask: Array  # (n_weights, 1) bool
-    free: Array  # (n_weights, 1) bool
-    keys: Array  # (1,) uint32, of the minibatches
-    n_steps: Array  # (1,) int32, steps so far
-    fan: Array  # (n_weights, 1), values that are added up where a weight acts; 0 for offsets and biases
 
 
 class Examples(NamedTuple):
@@ -53,7 +41,7 @@ class Errors(NamedTuple):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class FitProblem(Problem):
+class FitProblem(WeightsProblem):
     """The weights of a network potential, with the structures that it is fitted to."""
 
     examples: Examples
@@ -63,30 +51,12 @@ class FitProblem(Problem):
 
     ceiling = 1e3
 
-    @property
-    def scale(self) -> Scale:
-        """Weights are about a tenth; the error of the first ones is about 1, that of a good fit 1e-4 or less."""
-        return Scale(_LENGTH, 1.0)
-
     def energies_and_gradient(self, batch: Weights) -> tuple[Array, Array]:
         """The error on a minibatch, as the energy of the first weight, and its gradient (1, n_weights, 1)."""
         chosen = self._minibatch(batch.keys[0], batch.n_steps[0])
         error, gradient = jax.value_and_grad(self.error)(batch.positions[0, :, 0], chosen)
         energies = jnp.zeros(batch.mask.shape, error.dtype).at[0, 0].set(error)
         return energies, gradient[None, :, None]
-
-    def moved(self, batch: Weights, displacement: Array, lanes: Array) -> Any:
-        """The batch after a step; the next evaluation has another minibatch."""
-        after = super().moved(batch, displacement, lanes)
-        return after._replace(n_steps=batch.n_steps + lanes.astype(jnp.int32))
-
-    def place(self, batch: Weights) -> Array:
-        """The weights, in usual weights."""
-        return batch.positions / _LENGTH
-
-    def radius(self, batch: Weights) -> Array:
-        """The usual size of weights, in these units."""
-        return jnp.full(1, 3.0, batch.positions.dtype)
 
     def error(self, weights: Array, examples: Examples) -> Array:
         """Mean squared error () of weights (n_weights,): that of energies, and that of forces by its weight."""

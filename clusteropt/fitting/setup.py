@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from clusteropt.fitting.describing import Described, affordable, described
-from clusteropt.fitting.problem import Examples, FitProblem, Weights, fans, shapes_of, unflattened
+from clusteropt.fitting.problem import Examples, FitProblem, fans, shapes_of, unflattened
 from clusteropt.fitting.samples import Samples, Scales, compositions, directions, scales_of, split
 from clusteropt.fitting.settings import FitSettings
 from clusteropt.potentials.symmetry_functions import Counts
+from clusteropt.problems.weights import Weights
 
 _WAYS = 6  # directions in which the forces of a structure are compared
 _HARDNESS = 2000.0  # of the repulsion below the closest distance, in bonds

@@ -12,23 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from clusteropt.problems.base import Problem, Scale
 from clusteropt.problems.draws import scrambled
+from clusteropt.problems.weights import Weights, WeightsProblem
 
 ERRORS = ("cross-entropy", "squared")
 _TINY = 1e-4  # an error so small is none
-_LENGTH = 0.1  # a usual weight, which sets the scale of steps
-
-
-class Networks(NamedTuple):
-    """Networks side by side; the last axis counts them. Their weights are units of one component."""
-
-    positions: Array  # (1, n_weights, n_networks): of each layer its matrix, row by row, then its biases
-    mask: Array  # (n_weights, n_networks) bool
-    free: Array  # (n_weights, n_networks) bool
-    keys: Array  # (n_networks,) uint32, of the minibatches
-    n_steps: Array  # (n_networks,) int32, steps so far
-    fan: Array  # (n_weights, n_networks), values that are added up where a weight acts; 0 for a bias
 
 
 class Examples(NamedTuple):
@@ -40,8 +28,11 @@ class Examples(NamedTuple):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class NetworkProblem(Problem):
-    """The weights of a perceptron with hidden layers of these `widths` and tanh, on training and held-out examples."""
+class NetworkProblem(WeightsProblem):
+    """The weights of a perceptron with hidden layers of these `widths` and tanh, on training and held-out examples.
+
+    Of each layer the weights are its matrix, row by row, then its biases.
+    """
 
     training: Examples
     held_out: Examples
@@ -50,11 +41,6 @@ class NetworkProblem(Problem):
     n_batch: int = field(default=32, metadata={"static": True})  # examples in a minibatch
 
     ceiling = 7.0  # of the logarithm
-
-    @property
-    def scale(self) -> Scale:
-        """Steps in a tenth; errors as they are: targets have variance 1, and a cross-entropy begins near 2."""
-        return Scale(_LENGTH, 1.0)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -87,19 +73,6 @@ class NetworkProblem(Problem):
         wanted = examples.targets.argmax(1)
         return jax.vmap(lambda own: (self.outputs(own, examples.inputs).argmax(1) == wanted).mean(), -1)(weights)
 
-    def moved(self, batch: Any, displacement: Array, lanes: Array) -> Any:
-        """The batch after a step; the next evaluation has another minibatch."""
-        after = super().moved(batch, displacement, lanes)
-        return after._replace(n_steps=batch.n_steps + lanes.astype(jnp.int32))
-
-    def place(self, batch: Any) -> Array:
-        """The weights, in usual weights."""
-        return batch.positions / _LENGTH
-
-    def radius(self, batch: Any) -> Array:
-        """The usual size of weights, in these units: 1 / sqrt(0.1 n_inputs) and the like lie near it."""
-        return jnp.full(batch.mask.shape[-1], 3.0, batch.positions.dtype)
-
     def outputs(self, weights: Array, inputs: Array) -> Array:
         """The outputs (n_examples, n_outputs) of one network (n_weights,)."""
         x, first = inputs, 0
@@ -123,7 +96,7 @@ class NetworkProblem(Problem):
         return tuple(jnp.moveaxis(jnp.asarray(a)[chosen], 1, -1) for a in self.training)  # type: ignore[return-value]
 
 
-def first_networks(problem: NetworkProblem, count: int, seed: int) -> Networks:
+def first_networks(problem: NetworkProblem, count: int, seed: int) -> Weights:
     """Random networks: weights normal with the variance 1 / n_inputs of their layer, biases zero (numpy, float64).
 
     Network k follows from the seed and k alone.
@@ -138,4 +111,4 @@ def first_networks(problem: NetworkProblem, count: int, seed: int) -> Networks:
     positions = np.stack(columns, -1)[None]
     fan = np.concatenate([np.repeat([float(width), 0.0], [out * width, out]) for width, out in pairs])
     everywhere, fans = np.ones(positions.shape[1:], bool), np.repeat(fan[:, None], count, 1)
-    return Networks(positions, everywhere, everywhere, np.array(keys), np.zeros(count, np.int32), fans)  # type: ignore[arg-type]
+    return Weights(positions, everywhere, everywhere, np.array(keys), np.zeros(count, np.int32), fans)  # type: ignore[arg-type]

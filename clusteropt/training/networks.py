@@ -17,7 +17,8 @@ from clusteropt.engine.step import step
 from clusteropt.errors import UsageError, suggest
 from clusteropt.optimizers.learned.rule import learned
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.problems.networks import Examples, NetworkProblem, Networks, first_networks
+from clusteropt.problems.networks import Examples, NetworkProblem, first_networks
+from clusteropt.problems.weights import Weights
 from clusteropt.training.meta_loss import Tryout
 from clusteropt.training.settings import TrainSettings
 from clusteropt.training.tasks import Ends, numbers, seed_of
@@ -151,8 +152,8 @@ class NetworkTask:
 
 @partial(jax.jit, static_argnums=0)
 def trained_networks(
-    network: LearnedSettings, theta: Any, problem: NetworkProblem, starts: Networks, n_steps: Any
-) -> Networks:
+    network: LearnedSettings, theta: Any, problem: NetworkProblem, starts: Weights, n_steps: Any
+) -> Weights:
     """The networks after `n_steps` () int32 steps of the learned optimizer."""
     optimizer = learned(theta, n_steps.astype(jnp.float32), jnp.array([0, 1], jnp.float32), network, problem)
 
@@ -164,7 +165,7 @@ def trained_networks(
     return jax.lax.fori_loop(0, n_steps, one, (starts, optimizer.init(starts)))[0]
 
 
-def in_single_precision(networks: Networks) -> Networks:
+def in_single_precision(networks: Weights) -> Weights:
     """The same networks with weights of 32 bits."""
     return take(networks, np.arange(networks.positions.shape[-1]), np.float32)  # type: ignore[no-any-return]
 
