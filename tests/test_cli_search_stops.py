@@ -9,7 +9,7 @@ from select import select
 
 import numpy as np
 import pytest
-from cli import finish, frames_of, names, run, spawn
+from cli import call, finish, frames_of, names, run, spawn
 
 from clusteropt.database.database import Database
 from clusteropt.finding.under_way import Finding
@@ -126,6 +126,10 @@ def test_twenty_kills_at_random_moments_lose_no_minimum_that_was_reported(tmp_pa
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {}])
 def test_a_terminal_shows_how_far_the_search_is_and_is_left_clean(tmp_path, variables):
+    warm = call(
+        tmp_path, "search", "LJ38", "--evaluations", "1", "--threads", "1", "--no-db", "--no-certify", "--quiet"
+    )
+    assert warm.code == 0, "the programs are in the cache, so that the few seconds below are those of a search"
     ours, theirs = pty.openpty()
     shown = b""
     env = {"TERM": "xterm", "COLUMNS": "100", **variables}

@@ -56,7 +56,7 @@ def evaluate(
     Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]
     """
     from clusteropt.commands import evaluation
-    from clusteropt.commands.plans import Show
+    from clusteropt.commands.plans import Comparison, Show
 
-    wanted = evaluation.Comparison(optimizers, tasks, alone, test, plot, save_scores, force)
+    wanted = Comparison(optimizers, tasks, alone, test, plot, save_scores, force)
     evaluation.evaluate(wanted, given, Show(json, wide, quiet), devices)

@@ -1,10 +1,10 @@
 """`clusteropt evaluate`: measures optimizers on tasks and prints their scores."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from clusteropt.commands import network_evaluation
-from clusteropt.commands.plans import Show
+from clusteropt.commands.plans import Comparison, Show
 from clusteropt.commands.process import prepare
 from clusteropt.console import emit, say
 from clusteropt.errors import UsageError
@@ -17,18 +17,6 @@ from clusteropt.words import counted
 if TYPE_CHECKING:
     from clusteropt.evaluation.benchmark import Measurement
     from clusteropt.evaluation.score import Score
-
-
-class Comparison(NamedTuple):
-    """The request of a user: optimizers to compare, tasks, and files for the scores."""
-
-    optimizers: list[str]
-    tasks: str  # formulas or net: tasks, separated by commas
-    alone: bool  # leave the baselines out
-    test: bool  # refuse tasks that were in the training
-    plot: Path | None
-    save_scores: bool
-    force: bool
 
 
 def evaluate(wanted: Comparison, given: dict[str, Any], show: Show, devices: dict[str, Any]) -> None:

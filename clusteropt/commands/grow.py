@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clusteropt.commands.grow_files import GrowFiles, GrowOutputs, Sizes, files_for, sizes_of, title_of
+from clusteropt.commands.grow_files import Asked, GrowFiles, GrowOutputs, files_for, sizes_of, title_of
 from clusteropt.commands.plans import Show
 from clusteropt.commands.process import prepare
-from clusteropt.commands.search import Done, is_cut, searched, told
+from clusteropt.commands.search_run import Done, is_cut, searched, told
 from clusteropt.commands.time_limit import seconds_in, seconds_left
 from clusteropt.console import complain, emit, say, warn
 from clusteropt.errors import ClusterOptError, ExitCode, UsageError
@@ -20,17 +20,6 @@ from clusteropt.words import counted, so_many_of
 
 if TYPE_CHECKING:
     from clusteropt.commands.grow_tasks import Growing
-
-
-class Asked(NamedTuple):
-    """The wishes of a user."""
-
-    element: str
-    sizes: Sizes
-    settings: ExplorationSettings
-    seconds: float | None  # for each search; None for no limit
-    outputs: GrowOutputs
-    show: Show
 
 
 class _Ended(NamedTuple):
@@ -104,7 +93,7 @@ def _begun(asked: Asked, name: str, files: GrowFiles) -> Iterator["Growing"]:
 
 def _grown(growing: "Growing", quiet: bool, end: float | None, signals: Signals) -> _Ended:
     """Searches until all is done or a signal comes. Afterwards signals are only noted."""
-    from clusteropt.commands.grow_tasks import line_of
+    from clusteropt.commands.search_tasks import line_of
 
     done: list[Done] = []
     whole, cut, problem = True, False, None

@@ -1,12 +1,14 @@
-"""The sizes and the files of a series. The module imports little."""
+"""The wishes of a user who grows a series: its sizes and its files. The module imports little."""
 
 import re
 from pathlib import Path
 from typing import NamedTuple
 
+from clusteropt.commands.plans import Show
 from clusteropt.commands.search_files import is_ours
 from clusteropt.errors import UsageError
 from clusteropt.runtime.files import check_writable
+from clusteropt.settings.exploration import ExplorationSettings
 
 
 class Sizes(NamedTuple):
@@ -31,6 +33,17 @@ class GrowOutputs(NamedTuple):
     db: Path | None = None
     picture: Path | None = None
     force: bool = False
+
+
+class Asked(NamedTuple):
+    """The wishes of a user."""
+
+    element: str
+    sizes: Sizes
+    settings: ExplorationSettings
+    seconds: float | None  # for each search; None for no limit
+    outputs: GrowOutputs
+    show: Show
 
 
 class GrowFiles(NamedTuple):

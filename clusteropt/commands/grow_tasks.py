@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ase import Atoms
 
-from clusteropt.commands.display import time_of
-from clusteropt.commands.grow_files import GrowFiles
+from clusteropt.commands.grow_files import Asked, GrowFiles
 from clusteropt.commands.search_files import OURS, SearchFiles
 from clusteropt.commands.search_tasks import Work
 from clusteropt.console import complain
@@ -21,15 +20,10 @@ from clusteropt.finding.series import Member, Series, members
 from clusteropt.finding.under_way import Task
 from clusteropt.io.extxyz import text_of
 from clusteropt.potentials.base import Potential
-from clusteropt.report.searches import WHY, best_known_words
 from clusteropt.runtime.files import write_atomically
 from clusteropt.search.starts import symbols_of
 from clusteropt.settings.exploration import ExplorationSettings
 from clusteropt.settings.values import shown
-from clusteropt.words import counted
-
-if TYPE_CHECKING:
-    from clusteropt.commands.grow import Asked
 
 _PASSES = 4  # over all sizes, after the first
 
@@ -48,7 +42,7 @@ def element_of(text: str) -> str:
 class Growing:
     """The searches of a series, with its database open."""
 
-    def __init__(self, element: str, name: str, asked: "Asked", files: GrowFiles, database: Database) -> None:
+    def __init__(self, element: str, name: str, asked: Asked, files: GrowFiles, database: Database) -> None:
         self._settings, self._seconds, self._files, self.name = asked.settings, asked.seconds, files, name
         self.sizes = asked.sizes.all
         own = {n: composition_of(f"{element}{n}", asked.settings.potential) for n in self.sizes}
@@ -131,17 +125,6 @@ def _words(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no-{name}"
     return f"--{name} {shown(value)}"
-
-
-def line_of(result: SearchResult) -> str:
-    """A line about the search of a size that has ended."""
-    took = f"{counted(result.evaluations, 'evaluation')} in {time_of(result.seconds)}"
-    why = WHY.get(result.stopped_by, result.stopped_by)
-    if not result.minima:
-        return f"{result.formula}: no minimum was found; stopped by: {why}; {took}"
-    unit, lowest = result.potential.energy_unit, result.minima[0]
-    compared = best_known_words(result.gap, result.verdict, unit)
-    return f"{result.formula}: {lowest.energy:.6f} {unit}, {lowest.point_group}, {compared}; stopped by: {why}; {took}"
 
 
 def _frame(lowest: SearchMinimum, name: str) -> Atoms:

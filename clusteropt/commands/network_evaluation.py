@@ -1,17 +1,12 @@
 """`clusteropt evaluate` for tasks whose inner parameters are the weights of networks."""
 
-from typing import TYPE_CHECKING
-
-from clusteropt.commands.plans import Show
+from clusteropt.commands.plans import Comparison, Show
 from clusteropt.console import emit, say
 from clusteropt.errors import UsageError
 from clusteropt.evaluation.settings import NETWORK_TASK, EvaluationSettings
 
-if TYPE_CHECKING:
-    from clusteropt.commands.evaluation import Comparison
 
-
-def evaluate(wanted: "Comparison", tasks: list[str], settings: EvaluationSettings, show: Show) -> None:
+def evaluate(wanted: Comparison, tasks: list[str], settings: EvaluationSettings, show: Show) -> None:
     """Measures the optimizers and prints their scores. Raises UsageError for what goes with clusters only."""
     from clusteropt.evaluation import networks
     from clusteropt.optimizers.learned import weights

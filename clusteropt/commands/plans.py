@@ -1,4 +1,4 @@
-"""The output files of a command. The module imports little, so that an invalid name is reported at once."""
+"""The output files of a command, and other wishes. The module imports little, so that an invalid name is reported at once."""
 
 import os
 from collections import Counter
@@ -69,3 +69,15 @@ def plan_outputs(files: list[str], wanted: Outputs) -> OutputPlan:
 
 def _stem(spec: str) -> str:
     return "stdin" if spec == "-" else stem_of(spec if os.path.exists(spec) else spec.rpartition("@")[0] or spec)
+
+
+class Comparison(NamedTuple):
+    """The request of a user: optimizers to compare, tasks, and files for the scores."""
+
+    optimizers: list[str]
+    tasks: str  # formulas or net: tasks, separated by commas
+    alone: bool  # leave the baselines out
+    test: bool  # refuse tasks that were in the training
+    plot: Path | None
+    save_scores: bool
+    force: bool

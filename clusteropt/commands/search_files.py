@@ -1,11 +1,14 @@
-"""The files of a search: the lowest minimum as extended XYZ, and the database. The module imports little."""
+"""The wishes of a user who searches, and the files of a search: its lowest minimum, and its database. It imports little."""
 
 from pathlib import Path
 from typing import NamedTuple
 
-from clusteropt.commands.plans import STDOUT
+from clusteropt.commands.plans import STDOUT, Show
 from clusteropt.errors import UsageError
+from clusteropt.hosts.scheduler import Scheduler
 from clusteropt.runtime.files import check_writable
+from clusteropt.settings.config import ReadingSettings
+from clusteropt.settings.exploration import ExplorationSettings
 
 OURS = "clusteropt_search"  # the key in the comment of a file that a search may replace
 
@@ -17,6 +20,19 @@ class SearchOutputs(NamedTuple):
     db: Path | None = None
     no_db: bool = False
     force: bool = False  # overwrite an existing file that no search of the same composition has written
+
+
+class Asked(NamedTuple):
+    """The wishes of a user."""
+
+    formulas: list[str]
+    sources: list[str]  # files with structures from which to start
+    settings: ExplorationSettings
+    reading: ReadingSettings
+    seconds: float | None  # for each search; None for no limit
+    outputs: SearchOutputs
+    show: Show
+    scheduler: Scheduler | None = None  # whose workers search; None for this process
 
 
 class SearchFiles(NamedTuple):

@@ -5,12 +5,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-from clusteropt.commands.grow_tasks import line_of
 from clusteropt.commands.plans import STDOUT
-from clusteropt.commands.search import Asked, Done, why_ended
 from clusteropt.commands.search_crew import Crew
+from clusteropt.commands.search_files import Asked
 from clusteropt.commands.search_keeper import written_lowest
-from clusteropt.commands.search_tasks import Work, announcements
+from clusteropt.commands.search_run import Done, why_ended
+from clusteropt.commands.search_tasks import Work, announcements, line_of
 from clusteropt.commands.search_worker import Answer, Request, contents_for
 from clusteropt.console import complain, say
 from clusteropt.database.database import Database

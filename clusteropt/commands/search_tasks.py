@@ -4,13 +4,13 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from clusteropt.commands.display import time_of
 from clusteropt.commands.plans import STDOUT
-from clusteropt.commands.search_files import OURS, SearchFiles, files_for
+from clusteropt.commands.search_files import OURS, Asked, SearchFiles, files_for
 from clusteropt.database.database import Database
 from clusteropt.errors import InputError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
@@ -22,12 +22,9 @@ from clusteropt.io.best_known import formula_of
 from clusteropt.io.extxyz import text_of
 from clusteropt.io.reading import Frame, Unreadable, frames, wishes_of
 from clusteropt.potentials.form import SECONDS_PER_PAIR, form_of
+from clusteropt.report.searches import WHY, best_known_words
 from clusteropt.runtime import devices
 from clusteropt.words import counted
-
-if TYPE_CHECKING:
-    from clusteropt.commands.search import Asked
-
 
 _EVALUATIONS = 300  # in the first round, by each of the chains
 
@@ -40,7 +37,7 @@ class Work(NamedTuple):
     announced: bool = True  # its potential and what is known already are said before it begins
 
 
-def works_for(asked: "Asked") -> list[Work]:
+def works_for(asked: Asked) -> list[Work]:
     """The searches. Raises UsageError and InputError for what cannot be searched, started from, or written."""
     given = _frames(asked)
     formulas = asked.formulas or [formula_of(given[0].atoms.get_chemical_symbols())]
@@ -76,7 +73,7 @@ def _by_formula(formulas: Sequence[str], compositions: dict[str, Composition]) -
     return dict(zip(names, compositions.values(), strict=True))
 
 
-def _frames(asked: "Asked") -> list[Frame]:
+def _frames(asked: Asked) -> list[Frame]:
     """The structures of all files. Raises InputError for one that cannot be read."""
     wishes, found = wishes_of(asked.reading, asked.settings.potential), []
     for one in (frame for source in asked.sources for frame in frames(source, wishes)):
@@ -96,7 +93,7 @@ def _starts(given: Sequence[Frame], compositions: dict[str, Composition]) -> dic
     return starts
 
 
-def _check_databases(asked: "Asked", compositions: dict[str, Composition], files: dict[str, SearchFiles]) -> None:
+def _check_databases(asked: Asked, compositions: dict[str, Composition], files: dict[str, SearchFiles]) -> None:
     """Makes the databases, and opens each once. Raises as `Database.open`."""
     names = {own.potential.name for own in compositions.values()}
     if asked.outputs.db is not None and len(names) > 1:
@@ -154,3 +151,14 @@ def written(result: SearchResult, work: Work) -> str:
         "" if work.files.database is None else f"{counted(len(result.minima), 'minimum')} kept in {work.files.database}"
     )
     return ", ".join(part for part in (lowest, kept) if part) or f"{work.task.formula}: nothing is kept in files"
+
+
+def line_of(result: SearchResult) -> str:
+    """A line about the search of a size that has ended."""
+    took = f"{counted(result.evaluations, 'evaluation')} in {time_of(result.seconds)}"
+    why = WHY.get(result.stopped_by, result.stopped_by)
+    if not result.minima:
+        return f"{result.formula}: no minimum was found; stopped by: {why}; {took}"
+    unit, lowest = result.potential.energy_unit, result.minima[0]
+    compared = best_known_words(result.gap, result.verdict, unit)
+    return f"{result.formula}: {lowest.energy:.6f} {unit}, {lowest.point_group}, {compared}; stopped by: {why}; {took}"

@@ -107,7 +107,7 @@ def content_of(path: Path) -> bytes:
 
 
 def _searched(request: Request, path: Path) -> Answer:
-    from clusteropt.commands.search import searched, told
+    from clusteropt.commands.search_run import searched, told
     from clusteropt.commands.search_tasks import Work
 
     work = Work(_task(request), SearchFiles(None, path), announced=False)
