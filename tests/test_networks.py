@@ -14,7 +14,7 @@ from clusteropt.errors import UsageError
 from clusteropt.evaluation import networks as evaluation
 from clusteropt.optimizers.learned.rule import first_theta
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.problems.networks import Examples, NetworkProblem, first_networks
+from clusteropt.problems.networks import Examples, NetworkProblem
 from clusteropt.runtime import host
 from clusteropt.training import networks, runs
 from clusteropt.training.settings import DEFAULTS, TrainSettings
@@ -44,7 +44,7 @@ def problem(error: str = "squared", n_outputs: int = 2, widths: tuple[int, ...] 
 def test_gradients_are_derivatives_of_the_error_on_the_same_minibatch(error, seed):
     own = problem(error)
     with host.double_precision():
-        batch = first_networks(own, 1, seed)
+        batch = own.first(1, seed)
         rng = np.random.default_rng(seed)
         batch = batch._replace(positions=rng.normal(size=batch.positions.shape), n_steps=np.array([seed % 7], np.int32))
         gradient = np.asarray(own.energies_and_gradient(batch)[1])[0, :, 0]
@@ -84,14 +84,14 @@ def test_the_errors_are_the_textbook_ones():
 
 def test_a_minibatch_follows_from_key_and_step_alone_and_all_examples_have_their_turn():
     own = problem()
-    batch = first_networks(own, 3, 5)
+    batch = own.first(3, 5)
     seen = []
     for n in range(60):
         now = batch._replace(n_steps=np.full(3, n, np.int32))
-        inputs, _ = own._minibatch(now.keys, now.n_steps)
-        alone, _ = own._minibatch(now.keys[1:2], now.n_steps[1:2])
-        np.testing.assert_array_equal(alone[..., 0], inputs[..., 1])
-        seen.append(np.asarray(inputs)[..., 0])
+        inputs, _ = jax.vmap(own.minibatch)(now.keys, now.n_steps)
+        alone, _ = jax.vmap(own.minibatch)(now.keys[1:2], now.n_steps[1:2])
+        np.testing.assert_array_equal(alone[0], inputs[1])
+        seen.append(np.asarray(inputs)[0])
     assert not np.array_equal(seen[0], seen[1])
     used = np.unique(np.concatenate(seen)[:, 0])
     assert np.isin(used, own.training.inputs[:, 0]).all()  # none of those that are held out
@@ -102,7 +102,7 @@ def test_a_minibatch_follows_from_key_and_step_alone_and_all_examples_have_their
 
 def test_networks_do_not_depend_on_their_neighbours():
     own, theta = problem(), first_theta(SETTINGS, 1)
-    starts = networks.in_single_precision(first_networks(own, 5, 2))
+    starts = networks.in_single_precision(own.first(5, 2))
     together = networks.trained_networks(SETTINGS, theta, own, starts, np.int32(12)).positions
     alone = networks.trained_networks(SETTINGS, theta, own, take(starts, np.array([3]), np.float32), np.int32(12))
     np.testing.assert_allclose(together[..., 3], alone.positions[..., 0], rtol=1e-4, atol=1e-6)
@@ -111,7 +111,7 @@ def test_networks_do_not_depend_on_their_neighbours():
 
 def test_the_first_theta_descends():
     own, theta = problem(), first_theta(SETTINGS, 4)
-    starts = networks.in_single_precision(first_networks(own, 8, 2))
+    starts = networks.in_single_precision(own.first(8, 2))
     after = networks.trained_networks(SETTINGS, theta, own, starts, np.int32(60))
     before, now = (np.asarray(own.errors(n.positions[0], own.training)) for n in (starts, after))
     assert now.mean() < 0.9 * before.mean()
@@ -178,7 +178,7 @@ def test_a_held_out_task_cannot_be_trained_on():
 def test_the_rate_of_a_baseline_is_the_best_of_ten_on_other_networks():
     own = networks.problem_of("sine", (6,), 16)
     scores = [*evaluation._of_baseline("net:sine:6:16", "adam", own, 3, 0)]
-    starts = networks.in_single_precision(first_networks(own, 3, 0))
+    starts = networks.in_single_precision(own.first(3, 0))
     for score in scores:
         assert score.rate in evaluation.RATES
         plain = evaluation._walked(own, "adam", starts, np.full(3, 1e-3, np.float32))
@@ -188,7 +188,7 @@ def test_the_rate_of_a_baseline_is_the_best_of_ten_on_other_networks():
 
 def test_adam_by_hand_agrees_with_optax():
     own = problem()
-    starts = networks.in_single_precision(first_networks(own, 2, 0))
+    starts = networks.in_single_precision(own.first(2, 0))
     there = evaluation._walked(own, "adam", starts, np.full(2, 0.01, np.float32))[0]
     batch, m, v = starts, 0.0, 0.0
     for t in range(1, 101):

@@ -15,8 +15,7 @@ import optax
 from clusteropt.errors import UsageError
 from clusteropt.evaluation.settings import NETWORK_TASK
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
-from clusteropt.problems.networks import NetworkProblem, first_networks
-from clusteropt.problems.weights import Weights
+from clusteropt.problems.weights import Weights, WeightsProblem
 from clusteropt.training.networks import in_single_precision, task, trained_networks
 
 STEPS = (100, 200, 1000)
@@ -78,9 +77,9 @@ def scores(
 
 
 def _of_learned(
-    name: str, own: str, optimizer: LearnedOptimizer, problem: NetworkProblem, n_seeds: int, seed: int
+    name: str, own: str, optimizer: LearnedOptimizer, problem: WeightsProblem, n_seeds: int, seed: int
 ) -> Iterator[NetworkScore]:
-    starts = in_single_precision(first_networks(problem, n_seeds, seed))
+    starts = in_single_precision(problem.first(n_seeds, seed))
     seen = any(name.split(":")[1] == other.split(":")[1] for other in map(str, _tasks_of(optimizer)) if ":" in other)
     for n_steps in STEPS:
         after = trained_networks(optimizer.settings, optimizer.theta, problem, starts, np.int32(n_steps))
@@ -91,12 +90,12 @@ def _tasks_of(optimizer: LearnedOptimizer) -> Sequence[Any]:
     return optimizer.card.get("tasks", ())
 
 
-def _of_baseline(name: str, optimizer: str, problem: NetworkProblem, n_seeds: int, seed: int) -> Iterator[NetworkScore]:
-    choosing = in_single_precision(first_networks(problem, _CHOOSING, seed + _OTHERS))
+def _of_baseline(name: str, optimizer: str, problem: WeightsProblem, n_seeds: int, seed: int) -> Iterator[NetworkScore]:
+    choosing = in_single_precision(problem.first(_CHOOSING, seed + _OTHERS))
     rates = np.repeat(np.array(RATES, np.float32), _CHOOSING)
     several = jax.tree.map(lambda a: np.concatenate([a] * len(RATES), -1), choosing)
     tried = [_errors(problem, weights).training for weights in _walked(problem, optimizer, several, rates)]
-    starts = in_single_precision(first_networks(problem, n_seeds, seed))
+    starts = in_single_precision(problem.first(n_seeds, seed))
     means = [np.where(np.isfinite(errors), errors, np.inf).reshape(len(RATES), -1).mean(1) for errors in tried]
     best = [RATES[int(own.argmin())] for own in means]
     walks = {rate: _walked(problem, optimizer, starts, np.full(n_seeds, rate, np.float32)) for rate in {*best}}
@@ -104,7 +103,7 @@ def _of_baseline(name: str, optimizer: str, problem: NetworkProblem, n_seeds: in
         yield NetworkScore(name, optimizer, n_steps, best[k], _errors(problem, walks[best[k]][k]), seen=False)
 
 
-def _walked(problem: NetworkProblem, optimizer: str, starts: Weights, rates: np.ndarray) -> list[np.ndarray]:
+def _walked(problem: WeightsProblem, optimizer: str, starts: Weights, rates: np.ndarray) -> list[np.ndarray]:
     """The weights (n_weights, n_networks) after every number of STEPS."""
     batch, state, found, before = starts, _rule(optimizer).init(starts.positions), [], 0  # type: ignore[arg-type]
     for n_steps in STEPS:
@@ -121,7 +120,7 @@ def _rule(optimizer: str) -> optax.GradientTransformation:
 
 
 @partial(jax.jit, static_argnums=0)
-def _advanced(optimizer: str, problem: NetworkProblem, batch: Any, state: Any, rates: Any, n_steps: Any) -> tuple:
+def _advanced(optimizer: str, problem: WeightsProblem, batch: Any, state: Any, rates: Any, n_steps: Any) -> tuple:
     def one(_: Any, carry: tuple) -> tuple:
         batch, state = carry
         direction, state = _rule(optimizer).update(problem.energies_and_gradient(batch)[1], state)
@@ -130,10 +129,14 @@ def _advanced(optimizer: str, problem: NetworkProblem, batch: Any, state: Any, r
     return jax.lax.fori_loop(0, n_steps, one, (batch, state))
 
 
-def _errors(problem: NetworkProblem, weights: Any) -> Errors:
-    training, held_out = (np.asarray(problem.errors(weights, own)) for own in (problem.training, problem.held_out))
-    hits = problem.hits(weights, problem.held_out) if problem.error == "cross-entropy" else np.nan * training
-    return Errors(training, held_out, np.asarray(hits))
+def _errors(problem: WeightsProblem, weights: Any) -> Errors:
+    training, held_out = (np.asarray(_errors_on(problem, weights, own)) for own in (problem.training, problem.held_out))
+    return Errors(training, held_out, np.asarray(problem.hits(weights, problem.held_out)))
+
+
+@jax.jit
+def _errors_on(problem: WeightsProblem, weights: Any, examples: Any) -> Any:
+    return problem.errors(weights, examples)
 
 
 def _mean(values: np.ndarray) -> tuple[float, float]:

@@ -6,7 +6,8 @@ import jax
 import numpy as np
 from jax import Array
 
-from clusteropt.fitting.problem import Errors, Examples, FitProblem
+from clusteropt.fitting.problem import Errors, FitProblem
+from clusteropt.fitting.samples import Examples
 from clusteropt.fitting.setup import Setup
 
 
@@ -30,11 +31,11 @@ class Parity(NamedTuple):
 
 @jax.jit
 def _errors(problem: FitProblem, weights: Array, examples: Examples) -> Errors:
-    return problem.errors(weights, examples)
+    return problem.by_structure(weights, examples)
 
 
 def _parts(setup: Setup) -> tuple[tuple[str, Examples], ...]:
-    return ("training", setup.problem.examples), ("validation", setup.validation)
+    return ("training", setup.problem.training), ("validation", setup.problem.held_out)
 
 
 def accuracies(setup: Setup, weights: np.ndarray) -> list[Accuracy]:

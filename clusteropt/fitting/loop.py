@@ -11,11 +11,12 @@ import optax
 from jax import Array
 
 from clusteropt.engine.step import step
-from clusteropt.fitting.problem import Examples, FitProblem, Weights
+from clusteropt.fitting.problem import FitProblem
 from clusteropt.fitting.settings import FitSettings
 from clusteropt.fitting.setup import Setup
 from clusteropt.optimizers.base import Optimizer, from_optax
 from clusteropt.optimizers.table import OptimizerChoice, make
+from clusteropt.problems.weights import Weights
 
 CHECK_EVERY = 100  # steps; of lbfgs, of which one takes all structures, a twentieth
 
@@ -58,7 +59,7 @@ def begin(setup: Setup, plan: Plan) -> Progress:
     first = setup.first
     state = jax.jit(partial(_started, plan.kind, plan.n_steps))(setup.problem, first, plan.choice, plan.rate)
     weights = np.asarray(first.positions)[0, :, 0]
-    error = float(_judged(setup.problem, weights, setup.validation))
+    error = float(_judged(setup.problem, weights))
     return Progress(state, 0, Best(weights, error, 0), 0, error)
 
 
@@ -73,7 +74,7 @@ def advanced(setup: Setup, plan: Plan, now: Progress) -> Progress:
     run = _runs(plan.kind, plan.n_steps)
     state = run(setup.problem, now.state, jnp.int32(until - now.step), plan.choice, plan.rate)
     weights = np.asarray(state[0].positions)[0, :, 0]
-    error = float(_judged(setup.problem, weights, setup.validation))
+    error = float(_judged(setup.problem, weights))
     if not math.isfinite(error):
         return now._replace(step=until, error=error, diverged=True)
     if error < now.best.error:
@@ -87,8 +88,8 @@ def finished(settings: FitSettings, plan: Plan, now: Progress) -> bool:
 
 
 @jax.jit
-def _judged(problem: FitProblem, weights: Array, examples: Examples) -> Array:
-    return problem.error(weights, examples)
+def _judged(problem: FitProblem, weights: Array) -> Array:
+    return problem.error_on(weights, problem.held_out)
 
 
 def _optimizer(n_steps: int, problem: FitProblem, choice: OptimizerChoice | None, rate: Any) -> Optimizer:
@@ -133,7 +134,7 @@ def _lbfgs_step(problem: FitProblem, now: Any) -> Any:
     """A step of L-BFGS with a line search, on all structures."""
     batch, memory = now
     weights = batch.positions[0, :, 0]
-    target = partial(problem.error, examples=problem.examples)
+    target = partial(problem.error_on, examples=problem.training)
     value, slope = optax.value_and_grad_from_state(target)(weights, state=memory)
     update, memory = optax.lbfgs().update(slope, memory, weights, value=value, grad=slope, value_fn=target)
     moved: Any = optax.apply_updates(weights, update)

@@ -6,30 +6,17 @@ derivative each instead of a second one of the whole network.
 """
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
+from clusteropt.fitting.samples import Examples
+from clusteropt.fitting.shapes import Shapes, unflattened
+from clusteropt.fitting.starting import best_pair_potential, first_weights
 from clusteropt.potentials.forms.network import atomic_energies
 from clusteropt.problems.weights import Weights, WeightsProblem
-
-Shapes = tuple[tuple[str, tuple[int, ...]], ...]
-
-
-class Examples(NamedTuple):
-    """Structures with their targets; the first axis counts structures."""
-
-    x: Array  # (n, n_atoms, n_descriptors), each descriptor with mean 0 and variance 1
-    changes: Array  # (n, n_directions, n_atoms, n_descriptors)
-    species: Array  # (n, n_atoms) int32
-    mask: Array  # (n, n_atoms) bool
-    energies: Array  # (n,), without the atoms' own
-    slopes: Array  # (n, n_directions), of the energy along the directions; 0 where forces are not known
-    known: Array  # (n,) 1 where forces are known, else 0
 
 
 class Errors(NamedTuple):
@@ -44,28 +31,27 @@ class Errors(NamedTuple):
 class FitProblem(WeightsProblem):
     """The weights of a network potential, with the structures that it is fitted to."""
 
-    examples: Examples
+    training: Examples
+    held_out: Examples
     force_weight: Array  # ()
     shapes: Shapes = field(metadata={"static": True})  # of the weights by name, in their order
     n_batch: int = field(metadata={"static": True})  # structures in a minibatch; all where there are not more
+    paired: bool = field(default=True, metadata={"static": True})  # the first weights hold the best pair potential
 
-    ceiling = 1e3
+    def first(self, count: int, seed: int) -> Weights:
+        """A random perceptron, and beside it the best pair potential by least squares, or none."""
+        weight, shape = float(self.force_weight), dict(self.shapes)["pair"]
+        fixed = best_pair_potential(self.training, shape, weight) if self.paired else {}
+        return first_weights(fixed, self.shapes, count, seed)
 
-    def energies_and_gradient(self, batch: Weights) -> tuple[Array, Array]:
-        """The error on a minibatch, as the energy of the first weight, and its gradient (1, n_weights, 1)."""
-        chosen = self._minibatch(batch.keys[0], batch.n_steps[0])
-        error, gradient = jax.value_and_grad(self.error)(batch.positions[0, :, 0], chosen)
-        energies = jnp.zeros(batch.mask.shape, error.dtype).at[0, 0].set(error)
-        return energies, gradient[None, :, None]
-
-    def error(self, weights: Array, examples: Examples) -> Array:
+    def error_on(self, weights: Array, examples: Examples) -> Array:
         """Mean squared error () of weights (n_weights,): that of energies, and that of forces by its weight."""
-        found = self.errors(weights, examples)
+        found = self.by_structure(weights, examples)
         n_known = jnp.maximum(examples.known.sum(), 1)
         return (found.energies**2).mean() + self.force_weight * found.forces.sum() / n_known
 
-    def errors(self, weights: Array, examples: Examples) -> Errors:
-        """The errors of each structure."""
+    def by_structure(self, weights: Array, examples: Examples) -> Errors:
+        """The errors of weights (n_weights,) on each structure."""
         tables = unflattened(weights, self.shapes)
         n, n_ways, n_atoms, width = examples.changes.shape
         species, inside = examples.species.ravel(), examples.mask
@@ -84,42 +70,12 @@ class FitProblem(WeightsProblem):
         missing = (jax.vmap(slopes, 1, 1)(examples.changes) - examples.slopes) * examples.known[:, None]
         return Errors(off, (missing**2).mean(1) * per_atom / 3)
 
-    def _minibatch(self, key: Array, step: Array) -> Examples:
-        """`n_batch` structures that follow from key and step; no step of a round through them meets one twice."""
-        n = self.examples.energies.shape[0]
+    def minibatch(self, key: Array, n_steps: Array) -> Examples:
+        """`n_batch` structures; no step of a round through them meets one twice."""
+        n = self.training.energies.shape[0]
         if self.n_batch >= n:
-            return self.examples
+            return self.training
         in_a_round = n // self.n_batch
-        order = jax.random.permutation(jax.random.fold_in(jax.random.key(key), step // in_a_round), n)
-        chosen = jax.lax.dynamic_slice_in_dim(order, (step % in_a_round) * self.n_batch, self.n_batch)
-        return jax.tree.map(lambda array: array[chosen], self.examples)
-
-
-def unflattened(weights: Array, shapes: Shapes) -> dict[str, Array]:
-    """The weights (n_weights,) as tables by name."""
-    found, first = {}, 0
-    for name, shape in shapes:
-        size = int(np.prod(shape))
-        found[name] = weights[first : first + size].reshape(shape)
-        first += size
-    return found
-
-
-def fans(shapes: Shapes) -> np.ndarray:
-    """(n_weights, 1) of `Weights.fan`."""
-    sums = {"pair": 1, "matrix": 2}  # axes of a table that name elements or outputs, before those that are added up
-    return np.concatenate(
-        [
-            np.full((int(np.prod(shape)), 1), float(np.prod(shape[sums[kind] :])) if kind in sums else 0.0)
-            for kind, shape in ((name.split()[0], shape) for name, shape in shapes)
-        ]
-    )
-
-
-def shapes_of(n_elements: int, n_radial: int, n_descriptors: int, widths: tuple[int, ...]) -> Shapes:
-    """The tables of weights: the pair part, offsets, and the perceptron, see `potentials.forms.network`."""
-    sizes = (n_descriptors, *widths, 1)
-    found: list[tuple[str, tuple[int, ...]]] = [("pair", (n_elements, n_radial)), ("offset", (n_elements,))]
-    for k, (width, out) in enumerate(pairwise(sizes)):
-        found += [(f"matrix {k}", (n_elements, out, width)), (f"biases {k}", (n_elements, out))]
-    return tuple(found)
+        order = jax.random.permutation(jax.random.fold_in(jax.random.key(key), n_steps // in_a_round), n)
+        chosen = jax.lax.dynamic_slice_in_dim(order, (n_steps % in_a_round) * self.n_batch, self.n_batch)
+        return jax.tree.map(lambda array: jnp.asarray(array)[chosen], self.training)

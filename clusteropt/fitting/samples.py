@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from jax import Array
 
 from clusteropt.clusters.arrays import Structure
 
@@ -19,6 +20,18 @@ class Samples(NamedTuple):
     def taken(self, chosen: np.ndarray) -> "Samples":
         """Those samples, by index (n,)."""
         return Samples([self.structures[k] for k in chosen], self.energies[chosen], [self.forces[k] for k in chosen])
+
+
+class Examples(NamedTuple):
+    """Structures with their targets; the first axis counts structures."""
+
+    x: Array  # (n, n_atoms, n_descriptors), each descriptor with mean 0 and variance 1
+    changes: Array  # (n, n_directions, n_atoms, n_descriptors)
+    species: Array  # (n, n_atoms) int32
+    mask: Array  # (n, n_atoms) bool
+    energies: Array  # (n,), without the atoms' own
+    slopes: Array  # (n, n_directions), of the energy along the directions; 0 where forces are not known
+    known: Array  # (n,) 1 where forces are known, else 0
 
 
 class Scales(NamedTuple):

@@ -8,16 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from clusteropt.fitting.describing import Described, affordable, described
-from clusteropt.fitting.problem import Examples, FitProblem, fans, shapes_of, unflattened
-from clusteropt.fitting.samples import Samples, Scales, compositions, directions, scales_of, split
+from clusteropt.fitting.problem import FitProblem
+from clusteropt.fitting.samples import Examples, Samples, Scales, compositions, directions, scales_of, split
 from clusteropt.fitting.settings import FitSettings
+from clusteropt.fitting.shapes import shapes_of, unflattened
 from clusteropt.potentials.symmetry_functions import Counts
 from clusteropt.problems.weights import Weights
 
 _WAYS = 6  # directions in which the forces of a structure are compared
 _HARDNESS = 2000.0  # of the repulsion below the closest distance, in bonds
-_SMALL = 0.1  # the first output of the perceptron, beside the pair potential
-_RIDGE = 1e-6
 _BELOW = 2  # radial functions centred below the closest distance
 
 
@@ -32,8 +31,7 @@ class Normal(NamedTuple):
 class Setup:
     """A fit before its first step."""
 
-    problem: FitProblem  # with the training structures
-    validation: Examples
+    problem: FitProblem  # the validation structures are held out
     first: Weights
     fixed: dict[str, np.ndarray]  # the tables that are not fitted
     scales: Scales
@@ -53,13 +51,16 @@ def prepared(samples: Samples, n_elements: int, settings: FitSettings) -> Setup:
     parts = split(len(samples.energies), settings.validation, settings.seed)
     normal = _normal(seen, parts[0])
     whole = _examples(seen, normal, samples, ways, scales)
-    training, validation = (Examples(*(a[part] for a in whole)) for part in parts)
+    training, validation = (Examples(*(jnp.asarray(a[part]) for a in whole)) for part in parts)
     shapes = shapes_of(n_elements, n_elements * settings.radial, whole.x.shape[2], settings.widths)
     n_batch = len(parts[0]) if settings.optimizer == "lbfgs" else settings.batch
-    weight = np.float32(settings.force_weight)
-    problem = FitProblem(jax.tree.map(jnp.asarray, training), weight, shapes, n_batch)  # type: ignore[arg-type]
-    first = _first(problem, training, n_elements, settings)
-    return Setup(problem, jax.tree.map(jnp.asarray, validation), first, fixed, scales, normal, parts)
+    problem = FitProblem(training, validation, np.float32(settings.force_weight), shapes, n_batch)  # type: ignore[arg-type]
+    return Setup(problem, _single(problem.first(1, settings.seed)), fixed, scales, normal, parts)
+
+
+def _single(weights: Weights) -> Weights:
+    """On the device, with floats of 32 bits."""
+    return jax.tree.map(lambda a: jnp.asarray(a, np.float32 if a.dtype == np.float64 else a.dtype), weights)
 
 
 def functions_for(scales: Scales, settings: FitSettings) -> dict[str, np.ndarray]:
@@ -112,46 +113,6 @@ def _examples(seen: Described, normal: Normal, samples: Samples, ways: list[np.n
         (slopes * (scales.length / scales.energy)).astype(np.float32),  # type: ignore[arg-type]
         known.astype(np.float32),  # type: ignore[arg-type]
     )
-
-
-def _first(problem: FitProblem, training: Examples, n_elements: int, settings: FitSettings) -> Weights:
-    """The best pair potential by least squares, and a random perceptron of small output beside it."""
-    rng, parts = np.random.default_rng([settings.seed, 7]), []
-    pair, offset = _best_pair_potential(training, n_elements, dict(problem.shapes)["pair"], settings.force_weight)
-    for name, shape in problem.shapes:
-        if name in ("pair", "offset"):
-            parts.append(pair if name == "pair" else offset)
-        else:
-            last = name.endswith(str(len(settings.widths)))
-            size = (_SMALL if last else 1.0) / np.sqrt(shape[-1]) if name.startswith("matrix") else 0.0
-            parts.append(rng.normal(size=shape) * size)
-    flat = np.concatenate([np.ravel(part) for part in parts]).astype(np.float32)
-    whole = np.ones((len(flat), 1), bool)
-    steps, sums = np.zeros(1, np.int32), fans(problem.shapes).astype(np.float32)
-    keys = np.array([rng.integers(2**32, dtype=np.uint32)])
-    return jax.tree.map(jnp.asarray, Weights(flat[None, :, None], whole, whole, keys, steps, sums))  # type: ignore[arg-type]
-
-
-def _best_pair_potential(
-    training: Examples, n_elements: int, shape: tuple[int, ...], force_weight: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The pair part (n_elements, n_radial) and the offsets (n_elements,) with the least squared errors."""
-    n_radial = shape[1]
-    mine = [(training.mask & (training.species == s)) for s in range(n_elements)]
-    per_atom = 1 / training.mask.sum(1)
-    sums = [np.einsum("na,nad->nd", m, training.x[:, :, :n_radial]) for m in mine]
-    rows = np.concatenate([*sums, np.stack([m.sum(1) for m in mine], 1)], 1) * per_atom[:, None]
-    targets = training.energies * per_atom
-    if training.changes.shape[1] and force_weight and training.known.any():
-        weight = np.sqrt(force_weight * per_atom / 3 / training.changes.shape[1]) * training.known
-        slopes = [np.einsum("na,nrad->nrd", m, training.changes[..., :n_radial]) for m in mine]
-        table = np.concatenate([*slopes, np.zeros((*slopes[0].shape[:2], n_elements))], 2) * weight[:, None, None]
-        rows = np.concatenate([rows, table.reshape(-1, rows.shape[1])])
-        targets = np.concatenate([targets, (training.slopes * weight[:, None]).ravel()])
-    rows = rows.astype(np.float64)
-    ridge = _RIDGE * np.trace(rows.T @ rows) / len(rows.T)
-    found = np.linalg.solve(rows.T @ rows + ridge * np.eye(len(rows.T)), rows.T @ targets)
-    return found[:-n_elements].reshape(shape), found[-n_elements:]
 
 
 def tables_from(weights: np.ndarray, setup: Setup) -> dict[str, np.ndarray]:

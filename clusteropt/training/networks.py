@@ -15,10 +15,11 @@ import numpy as np
 from clusteropt.engine.batches import take
 from clusteropt.engine.step import step
 from clusteropt.errors import UsageError, suggest
+from clusteropt.fitting import made
 from clusteropt.optimizers.learned.rule import learned
 from clusteropt.optimizers.learned.settings import LearnedSettings
-from clusteropt.problems.networks import Examples, NetworkProblem, first_networks
-from clusteropt.problems.weights import Weights
+from clusteropt.problems.networks import Examples, NetworkProblem
+from clusteropt.problems.weights import Weights, WeightsProblem
 from clusteropt.training.meta_loss import Tryout
 from clusteropt.training.settings import TrainSettings
 from clusteropt.training.tasks import Ends, numbers, seed_of
@@ -111,8 +112,10 @@ DATA: dict[str, Callable[[], tuple[np.ndarray, np.ndarray, str]]] = {
 
 
 @cache
-def problem_of(data: str, widths: tuple[int, ...], n_batch: int) -> NetworkProblem:
+def problem_of(data: str, widths: tuple[int, ...], n_batch: int) -> WeightsProblem:
     """The problem with a fifth of the examples held out; numbers to be learned have mean 0 and variance 1."""
+    if data in made.SETS:
+        return made.problem_of(data, widths, n_batch)
     x, y, error = DATA[data]()
     if error == "squared":
         y = (y - y.mean(0)) / y.std(0)
@@ -127,14 +130,14 @@ class NetworkTask:
     """Learned trajectories of a network's weights."""
 
     name: str
-    problem: NetworkProblem
+    problem: WeightsProblem
     n_steps: int | None = None  # of a trajectory; without it those of the settings
 
     reports: ClassVar[bool] = True
 
     def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Any) -> tuple[Tryout, None]:
         """Other first weights and minibatches at every step."""
-        starts = in_single_precision(first_networks(self.problem, settings.clusters, seed_of(settings, step)))
+        starts = in_single_precision(self.problem.first(settings.clusters, seed_of(settings, step)))
         n_steps = self.n_steps or settings.trajectory
         return Tryout(starts, *numbers(np.zeros(settings.clusters), n_steps, 0.0)), None
 
@@ -143,7 +146,7 @@ class NetworkTask:
 
     def ends(self, theta: np.ndarray, settings: TrainSettings, count: int, seed: int) -> Ends:
         """The logarithms of the errors on held-out examples at the ends of trajectories."""
-        starts = in_single_precision(first_networks(self.problem, count, seed))
+        starts = in_single_precision(self.problem.first(count, seed))
         n_steps = np.int32(self.n_steps or settings.trajectory)
         after = trained_networks(settings.network, theta, self.problem, starts, n_steps)
         outcomes = np.asarray(self.problem.outcome(after, after.mask), np.float64)
@@ -152,7 +155,7 @@ class NetworkTask:
 
 @partial(jax.jit, static_argnums=0)
 def trained_networks(
-    network: LearnedSettings, theta: Any, problem: NetworkProblem, starts: Weights, n_steps: Any
+    network: LearnedSettings, theta: Any, problem: WeightsProblem, starts: Weights, n_steps: Any
 ) -> Weights:
     """The networks after `n_steps` () int32 steps of the learned optimizer."""
     optimizer = learned(theta, n_steps.astype(jnp.float32), jnp.array([0, 1], jnp.float32), network, problem)
@@ -173,8 +176,9 @@ def in_single_precision(networks: Weights) -> Weights:
 def task(name: str) -> NetworkTask:
     """The task net:DATA:WIDTHS:BATCH:STEPS, of which what comes last may be left out. Raises UsageError for other text."""
     _, data, *given = name.split(":")
-    if data not in DATA:
-        raise UsageError(f"task '{name}': there is no data '{data}'; {suggest(data, tuple(DATA))}")
+    known = (*DATA, *made.SETS)
+    if data not in known:
+        raise UsageError(f"task '{name}': there is no data '{data}'; {suggest(data, known)}")
     parts = [own or usual for own, usual in zip((*given, *[""] * 3), _USUAL, strict=False)]
     try:
         widths = tuple(int(width) for width in parts[0].split("x"))

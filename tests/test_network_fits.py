@@ -1,0 +1,174 @@
+"""The tasks net:fit and net:fit-gupta: many network potentials side by side, fitted to structures that the program makes."""
+
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from cli import run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_networks import SETTINGS
+
+from clusteropt import energy
+from clusteropt.engine.batches import take
+from clusteropt.evaluation import networks as evaluation
+from clusteropt.fitting import made
+from clusteropt.fitting.problem import FitProblem
+from clusteropt.optimizers.learned.rule import first_theta
+from clusteropt.problems.weights import Weights
+from clusteropt.runtime import host
+from clusteropt.training import checkpoint, loop, networks
+from clusteropt.training.checkpoint import Checkpoint
+from clusteropt.training.settings import TrainSettings
+
+
+def problem(name: str = "fit", n_batch: int = 16) -> FitProblem:
+    """In double precision."""
+    own = made.problem_of(name, (4,), n_batch)
+    return jax.tree.map(lambda a: np.asarray(a, np.float64) if a.dtype == np.float32 else a, own)
+
+
+@jax.jit
+def values(own: FitProblem, batch: Weights) -> tuple[jax.Array, jax.Array]:
+    """The energies and the gradient."""
+    return own.energies_and_gradient(batch)
+
+
+@pytest.mark.parametrize("name", ["fit", "fit-gupta"])
+@given(seed=st.integers(0, 2**20))
+@settings(max_examples=5, deadline=None)
+def test_the_gradient_of_each_network_is_the_derivative_of_its_own_error(name, seed):
+    own, rng, h = problem(name), np.random.default_rng(seed), 1e-5
+    with host.double_precision():
+        starts = own.first(3, seed)
+        batch = starts._replace(n_steps=rng.integers(100, size=3).astype(np.int32))
+        errors, gradient = (np.asarray(a) for a in values(own, batch))
+        shift = np.zeros(batch.positions.shape)
+        k, lane = rng.integers(shift.shape[1]), rng.integers(3)
+        shift[0, k, lane] = h
+        up, down = (
+            np.asarray(values(own, batch._replace(positions=batch.positions + s * shift))[0]).sum(0) for s in (1, -1)
+        )
+    assert (up - down)[lane] / (2 * h) == pytest.approx(gradient[0, k, lane], abs=1e-6)
+    others = np.arange(3) != lane
+    np.testing.assert_array_equal(up[others], errors.sum(0)[others])
+
+
+def test_a_minibatch_follows_from_key_and_step_and_a_round_meets_no_structure_twice():
+    own = problem()
+    n = len(own.training.energies)
+    in_a_round = n // own.n_batch
+    key = np.array([7, 7, 8], np.uint32)
+    rounds = []
+    for first in (0, in_a_round):
+        seen = []
+        for k in range(first, first + in_a_round):
+            energies = np.asarray(jax.vmap(own.minibatch)(key, np.full(3, k, np.int32)).energies)
+            np.testing.assert_array_equal(energies[0], energies[1])
+            seen.append(energies[[0, 2]])
+        assert not np.array_equal(seen[0][0], seen[0][1])
+        mine = np.concatenate([both[0] for both in seen])
+        assert len(np.unique(mine)) == len(mine) == in_a_round * own.n_batch
+        assert np.isin(mine, np.asarray(own.training.energies, np.float32).astype(mine.dtype)).all()
+        rounds.append(mine)
+    assert not np.array_equal(*rounds)
+
+
+def test_atoms_and_weights_that_are_padding_change_nothing():
+    own = problem("fit-gupta")
+    rng, small = np.random.default_rng(0), int(np.argmin(own.held_out.mask.sum(1)))
+    garbage = rng.normal(size=own.held_out.x.shape)
+    filled = own.held_out._replace(x=np.where(own.held_out.mask[..., None], own.held_out.x, garbage))
+    assert not own.held_out.mask[small].all()
+    with host.double_precision():
+        starts = own.first(2, 1)
+        np.testing.assert_array_equal(
+            *(own.errors(starts.positions[0], given) for given in (own.held_out, filled)), strict=True
+        )
+        mask = np.array(starts.mask)
+        mask[5, 1] = False
+        energies, gradient = values(own, starts._replace(mask=mask, free=mask))
+        whole = values(own, starts)[0]
+    assert gradient[0, 5, 1] == 0
+    assert energies[0, 0] == whole[0, 0]
+
+
+def test_a_fit_does_not_depend_on_the_fits_beside_it():
+    own, theta = made.problem_of("fit", (4,), 16), first_theta(SETTINGS, 1)
+    starts = networks.in_single_precision(own.first(4, 2))
+    together = networks.trained_networks(SETTINGS, theta, own, starts, np.int32(12)).positions
+    lonely = take(starts, np.array([3]), np.float32)
+    alone = networks.trained_networks(SETTINGS, theta, own, lonely, np.int32(12)).positions
+    np.testing.assert_allclose(together[..., 3], alone[..., 0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(own.first(2, 2).positions, own.first(4, 2).positions[..., :2])
+
+
+def test_the_outcome_is_the_error_on_structures_that_no_minibatch_has():
+    own = problem()
+    seen = {row.tobytes() for row in own.training.x}
+    assert len(own.training.x) > 3 * len(own.held_out.x) > 200
+    assert not seen & {row.tobytes() for row in own.held_out.x}
+    with host.double_precision():
+        batch = own.first(2, 4)
+        outcome = np.asarray(own.outcome(batch, jnp.zeros(())))
+        off = np.stack([np.asarray(own.by_structure(w, own.held_out).energies) for w in batch.positions[0].T])
+        blank = dataclasses.replace(own, training=jax.tree.map(np.zeros_like, own.training))
+        np.testing.assert_array_equal(np.asarray(blank.outcome(batch, jnp.zeros(()))), outcome)
+    np.testing.assert_allclose(outcome, np.log((off**2).mean(1) + 1e-4), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", list(made.SETS))
+def test_the_structures_are_the_same_every_time_and_have_the_energies_of_their_potential(name):
+    first = made.structures(name)
+    again = made.structures.__wrapped__(name)
+    np.testing.assert_array_equal(first.samples.energies, again.samples.energies)
+    for one, other in zip(first.samples.structures, again.samples.structures, strict=True):
+        np.testing.assert_array_equal(one.positions, other.positions)
+    n_atoms = np.array([len(s.positions) for s in first.samples.structures])
+    per_atom = first.samples.energies / n_atoms
+    assert len(set(n_atoms)) == 5
+    assert np.ptp(per_atom) > 0.4 * abs(per_atom).max()
+    from ase import Atoms
+
+    symbols = {"fit": ("X",), "fit-gupta": ("Ag", "Cu")}[name]
+    atoms = [Atoms([symbols[k] for k in s.species], positions=s.positions) for s in first.samples.structures[::50]]
+    found = [one.energy for one in energy(atoms)]
+    np.testing.assert_allclose(found, first.samples.energies[::50], rtol=1e-9)
+
+
+@pytest.mark.parametrize("strategy", ["es", "ga"])
+def test_a_training_on_networks_is_repeated_and_resumed_to_the_bit(tmp_path, strategy):
+    tasks = ("net:sine:4:8:9", "net:fit:4:8:7")
+    made_so = TrainSettings(strategy, tasks=tasks, steps=3, clusters=2, pairs=2, sigma=0.1, network=SETTINGS)
+    states = [*loop.train(made_so, loop.begin(made_so))]
+    again = [*loop.train(made_so, loop.begin(made_so))]
+    assert [state.task for state in states] == [*tasks, tasks[0]]
+    for one, other in zip(states, again, strict=True):
+        np.testing.assert_array_equal(one.theta, other.theta)
+        assert one.loss == other.loss
+    checkpoint.save(tmp_path / "c.h5", made_so, Checkpoint(states[1], 1.0))
+    *_, end = loop.train(made_so, checkpoint.load(tmp_path / "c.h5", made_so).state)
+    np.testing.assert_array_equal(end.theta, states[-1].theta)
+    other = dataclasses.replace(made_so, seed=1)
+    assert not np.array_equal(next(iter(loop.train(other, loop.begin(other)))).theta, states[0].theta)
+
+
+def test_fits_are_named_like_other_networks_and_measured_beside_adam(tmp_path, monkeypatch):
+    own = networks.task("net:fit:6x5:8:30")
+    assert (own.n_steps, own.problem.n_batch) == (30, 8)
+    shapes = dict(own.problem.shapes)
+    assert [shapes[f"matrix {k}"][1] for k in range(3)] == [6, 5, 1]
+    monkeypatch.setattr(evaluation, "STEPS", (20, 40))
+    monkeypatch.setattr(evaluation, "BASELINES", ("adam",))
+    done = run(tmp_path, "evaluate", "network", "--tasks", "net:fit:4:8", "--networks", "2", "--json")
+    assert done.code == 0, done.err
+    rows = json.loads(done.out)
+    assert {row["optimizer"] for row in rows} == {"network", "adam"}
+    starts = networks.task("net:fit:4:8").problem.first(2, 0)
+    before = np.asarray(made.problem_of("fit", (4,), 8).errors(starts.positions[0], own.problem.training)).mean()
+    for row in rows:
+        assert 0 < row["training"] < 0.8 * before
+        assert not row["seen"]
