@@ -15,7 +15,7 @@ def main() -> None:
     try:
         command()
     except SystemExit as stop:
-        if isinstance(stop.code, int) and stop.code in (ExitCode.STOPPED, ExitCode.INTERRUPTED) and _builds():
+        if isinstance(stop.code, int) and stop.code in (ExitCode.STOPPED, ExitCode.INTERRUPTED):
             _end_at_once(stop.code)
         raise
 
@@ -26,14 +26,11 @@ def _interrupted() -> int:
     return 130
 
 
-def _builds() -> bool:
-    """True where Python would wait seconds at its end for programs that nobody needs any more."""
-    programs = sys.modules.get("clusteropt.engine.programs")
-    return programs is not None and programs.building()
-
-
 def _end_at_once(code: int) -> None:
-    """Ends the process. All that is to be kept has been written before the command gave its exit code."""
+    """Ends the process, where Python would wait for programs that are being built or run and that nobody needs any more.
+
+    All that is to be kept has been written before the command gave its exit code.
+    """
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # its reader has left, or it is closed
             stream.flush()

@@ -174,6 +174,18 @@ def test_the_same_command_goes_on_and_its_answer_is_never_above_the_database(sea
     assert all(total[energy] > times for energy, times in reached.items())
 
 
+def test_a_run_does_not_count_the_work_of_those_that_found_what_it_only_knows(searched):
+    with Database.open(searched / "X7.minima.db", sets.potential_for(("X",))) as database:
+        lowest = database.minima("X7")[0]
+        rival = lowest._replace(minimum=lowest.minimum._replace(energy=-99.0, positions=2 * lowest.minimum.positions))
+        others = rival._replace(n_evaluations=10**9, seconds=1e6)
+        database.keep(database.begin_run(RunInfo("a test", ("X",) * 7, 0)), [others])
+    found = told(run(searched, "search", "LJ7", *QUICK, "--json"))
+    with Database.open(searched / "X7.minima.db") as database:
+        last = database.runs()[-1]
+    assert (last.n_evaluations, last.seconds) == (found["evaluations"], found["seconds"])
+
+
 def test_a_minimum_that_only_the_database_knows_was_not_reached(searched):
     with Database.open(searched / "X7.minima.db", sets.potential_for(("X",))) as database:
         lowest = database.minima("X7")[0]
@@ -289,6 +301,11 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_cores(tmp_path):
         (["X7", "X8", "--out", "a.xyz"], 2, "--out names one file"),
         (["X7", "--out", "-", "--json"], 2, "both write to standard output"),
         (["X7", "--time-limit", "soon"], 2, "--time-limit cannot be 'soon'"),
+        (["X7", "--time-limit", "-5"], 2, "--time-limit must be above 0, got -5"),
+        (["X7", "--time-limit", "0s"], 2, "--time-limit must be above 0, got 0s"),
+        (["seven.xyz"], 2, "is a file, and a formula is wanted: --from seven.xyz starts"),
+        (["X7", "--db", "/dev/null"], 2, "/dev/null: is not a regular file"),
+        (["X7", "--out", "/dev/zero"], 2, "/dev/zero: is not a regular file"),
         (["X7", "--target", "nan"], 2, ": --target must be a finite number"),
         (["X7", "--optimizer", "lbfgs"], 2, ": --optimizer cannot be 'lbfgs'"),
         (["X7", "--keep", "0"], 2, ": --keep must be at least 1"),

@@ -86,6 +86,18 @@ def test_ctrl_c_waits_for_no_program_that_is_being_compiled(tmp_path):
     assert "stopped by: interrupted" in done.out
 
 
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 75)])
+def test_a_stopped_search_waits_for_no_library_that_is_at_work(tmp_path, number, code):
+    waits = "import atexit, time; atexit.register(time.sleep, 1000)"  # as for a computation that has been started
+    with spawn(tmp_path, *ENDLESS, before=f"{OFTEN}; {waits}") as process:
+        assert lines_until(process, 1)
+        process.send_signal(getattr(signal, number))
+        done = finish(process)
+    assert done.code == code, done.err
+    assert len(done.complaints) == 1
+    assert "stopped by" in done.out
+
+
 def test_ctrl_c_before_the_first_minimum_says_so_and_shows_no_empty_table(tmp_path, monkeypatch):
     def interrupted(self):
         raise KeyboardInterrupt

@@ -71,7 +71,7 @@ def _remark(a: "Frame", b: "Frame", found: "Comparison", limit: float) -> str:
     if not len(found.order):
         ours, theirs = (frame.atoms.get_chemical_formula() for frame in (a, b))
         return f"not the same composition: {ours} and {theirs}"
-    within = f"the same up to a displacement of {limit:.3g} {_unit(a)}"
+    within = f"structures are the same where no atom is displaced by more than {limit:.3g} {_unit(a)}"
     return within if found.same else f"{within}; distances of structures that differ are upper bounds"
 
 

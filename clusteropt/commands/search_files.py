@@ -62,6 +62,8 @@ def files_for(formula: str, wanted: SearchOutputs) -> SearchFiles:
 
 def is_ours(path: Path, formula: str) -> bool:
     """True for a file that a search of that formula, or a series from it on, has written."""
+    if not path.is_file():  # a device may have no end, and a pipe no writer
+        return False
     try:
         with path.open(encoding="utf-8") as file:
             next(file)

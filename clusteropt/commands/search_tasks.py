@@ -1,5 +1,6 @@
 """The searches that a user asks for: compositions, structures to start from, files; and what is said about them."""
 
+import os
 import shlex
 import sys
 from collections import Counter
@@ -39,6 +40,7 @@ class Work(NamedTuple):
 
 def works_for(asked: Asked) -> list[Work]:
     """The searches. Raises UsageError and InputError for what cannot be searched, started from, or written."""
+    _refuse_files(asked.formulas)
     given = _frames(asked)
     formulas = asked.formulas or [formula_of(given[0].atoms.get_chemical_symbols())]
     compositions = {name: composition_of(name, asked.settings.potential) for name in formulas}
@@ -62,6 +64,13 @@ def works_for(asked: Asked) -> list[Work]:
         )
         for formula, own in by_formula.items()
     ]
+
+
+def _refuse_files(formulas: Sequence[str]) -> None:
+    """Raises UsageError where a file is named instead of a formula."""
+    for name in formulas:
+        if {".", "/"} & {*name} and os.path.isfile(name):
+            raise UsageError(f"{name}: is a file, and a formula is wanted: --from {name} starts from its structures")
 
 
 def _by_formula(formulas: Sequence[str], compositions: dict[str, Composition]) -> dict[str, Composition]:

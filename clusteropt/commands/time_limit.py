@@ -29,7 +29,9 @@ def seconds_in(time_limit: str | None) -> float | None:
     """The seconds that the text means; None for None. Raises UsageError where it is no time."""
     if time_limit is None:
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", time_limit.strip())
-    if match is None or float(match[1]) == 0:
+    match = re.fullmatch(r"(-?\d+(?:\.\d+)?)([smh]?)", time_limit.strip())
+    if match is None:
         raise UsageError(f"--time-limit cannot be '{time_limit}': write a number of seconds, or 90s, 30m, 2h")
+    if float(match[1]) <= 0:
+        raise UsageError(f"--time-limit must be above 0, got {time_limit}: write a number of seconds, or 90s, 30m, 2h")
     return float(match[1]) * _SECONDS[match[2]]

@@ -70,9 +70,15 @@ def write(
         if hit.n_reached or number in made:  # without a hit, the run has only heard of a minimum that others have found
             store.write_hit(db, subject.run, number, hit)
         retell(db, number, next((one.point_group for one in ones if one.point_group), ""))
-    latest = max(changed, key=lambda one: one.found.n_evaluations).found
-    store.write_progress(db, subject.run, latest.n_evaluations, latest.seconds)
+    _note_progress(db, subject.run, [one.found for one in changed if one.found.n_reached])
     return numbers, len(made)
+
+
+def _note_progress(db: sqlite3.Connection, run: int, reached: Sequence[Found]) -> None:
+    """Notes how far the run has come, by what it has reached: other minima tell of the runs that have found them."""
+    if reached:
+        latest = max(reached, key=lambda found: found.n_evaluations)
+        store.write_progress(db, run, latest.n_evaluations, latest.seconds)
 
 
 def _row(db: sqlite3.Connection, subject: Subject, one: News, rows: Mapping[bytes, int]) -> tuple[int, bool]:
@@ -83,7 +89,9 @@ def _row(db: sqlite3.Connection, subject: Subject, one: News, rows: Mapping[byte
 
 
 def _hit(ones: Sequence[News]) -> Hit:
-    first = min((one.found for one in ones), key=lambda found: (found.n_evaluations, found.seconds, found.origin))
+    founds = [one.found for one in ones]
+    own = [found for found in founds if found.n_reached] or founds
+    first = min(own, key=lambda found: (found.n_evaluations, found.seconds, found.origin))
     total = sum(one.found.n_reached for one in ones)
     return Hit(total, first.origin, first.n_evaluations, first.seconds, now(), __version__)
 

@@ -24,6 +24,8 @@ def connected(path: Path, create: bool, patience: float = PATIENCE) -> sqlite3.C
     """
     if path.is_dir():
         raise UsageError(f"{path}: is a folder: {_ANOTHER}")
+    if path.exists() and not path.is_file():  # a device or a pipe
+        raise UsageError(f"{path}: is not a regular file: {_ANOTHER}")
     if not create and not path.exists():
         raise InputError(f"{path}: no such file: check the name")
     if not path.parent.is_dir():

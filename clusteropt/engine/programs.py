@@ -94,23 +94,7 @@ def _builders() -> ThreadPoolExecutor:
 
 @cache
 def _built(program: Program) -> Future:
-    return _builders().submit(_noted, program)
-
-
-_AT_WORK: set[Program] = set()  # programs that threads are building
-
-
-def _noted(program: Program) -> jax.stages.Compiled:
-    _AT_WORK.add(program)
-    try:
-        return _build(program)
-    finally:
-        _AT_WORK.discard(program)
-
-
-def building() -> bool:
-    """True while threads build programs; Python would wait for them when it ends."""
-    return bool(_AT_WORK)
+    return _builders().submit(_build, program)
 
 
 def drop_waiting() -> None:

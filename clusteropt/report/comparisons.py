@@ -18,8 +18,14 @@ def table(labels: tuple[str, str], found: Comparison, unit: str) -> list[Column]
         Column("result", [verdict]),
         Column(f"rmsd ({unit})", [numbers[0]], right=True),
         Column(f"largest displacement ({unit})", [numbers[1]], rank=1, right=True),
-        Column("mirrored", ["yes" if found.mirrored else "no"], rank=2),
+        Column("mirrored", [_mirrored(found)], rank=2),
     ]
+
+
+def _mirrored(found: Comparison) -> str:
+    if not found.same:
+        return "-"
+    return "yes" if found.mirrored else "no"
 
 
 def record(labels: tuple[str, str], found: Comparison, unit: str, length: float) -> dict[str, object]:

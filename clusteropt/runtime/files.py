@@ -20,14 +20,14 @@ def check_writable(path: Path, force: bool, option: str = "--out") -> None:
         raise UsageError(f"{path}: the name is too long for a file: choose a shorter one with {option}")
     if os.path.isdir(path):
         raise UsageError(f"{path}: is a folder: name a file")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UsageError(f"{path}: is not a regular file: name another, or '-' for standard output")
     if path.suffix in _OTHER_FORMATS:
         raise UsageError(
             f"{path}: results are extended XYZ, and this ending belongs to another format: end the name in .xyz"
         )
     if os.path.lexists(path) and not force:
         raise UsageError(f"{path}: exists already: choose another name with {option}, or overwrite it with --force")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise UsageError(f"{path}: is not a regular file: name another, or '-' for standard output")
     if not os.path.isdir(path.parent):
         raise UsageError(f"{path}: the folder {path.parent} does not exist: make it first")
     if not os.access(path.parent, os.W_OK):
