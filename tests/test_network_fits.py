@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +21,10 @@ from clusteropt.fitting.problem import FitProblem
 from clusteropt.optimizers.learned.rule import first_theta
 from clusteropt.problems.weights import Weights
 from clusteropt.runtime import host
-from clusteropt.training import checkpoint, loop, networks
+from clusteropt.settings.merging import merged
+from clusteropt.training import checkpoint, loop, networks, tasks
 from clusteropt.training.checkpoint import Checkpoint
-from clusteropt.training.settings import TrainSettings
+from clusteropt.training.settings import TrainSettings, defaults
 
 
 def problem(name: str = "fit", n_batch: int = 16) -> FitProblem:
@@ -141,11 +143,11 @@ def test_the_structures_are_the_same_every_time_and_have_the_energies_of_their_p
 
 @pytest.mark.parametrize("strategy", ["es", "ga"])
 def test_a_training_on_networks_is_repeated_and_resumed_to_the_bit(tmp_path, strategy):
-    tasks = ("net:sine:4:8:9", "net:fit:4:8:7")
-    made_so = TrainSettings(strategy, tasks=tasks, steps=3, clusters=2, pairs=2, sigma=0.1, network=SETTINGS)
+    names = ("net:sine:4:8:9", "net:fit:4:8:7")
+    made_so = TrainSettings(strategy, tasks=names, steps=3, clusters=2, pairs=2, sigma=0.1, network=SETTINGS)
     states = [*loop.train(made_so, loop.begin(made_so))]
     again = [*loop.train(made_so, loop.begin(made_so))]
-    assert [state.task for state in states] == [*tasks, tasks[0]]
+    assert [state.task for state in states] == [*names, names[0]]
     for one, other in zip(states, again, strict=True):
         np.testing.assert_array_equal(one.theta, other.theta)
         assert one.loss == other.loss
@@ -172,3 +174,13 @@ def test_fits_are_named_like_other_networks_and_measured_beside_adam(tmp_path, m
     for row in rows:
         assert 0 < row["training"] < 0.8 * before
         assert not row["seen"]
+
+
+@pytest.mark.parametrize("strategy", ["es", "ga"])
+def test_the_small_training_that_is_shown_is_accepted_by_both_strategies(strategy):
+    path = Path(__file__).parents[1] / "docs/examples/train-network.toml"
+    shown = merged(TrainSettings, path, {}, defaults(strategy))
+    named = [tasks.task_named(name) for name in (*shown.tasks, *shown.held_out)]
+    assert len(shown.held_out) == 5
+    assert {task.name.split(":")[1] for task in named if ":" in task.name} >= {"fit", "fit-gupta", "sine"}
+    assert loop.begin(shown).theta.size == 259
