@@ -9,7 +9,7 @@ from ase import Atoms
 from clusteropt.clusters.arrays import Structure
 from clusteropt.engine.step import Status
 from clusteropt.io.best_known import best_known
-from clusteropt.io.doubts import of_shape
+from clusteropt.io.doubts import of_distances, of_shape
 from clusteropt.io.structures import result_atoms, result_text
 from clusteropt.potentials.base import Potential
 from clusteropt.search.certify import Certificate
@@ -114,6 +114,11 @@ class Result:
         if self.potential is None or not self.converged or self.given.pbc.any():
             return ""
         return of_shape(self.minimum.positions, self.potential.length)
+
+    @property
+    def outside(self) -> str:
+        """Which distances lie outside those that the potential was fitted to, in words; empty without any."""
+        return "" if self.potential is None or self.problem else of_distances(self.minimum.positions, self.potential)
 
     @property
     def gap(self) -> float | None:

@@ -180,7 +180,7 @@ def test_a_fit_that_diverges_keeps_its_best_and_says_where(folder: Path) -> None
 
 def changed(folder: Path, frames: list[Atoms]) -> Outcome:
     save(folder / "sevens.xyz", frames)
-    return fit(folder)
+    return fit(folder, "--force")
 
 
 def test_structures_to_which_nothing_can_be_fitted_are_refused_in_a_line(tmp_path: Path) -> None:
@@ -214,6 +214,22 @@ def test_unseen_elements_and_mistaken_files_are_refused_in_a_line(folder: Path) 
     with h5py.File(folder / "own.h5", "a") as file:
         file.attrs["format"] = 2
     assert "format 2 is not known" in run(folder, "energy", "sevens.xyz", "-p", "own.h5").err
+
+
+def test_energies_of_several_potentials_are_doubted_and_units_do_not_mix(tmp_path: Path) -> None:
+    frames = [atoms.copy() for atoms in sevens()[:6]]
+    for k, (atoms, known) in enumerate(zip(frames, sevens(), strict=False)):
+        atoms.calc = SinglePointCalculator(atoms, energy=known.get_potential_energy())
+        atoms.info["potential"] = ("lj", "mine")[k % 2]
+    done = changed(tmp_path, frames)
+    assert "energies of several potentials (lj, mine) do not agree with each other" in done.err
+    frames[5].symbols = ["Ar"] * 7
+    done = changed(tmp_path, frames)
+    assert done.code == 3
+    assert "sevens.xyz:0 has X, atoms in reduced units, and sevens.xyz:5 has Ar: fit them apart" in done.err
+    frames[5].symbols = ["X"] * 7
+    frames[2].calc = SinglePointCalculator(frames[2], energy=1e200)
+    assert "sevens.xyz:2: its energy is 1e+200, no finite number below 1e+12" in changed(tmp_path, frames).err
 
 
 @pytest.mark.slow

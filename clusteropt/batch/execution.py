@@ -12,7 +12,7 @@ from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
 from clusteropt.batch.items import Given, Item
 from clusteropt.batch.job import BatchJob, exit_code, too_short
-from clusteropt.batch.overview import in_words, may_be_saddles
+from clusteropt.batch.overview import doubts_of, in_words
 from clusteropt.batch.remarks import Remarks, of_left_out
 from clusteropt.batch.shards import difference_of, share
 from clusteropt.batch.tally import Tally
@@ -170,7 +170,7 @@ def _joined(job: BatchJob, folder: Folder, items: list[Item], places: dict[str, 
     summary = merge.merge(folder, items, places, job.one_file)
     if not job.quiet:
         say("potentials: " + ", ".join(f"{name} {count:,}" for name, count in summary["potentials"].items()))
-        if doubt := may_be_saddles(summary["flat"]):
+        for doubt in doubts_of(summary):
             say(doubt)
     return summary
 

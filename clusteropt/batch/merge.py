@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +24,30 @@ _NAME = "clusteropt_structure"  # the key in the comment; an input may use the k
 _NAMED = re.compile(rf""" {_NAME}=(?:"(?:[^"\\]|\\.)*"|[^"\s]+)(?= |$)""")
 
 
+@dataclass
+class _Totals:
+    """What the results of a batch add up to."""
+
+    potentials: dict[str, int] = field(default_factory=dict)
+    evaluations: int = 0
+    flat: dict[str, int] = field(default_factory=dict)
+    outside_fit: int = 0
+    first_outside: tuple[str, str] | None = (
+        None  # the first structure outside the distances of a fit, and what lies outside
+    )
+
+    def add(self, label: str, record: dict[str, Any]) -> None:
+        """Adds one line of the results."""
+        self.evaluations += record["evaluations"]
+        for counts, name in ((self.potentials, record["potential"] or "none"), (self.flat, record.get("flat"))):
+            if name:
+                counts[name] = counts.get(name, 0) + 1
+        outside = record.get("outside_fit")
+        if outside:
+            self.outside_fit += 1
+            self.first_outside = self.first_outside or (label, outside)
+
+
 def merge(folder: Folder, items: list[Item], places: dict[str, Place], one_file: bool | None = None) -> dict[str, Any]:
     """Writes `results.jsonl`, the minima and `summary.json`, and returns the summary.
 
@@ -37,21 +62,19 @@ def merge(folder: Folder, items: list[Item], places: dict[str, Place], one_file:
         )
     one_file = (folder.path / ONE_FILE).exists() if one_file is None else one_file
     outputs = outputs_of(list(dict.fromkeys(item.source for item in items)))
-    evaluations, potentials, flat = 0, Counter[str](), Counter[str]()
+    totals = _Totals()
     with_frames: set[Path] = set()
     with ExitStack() as stack:
         lines = stack.enter_context(writing(folder.path / RESULTS))
         whole = stack.enter_context(writing(folder.path / ONE_FILE)) if one_file else None
         found = folder.lines((item, places[item.key]) for item in items)
         for source, group in groupby(found, key=lambda line: line[0].source):
-            used, some = _one_input(group, folder.path / MINIMA / outputs[source], lines, potentials, flat, whole)
-            evaluations += used
+            some = _one_input(group, folder.path / MINIMA / outputs[source], lines, totals, whole)
             with_frames |= {outputs[source]} if some else set()
     _remove_old(folder.path, with_frames, one_file)
     counts = counts_of((places[item.key].status for item in items), len(items))
     different = len({item.key for item in items})
-    more = {"potentials": dict(potentials), "evaluations": evaluations, "different": different, "flat": dict(flat)}
-    summary = summary_of(counts, len(items)) | more
+    summary = summary_of(counts, len(items)) | asdict(totals) | {"different": different}
     write_atomically(folder.path / SUMMARY, json.dumps(summary, indent=1) + "\n")
     return summary
 
@@ -60,29 +83,26 @@ def _one_input(
     group: Iterator[tuple[Item, dict[str, Any], str]],
     path: Path,
     lines: Any,
-    potentials: Counter[str],
-    flat: Counter[str],
+    totals: _Totals,
     whole: BinaryIO | None,
-) -> tuple[int, bool]:
-    """Writes the lines and frames of one input file. Returns its evaluations, and True where `path` got frames.
+) -> bool:
+    """Writes the lines and frames of one input file, and adds to the totals. True where `path` got frames.
 
-    Counts potentials and flat shapes. Where the file `whole` is given, it gets the frames, each with the name of its structure.
+    Where the file `whole` is given, it gets the frames, each with the name of its structure.
     """
-    evaluations, minima = 0, None
+    minima = None
     with ExitStack() as stack:
         for item, record, frame in group:
             about = {"structure": item.label, "file": item.source, "frame": item.frame} | record
             lines.write((json.dumps(about) + "\n").encode())
-            evaluations += record["evaluations"]
-            potentials[record["potential"] or "none"] += 1
-            flat.update(filter(None, [record.get("flat")]))
+            totals.add(item.label, record)
             if frame and whole is not None:
                 whole.write(_named(frame, item.label).encode())
             elif frame:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 minima = minima or stack.enter_context(writing(path))
                 minima.write(frame.encode())
-    return evaluations, minima is not None
+    return minima is not None
 
 
 def _named(frame: str, label: str) -> str:

@@ -27,10 +27,16 @@ def in_words(failures: Mapping[str, str]) -> str:
     return f"{counted(len(named), 'structure')} not converged or unusable: {listed(named)}"
 
 
-def may_be_saddles(flat: Mapping[str, int]) -> str:
-    """A warning about structures that have converged planar or linear; `flat` counts each shape. Empty without any."""
+def doubts_of(summary: Mapping[str, Any]) -> list[str]:
+    """Warnings about structures that have converged planar or linear, and about those outside the distances of a fit."""
+    flat, outside, said = summary["flat"], summary["first_outside"], []
     total = sum(flat.values())
-    return doubts.of_saddles(counted(total, "structure"), total, flat) if total else ""
+    if total:
+        said.append(doubts.of_saddles(counted(total, "structure"), total, flat))
+    if outside:
+        label, what = outside
+        said.append(doubts.outside(label, what, summary["outside_fit"]))
+    return said
 
 
 def merge_folder(path: Path, as_json: bool, one_file: bool | None) -> ExitCode:
@@ -42,7 +48,7 @@ def merge_folder(path: Path, as_json: bool, one_file: bool | None) -> ExitCode:
         emit(json.dumps(summary, indent=1))
     else:
         show(batch_table(+Counter(summary["counts"])))
-        if doubt := may_be_saddles(summary["flat"]):
+        for doubt in doubts_of(summary):
             say(doubt)
     return exit_code(Counter(summary["counts"]), None)
 

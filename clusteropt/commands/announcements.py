@@ -50,7 +50,7 @@ def after(rows: Sequence[Row], settings: MinimizeSettings, move: bool, written: 
     """Messages when all structures are computed: doubts, and what output files lack where results are `written` to some."""
     learned = settings.method().learned if move else None
     said = [] if learned is None else [_of_training(rows, learned)]
-    said += [*_of_saddles(rows), *_of_distances(rows)]
+    said += [*_of_saddles(rows), *doubts.in_one_line((label, result.outside) for label, result in rows)]
     apart = sum(result.status == "fragmented" for _, result in rows)
     if apart:
         said.append(f"{apart} of {counted(len(rows), 'structure')} came apart: start from denser structures")
@@ -70,18 +70,6 @@ def _of_saddles(rows: Sequence[Row]) -> list[str]:
         return []
     named = listed([label for label, _ in flat], _NAMED)
     return [doubts.of_saddles(named, len(flat), {kind for _, kind in flat})]
-
-
-def _of_distances(rows: Sequence[Row]) -> list[str]:
-    """A warning where a fitted potential was used outside the distances that it was fitted to; empty otherwise."""
-    used = [(label, r.minimum.positions, r.potential) for label, r in rows if not r.problem]
-    found = [(label, doubts.of_distances(x, potential)) for label, x, potential in used if potential is not None]
-    doubtful = [(label, doubt) for label, doubt in found if doubt]
-    if not doubtful:
-        return []
-    others = f" ({len(doubtful) - 1} more likewise)" if len(doubtful) > 1 else ""
-    label, doubt = doubtful[0]
-    return [f"warning: {label}: {doubt}{others}: check the result, or fit to such structures too"]
 
 
 def _of_training(rows: Sequence[Row], learned: str) -> str:

@@ -113,6 +113,12 @@ def _prepared(files: list[str], reading: ReadingSettings, settings: FitSettings,
     labelled = _labelled(files, reading, job)
     found = samples.given(labelled, settings.cutoff)
     job.say(_words(found))
+    if len(found.potentials) > 1:
+        several = ", ".join(found.potentials)
+        warn(
+            f"energies of several potentials ({several}) do not agree with each other: compute all with one",
+            job.show.quiet,
+        )
     mark = checkpoint.mark_of(found.samples, settings, None if learned is None else learned.theta)
     made = setup.prepared(found.samples, len(found.elements), settings)
     return Work(found, files, settings, made, course.plans_of(settings, learned), mark)

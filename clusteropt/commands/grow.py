@@ -93,7 +93,7 @@ def _begun(asked: Asked, name: str, files: GrowFiles) -> Iterator["Growing"]:
 
 def _grown(growing: "Growing", quiet: bool, end: float | None, signals: Signals) -> _Ended:
     """Searches until all is done or a signal comes. Afterwards signals are only noted."""
-    from clusteropt.commands.search_tasks import line_of
+    from clusteropt.commands.search_tasks import doubts_of, line_of
 
     done: list[Done] = []
     whole, cut, problem = True, False, None
@@ -105,7 +105,8 @@ def _grown(growing: "Growing", quiet: bool, end: float | None, signals: Signals)
             with signals.held():
                 whole = growing.keep(done[-1].result) is None
             if not quiet:
-                say(line_of(done[-1].result))
+                for message in (line_of(done[-1].result), *doubts_of(done[-1].result)):
+                    say(message)
             if is_cut(done[-1]):
                 break
     except KeyboardInterrupt:

@@ -97,10 +97,13 @@ def _prepared(asked: Asked, devices: dict[str, Any]) -> list["Work"]:
 
 
 def _show(result: "SearchResult", work: "Work", asked: Asked) -> None:
-    """Prints what was found, unless it is to be JSON."""
+    """Prints what was found, unless it is to be JSON, and doubts about it."""
+    from clusteropt.commands.search_tasks import doubts_of, text_of_lowest, written
+
+    for doubt in [] if asked.show.quiet else doubts_of(result):
+        say(doubt)
     if asked.show.json:
         return
-    from clusteropt.commands.search_tasks import text_of_lowest, written
     from clusteropt.console import emit, emit_frames
     from clusteropt.report import tables
     from clusteropt.report.searches import heading, search_table

@@ -20,10 +20,11 @@ from clusteropt.finding.result import SAME, SearchMinimum, SearchResult
 from clusteropt.finding.searching import composition_of, known_to, optimizer_of, positions_of
 from clusteropt.finding.under_way import Task
 from clusteropt.io.best_known import formula_of
+from clusteropt.io.doubts import in_one_line, of_distances
 from clusteropt.io.extxyz import text_of
 from clusteropt.io.reading import Frame, Unreadable, frames, wishes_of
 from clusteropt.potentials.form import SECONDS_PER_PAIR, form_of
-from clusteropt.report.searches import WHY, best_known_words
+from clusteropt.report.searches import SHOWN, WHY, best_known_words
 from clusteropt.runtime import devices
 from clusteropt.words import counted
 
@@ -160,6 +161,15 @@ def written(result: SearchResult, work: Work) -> str:
         "" if work.files.database is None else f"{counted(len(result.minima), 'minimum')} kept in {work.files.database}"
     )
     return ", ".join(part for part in (lowest, kept) if part) or f"{work.task.formula}: nothing is kept in files"
+
+
+def doubts_of(result: SearchResult) -> list[str]:
+    """A warning where minima of the table lie outside the distances that the potential was fitted to; empty without any."""
+    shown = enumerate(result.minima[:SHOWN], 1)
+    return in_one_line(
+        (f"{result.formula}, minimum {k}", of_distances(one.found.minimum.positions, result.potential))
+        for k, one in shown
+    )
 
 
 def line_of(result: SearchResult) -> str:

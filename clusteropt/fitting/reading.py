@@ -14,6 +14,7 @@ from clusteropt.potentials.form import REAL_UNITS, REDUCED_UNITS
 from clusteropt.words import counted
 
 _SAME = 1e-6  # in distances and energies, up to which two structures are the same
+_LARGEST = 1e12  # of an energy or force; squares of larger ones do not fit into single precision
 _NAMES = ("energy", "free_energy", "Energy")
 
 
@@ -32,9 +33,7 @@ def given(labelled: Sequence[tuple[str, Atoms]], cutoff: float) -> Given:
     Raises InputError for atoms that cannot be used, and for sets of structures to which no potential can be fitted.
     """
     _check_set(labelled)
-    elements = tuple(sorted({symbol for _, atoms in labelled for symbol in atoms.get_chemical_symbols()}))
-    if "X" in elements and len(elements) > 1:
-        raise InputError("X, atoms in reduced units, cannot be fitted together with other elements: fit them apart")
+    elements = _elements(labelled)
     units = REDUCED_UNITS if elements == ("X",) else REAL_UNITS
     potential = Potential({}, "network", "the fit", elements, units["energy"], units["length"], 1.0, 1.0, 1e-9)
     structures = [to_structure(atoms, potential) for _, atoms in labelled]
@@ -47,6 +46,21 @@ def given(labelled: Sequence[tuple[str, Atoms]], cutoff: float) -> Given:
     _check_cells(labelled, samples, potential, cutoff)
     named = {str(atoms.info["potential"]) for _, atoms in labelled if "potential" in atoms.info}
     return Given(samples, elements, units, tuple(sorted(named)))
+
+
+def _elements(labelled: Sequence[tuple[str, Atoms]]) -> tuple[str, ...]:
+    """All elements, sorted. Raises InputError where X stands beside others."""
+    first: dict[str, str] = {}
+    for label, atoms in labelled:
+        for symbol in set(atoms.get_chemical_symbols()):
+            first.setdefault(symbol, label)
+    if "X" in first and len(first) > 1:
+        other = min(first.keys() - {"X"})
+        raise InputError(
+            f"{first['X']} has X, atoms in reduced units, and {first[other]} has {other}: fit them apart, or say what X is with "
+            "--elements"
+        )
+    return tuple(sorted(first))
 
 
 def _check_set(labelled: Sequence[tuple[str, Atoms]]) -> None:
@@ -72,8 +86,10 @@ def _energy(label: str, atoms: Atoms) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = np.nan
-    if not np.isfinite(number):
-        raise InputError(f"{label}: its energy is {value}, no finite number: leave the structure out")
+    if not abs(number) < _LARGEST:
+        raise InputError(
+            f"{label}: its energy is {value}, no finite number below {_LARGEST:g}: leave the structure out"
+        )
     return number
 
 
@@ -83,8 +99,8 @@ def _forces(label: str, atoms: Atoms) -> np.ndarray | None:
     if forces is None:
         return None
     forces = np.asarray(forces, float)
-    if forces.shape != (len(atoms), 3) or not np.isfinite(forces).all():
-        raise InputError(f"{label}: a force is no finite number: leave the structure out")
+    if forces.shape != (len(atoms), 3) or not (abs(forces) < _LARGEST).all():
+        raise InputError(f"{label}: a force is no finite number below {_LARGEST:g}: leave the structure out")
     return forces
 
 

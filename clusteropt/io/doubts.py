@@ -74,6 +74,18 @@ def of_distances(positions: np.ndarray, potential: Potential) -> str:
     return ""
 
 
+def in_one_line(found: Iterable[tuple[str, str]]) -> list[str]:
+    """A warning with the first of the doubts of `of_distances`, each with its structure, and their number; empty without any."""
+    doubtful = [(label, doubt) for label, doubt in found if doubt]
+    return [outside(*doubtful[0], len(doubtful))] if doubtful else []
+
+
+def outside(label: str, doubt: str, count: int) -> str:
+    """A warning that `count` structures lie outside the distances of a fit; the first has that label and doubt."""
+    others = f" ({count - 1} more likewise)" if count > 1 else ""
+    return f"warning: {label}: {doubt}{others}: check the result, or fit to such structures too"
+
+
 def of_box(atoms: Atoms, potential: Potential) -> str:
     """A remark that a structure in a periodic box is not searched; empty without a box."""
     if not atoms.pbc.all():

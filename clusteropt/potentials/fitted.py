@@ -91,14 +91,16 @@ def save(path: Path, fit: Fit) -> None:
 
 def load(path: Path | Traversable) -> Fit:
     """Reads a fit. Raises InputError for a file that cannot be read, is damaged, foreign or of another version."""
+    content = b""
     try:
-        with h5py.File(io.BytesIO(path.read_bytes()), "r") as file:
+        content = path.read_bytes()
+        with h5py.File(io.BytesIO(content), "r") as file:
             attributes = dict(file.attrs)
             _check_kind(path, attributes)
             group: Any = file["tables"]
             tables = {name: np.array(table, np.float64) for name, table in group.items()}
     except (OSError, KeyError, RuntimeError, ValueError, AttributeError) as problem:
-        why = f"not a readable HDF5 file ({type(problem).__name__})"
+        why = f"not a readable HDF5 file ({type(problem).__name__})" if content else "empty, or cannot be read"
         raise InputError(f"{path}: {why}: name a file that `clusteropt fit` has written") from None
     try:
         text = str(attributes["about"])

@@ -91,6 +91,7 @@ def record(r: Result) -> dict[str, object]:
         "chains": r.n_chains or None,
         "above_best_known": _number(r.gap),
         "flat": r.flat or None,
+        "outside_fit": r.outside or None,
         "problem": r.problem or None,
     }
 
