@@ -19,6 +19,7 @@ from clusteropt.runtime.backend import backend
 FAR_SQUARED = {4: 1e20, 8: 1e120}
 _PADDING_SPACING = 1.2345e6
 _UNROLL = 2  # neighbours per turn of the loop, for fewer passes over the sums
+_MANY = 32  # sums and planes, from which on a turn has one neighbour: more gain nothing there, and take long to compile
 _AT_ONCE = (
     2**24
 )  # pairs in a block; an array of that many takes 128 MB in double precision if the compiler does not fuse it away
@@ -51,7 +52,7 @@ def neighbour_sums(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, t
 def one_by_one(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, terms: Terms) -> tuple[Array, ...]:
     """`neighbour_sums` for a CPU: one neighbour after the other, in the order of the atoms."""
     size = clusters.mask.shape[0]
-    columns = _columns(clusters, planes)
+    columns, unroll = _columns(clusters, planes), _UNROLL if n_sums + len(planes) < _MANY else 1
     # int32: with 64-bit indices the compiler does not vectorize the loop (measured: 2.5 times slower)
     rows = jnp.arange(size, dtype=jnp.int32)[:, None]
 
@@ -61,14 +62,14 @@ def one_by_one(clusters: Clusters, planes: tuple[Array, ...], n_sums: int, terms
         return terms(_pair(clusters, d, planes, there, rows == j))
 
     def turn(t: Array, sums: tuple[Array, ...]) -> tuple[Array, ...]:
-        parts = [one(t * _UNROLL + u) for u in range(_UNROLL)]
+        parts = [one(t * unroll + u) for u in range(unroll)]
         added = [sum(p[1:], p[0]) for p in zip(*parts, strict=True)]
         return tuple(s + a for s, a in zip(sums, added, strict=True))
 
     zero = jnp.zeros(clusters.mask.shape, clusters.positions.dtype)
-    turns = jnp.minimum(_turns(clusters, _UNROLL), size // _UNROLL)
+    turns = jnp.minimum(_turns(clusters, unroll), size // unroll)
     sums = jax.lax.fori_loop(jnp.int32(0), turns, turn, (zero,) * n_sums)
-    for j in range(size - size % _UNROLL, size):
+    for j in range(size - size % unroll, size):
         sums = tuple(s + a for s, a in zip(sums, one(jnp.int32(j)), strict=True))
     return sums
 
