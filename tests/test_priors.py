@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from benchmarks import policy
+from benchmarks import priors as fitting
 from hypothesis import given
 from hypothesis import strategies as st
 from minima import SYMBOLS
@@ -27,7 +27,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("directional", [True, False])
-def test_the_policy_names_every_kind_that_a_search_can_begin_with_and_its_shares_sum_to_1(directional):
+def test_the_shares_name_every_kind_that_a_search_can_begin_with_and_sum_to_1(directional):
     own = priors.table()[priors.group(directional)]
     assert {*own["starts"]} == {start.words for start in STARTS if start.alone}
     assert {*own["styles"]} == {style.name for style in STYLES}
@@ -48,7 +48,7 @@ def test_kinds_are_dealt_in_their_shares_from_any_place_on(seed, n_kinds, at):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_first_chains_are_dealt_in_the_shares_of_the_policy(name):
+def test_the_first_chains_are_dealt_in_the_shipped_shares(name):
     kit = Kit(CASES[name], named("learned"))
     prior = priors.shares(kit.composition.potential.directional)
     portions = [choosing.first(kit, at, 2) for at in range(0, FIRST, 2)]
@@ -64,30 +64,30 @@ def test_the_first_chains_are_dealt_in_the_shares_of_the_policy(name):
 
 def test_the_fit_of_systems_that_one_kind_each_solves_is_how_many_there_are():
     rate = np.repeat(np.eye(3), [5, 4, 1], 0) * np.geomspace(1e-6, 1, 10)[:, None]
-    assert policy.fitted(rate) == pytest.approx([0.5, 0.4, 0.1])
+    assert fitting.fitted(rate) == pytest.approx([0.5, 0.4, 0.1])
 
 
 @given(seeds, st.integers(1, 8), st.integers(2, 5))
 def test_no_other_shares_have_a_lower_cost_of_a_hit(seed, n_systems, n_kinds):
     rng = np.random.default_rng(seed)
     rate = rng.lognormal(size=(n_systems, n_kinds))
-    least = policy.per_hit(policy.fitted(rate, 2000), rate)
-    assert least <= 1.001 * min(policy.per_hit(other, rate) for other in rng.dirichlet(np.ones(n_kinds), 200))
+    least = fitting.per_hit(fitting.fitted(rate, 2000), rate)
+    assert least <= 1.001 * min(fitting.per_hit(other, rate) for other in rng.dirichlet(np.ones(n_kinds), 200))
 
 
 def test_a_kind_that_some_systems_lack_is_fitted_on_the_others():
     rate = np.array([[1.0, 2, 0], [2, 1, 0], [1, 1, 100]])
-    shares = policy.by_steps(rate)
+    shares = fitting.by_steps(rate)
     assert shares.sum() == pytest.approx(1)
     assert shares[0] == pytest.approx(shares[1])
-    assert shares[2] == pytest.approx(1 - 2 * policy.FLOOR)
-    assert policy.by_steps(np.where(rate > 50, 0.01, rate))[2] == pytest.approx(policy.FLOOR)
+    assert shares[2] == pytest.approx(1 - 2 * fitting.FLOOR)
+    assert fitting.by_steps(np.where(rate > 50, 0.01, rate))[2] == pytest.approx(fitting.FLOOR)
 
 
 def test_shares_of_cost_become_shares_of_chains():
-    own = policy.Table(np.full((4, 2), 100.0), np.tile([1000.0, 3000.0], (4, 1)), np.tile([10.0, 30.0], (4, 1)))
-    done = policy.fit_of(own, np.array([0.5, 0.5]))
-    assert policy.rates(own) == pytest.approx(0.01)
+    own = fitting.Table(np.full((4, 2), 100.0), np.tile([1000.0, 3000.0], (4, 1)), np.tile([10.0, 30.0], (4, 1)))
+    done = fitting.fit_of(own, np.array([0.5, 0.5]))
+    assert fitting.rates(own) == pytest.approx(0.01)
     assert done.shares == pytest.approx([0.75, 0.25])
     assert done.before == done.after == pytest.approx(100)
 
@@ -95,7 +95,7 @@ def test_shares_of_cost_become_shares_of_chains():
 def test_an_even_exploration_begins_as_many_chains_of_every_kind():
     kit = Kit(LJ7, named("learned"))
     with host.double_precision():
-        own = policy.lived(kit, -16.505384, seconds=1.0)
+        own = fitting.lived(kit, -16.505384, seconds=1.0)
     chains = np.zeros((len(STARTS), len(STYLES)))
     for cell in own.kinds.values():
         chains[cell] += 1

@@ -13,7 +13,7 @@ from clusteropt.search import hops
 from clusteropt.search.chains import Chains
 from clusteropt.search.hops import Made
 from clusteropt.search.policy import SearchPlan
-from clusteropt.search.styles import LEARNED, SPLICE
+from clusteropt.search.styles import SPLICE
 
 
 class Tried(NamedTuple):
@@ -35,8 +35,7 @@ def tried(kit: Kit, chains: Chains, parents: Parents) -> Tried:
     own = np.flatnonzero(made.moves == SPLICE)
     draws = hops.draws_of(chains.keys[own], chains.n_hops[own])
     alone[own] = parents.alone[_partners(draws[2:], parents)]
-    cost = made.n_evaluations * np.where(made.moves == LEARNED, kit.learned_step, 1.0)
-    return Tried(made.positions, made.moves, made.n_evaluations, cost, made.luck, alone)
+    return Tried(made.positions, made.moves, made.n_evaluations, made.n_evaluations.astype(float), made.luck, alone)
 
 
 def _spliced(parents: Parents, chains: Chains, draws: np.ndarray, problem: ClusterProblem, plan: SearchPlan) -> Made:

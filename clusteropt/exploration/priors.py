@@ -1,4 +1,4 @@
-"""The shares that kinds of start and styles have among the first chains, before any result is known: `pretrained/policy.toml`."""
+"""The shares that kinds of start and styles have among the first chains, before any result is known: `pretrained/priors.toml`."""
 
 import tomllib
 from functools import cache
@@ -19,14 +19,14 @@ class Shares(NamedTuple):
 
 
 def group(directional: bool) -> str:
-    """The part of the policy file for potentials whose bonds have directions, as in silicon, or for the others."""
+    """The part of the file for potentials whose bonds have directions, as in silicon, or for the others."""
     return "directional" if directional else "other"
 
 
 @cache
 def table() -> dict[str, dict]:
-    """The shipped policy file."""
-    return tomllib.loads((resources.shipped("pretrained") / "policy.toml").read_text(encoding="utf-8"))
+    """The shipped file."""
+    return tomllib.loads((resources.shipped("pretrained") / "priors.toml").read_text(encoding="utf-8"))
 
 
 @cache

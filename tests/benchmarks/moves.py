@@ -2,12 +2,16 @@
 
     python tests/benchmarks/moves.py surface X31,X64 --hits 80 --seconds 25
     python tests/benchmarks/moves.py exchanges Ag20Au18 --potential gupta-ag-au --evaluations 4e5
+    python tests/benchmarks/moves.py alloys Ag19Au19,Ag32Pd6 --evaluations 4e6 --seeds 0 1 2
 
 `surface`: evaluations per hit with moves over the surface, with rebuilt surfaces in their place, and with both by halves.
 `exchanges`: the lowest minima (quenched) of chains in which no hop, or half of them, exchange atoms, at random or by estimate.
+`alloys`: the search of a composition beside basin hopping in which every other hop exchanges unlike atoms at random. Both make
+the same number of evaluations. The table has the lowest minimum (polished) of each, and the evaluations until it was visited.
 """
 
 import argparse
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,17 +19,23 @@ from clusteropt.clusters.arrays import Clusters, Structure
 from clusteropt.evaluation.measure import measure
 from clusteropt.evaluation.settings import EvaluationSettings
 from clusteropt.evaluation.target import learned_plan, target_for
+from clusteropt.exploration.composition import Composition, Kit
+from clusteropt.exploration.polishing import polished
+from clusteropt.exploration.searching import Limits, Search
 from clusteropt.optimizers.learned import weights
 from clusteropt.potentials import sets
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
 from clusteropt.search import hops, walk
 from clusteropt.search.exchanges import exchanged, ordered
-from clusteropt.search.policy import plan_for
+from clusteropt.search.policy import SearchPlan, plan_for
 from clusteropt.search.starts import start_positions, symbols_of
 from clusteropt.search.styles import Style
 
 N_CHAINS = 64
+N_HOPPERS = 16  # chains of basin hopping in an alloy, of more than a thousand hops each
+SAME = 1e-4  # energy scales up to which two minima are the same in the table
+ROUGH = 0.02  # energy scales, the error of a quenched energy
 Moved = tuple[np.ndarray, np.ndarray]
 
 
@@ -94,17 +104,75 @@ def exchanges(job: argparse.Namespace) -> None:
             print(f"| {formula} | {name} | {found[0]:.3f} | {found[len(found) // 10]:.3f} | {len(found)} |", flush=True)
 
 
+class Lowest(NamedTuple):
+    energy: float
+    evaluations: int  # until it was visited
+
+
+def composition_of(formula: str, potential: str | None) -> Composition:
+    symbols = symbols_of(formula)
+    return Composition(tuple(symbols), sets.potential_for(tuple(sorted(set(symbols))), potential))
+
+
+def searched(composition: Composition, evaluations: float, seed: int) -> Lowest:
+    search = Search(Kit(composition, weights.named("learned"), seed), Limits(evaluations=evaluations))
+    for _ in search:
+        pass
+    best = search.pool.found[0]
+    return Lowest(best.minimum.energy, best.n_evaluations)
+
+
+def hopped(composition: Composition, evaluations: float, seed: int) -> Lowest:
+    both = Style("hop or exchange", displacement=0.5, exchange=0.5, patience=10_000, temperature=0.8)
+    rng, n, scale = np.random.default_rng(seed), composition.n_atoms, composition.potential.energy
+    keys = rng.integers(2**64, size=N_HOPPERS, dtype=np.uint64)
+    places = np.moveaxis(start_positions(keys, n, composition.potential.length, np.zeros(N_HOPPERS, bool)), -1, 0)
+    starts = [
+        Structure(ordered(rng, p.T, composition.species, "mixed"), composition.species, np.ones(n, bool))
+        for p in places
+    ]
+    under_way = walk.begin(starts, keys, composition.problem, SearchPlan(hops=10_000, styles=(both,)))
+    records: list[tuple[float, int, np.ndarray]] = []  # quenched energy, evaluations, positions
+    for visits in under_way:
+        spent, k = int(under_way.chains.n_evaluations.sum()), int(visits.energy.argmin())
+        if not records or visits.energy[k] < records[-1][0]:
+            records.append((float(visits.energy[k]), spent, visits.positions[..., k]))
+        if spent > evaluations:
+            break
+    last = [record for record in records if record[0] < records[-1][0] + ROUGH * scale]
+    found = [minimum.energy for minimum in polished(composition, [positions for *_, positions in last])]
+    first = next(k for k, energy in enumerate(found) if energy < min(found) + SAME * scale)
+    return Lowest(min(found), last[first][1])
+
+
+def alloys(job: argparse.Namespace) -> None:
+    print("| | seed | search | evaluations | basin hopping | evaluations | search is |\n|---|---|---|---|---|---|---|")
+    for formula in job.formulas.split(","):
+        composition = composition_of(formula, job.potential)
+        for seed in job.seeds:
+            with host.double_precision():
+                hops.exchanged = exchanged
+                own = searched(composition, job.evaluations, seed)
+                hops.exchanged = at_random
+                other = hopped(composition, job.evaluations, seed)
+            gap, near = own.energy - other.energy, SAME * composition.potential.energy
+            words = "lower" if gap < -near else "higher" if gap > near else "sooner" if own[1] < other[1] else "later"
+            columns = (f"{one.energy:.6f} | {one.evaluations:,}" for one in (own, other))
+            print(f"| {formula} | {seed} | {' | '.join(columns)} | {words} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("surface", "exchanges"))
+    parser.add_argument("part", choices=("surface", "exchanges", "alloys"))
     parser.add_argument("formulas")
     parser.add_argument("--potential", help="the parameter set of the exchanges")
     parser.add_argument("--hits", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--evaluations", type=float, default=4e5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of alloys")
     job = parser.parse_args()
-    {"surface": surface, "exchanges": exchanges}[job.part](job)
+    {"surface": surface, "exchanges": exchanges, "alloys": alloys}[job.part](job)
 
 
 if __name__ == "__main__":

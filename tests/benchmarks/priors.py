@@ -1,7 +1,7 @@
-"""Fits the shares with which `search` begins its kinds of start and its styles: `pretrained/policy.toml`.
+"""Fits the shares with which `search` begins its kinds of start and its styles: `pretrained/priors.toml`.
 
-    python tests/benchmarks/policy.py measure --tasks X13,X38,Si18 --seconds 30 --rates rates.json
-    python tests/benchmarks/policy.py fit --rates rates.json --out pretrained/policy.toml
+    python tests/benchmarks/priors.py measure --tasks X13,X38,Si18 --seconds 30 --rates rates.json
+    python tests/benchmarks/priors.py fit --rates rates.json --out pretrained/priors.toml
 
 `measure` begins equally many chains of every kind of start and every style, and learns no shares. It counts what they cost, in
 the unit of a search, and how many come to the best-known minimum, alone. Energies that are not in the table come from
@@ -199,7 +199,7 @@ def fit_of(own: Table, before: np.ndarray) -> Fit:
 
 
 def section(name: str, fit: Fit, names: list[str]) -> str:
-    """A table of the policy file."""
+    """A table of the file."""
     lines = [f"# cost of a hit, geometric mean of the systems: {fit.before:.0f} before, {fit.after:.0f} with these"]
     lines += [f"[{name}]"]
     lines += [f'"{word}" = {share:.4f}' for word, share in zip(names, fit.shares, strict=True) if share > 0]
@@ -207,7 +207,7 @@ def section(name: str, fit: Fit, names: list[str]) -> str:
 
 
 def fit(options: argparse.Namespace) -> None:
-    """Writes the policy file."""
+    """Writes the file of shares."""
     measured = json.loads(Path(options.rates).read_text(encoding="utf-8"))
     rows, parts = [row for row in measured if np.sum(row["hits"])], [recorded(measured)]
     for group in (False, True):
