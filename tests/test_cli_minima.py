@@ -185,6 +185,7 @@ def test_the_runs_are_listed_with_their_bests(folder):
         (["a.db", "--formula", "gold"], 2, "'gold' is not a chemical formula"),
         (["a.db", "--within", "-1"], 2, "within must not be negative"),
         (["a.db", "--limit", "0"], 2, "limit must be at least 1"),
+        (["a.db", "--point-group", "Foo"], 2, "point-group cannot be 'Foo'; allowed: C1, Cs"),
         (["a.db", "--format", "gmim", "-o", "b"], 2, "did you mean 'gmin'?"),
         (["a.db", "--format", "gmin"], 2, "--format is for --export"),
         (["a.db", "--runs", "-o", "b.xyz"], 2, "drop one of them"),

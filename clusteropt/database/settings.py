@@ -1,8 +1,30 @@
 """The choice among the minima of a database."""
 
+import re
 from dataclasses import dataclass
 
-from clusteropt.settings.options import AT_LEAST_1, NOT_NEGATIVE, check, option
+from clusteropt.settings.options import AT_LEAST_1, NOT_NEGATIVE, Choices, check, option
+
+_NAMES = (
+    "C1",
+    "Cs",
+    "Ci",
+    "C2v",
+    "C5v",
+    "D5h",
+    "D3d",
+    "S4",
+    "T",
+    "Td",
+    "Th",
+    "O",
+    "Oh",
+    "I",
+    "Ih",
+    "or another symbol",
+)
+_SYMBOL = re.compile(r"C[1sih]|C\d+[vh]?|D\d+[hd]?|S\d*[02468]|T[dh]?|O|Oh|I|Ih|Kh|[CD]inf[vh]", re.IGNORECASE)
+_POINT_GROUPS = Choices(lambda: _NAMES, lambda name: _SYMBOL.fullmatch(name) is not None)
 
 
 @dataclass(frozen=True)
@@ -18,7 +40,10 @@ class Wanted:
         usual="all energies",
     )
     point_group: str | None = option(
-        None, "Only minima of this point group, in Schoenflies' notation, such as Oh or C2v.", usual="all point groups"
+        None,
+        "Only minima of this point group, in Schoenflies' notation, such as Oh or C2v.",
+        _POINT_GROUPS,
+        usual="all point groups",
     )
     limit: int | None = option(
         None,

@@ -23,7 +23,7 @@ def heading(result: SearchResult) -> str:
     verdict = best_known_words(result.gap, result.verdict, result.potential.energy_unit)
     first = f"{result.formula}, potential {result.potential.name}: {verdict if result.minima else 'no minimum found'}"
     why = WHY.get(result.stopped_by, result.stopped_by)
-    rate = f"stopped by: {why}; {counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s"
+    rate = f"stopped by: {why}; {counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s after start-up"
     chance = f"; estimated chance of a missed low minimum: {result.missed:.0%}" if result.minima else ""
     doubt = "" if result.is_certified or not result.minima else "; not certified"
     return f"{first}\n{rate}{chance}{doubt}"
