@@ -4,10 +4,12 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import oracles
 import pytest
 from ase import Atoms
 from ase.cluster import Decahedron, Icosahedron, Octahedron
 from ase.formula import Formula
+from ase.io import read
 from helpers import CASES, LARGE, relaxed, structure
 
 import clusteropt
@@ -17,6 +19,7 @@ from clusteropt.potentials import sets
 from clusteropt.runtime.resources import shipped
 from clusteropt.search.starts import random_starts
 
+EXAMPLES = Path(__file__).parents[1] / "docs/examples"
 R_MIN = 2 ** (1 / 6)
 METALS = ("Ni", "Cu", "Rh", "Pd", "Ag", "Ir", "Pt", "Au", "Al", "Pb")
 TEXT = (shipped("potentials") / "best_known.csv").read_text(encoding="utf-8")
@@ -59,9 +62,20 @@ def test_every_row_is_of_a_shipped_set_that_covers_it_and_names_its_source() -> 
         elements = tuple(sorted(set(symbols)))
         assert sets.load(row["potential"]).covers(elements), row
         assert formula_of(symbols) == row["formula"]
-        assert row["source"] in ("CCD", "own", "icosahedron") or row["source"].startswith("10."), row
+        assert row["source"] in ("CCD", "own", "search", "icosahedron") or row["source"].startswith("10."), row
         assert table_energy(row["potential"], symbols[::-1]) == float(row["energy"]) < 0
     assert len({(r["potential"], r["formula"]) for r in ROWS}) == len(ROWS)
+
+
+def test_what_a_search_has_found_lies_in_a_file_with_that_energy() -> None:
+    rows = [row for row in ROWS if row["source"] == "search"]
+    assert rows
+    for row in rows:
+        atoms = read(EXAMPLES / f"{row['formula'].lower()}.xyz")
+        assert isinstance(atoms, Atoms)
+        assert formula_of(atoms.get_chemical_symbols()) == row["formula"]
+        energies = oracles.energies(sets.load(row["potential"]), atoms.get_chemical_symbols(), atoms.positions)
+        assert energies.sum() == pytest.approx(float(row["energy"]), abs=6e-7)
 
 
 @pytest.mark.parametrize(
