@@ -14,6 +14,7 @@ from minima import SYMBOLS, filled, found, minimum, opened, told
 
 import clusteropt
 from clusteropt.database.records import RunInfo
+from clusteropt.database.settings import Wanted
 from clusteropt.errors import InputError, UsageError
 
 GROUPS = ["Oh", "C2v", "", "Cs", "C2v"]
@@ -233,3 +234,16 @@ def test_the_lines_of_the_guide_for_ase_work_on_a_database(tmp_path, monkeypatch
             done = subprocess.run([sys.executable, "-m", "ase", *arguments], capture_output=True, text=True, check=True)
             assert "point_group" in done.stdout, line
     assert [shlex.split(line)[1] for line in lines] == ["db", "db", "gui"]
+
+
+@pytest.mark.parametrize(
+    "symbol", ["C1", "cs", "Ci", "C2v", "C13h", "D5d", "S4", "S10", "Th", "Oh", "I", "Kh", "Cinfv", "Dinfh"]
+)
+def test_every_kind_of_point_group_can_be_asked_for(symbol):
+    assert Wanted(point_group=symbol).point_group == symbol
+
+
+@pytest.mark.parametrize("symbol", ["C", "C0", "Ch", "C02v", "Dv", "S3", "S0", "Tv", "Cinfh", "Dinfv", "Foo"])
+def test_symbols_of_no_point_group_are_refused(symbol):
+    with pytest.raises(UsageError, match=f"point_group cannot be '{symbol}'"):
+        Wanted(point_group=symbol)

@@ -23,7 +23,10 @@ _NAMES = (
     "Ih",
     "or another symbol",
 )
-_SYMBOL = re.compile(r"C[1sih]|C\d+[vh]?|D\d+[hd]?|S\d*[02468]|T[dh]?|O|Oh|I|Ih|Kh|[CD]inf[vh]", re.IGNORECASE)
+_ORDER = r"[1-9]\d*"  # of the main axis
+_SYMBOL = re.compile(
+    rf"C[si]|C{_ORDER}[vh]?|D{_ORDER}[hd]?|S(?:[2468]|{_ORDER}[02468])|T[dh]?|Oh?|Ih?|Kh|Cinfv|Dinfh", re.IGNORECASE
+)
 _POINT_GROUPS = Choices(lambda: _NAMES, lambda name: _SYMBOL.fullmatch(name) is not None)
 
 
