@@ -23,8 +23,8 @@ class TrainSettings:
     )
     tasks: tuple[str, ...] = option(
         ("X13",),
-        "Formulas to train on, separated by commas; each outer step takes the next one. X13 means trajectories from "
-        "random starts, hop:X13 means hops from minima.",
+        "Tasks to train on, separated by commas; each outer step takes the next one. X13 means trajectories from "
+        "random starts, hop:X13 hops from minima, net:sine trajectories of the weights of a small network.",
     )
     held_out: tuple[str, ...] = option(
         (),
