@@ -7,7 +7,7 @@ from clusteropt.evaluation.settings import NETWORK_TASK, EvaluationSettings
 
 
 def evaluate(wanted: Comparison, tasks: list[str], settings: EvaluationSettings, show: Show) -> None:
-    """Measures the optimizers and prints their scores. Raises UsageError for what goes with clusters only."""
+    """Measures the optimizers and prints their scores. Raises UsageError for what cannot be measured so."""
     from clusteropt.evaluation import networks
     from clusteropt.optimizers.learned import weights
     from clusteropt.report import tables
@@ -19,13 +19,10 @@ def evaluate(wanted: Comparison, tasks: list[str], settings: EvaluationSettings,
             f"--plot and --save-scores are for formulas: leave them out for tasks that begin with {NETWORK_TASK}"
         )
     optimizers = {name: weights.named(name) for name in wanted.optimizers}
+    networks.check(optimizers, tasks, wanted.test)
     scores = []
     with host.double_precision():
         for score in networks.scores(optimizers, tasks, settings.networks, settings.seed, wanted.alone):
-            if wanted.test and score.seen:
-                raise UsageError(
-                    f"{score.task}: the data was in the training of {score.optimizer}, which --test refuses"
-                )
             scores.append(score)
             if not show.quiet:
                 mean, half = score.training

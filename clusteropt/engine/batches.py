@@ -21,6 +21,11 @@ def take(batch: _Batch, columns: np.ndarray, dtype: np.dtype | type = np.float64
     return taken._replace(mask=taken.mask & ~empty, free=taken.free & ~empty)
 
 
+def in_single_precision(batch: _Batch) -> _Batch:
+    """The same batch with floating-point numbers of 32 bits."""
+    return take(batch, np.arange(jax.tree.leaves(batch)[0].shape[-1]), np.float32)
+
+
 def at(batch: Any, positions: np.ndarray) -> Any:
     """The batch with its instances at `positions` (n_components, n_units, n_instances)."""
     return batch._replace(positions=positions)

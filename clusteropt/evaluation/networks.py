@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from clusteropt.engine.batches import in_single_precision
 from clusteropt.errors import UsageError
 from clusteropt.evaluation.settings import NETWORK_TASK
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.problems.weights import Weights, WeightsProblem
-from clusteropt.training.networks import in_single_precision, task, trained_networks
+from clusteropt.training.networks import task, trained_networks
 
 STEPS = (100, 200, 1000)
 BASELINES = ("adam", "momentum", "rmsprop")
@@ -42,7 +43,7 @@ class NetworkScore(NamedTuple):
     n_steps: int
     rate: float | None  # of a baseline
     errors: Errors
-    seen: bool  # the optimizer was trained on the task, or on its data
+    seen: bool  # the optimizer was trained on the data
 
     @property
     def training(self) -> tuple[float, float]:
@@ -60,19 +61,27 @@ class NetworkScore(NamedTuple):
         return _mean(self.errors.accuracy)
 
 
-def scores(
-    optimizers: dict[str, LearnedOptimizer], tasks: Sequence[str], n_seeds: int, seed: int, alone: bool
-) -> Iterator[NetworkScore]:
-    """Scores by task, optimizer and number of steps. Raises UsageError for optimizers of atoms, and tasks of clusters."""
+def check(optimizers: dict[str, LearnedOptimizer], tasks: Sequence[str], unseen: bool) -> None:
+    """Raises UsageError for optimizers of atoms, tasks of clusters and, where all must be `unseen`, tasks of the training."""
     for name in tasks:
         if not name.startswith(NETWORK_TASK):
             raise UsageError(f"task '{name}': formulas and net: tasks are measured apart: give one kind at a time")
+        for own, theta in optimizers.items():
+            if theta.settings.network != "coordinate":
+                raise UsageError(f"'{own}' moves atoms, and cannot move the weights of '{name}': name one for networks")
+            if unseen and _seen(name, theta):
+                raise UsageError(f"{name}: the data was in the training of {own}, which --test refuses: leave it out")
+
+
+def scores(
+    optimizers: dict[str, LearnedOptimizer], tasks: Sequence[str], n_seeds: int, seed: int, alone: bool
+) -> Iterator[NetworkScore]:
+    """Scores by task, optimizer and number of steps."""
+    for name in tasks:
         problem = task(name).problem
         for optimizer in () if alone else BASELINES:
             yield from _of_baseline(name, optimizer, problem, n_seeds, seed)
         for own, theta in optimizers.items():
-            if theta.settings.network != "coordinate":
-                raise UsageError(f"'{own}' moves atoms, and cannot move the weights of '{name}': name one for networks")
             yield from _of_learned(name, own, theta, problem, n_seeds, seed)
 
 
@@ -80,14 +89,15 @@ def _of_learned(
     name: str, own: str, optimizer: LearnedOptimizer, problem: WeightsProblem, n_seeds: int, seed: int
 ) -> Iterator[NetworkScore]:
     starts = in_single_precision(problem.first(n_seeds, seed))
-    seen = any(name.split(":")[1] == other.split(":")[1] for other in map(str, _tasks_of(optimizer)) if ":" in other)
     for n_steps in STEPS:
         after = trained_networks(optimizer.settings, optimizer.theta, problem, starts, np.int32(n_steps))
-        yield NetworkScore(name, own, n_steps, None, _errors(problem, after.positions[0]), seen)
+        yield NetworkScore(name, own, n_steps, None, _errors(problem, after.positions[0]), _seen(name, optimizer))
 
 
-def _tasks_of(optimizer: LearnedOptimizer) -> Sequence[Any]:
-    return optimizer.card.get("tasks", ())
+def _seen(name: str, optimizer: LearnedOptimizer) -> bool:
+    """True where the optimizer was trained on the data of the task."""
+    trained = [str(other).split(":") for other in optimizer.card.get("tasks", ())]
+    return name.split(":")[:2] in [other[:2] for other in trained]
 
 
 def _of_baseline(name: str, optimizer: str, problem: WeightsProblem, n_seeds: int, seed: int) -> Iterator[NetworkScore]:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from clusteropt.engine.batches import in_single_precision
 from clusteropt.fitting.describing import Described, affordable, described
 from clusteropt.fitting.problem import FitProblem
 from clusteropt.fitting.samples import Examples, Samples, Scales, compositions, directions, scales_of, split
@@ -53,14 +54,9 @@ def prepared(samples: Samples, n_elements: int, settings: FitSettings) -> Setup:
     whole = _examples(seen, normal, samples, ways, scales)
     training, validation = (Examples(*(jnp.asarray(a[part]) for a in whole)) for part in parts)
     shapes = shapes_of(n_elements, n_elements * settings.radial, whole.x.shape[2], settings.widths)
-    n_batch = len(parts[0]) if settings.optimizer == "lbfgs" else settings.batch
-    problem = FitProblem(training, validation, np.float32(settings.force_weight), shapes, n_batch)  # type: ignore[arg-type]
-    return Setup(problem, _single(problem.first(1, settings.seed)), fixed, scales, normal, parts)
-
-
-def _single(weights: Weights) -> Weights:
-    """On the device, with floats of 32 bits."""
-    return jax.tree.map(lambda a: jnp.asarray(a, np.float32 if a.dtype == np.float64 else a.dtype), weights)
+    problem = FitProblem(training, validation, np.float32(settings.force_weight), shapes, settings.batch)  # type: ignore[arg-type]
+    first = jax.tree.map(jnp.asarray, in_single_precision(problem.first(1, settings.seed)))
+    return Setup(problem, first, fixed, scales, normal, parts)
 
 
 def functions_for(scales: Scales, settings: FitSettings) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Tasks whose inner parameters are the weights of small networks: net:digits, net:sine and others, see `DATA`.
+"""Tasks whose inner parameters are the weights of small networks: net:digits, net:sine and others, see `DATA` and `made.SETS`.
 
 A name may go on with widths, examples in a minibatch and inner steps: net:digits:16x16:32:200.
 """
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from clusteropt.engine.batches import take
+from clusteropt.engine.batches import in_single_precision
 from clusteropt.engine.step import step
 from clusteropt.errors import UsageError, suggest
 from clusteropt.fitting import made
@@ -166,11 +166,6 @@ def trained_networks(
         return batch, state
 
     return jax.lax.fori_loop(0, n_steps, one, (starts, optimizer.init(starts)))[0]
-
-
-def in_single_precision(networks: Weights) -> Weights:
-    """The same networks with weights of 32 bits."""
-    return take(networks, np.arange(networks.positions.shape[-1]), np.float32)  # type: ignore[no-any-return]
 
 
 def task(name: str) -> NetworkTask:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from clusteropt.clusters.arrays import Structure, pack, padded_size
-from clusteropt.engine.batches import at, take
+from clusteropt.engine.batches import at, in_single_precision
 from clusteropt.errors import UsageError
 from clusteropt.io.best_known import best_known
 from clusteropt.io.structures import elements_of, to_structure
@@ -84,8 +84,7 @@ class ProblemTask:
 
     def tryout(self, settings: TrainSettings, step: int, theta: np.ndarray, pool: Any) -> tuple[Tryout, None]:
         """Others at every step."""
-        batch = self.starts(settings.clusters, seed_of(settings, step))
-        batch = take(batch, np.arange(settings.clusters), np.float32)
+        batch = in_single_precision(self.starts(settings.clusters, seed_of(settings, step)))
         return Tryout(batch, *numbers(np.zeros(settings.clusters), settings.trajectory, 0.0)), None
 
     def next_pool(self, settings: TrainSettings, pool: Any, theta: np.ndarray) -> None:
