@@ -26,15 +26,13 @@ _NAMED = re.compile(rf""" {_NAME}=(?:"(?:[^"\\]|\\.)*"|[^"\s]+)(?= |$)""")
 
 @dataclass
 class _Totals:
-    """What the results of a batch add up to."""
+    """Sums over the results of a batch."""
 
     potentials: dict[str, int] = field(default_factory=dict)
     evaluations: int = 0
     flat: dict[str, int] = field(default_factory=dict)
-    outside_fit: int = 0
-    first_outside: tuple[str, str] | None = (
-        None  # the first structure outside the distances of a fit, and what lies outside
-    )
+    outside_fit: int = 0  # structures outside the distances of a fit
+    first_outside: tuple[str, str] | None = None  # the first of these structures, and what lies outside the fit
 
     def add(self, label: str, record: dict[str, Any]) -> None:
         """Adds one line of the results."""

@@ -106,12 +106,12 @@ def _check_files(job: FitJob) -> None:
 
 def _prepared(files: list[str], reading: ReadingSettings, settings: FitSettings, job: FitJob) -> Work:
     from clusteropt.fitting import checkpoint, course, setup
-    from clusteropt.fitting import reading as samples
+    from clusteropt.fitting.reading import given
     from clusteropt.optimizers.learned import weights
 
     learned = None if settings.optimizer in PLAIN else weights.named(settings.optimizer)
     labelled = _labelled(files, reading, job)
-    found = samples.given(labelled, settings.cutoff)
+    found = given(labelled, settings.cutoff)
     job.say(_words(found))
     if len(found.potentials) > 1:
         several = ", ".join(found.potentials)
@@ -225,11 +225,11 @@ def _remarks(course: "Course", settings: FitSettings) -> list[str]:
         )
     if len(course.bests) > 1:
         own, plain = course.bests
-        verb = "adam is better and its weights are taken" if plain.error < own.error else "its weights are taken"
+        better = "adam" if plain.error < own.error else settings.optimizer
         errors = (
             f"validation error {own.error:.3g} of {settings.optimizer}, {plain.error:.3g} of adam at as many gradients"
         )
-        found.append(f"{errors}: {verb}")
+        found.append(f"{errors}: {better} is better and its weights are taken")
     return found
 
 

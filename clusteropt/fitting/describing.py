@@ -35,7 +35,7 @@ class Described(NamedTuple):
 
 
 def affordable(structures: Sequence[Structure], counts: Counts, most: int) -> int:
-    """How many directions fit into memory, at most `most`. Raises UsageError where none does."""
+    """How many directions fit into memory, at most `most`. Raises UsageError where not even the functions do."""
     each = len(structures) * max(len(s.positions) for s in structures) * len(members(counts)) * _BYTES
     if each > _MOST_BYTES:
         raise UsageError(

@@ -18,7 +18,8 @@ from clusteropt.optimizers.base import Optimizer, from_optax
 from clusteropt.optimizers.table import OptimizerChoice, make
 from clusteropt.problems.weights import Weights
 
-CHECK_EVERY = 100  # steps; of lbfgs, of which one takes all structures, a twentieth
+_CHECK_EVERY = {"lbfgs": 5}  # steps, of which each takes all structures
+_USUAL = 100  # steps between checks of the others
 
 
 class Best(NamedTuple):
@@ -51,7 +52,7 @@ class Plan(NamedTuple):
     @property
     def interval(self) -> int:
         """Steps from check to check."""
-        return CHECK_EVERY // 20 if self.kind == "lbfgs" else CHECK_EVERY
+        return _CHECK_EVERY.get(self.kind, _USUAL)
 
 
 def begin(setup: Setup, plan: Plan) -> Progress:

@@ -1,7 +1,7 @@
 """Fits to structures that the program makes itself, with energies by a shipped potential: inner problems for training.
 
-The structures are random ones of a few sizes, partly relaxed. Their energies alone are fitted, which spares derivatives, and
-the first weights hold no pair potential: by least squares it would have little left to learn.
+The structures are random ones of a few sizes, partly relaxed. Their energies alone are fitted, which spares derivatives. The
+first weights hold no pair potential, because the best one would leave little to learn.
 """
 
 from dataclasses import replace
@@ -31,7 +31,7 @@ SETS = {
     "fit-gupta": ("Ag3Cu2", "Ag4Cu3", "Ag5Cu4", "Ag6Cu5", "Ag7Cu6"),
 }
 _EACH = 100  # structures of a formula
-_LEAST, _MOST = 12, 100  # steps of a relaxation
+_STEPS = (12, 100)  # of a relaxation, the last not included
 _DENSITY = 0.7
 _HELD_OUT = 0.2
 
@@ -49,7 +49,7 @@ def structures(name: str) -> Made:
     frames = [atoms for formula in SETS[name] for atoms in random_starts(formula, _EACH, len(formula), _DENSITY)]
     potential = sets.potential_for(elements_of(frames[0]))
     problem, starts = ClusterProblem(potential), [to_structure(atoms, potential) for atoms in frames]
-    steps = np.random.default_rng(0).integers(_LEAST, _MOST, len(starts))
+    steps = np.random.default_rng(0).integers(*_STEPS, len(starts))
     with host.double_precision():
         batch = pack(starts, padded_size(max(len(s.positions) for s in starts)), np.float64)
         moved = lanes.move(batch, steps, Motion(problem, OptimizerChoice("fire"), NEVER, np.float32))

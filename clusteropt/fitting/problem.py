@@ -39,10 +39,10 @@ class FitProblem(WeightsProblem):
     paired: bool = field(default=True, metadata={"static": True})  # the first weights hold the best pair potential
 
     def first(self, count: int, seed: int) -> Weights:
-        """A random perceptron, and beside it the best pair potential by least squares, or none."""
+        """Random perceptrons, and beside them the best pair potential by least squares, or none."""
         weight, shape = float(self.force_weight), dict(self.shapes)["pair"]
-        fixed = best_pair_potential(self.training, shape, weight) if self.paired else {}
-        return first_weights(fixed, self.shapes, count, seed)
+        pair = best_pair_potential(self.training, shape, weight) if self.paired else {}
+        return first_weights(pair, self.shapes, count, seed)
 
     def error_on(self, weights: Array, examples: Examples) -> Array:
         """Mean squared error () of weights (n_weights,): that of energies, and that of forces by its weight."""
@@ -71,7 +71,7 @@ class FitProblem(WeightsProblem):
         return Errors(off, (missing**2).mean(1) * per_atom / 3)
 
     def minibatch(self, key: Array, n_steps: Array) -> Examples:
-        """`n_batch` structures; no step of a round through them meets one twice."""
+        """`n_batch` structures; the minibatches of a round have none in common."""
         n = self.training.energies.shape[0]
         if self.n_batch >= n:
             return self.training

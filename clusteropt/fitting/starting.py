@@ -10,35 +10,32 @@ _SMALL = 0.1  # the first output of the perceptron, beside the pair potential
 _RIDGE = 1e-6
 
 
-def first_weights(fixed: dict[str, np.ndarray], shapes: Shapes, count: int, seed: int) -> Weights:
-    """Networks (numpy, float64) with these tables; the perceptron of network k follows from the seed and k. Other tables are 0.
+def first_weights(given: dict[str, np.ndarray], shapes: Shapes, count: int, seed: int) -> Weights:
+    """Networks (numpy, float64) of the `given` tables, random matrices and zeros; network k follows from the seed and k alone.
 
     Beside a pair potential the perceptron has a small output.
     """
     columns, keys = [], []
     for k in range(count):
         rng = np.random.default_rng([seed, 7, k])
-        columns.append(_flat(rng, fixed, shapes))
+        columns.append(_flat(rng, given, shapes))
         keys.append(rng.integers(2**32, dtype=np.uint32))
     return side_by_side(columns, keys, fans(shapes))
 
 
-def _flat(rng: np.random.Generator, fixed: dict[str, np.ndarray], shapes: Shapes) -> np.ndarray:
+def _flat(rng: np.random.Generator, given: dict[str, np.ndarray], shapes: Shapes) -> np.ndarray:
     last = [name for name, _ in shapes if name.startswith("matrix")][-1]
     parts = []
     for name, shape in shapes:
-        size = (
-            (_SMALL if name == last and "pair" in fixed else 1.0) / np.sqrt(shape[-1])
-            if name.startswith("matrix")
-            else 0.0
-        )
-        parts.append(fixed[name] if name in fixed else rng.normal(size=shape) * size)
+        size = 1 / np.sqrt(shape[-1]) if name.startswith("matrix") else 0.0
+        size *= _SMALL if name == last and "pair" in given else 1.0
+        parts.append(given[name] if name in given else rng.normal(size=shape) * size)
     return np.concatenate([np.ravel(part) for part in parts])
 
 
-def best_pair_potential(given: Examples, shape: tuple[int, ...], force_weight: float) -> dict[str, np.ndarray]:
+def best_pair_potential(examples: Examples, shape: tuple[int, ...], force_weight: float) -> dict[str, np.ndarray]:
     """The pair part of that shape (n_elements, n_radial), and the offsets (n_elements,), with the least squared errors."""
-    training = Examples(*map(np.asarray, given))  # type: ignore[arg-type]
+    training = Examples(*map(np.asarray, examples))  # type: ignore[arg-type]
     n_elements, n_radial = shape
     mine = [(training.mask & (training.species == s)) for s in range(n_elements)]
     per_atom = 1 / training.mask.sum(1)

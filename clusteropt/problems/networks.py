@@ -11,8 +11,6 @@ from jax import Array
 from clusteropt.problems.draws import scrambled
 from clusteropt.problems.weights import Weights, WeightsProblem, side_by_side
 
-ERRORS = ("cross-entropy", "squared")
-
 
 class Examples(NamedTuple):
     """Examples of one task."""
@@ -32,7 +30,7 @@ class NetworkProblem(WeightsProblem):
     training: Examples
     held_out: Examples
     widths: tuple[int, ...] = field(metadata={"static": True})
-    error: str = field(default="squared", metadata={"static": True})  # one of ERRORS
+    error: str = field(default="squared", metadata={"static": True})  # or "cross-entropy"
     n_batch: int = field(default=32, metadata={"static": True})  # examples in a minibatch
 
     @property

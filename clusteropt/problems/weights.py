@@ -1,4 +1,4 @@
-"""What problems share whose inner parameters are the weights of a network: the objective is the error on examples.
+"""Problems whose inner parameters are the weights of a network: the objective is the error on examples.
 
 Every evaluation draws a minibatch of the training examples, which follows from the instance's key and the number of the step. So
 the objective is noisy, and a run can be repeated. `outcome`, by which a meta-training judges, is the error on held-out examples.
@@ -13,8 +13,8 @@ from jax import Array
 
 from clusteropt.problems.base import Problem, Scale
 
-_LENGTH = 0.1  # a usual weight, which sets the scale of steps
-_USUAL = 3.0  # usual weights; 1 / sqrt(0.1 n_inputs) and the like lie near it
+_LENGTH = 0.1  # the unit of weights, which sets the scale of steps
+_RADIUS = 3.0  # in this unit, the usual size of a weight: 1 / sqrt(n_inputs) is 0.3 for eleven inputs
 _TINY = 1e-4  # an error so small is none
 
 
@@ -90,9 +90,9 @@ class WeightsProblem(Problem):
         return after._replace(n_steps=batch.n_steps + lanes.astype(jnp.int32))
 
     def place(self, batch: Any) -> Array:
-        """The weights, in usual weights."""
+        """The weights, in tenths."""
         return batch.positions / _LENGTH
 
     def radius(self, batch: Any) -> Array:
-        """The usual size of weights, in these units."""
-        return jnp.full(batch.mask.shape[-1], _USUAL, batch.positions.dtype)
+        """The usual size of a weight, in tenths."""
+        return jnp.full(batch.mask.shape[-1], _RADIUS, batch.positions.dtype)
