@@ -11,10 +11,10 @@ import pytest
 from cli import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_networks import SETTINGS
+from test_networks import SETTINGS, values
 
 from clusteropt import energy
-from clusteropt.engine.batches import take
+from clusteropt.engine.batches import in_single_precision, take
 from clusteropt.evaluation import networks as evaluation
 from clusteropt.fitting import made
 from clusteropt.fitting.problem import FitProblem
@@ -34,9 +34,14 @@ def problem(name: str = "fit", n_batch: int = 16) -> FitProblem:
 
 
 @jax.jit
-def values(own: FitProblem, batch: Weights) -> tuple[jax.Array, jax.Array]:
-    """The energies and the gradient."""
-    return own.energies_and_gradient(batch)
+def outcomes(own: FitProblem, batch: Weights) -> jax.Array:
+    return own.outcome(batch, jnp.zeros(()))
+
+
+@jax.jit
+def drawn(own: FitProblem, keys: jax.Array, n_steps: jax.Array) -> jax.Array:
+    """The energies of the structures in the minibatches."""
+    return jax.vmap(own.minibatch)(keys, n_steps).energies
 
 
 @pytest.mark.parametrize("name", ["fit", "fit-gupta"])
@@ -68,7 +73,7 @@ def test_a_minibatch_follows_from_key_and_step_and_a_round_meets_no_structure_tw
     for first in (0, in_a_round):
         seen = []
         for k in range(first, first + in_a_round):
-            energies = np.asarray(jax.vmap(own.minibatch)(key, np.full(3, k, np.int32)).energies)
+            energies = np.asarray(drawn(own, key, np.full(3, k, np.int32)))
             np.testing.assert_array_equal(energies[0], energies[1])
             seen.append(energies[[0, 2]])
         assert not np.array_equal(seen[0][0], seen[0][1])
@@ -88,19 +93,25 @@ def test_atoms_and_weights_that_are_padding_change_nothing():
     with host.double_precision():
         starts = own.first(2, 1)
         np.testing.assert_array_equal(
-            *(own.errors(starts.positions[0], given) for given in (own.held_out, filled)), strict=True
+            *(outcomes(dataclasses.replace(own, held_out=given), starts) for given in (own.held_out, filled)),
+            strict=True,
         )
         mask = np.array(starts.mask)
         mask[5, 1] = False
+        places = np.array(starts.positions)
+        places[0, 5, 1] = 9.0
         energies, gradient = values(own, starts._replace(mask=mask, free=mask))
-        whole = values(own, starts)[0]
+        elsewhere = values(own, starts._replace(positions=places, mask=mask, free=mask))
+        unmasked = values(own, starts._replace(positions=places))[0]
     assert gradient[0, 5, 1] == 0
-    assert energies[0, 0] == whole[0, 0]
+    np.testing.assert_array_equal(energies, elsewhere[0])
+    np.testing.assert_array_equal(gradient, elsewhere[1])
+    assert energies[0, 1] != unmasked[0, 1]
 
 
 def test_a_fit_does_not_depend_on_the_fits_beside_it():
     own, theta = made.problem_of("fit", (4,), 16), first_theta(SETTINGS, 1)
-    starts = networks.in_single_precision(own.first(4, 2))
+    starts = in_single_precision(own.first(4, 2))
     together = networks.trained_networks(SETTINGS, theta, own, starts, np.int32(12)).positions
     lonely = take(starts, np.array([3]), np.float32)
     alone = networks.trained_networks(SETTINGS, theta, own, lonely, np.int32(12)).positions
@@ -115,10 +126,10 @@ def test_the_outcome_is_the_error_on_structures_that_no_minibatch_has():
     assert not seen & {row.tobytes() for row in own.held_out.x}
     with host.double_precision():
         batch = own.first(2, 4)
-        outcome = np.asarray(own.outcome(batch, jnp.zeros(())))
+        outcome = np.asarray(outcomes(own, batch))
         off = np.stack([np.asarray(own.by_structure(w, own.held_out).energies) for w in batch.positions[0].T])
         blank = dataclasses.replace(own, training=jax.tree.map(np.zeros_like, own.training))
-        np.testing.assert_array_equal(np.asarray(blank.outcome(batch, jnp.zeros(()))), outcome)
+        np.testing.assert_array_equal(np.asarray(outcomes(blank, batch)), outcome)
     np.testing.assert_allclose(outcome, np.log((off**2).mean(1) + 1e-4), rtol=1e-6)
 
 

@@ -9,12 +9,13 @@ from cli import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clusteropt.engine.batches import take
+from clusteropt.engine.batches import in_single_precision, take
 from clusteropt.errors import UsageError
 from clusteropt.evaluation import networks as evaluation
 from clusteropt.optimizers.learned.rule import first_theta
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.problems.networks import Examples, NetworkProblem
+from clusteropt.problems.weights import Weights, WeightsProblem
 from clusteropt.runtime import host
 from clusteropt.training import networks, runs
 from clusteropt.training.settings import DEFAULTS, TrainSettings
@@ -38,6 +39,12 @@ def problem(error: str = "squared", n_outputs: int = 2, widths: tuple[int, ...] 
     return NetworkProblem(*parts, widths, error, 8)
 
 
+@jax.jit
+def values(own: WeightsProblem, batch: Weights) -> tuple[jax.Array, jax.Array]:
+    """The energies and the gradient."""
+    return own.energies_and_gradient(batch)
+
+
 @pytest.mark.parametrize("error", ["squared", "cross-entropy"])
 @given(seed=st.integers(0, 2**20))
 @settings(max_examples=10, deadline=None)
@@ -47,13 +54,10 @@ def test_gradients_are_derivatives_of_the_error_on_the_same_minibatch(error, see
         batch = own.first(1, seed)
         rng = np.random.default_rng(seed)
         batch = batch._replace(positions=rng.normal(size=batch.positions.shape), n_steps=np.array([seed % 7], np.int32))
-        gradient = np.asarray(own.energies_and_gradient(batch)[1])[0, :, 0]
+        gradient = np.asarray(values(own, batch)[1])[0, :, 0]
         k, h = int(rng.integers(own.n_weights)), 1e-5
         shift = h * np.eye(own.n_weights)[k][None, :, None]
-        up, down = (
-            float(own.energies_and_gradient(batch._replace(positions=batch.positions + s * shift))[0].sum())
-            for s in (1, -1)
-        )
+        up, down = (float(values(own, batch._replace(positions=batch.positions + s * shift))[0].sum()) for s in (1, -1))
     assert (up - down) / (2 * h) == pytest.approx(gradient[k], abs=1e-7)
 
 
@@ -84,12 +88,12 @@ def test_the_errors_are_the_textbook_ones():
 
 def test_a_minibatch_follows_from_key_and_step_alone_and_all_examples_have_their_turn():
     own = problem()
-    batch = own.first(3, 5)
+    batch, drawn = own.first(3, 5), jax.jit(jax.vmap(own.minibatch))
     seen = []
     for n in range(60):
         now = batch._replace(n_steps=np.full(3, n, np.int32))
-        inputs, _ = jax.vmap(own.minibatch)(now.keys, now.n_steps)
-        alone, _ = jax.vmap(own.minibatch)(now.keys[1:2], now.n_steps[1:2])
+        inputs, _ = drawn(now.keys, now.n_steps)
+        alone, _ = drawn(now.keys[1:2], now.n_steps[1:2])
         np.testing.assert_array_equal(alone[0], inputs[1])
         seen.append(np.asarray(inputs)[0])
     assert not np.array_equal(seen[0], seen[1])
@@ -102,7 +106,7 @@ def test_a_minibatch_follows_from_key_and_step_alone_and_all_examples_have_their
 
 def test_networks_do_not_depend_on_their_neighbours():
     own, theta = problem(), first_theta(SETTINGS, 1)
-    starts = networks.in_single_precision(own.first(5, 2))
+    starts = in_single_precision(own.first(5, 2))
     together = networks.trained_networks(SETTINGS, theta, own, starts, np.int32(12)).positions
     alone = networks.trained_networks(SETTINGS, theta, own, take(starts, np.array([3]), np.float32), np.int32(12))
     np.testing.assert_allclose(together[..., 3], alone.positions[..., 0], rtol=1e-4, atol=1e-6)
@@ -111,7 +115,7 @@ def test_networks_do_not_depend_on_their_neighbours():
 
 def test_the_first_theta_descends():
     own, theta = problem(), first_theta(SETTINGS, 4)
-    starts = networks.in_single_precision(own.first(8, 2))
+    starts = in_single_precision(own.first(8, 2))
     after = networks.trained_networks(SETTINGS, theta, own, starts, np.int32(60))
     before, now = (np.asarray(own.errors(n.positions[0], own.training)) for n in (starts, after))
     assert now.mean() < 0.9 * before.mean()
@@ -163,10 +167,15 @@ def test_training_lowers_the_error_on_held_out_examples(tmp_path):
     rows = json.loads(measured.out)
     assert [row["steps"] for row in rows] == [100, 200, 1000]
     assert all(row["seen"] and row["seeds"] == 3 and row["training"] > 0 for row in rows)
-    refused = run(tmp_path, "evaluate", "learned", "--tasks", "net:sine", "--alone")
-    assert (refused.code, "moves atoms" in refused.err) == (2, True)
-    refused = run(tmp_path, "evaluate", "net.h5", "--tasks", "net:sine,X13", "--alone")
-    assert (refused.code, "one kind at a time" in refused.err) == (2, True)
+    for words, complaint in (
+        (("learned", "--tasks", "net:sine"), "moves atoms"),
+        (("net.h5", "--tasks", "net:rings,X13"), "one kind at a time"),
+        (("net.h5", "--tasks", "net:rings,net:sine", "--test"), "net:sine: the data was in the training of net.h5"),
+    ):
+        refused = run(tmp_path, "evaluate", *words)
+        assert refused.code == 2
+        assert complaint in refused.err
+        assert "training error" not in refused.err  # before anything is measured
 
 
 def test_a_held_out_task_cannot_be_trained_on():
@@ -178,7 +187,7 @@ def test_a_held_out_task_cannot_be_trained_on():
 def test_the_rate_of_a_baseline_is_the_best_of_ten_on_other_networks():
     own = networks.problem_of("sine", (6,), 16)
     scores = [*evaluation._of_baseline("net:sine:6:16", "adam", own, 3, 0)]
-    starts = networks.in_single_precision(own.first(3, 0))
+    starts = in_single_precision(own.first(3, 0))
     for score in scores:
         assert score.rate in evaluation.RATES
         plain = evaluation._walked(own, "adam", starts, np.full(3, 1e-3, np.float32))
@@ -188,11 +197,11 @@ def test_the_rate_of_a_baseline_is_the_best_of_ten_on_other_networks():
 
 def test_adam_by_hand_agrees_with_optax():
     own = problem()
-    starts = networks.in_single_precision(own.first(2, 0))
+    starts = in_single_precision(own.first(2, 0))
     there = evaluation._walked(own, "adam", starts, np.full(2, 0.01, np.float32))[0]
     batch, m, v = starts, 0.0, 0.0
     for t in range(1, 101):
-        g = np.asarray(jax.jit(own.energies_and_gradient)(batch)[1], np.float64)
+        g = np.asarray(values(own, batch)[1], np.float64)
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         step = 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
         batch = own.moved(batch, (-step).astype(np.float32), np.ones(2, bool))
