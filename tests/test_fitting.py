@@ -11,13 +11,15 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from cli import Outcome, call, run, save
 
 from clusteropt import energy
-from clusteropt.errors import InputError
-from clusteropt.fitting import checkpoint, course, reading, setup
+from clusteropt.clusters.arrays import Structure
+from clusteropt.errors import InputError, UsageError
+from clusteropt.fitting import checkpoint, course, describing, reading, setup
 from clusteropt.fitting.settings import FitSettings
 from clusteropt.optimizers.learned import network, weights
 from clusteropt.optimizers.learned.rule import sizes
 from clusteropt.optimizers.learned.settings import LearnedSettings
 from clusteropt.potentials import fitted
+from clusteropt.potentials.symmetry_functions import Counts, members
 
 SMALL = ("--widths", "8", "--radial", "8", "--angular", "2", "--batch", "16")
 _RING = np.array([[np.cos(t), np.sin(t), 0] for t in 2 * np.pi * np.arange(5) / 5]) * 0.9538
@@ -230,6 +232,23 @@ def test_energies_of_several_potentials_are_doubted_and_units_do_not_mix(tmp_pat
     frames[5].symbols = ["X"] * 7
     frames[2].calc = SinglePointCalculator(frames[2], energy=1e200)
     assert "sevens.xyz:2: its energy is 1e+200, no finite number below 1e+12" in changed(tmp_path, frames).err
+
+
+def test_where_memory_holds_no_direction_forces_are_not_left_out_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = Counts(1, 8, 2)
+    structures = [Structure(atoms.positions, np.zeros(7, np.int32), np.ones(7, bool)) for atoms in sevens()[:5]]
+    once = 5 * 7 * len(members(counts)) * 4  # bytes of the functions, and of their changes in one direction
+    for room, found in ((1, 0), (2, 1), (4, 3), (100, 6)):
+        monkeypatch.setattr(describing, "_MOST_BYTES", room * once)
+        if found:
+            assert describing.affordable(structures, counts, 6) == found
+        else:
+            with pytest.raises(UsageError, match="or leave forces out with --force-weight 0"):
+                describing.affordable(structures, counts, 6)
+        assert describing.affordable(structures, counts, 0) == 0
+    monkeypatch.setattr(describing, "_MOST_BYTES", once - 1)
+    with pytest.raises(UsageError, match=r"--radial and --angular$"):
+        describing.affordable(structures, counts, 0)
 
 
 @pytest.mark.slow

@@ -35,12 +35,13 @@ class Described(NamedTuple):
 
 
 def affordable(structures: Sequence[Structure], counts: Counts, most: int) -> int:
-    """How many directions fit into memory, at most `most`. Raises UsageError where not even the functions do."""
+    """How many directions fit into memory, at most `most`. Raises UsageError where not even one of them does."""
     each = len(structures) * max(len(s.positions) for s in structures) * len(members(counts)) * _BYTES
-    if each > _MOST_BYTES:
+    least = each * (2 if most else 1)
+    if least > _MOST_BYTES:
         raise UsageError(
-            f"the symmetry functions of all structures would take {each / 2**30:.1f} GB: give fewer structures, or a smaller "
-            "--radial and --angular"
+            f"the symmetry functions of all structures would take {least / 2**30:.1f} GB: give fewer structures, or a smaller "
+            "--radial and --angular" + ", or leave forces out with --force-weight 0" * bool(most)
         )
     return int(min(most, _MOST_BYTES // each - 1))
 
