@@ -204,10 +204,23 @@ def test_a_full_disk_is_named_and_leaves_the_old_file_and_no_other(folder, mount
     assert (disk / "a.xyz").read_text(encoding="utf-8") == "precious"
 
 
+def no_room_for_one_file(folder, monkeypatch):
+    """Whichever file is written first in the folder, it never has room, also where it is tried again; all others have."""
+    full = set()  # what the names of the temporary files of one target share
+
+    def fsync(handle):
+        status = os.fstat(handle)
+        own = {e.name.split(".")[1] for e in os.scandir(folder) if os.path.samestat(status, e.stat())}
+        full.update(own if not full else ())
+        if own & full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
 def test_a_result_that_cannot_be_written_takes_neither_the_table_nor_the_other_files_along(folder, monkeypatch):
     save(folder / "other.xyz", cluster())
-    failures = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
-    monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(failures.pop()) if failures else None)
+    no_room_for_one_file(folder, monkeypatch)
     done = run(folder, "minimize", *LOCAL, "start.xyz", "other.xyz")
     assert done.code == 1
     assert "start.min.xyz: cannot be written: No space left on device" in done.complaints[0]
@@ -216,8 +229,7 @@ def test_a_result_that_cannot_be_written_takes_neither_the_table_nor_the_other_f
 
 
 def test_a_trajectory_that_cannot_be_written_does_not_take_the_results_along(folder, monkeypatch):
-    failures = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
-    monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(failures.pop()) if failures else None)
+    no_room_for_one_file(folder, monkeypatch)
     done = run(folder, "minimize", *LOCAL, "start.xyz", "--save-trajectory")
     assert done.code == 1
     assert "cannot be written: No space left on device" in done.complaints[0]
