@@ -14,6 +14,7 @@ from clusteropt.io.structures import elements_of, to_structure
 from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.calculators import known
 from clusteropt.potentials.parameters import ParameterSet
 from clusteropt.result import Certified, Result, failed
 from clusteropt.runtime import host
@@ -51,30 +52,41 @@ class MinimizeChanges(TypedDict, total=False):
 def minimize(
     structures: Atoms,
     potential: str | None = ...,
+    *,
+    calculator: Any = ...,
     **changes: Unpack[MinimizeChanges],
 ) -> Result: ...
 @overload
 def minimize(
     structures: Sequence[Atoms],
     potential: str | None = ...,
+    *,
+    calculator: Any = ...,
     **changes: Unpack[MinimizeChanges],
 ) -> list[Result]: ...
 @overload
 def minimize(
     structures: Atoms | Sequence[Atoms],  # as `ase.io.read` is declared
     potential: str | None = ...,
+    *,
+    calculator: Any = ...,
     **changes: Unpack[MinimizeChanges],
 ) -> Any: ...
 def minimize(
     structures: Atoms | Sequence[Atoms],
     potential: str | None = None,
+    *,
+    calculator: Any = None,
     **changes: Unpack[MinimizeChanges],
 ) -> Result | list[Result]:
     """The lowest minima found from the given structures: one Result for one Atoms object, a list for a sequence.
 
     `optimizer` may also be what `train_es`, `train_ga` or `load_optimizer` has returned. A structure that cannot be used has a
     Result with status 'invalid-structure' or 'no-potential'. Raises UsageError for an argument that is not allowed.
+
+    `calculator`: an ASE calculator, its class, or a name such as 'emt', in place of a potential.
     """
+    potential = known.chosen(potential, calculator)
     given: dict[str, Any] = {**changes, "potential": potential}
     optimizer = given.get("optimizer")
     learned = optimizer if isinstance(optimizer, LearnedOptimizer) else None
@@ -92,13 +104,19 @@ signed(minimize, MinimizeSettings())
 
 
 @overload
-def energy(structures: Atoms, potential: str | None = ...) -> Result: ...
+def energy(structures: Atoms, potential: str | None = ..., *, calculator: Any = ...) -> Result: ...
 @overload
-def energy(structures: Sequence[Atoms], potential: str | None = ...) -> list[Result]: ...
+def energy(structures: Sequence[Atoms], potential: str | None = ..., *, calculator: Any = ...) -> list[Result]: ...
 @overload
-def energy(structures: Atoms | Sequence[Atoms], potential: str | None = ...) -> Any: ...
-def energy(structures: Atoms | Sequence[Atoms], potential: str | None = None) -> Result | list[Result]:
-    """Energies and forces of the structures as they are: one Result for one Atoms object, a list for a sequence."""
+def energy(structures: Atoms | Sequence[Atoms], potential: str | None = ..., *, calculator: Any = ...) -> Any: ...
+def energy(
+    structures: Atoms | Sequence[Atoms], potential: str | None = None, *, calculator: Any = None
+) -> Result | list[Result]:
+    """Energies and forces of the structures as they are: one Result for one Atoms object, a list for a sequence.
+
+    `calculator`: an ASE calculator, its class, or a name such as 'emt', in place of a potential.
+    """
+    potential = known.chosen(potential, calculator)
     warn_caller(sets.doubt(potential))
     several = _several(structures)
     results = _all(results_of(several, MinimizeSettings(potential), move=False))

@@ -55,7 +55,7 @@ def test_quiet_random_says_nothing(tmp_path):
 
 def test_what_is_being_done_is_said_before_it_is_done(tmp_path):
     save(tmp_path / "a.xyz", cluster())
-    before = "from clusteropt.search import local\ndef fail(*_): raise ValueError\nlocal._inspect_input = fail"
+    before = "from clusteropt.search import local\ndef fail(*_): raise ValueError\nlocal.inspect_input = fail"
     done = call(tmp_path, "minimize", *LOCAL, "a.xyz", before=before)
     assert done.err.startswith("potential lj ")
     assert "compiling" in call(tmp_path, "minimize", *LOCAL, "a.xyz", env={"CLUSTEROPT_CACHE": "off"}).err

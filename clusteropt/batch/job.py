@@ -17,7 +17,7 @@ from clusteropt.settings.config import MinimizeSettings, ReadingSettings
 
 RETRY_MAY_CHANGE = ("max_steps",)
 _NEAR = 300.0  # seconds: signals that come later than this before the end of a Slurm job are about its time
-_UNUSABLE = ("unreadable", "no-potential", "invalid-structure", "out-of-memory")
+_UNUSABLE = ("unreadable", "no-potential", "invalid-structure", "out-of-memory", "calculator-failed")
 _UNFINISHED = ("not-converged", "fragmented", "non-finite")
 VOCABULARY = (
     "converged",

@@ -36,6 +36,7 @@ def batch(
         Path, typer.Option("--out", "-o", help="Folder for the results; the same command again continues in it.")
     ],
     given: options.GivenToBatch,
+    calculator: options.Calculator,
     reading: options.Reading,
     devices: options.Devices,
     config: options.Config = None,
@@ -87,9 +88,10 @@ def batch(
     Example: [bold]clusteropt batch starts/ --out results --optimizer lbfgs[/bold]
     """
     from clusteropt.batch.job import BatchJob, retry_of, shard_of, tolerated_of
-    from clusteropt.commands import batches, structures
+    from clusteropt.commands import batches, calculators, structures
     from clusteropt.hosts.scheduler import scheduler_of
 
+    given = calculators.named(given, calculator, devices, scheduler or scheduler_file)
     settings = structures.chosen(config, given)
     job = BatchJob(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
     job.scheduler = scheduler_of(scheduler, scheduler_file, verbose, devices)

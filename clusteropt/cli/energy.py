@@ -10,6 +10,7 @@ from clusteropt.cli.flags import spread
 def energy(
     files: options.Files,
     given: options.Potential,
+    calculator: options.Calculator,
     reading: options.Reading,
     devices: options.Devices,
     out: options.Out = None,
@@ -22,8 +23,9 @@ def energy(
 
     Example: [bold]clusteropt energy cluster.xyz --json[/bold]
     """
-    from clusteropt.commands import structures
+    from clusteropt.commands import calculators, structures
     from clusteropt.commands.plans import Outputs, Show
 
+    given = calculators.named(given, calculator, devices)
     show = Show(json, wide, quiet)
     raise typer.Exit(structures.energy(files, given, reading, Outputs(out, force), show, devices))

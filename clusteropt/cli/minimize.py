@@ -12,6 +12,7 @@ from clusteropt.cli.flags import spread
 def minimize(
     files: options.Files,
     given: options.Given,
+    calculator: options.Calculator,
     reading: options.Reading,
     devices: options.Devices,
     out: options.Out = None,
@@ -37,9 +38,9 @@ def minimize(
     Examples: [bold]clusteropt minimize cluster.xyz[/bold], and for the local minimum alone
     [bold]clusteropt minimize cluster.xyz --optimizer lbfgs --opt tight[/bold]
     """
-    from clusteropt.commands import structures
+    from clusteropt.commands import calculators, structures
     from clusteropt.commands.plans import Outputs, Show
 
-    settings = structures.chosen(config, given)
+    settings = structures.chosen(config, calculators.named(given, calculator, devices))
     outputs, show = Outputs(out, force, save_trajectory, settings.all_minima), Show(json, wide, quiet)
     raise typer.Exit(structures.minimize(files, settings, reading, outputs, show, devices, time_limit))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from clusteropt.cli.flags import From
+from clusteropt.settings.calculators import CalculatorSettings
 from clusteropt.settings.config import MinimizeSettings, ReadingSettings
 from clusteropt.settings.devices import DeviceSettings
 
@@ -53,6 +54,7 @@ SchedulerFile = Annotated[
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the log lines of Dask on standard error too.")]
 Given = Annotated[dict[str, Any], From(MinimizeSettings)]
 GivenToBatch = Annotated[dict[str, Any], From(MinimizeSettings, without=("all_minima",))]
+Calculator = Annotated[dict[str, Any], From(CalculatorSettings)]
 Potential = Annotated[dict[str, Any], From(MinimizeSettings, only=("potential",))]
 Reading = Annotated[dict[str, Any], From(ReadingSettings)]
 Devices = Annotated[dict[str, Any], From(DeviceSettings)]

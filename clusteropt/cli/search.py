@@ -7,6 +7,7 @@ import typer
 
 from clusteropt.cli.flags import From, spread
 from clusteropt.cli.options import (
+    Calculator,
     Config,
     Devices,
     Force,
@@ -25,6 +26,7 @@ from clusteropt.settings.exploration import ExplorationSettings
 @spread
 def search(
     given: Annotated[dict[str, Any], From(ExplorationSettings)],
+    calculator: Calculator,
     reading: Reading,
     devices: Devices,
     formulas: Annotated[
@@ -73,11 +75,13 @@ def search(
     Examples: [bold]clusteropt search Au38[/bold], and for exactly two minutes
     [bold]clusteropt search LJ38 --time-limit 2m --confirm 0[/bold]
     """
+    from clusteropt.commands import calculators
     from clusteropt.commands import search as command
     from clusteropt.commands.plans import Show
     from clusteropt.commands.search_files import SearchOutputs
     from clusteropt.hosts.scheduler import scheduler_of
 
+    given = calculators.named(given, calculator, devices, scheduler or scheduler_file)
     asked = command.asked_for(formulas or [], sources or [], config, given, reading, time_limit)
     outputs, show = SearchOutputs(out, db, no_db, force), Show(json, wide, quiet)
     workers = scheduler_of(scheduler, scheduler_file, verbose, devices)

@@ -19,6 +19,7 @@ def before(potential: Potential, frames: Sequence[Frame], settings: MinimizeSett
     """Messages before structures with one potential are computed: the potential, the criterion of convergence, doubts."""
     how = ("as asked for " if settings.potential else "default for ") + "-".join(potential.elements)
     said = [f"potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})"]
+    said += scales_of(potential)
     method = settings.method()
     searches = move and method.search is not None
     if move:
@@ -27,6 +28,18 @@ def before(potential: Potential, frames: Sequence[Frame], settings: MinimizeSett
         by = "" if searches and all(frame.atoms.pbc.all() for frame in frames) else f", by {settings.optimizer}"
         said.append(f"converged at {limit}{by}")
     return said + (_of_boxes(frames, potential) if searches else []) + _of_units(frames, potential)
+
+
+def scales_of(potential: Potential) -> list[str]:
+    """A message about the scales of a calculator; none about other potentials."""
+    if not potential.calculator:
+        return []
+    length, energy = (
+        f"{potential.length:.3g} {potential.length_unit}",
+        f"{potential.energy:.3g} {potential.energy_unit}",
+    )
+    why = "these scales set the lengths of steps, and --calculator-scales changes them"
+    return [f"calculator {potential.name}: nearest neighbours at {length}, {energy} a bond; {why}"]
 
 
 def _of_boxes(frames: Sequence[Frame], potential: Potential) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from clusteropt.console import emit
 from clusteropt.errors import InputError
 from clusteropt.potentials import sets
+from clusteropt.potentials.calculators.recipe import SHORT, is_installed
 from clusteropt.potentials.parameter_files import read
 from clusteropt.report.tables import Column, show
 
@@ -30,6 +31,20 @@ def list_all(as_json: bool, wide: bool) -> None:
         ),
     ]
     show(columns, wide)
+    emit("calculators of ASE, for --calculator:")
+    show(_calculators(), wide)
+
+
+def _calculators() -> list[Column]:
+    """The calculators with short names, and how to install those that are missing."""
+    known = {f"{name}:{about.argument.upper()}" if about.argument else name: about for name, about in SHORT.items()}
+    here = [is_installed(about) for about in known.values()]
+    cures = ["installed" if there else about.install for there, about in zip(here, known.values(), strict=True)]
+    return [
+        Column("name", [*known]),
+        Column("installed, or how to", cures),
+        Column("about", [one.about for one in known.values()]),
+    ]
 
 
 def show_one(name: str) -> None:

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clusteropt.commands.announcements import scales_of
 from clusteropt.commands.display import time_of
 from clusteropt.commands.plans import STDOUT
 from clusteropt.commands.search_files import OURS, Asked, SearchFiles, files_for
 from clusteropt.database.database import Database
 from clusteropt.errors import InputError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
-from clusteropt.exploration.seats import LEAST
+from clusteropt.exploration.seats import table_for
 from clusteropt.finding.result import SAME, SearchMinimum, SearchResult
 from clusteropt.finding.searching import composition_of, known_to, optimizer_of, positions_of
 from clusteropt.finding.under_way import Task
@@ -132,6 +133,7 @@ def announcements(work: Work, n_known: int) -> list[str]:
     said = [
         f"{work.task.formula}: potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})"
     ]
+    said += scales_of(potential)
     if n_known:
         said.append(f"{work.task.formula}: goes on from {counted(n_known, 'minimum')} in {work.files.database}")
     target, best = settings.target, work.task.best_known
@@ -148,7 +150,7 @@ def announcements(work: Work, n_known: int) -> list[str]:
 
 def _first_round(composition: Composition) -> float:
     """Seconds, very roughly, that the first round takes on the devices at hand."""
-    pairs = LEAST * _EVALUATIONS * composition.n_atoms**2
+    pairs = table_for(composition).least * _EVALUATIONS * composition.n_atoms**2
     return pairs * SECONDS_PER_PAIR * form_of(composition.potential.form).cost / devices.n_devices()
 
 

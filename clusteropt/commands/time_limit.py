@@ -25,13 +25,13 @@ def seconds_left(time_limit: str | None) -> float | None:
     return min((s for s in (seconds_in(time_limit), slurm) if s is not None), default=None)
 
 
-def seconds_in(time_limit: str | None) -> float | None:
+def seconds_in(time_limit: str | None, option: str = "--time-limit") -> float | None:
     """The seconds that the text means; None for None. Raises UsageError where it is no time."""
     if time_limit is None:
         return None
     match = re.fullmatch(r"(-?\d+(?:\.\d+)?)([smh]?)", time_limit.strip())
     if match is None:
-        raise UsageError(f"--time-limit cannot be '{time_limit}': write a number of seconds, or 90s, 30m, 2h")
+        raise UsageError(f"{option} cannot be '{time_limit}': write a number of seconds, or 90s, 30m, 2h")
     if float(match[1]) <= 0:
-        raise UsageError(f"--time-limit must be above 0, got {time_limit}: write a number of seconds, or 90s, 30m, 2h")
+        raise UsageError(f"{option} must be above 0, got {time_limit}: write a number of seconds, or 90s, 30m, 2h")
     return float(match[1]) * _SECONDS[match[2]]

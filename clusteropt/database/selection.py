@@ -90,8 +90,7 @@ def frames(database: Database, ranked: Sequence[Ranked]) -> Iterator[Atoms]:
 def as_atoms(symbols: Sequence[str], minimum: Minimum, entry: Entry, origin: Origin) -> Atoms:
     """The minimum with its energies and forces, and what is known of it as info."""
     atoms = Atoms(symbols, positions=minimum.positions)
-    energies = {"energy": minimum.energy, "free_energy": minimum.energy, "energies": minimum.energies}
-    atoms.calc = SinglePointCalculator(atoms, **energies, forces=minimum.forces)
+    atoms.calc = SinglePointCalculator(atoms, **minimum.values)
     group = {"point_group": entry.point_group} if entry.point_group else {}
     atoms.info = {
         "potential": origin.name,

@@ -5,15 +5,15 @@ all instances of a batch have one padded size.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jax.sharding import Mesh
 
-from clusteropt.engine import programs, queues
+from clusteropt.engine import hosted, programs, queues
 from clusteropt.engine.batches import take
-from clusteropt.engine.step import Criterion, Status
-from clusteropt.optimizers.table import OptimizerChoice
+from clusteropt.engine.motions import Motion, Moved, Watch, no_faults
+from clusteropt.engine.step import Status
 from clusteropt.problems.base import Inspection, Problem
 from clusteropt.runtime import devices
 from clusteropt.runtime.backend import n_lanes
@@ -23,24 +23,7 @@ _LOOK = 8  # evaluations between two checks for free lanes
 _WATCH = 10  # evaluations between two calls of a `Watch`
 _PAIRS = 4e9  # pair terms between two returns to the host; signals wait until then
 
-Watch = Callable[[int, int, np.ndarray], None]
-
-
-class Motion(NamedTuple):
-    """The motion of a batch: an optimizer on a problem, until a criterion holds."""
-
-    problem: Problem
-    choice: OptimizerChoice
-    criterion: Criterion
-    dtype: type  # np.float32 or np.float64
-
-
-class Moved(NamedTuple):
-    """The instances of a batch after moving, a column or entry each."""
-
-    positions: np.ndarray  # (n_components, n_units, n_instances) float64
-    status: np.ndarray  # (n_instances,) int32, values of Status
-    n_evaluations: np.ndarray  # (n_instances,) int32
+__all__ = ["Motion", "Moved", "Watch", "foresee", "in_rows", "inspect", "move"]
 
 
 def at_a_time(size: int) -> int:
@@ -52,10 +35,13 @@ def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = No
     """Moves every instance by at most `limit` (n_instances,) evaluations, on all devices.
 
     `watch(column, n_evaluations, positions)` is called with each instance's positions (n_units, n_components) every few
-    evaluations.
+    evaluations. What a hosted problem does is told in `hosted`.
     """
+    if motion.problem.hosted:
+        return hosted.move(batch, limit, motion, watch)
     size, n_instances = batch.mask.shape
-    result = Moved(np.array(batch.positions), *np.zeros((2, n_instances), np.int32))
+    status, counts = np.zeros((2, n_instances), np.int32)
+    result = Moved(np.array(batch.positions), status, counts, no_faults(n_instances))
     mesh = mesh_for(n_instances, size)
     for columns in _deals(n_instances, queue_length(size), mesh.size):
         queue = _finished_queue(batch, limit, columns, motion, mesh, watch)
@@ -76,6 +62,8 @@ def foresee(sample: Any, n_instances: int, motion: Motion) -> bool:
 
     Returns True where the program has to be compiled.
     """
+    if motion.problem.hosted:
+        return hosted.foresee(sample, motion)
     size = sample.mask.shape[0]
     mesh = mesh_for(n_instances, size)
     nobody = np.full(queue_length(size) * mesh.size, -1)
@@ -89,6 +77,8 @@ def foresee(sample: Any, n_instances: int, motion: Motion) -> bool:
 
 def inspect(batch: Any, problem: Problem) -> Inspection:
     """Energies, forces and cohesion of every instance, in double precision; numpy's arrays."""
+    if problem.hosted:
+        return hosted.inspect(batch, problem)
     size, n_instances = batch.mask.shape
     parts: list[Inspection] = []
     mesh = mesh_for(n_instances, size)
@@ -175,9 +165,8 @@ def _finished_queue(
 
 def _numbers(motion: Motion, size: int, watch: Watch | None) -> tuple[np.ndarray, np.int32, np.int32]:
     """The tolerance, the steps until a program returns to the host, and the steps between two checks for free lanes."""
-    tolerance = np.asarray(min(motion.criterion.tolerance, float(np.finfo(motion.dtype).max)), motion.dtype)
     n_steps = _WATCH if watch else max(_LOOK, min(10_000, _PAIRS / (n_lanes(size) * size * size)))
-    return tolerance, np.int32(n_steps), np.int32(_WATCH if watch else _LOOK)
+    return motion.tolerance, np.int32(n_steps), np.int32(_WATCH if watch else _LOOK)
 
 
 def _show(queue: queues.Queue, columns: np.ndarray, watch: Watch) -> None:

@@ -33,6 +33,7 @@ class Status(IntEnum):
     UNREADABLE = 9  # a file, or one frame of it
     OUT_OF_MEMORY = 10
     INTERRUPTED = 11  # a signal or the time limit came first; it can go on
+    CALCULATOR_FAILED = 12  # a calculator gave no energy and forces, twice in a row
 
     @property
     def label(self) -> str:
@@ -66,13 +67,15 @@ def step(
     batch: Any,
     state: OptimizerState,
     judge: Callable[[Array, Array], tuple[Array, Any]],
+    values: tuple[Array, Array] | None = None,
 ) -> tuple[Any, OptimizerState, Any]:
     """The batch and the optimizer's state after one evaluation and one move, and what `judge` has noted.
 
     Before the move, `judge(energies, gradient)` sees the units' energies (n_units, n_lanes) and the gradient (n_components,
-    n_units, n_lanes), which is zero on held units. It returns the lanes that move (n_lanes,) bool, and any arrays.
+    n_units, n_lanes), which is zero on held units. It returns the lanes that move (n_lanes,) bool, and any arrays. The
+    `values` are energies and gradient of the batch, where the problem cannot compute them.
     """
-    energies, gradient = problem.energies_and_gradient(batch)
+    energies, gradient = problem.energies_and_gradient(batch) if values is None else values
     gradient = jnp.where(batch.free, gradient, 0)
     moving, noted = judge(energies, gradient)
     displacement, state = optimizer.update(gradient, state, batch, energies)
@@ -103,14 +106,21 @@ def advance(
         return (carry[0] < n_steps) & (carry[1].status == Status.RUNNING).any()
 
     def one(carry: tuple[Array, Trajectories]) -> tuple[Array, Trajectories]:
-        return carry[0] + 1, _judged_step(problem, optimizer, criterion, carry[1])
+        return carry[0] + 1, judged_step(problem, optimizer, criterion, carry[1])
 
     return jax.lax.while_loop(unfinished, one, (jnp.int32(0), now))[1]
 
 
-def _judged_step(problem: Problem, optimizer: Optimizer, criterion: Criterion, now: Trajectories) -> Trajectories:
+def judged_step(
+    problem: Problem,
+    optimizer: Optimizer,
+    criterion: Criterion,
+    now: Trajectories,
+    values: tuple[Array, Array] | None = None,
+) -> Trajectories:
+    """The trajectories after one evaluation, unless `values` are given, and one step where the criterion does not hold yet."""
     judge = partial(_judge, problem, criterion, now)
-    batch, state, (status, n_evaluations, force) = step(problem, optimizer, now.batch, now.state, judge)
+    batch, state, (status, n_evaluations, force) = step(problem, optimizer, now.batch, now.state, judge, values)
     return Trajectories(batch, state, status, n_evaluations, now.limit, force)
 
 

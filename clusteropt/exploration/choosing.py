@@ -27,23 +27,28 @@ class Standing(NamedTuple):
     n_minima: int  # chains in their seats that have come to a minimum
 
 
-def first(kit: Kit, at: int, n_new: int) -> tuple[np.ndarray, np.ndarray]:
-    """Kinds of start and styles (n_chains,) of `n_new` blocks of the first ones, from the block `at`, in prior shares."""
+def first(kit: Kit, at: int, n_new: int, block: int = BLOCK) -> tuple[np.ndarray, np.ndarray]:
+    """Kinds of start and styles (n_chains,) of `n_new` blocks of the first ones, from the block `at`, in prior shares.
+
+    A `block` is so many chains.
+    """
     prior, end = priors.shares(kit.composition.potential.directional), at + n_new
     kinds, styles = usable.starts(kit, 0), usable.styles(kit)
     begins = kinds[priors.dealt(prior.starts[kinds], end)[at:]]
-    return np.repeat(begins, BLOCK), styles[priors.dealt(prior.styles[styles], end * BLOCK)[at * BLOCK :]]
+    return np.repeat(begins, block), styles[priors.dealt(prior.styles[styles], end * block)[at * block :]]
 
 
-def chosen(kit: Kit, rng: np.random.Generator, standing: Standing, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
-    """Kinds of start and styles (n_chains,) of new chains, by what was brought so far."""
+def chosen(
+    kit: Kit, rng: np.random.Generator, standing: Standing, n_blocks: int, block: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Kinds of start and styles (n_chains,) of `n_blocks` of so many new chains, by what was brought so far."""
     kinds, styles = usable.starts(kit, standing.n_minima), usable.styles(kit)
     bounds = _bounds(kinds, standing.n_best)
     begins = _drawn(rng, n_blocks, standing.rule.starts, standing.by_start, kinds, bounds)
     bounds = np.full(len(styles), _STYLE), np.ones(len(styles))
-    n_groups = n_blocks * BLOCK // _TOGETHER
+    n_groups = n_blocks * block // _TOGETHER
     hops = _drawn(rng, n_groups, standing.rule.styles, standing.by_style, styles, bounds)
-    return _repeated(begins, BLOCK), rng.permutation(_repeated(hops, _TOGETHER))
+    return _repeated(begins, block), rng.permutation(_repeated(hops, _TOGETHER))
 
 
 def _repeated(kinds: list[int], n: int) -> np.ndarray:

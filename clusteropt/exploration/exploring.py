@@ -13,7 +13,7 @@ from clusteropt.exploration import choice, choosing, moving, records, seats, sta
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.kinds import GIVEN, STARTS
 from clusteropt.exploration.records import EDGES, Marks
-from clusteropt.exploration.seats import BLOCK, LEAST, N_SEATS, Parents
+from clusteropt.exploration.seats import Parents, table_for
 from clusteropt.search import hops
 from clusteropt.search.chains import Chains, columns_of, with_columns
 from clusteropt.search.styles import MOVES, STYLES, temperatures
@@ -39,9 +39,10 @@ class Round(NamedTuple):
 class Exploration:
     """An endless search of a composition, a round at a time. It ends only when it is `draining` and all chains have ended."""
 
-    def __init__(self, kit: Kit, given: Sequence[np.ndarray] = (), n_seats: int = N_SEATS) -> None:
+    def __init__(self, kit: Kit, given: Sequence[np.ndarray] = (), n_seats: int | None = None) -> None:
         """`given`: positions (n_atoms, 3) of structures from which the first chains start."""
-        self.kit, self._given = kit, list(given)
+        self.kit, self._given, self._table = kit, list(given), table_for(kit.composition)
+        n_seats = n_seats or self._table.n_seats
         self.chains, self.lives = seats.empty(kit.composition, n_seats)
         self.marks, self.records = Marks(n_seats), records.none()
         self.n_begun = self.n_rounds = self.n_evaluations = 0
@@ -96,9 +97,10 @@ class Exploration:
         return columns_of(after, own), Visits(*(array[..., own] for array in visits))
 
     def _vacant(self) -> np.ndarray:
-        """The seats where chains begin: whole blocks, LEAST seats or more. The first seats are taken LEAST a round."""
-        vacant, least = np.flatnonzero(self.lives.vacant), min(LEAST, len(self.lives.vacant))
-        n = least if self.n_begun < len(self.lives.vacant) else len(vacant) // BLOCK * BLOCK
+        """The seats where chains begin: whole blocks, `least` seats or more. The first seats are taken `least` a round."""
+        vacant, block = np.flatnonzero(self.lives.vacant), self._table.block
+        least = min(self._table.least, len(self.lives.vacant))
+        n = least if self.n_begun < len(self.lives.vacant) else len(vacant) // block * block
         return vacant[: 0 if self.draining or n < least else n]
 
     def _parents(self) -> Parents:
@@ -110,7 +112,7 @@ class Exploration:
 
     def _begun(self, fresh: np.ndarray, parents: Parents) -> moving.Tried:
         """Begins chains in the seats `fresh`; their starts, not yet quenched."""
-        kinds, styles = self.chosen(len(fresh) // BLOCK)
+        kinds, styles = self.chosen(len(fresh) // self._table.block)
         serials = self.n_begun + np.arange(len(fresh))
         size, n = self.chains.clusters.mask.shape[0], len(fresh)
         own, self._given = self._given[:n], self._given[n:]
@@ -129,13 +131,14 @@ class Exploration:
         return moving.Tried(positions, np.zeros(n, int), used, used * self.kit.learned_step, np.zeros(n), alone)
 
     def chosen(self, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
-        """Kinds of start and styles (n_chains,) of the next chains, `n_blocks` of BLOCK."""
+        """Kinds of start and styles (n_chains,) of the next chains, `n_blocks` of those that choose together."""
+        block = self._table.block
         if self.n_begun < len(self.lives.vacant):
-            return choosing.first(self.kit, self.n_begun // BLOCK, n_blocks)
+            return choosing.first(self.kit, self.n_begun // block, n_blocks, block)
         rng = np.random.default_rng([self.kit.seed, 1, self.n_rounds])
         n_minima = int(np.isfinite(self.chains.lowest_energy).sum())
         standing = choosing.Standing(self.rule, self.spent, self.by_style, self.n_best, n_minima)
-        return choosing.chosen(self.kit, rng, standing, n_blocks)
+        return choosing.chosen(self.kit, rng, standing, n_blocks, block)
 
     def _note(self, active: np.ndarray, fresh: np.ndarray, costs: np.ndarray) -> None:
         """Notes what chains have cost and found."""

@@ -10,7 +10,22 @@ from clusteropt.search.chains import Chains
 
 N_SEATS = 256  # whatever the machine: what is found does not depend on the number of cores
 BLOCK = 32  # seats that choose together, as many as a program has lanes at least
-LEAST = 2 * BLOCK  # seats that are taken at once, at least; in the first rounds just as many
+
+
+class Table(NamedTuple):
+    """The seats of a search, whatever the machine."""
+
+    n_seats: int = N_SEATS
+    block: int = BLOCK
+    least: int = 2 * BLOCK  # seats that are taken at once, at least; in the first rounds just as many
+
+
+USUAL, HOSTED = Table(), Table(32, 8, 8)  # where evaluations are dear, a round is to tell the next one soon
+
+
+def table_for(composition: Composition) -> Table:
+    """The seats for searches of the composition."""
+    return HOSTED if composition.problem.hosted else USUAL
 
 
 class Lives(NamedTuple):

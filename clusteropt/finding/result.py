@@ -31,8 +31,7 @@ class SearchMinimum:
         """The atoms with energies and forces, sorted by element; the info tells how they were found."""
         minimum = self.found.minimum
         atoms = Atoms(self.symbols, positions=minimum.positions)
-        energies = {"energy": minimum.energy, "free_energy": minimum.energy, "energies": minimum.energies}
-        atoms.calc = SinglePointCalculator(atoms, **energies, forces=minimum.forces)
+        atoms.calc = SinglePointCalculator(atoms, **minimum.values)
         atoms.info = self._info | ({"point_group": self.point_group} if self.point_group else {})
         return atoms
 

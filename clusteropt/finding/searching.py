@@ -18,6 +18,7 @@ from clusteropt.io.best_known import best_known, formula_of, table_of
 from clusteropt.io.doubts import warn_caller
 from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.potentials import sets
+from clusteropt.potentials.calculators import known
 from clusteropt.runtime.machine import free_memory
 from clusteropt.search.starts import symbols_of
 from clusteropt.settings.exploration import NONE, ExplorationSettings
@@ -88,6 +89,7 @@ def search(
     formula: str,
     potential: str | None = None,
     *,
+    calculator: Any = None,
     time_limit: float | None = None,
     database: str | PathLike[str] | None = None,
     starts: Sequence[Atoms] = (),
@@ -100,7 +102,10 @@ def search(
     composition from which the first chains start. `optimizer` may also be what `load_optimizer` or `train_es` has returned.
     KeyboardInterrupt is raised; what was found until then is in the database. Raises UsageError for an argument that is not
     allowed, and for what is no composition with a potential.
+
+    `calculator`: an ASE calculator, its class, or a name such as 'emt', in place of a potential.
     """
+    potential = known.chosen(potential, calculator)
     given: dict[str, Any] = {**changes, "potential": potential}
     own = given.pop("optimizer") if isinstance(given.get("optimizer"), LearnedOptimizer) else None
     settings = changed(ExplorationSettings(), given, "search")

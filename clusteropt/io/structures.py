@@ -43,6 +43,8 @@ def _check_cell(positions: np.ndarray, cell: np.ndarray, potential: Potential) -
         raise InputError("the periodic cell has no volume: give three independent cell vectors or pbc='F F F'")
     if potential.cutoff is None:
         drop = "drop the box with --no-box"
+        if potential.calculator:
+            raise InputError(f"periodic boundaries are not supported with a calculator: {drop}, or set pbc='F F F'")
         isolated = vacuum(positions, cell) > potential.cohesion_distance
         others = _with_cutoff(potential.elements)
         cure = f"{drop}, because the vacuum in it is wide, or {others}" if isolated else f"{others}, or {drop}"
@@ -124,5 +126,4 @@ def _values(minimum: Minimum) -> dict[str, Any]:
     """Energies and forces by ASE's names; empty where they are not finite, and for an unusable structure."""
     if minimum.problem or not (np.isfinite(minimum.energy) and np.isfinite(minimum.forces).all()):
         return {}
-    energies = {"energy": minimum.energy, "free_energy": minimum.energy}
-    return energies | {"energies": minimum.energies, "forces": minimum.forces}
+    return minimum.values

@@ -11,6 +11,8 @@ from jax import Array
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.potentials.form import form_of
 
+# elements whose bonds have directions, for calculators, which do not say
+_COVALENT = frozenset({"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Ge", "As", "Se", "Br", "Te", "I"})
 _COHESION = 3.0  # lengths of the potential; a shorter cutoff takes precedence
 CORE = 0.7  # in lengths of the potential: the distance below which exploration softens the repulsion
 
@@ -29,6 +31,10 @@ class Potential:
     length: float = field(metadata={"static": True})  # the shortest nearest-neighbour distance of its pairs
     energy: float = field(metadata={"static": True})  # the deepest pair (or bond) energy of its pairs
     cutoff: float | None = field(metadata={"static": True})  # no interaction beyond it; None without a cutoff
+    calculator: str = field(default="", metadata={"static": True})  # that gives the values, by name; empty for a kernel
+    free_atoms: tuple[float, ...] = field(
+        default=(), metadata={"static": True}
+    )  # by a calculator, an atom of each element
 
     @property
     def force_unit(self) -> str:
@@ -42,17 +48,18 @@ class Potential:
     @property
     def directional(self) -> bool:
         """True where bonds have directions, so that an atom's best place is not the one with the most neighbours."""
-        return form_of(self.form).directional
+        return form_of(self.form).directional or (bool(self.calculator) and not _COVALENT.isdisjoint(self.elements))
 
     @property
     def many_body(self) -> bool:
         """True where the energy is no sum over pairs, and bonds have no directions, as in metals."""
-        return form_of(self.form).many_body
+        return form_of(self.form).many_body and not self.directional
 
     @property
     def fingerprint(self) -> str:
         """A hash of form, elements, units and the numbers to twelve digits, so that all machines agree; not of the name."""
-        told = [self.form, self.elements, self.energy_unit, self.length_unit]
+        told: list = [self.form, self.elements, self.energy_unit, self.length_unit]
+        told += [self.calculator] if self.calculator else []
         numbers = {name: [f"{v:.12g}" for v in np.ravel(table).tolist()] for name, table in self.parameters.items()}
         return hashlib.sha256(json.dumps([told, numbers], sort_keys=True).encode()).hexdigest()
 

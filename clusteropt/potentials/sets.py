@@ -8,6 +8,7 @@ from pathlib import Path
 from clusteropt.errors import UsageError, suggest
 from clusteropt.potentials import scope
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.calculators import known
 from clusteropt.potentials.parameter_files import read
 from clusteropt.potentials.parameters import ParameterSet
 from clusteropt.runtime import resources
@@ -19,10 +20,12 @@ def names() -> list[str]:
 
 
 def load(name: str) -> ParameterSet:
-    """A shipped set by name, or a user's own by the path of its TOML file, or of the HDF5 file of a fit.
+    """A shipped set by name, a user's own by the path of its TOML file or of the HDF5 file of a fit, or a calculator in use.
 
     Raises UsageError for an unknown name or a missing file, InputError for an invalid file.
     """
+    if known.is_known(name):
+        return known.set_of(name)
     return replace(read(_file_of(name)), own=name not in names())
 
 
@@ -42,7 +45,7 @@ def _file_of(name: str) -> Path | Traversable:
             raise UsageError(f"{name}: no such parameter file: check the name")
         return path
     if name not in names():
-        doubtful = ", ".join(known for known in names() if load(known).doubtful)
+        doubtful = ", ".join(other for other in names() if load(other).doubtful)
         raise UsageError(
             f"no potential named '{name}'; {suggest(name, names())} (doubtful: {doubtful}); or the path of a .toml or .h5 file"
         )

@@ -62,6 +62,32 @@ class Problem:
     The objective is called an energy and minus its gradient a force, whatever they are.
     """
 
+    @property
+    def hosted(self) -> bool:
+        """True where no program computes energies and gradient: a pool answers the `question` of an instance by its `values`."""
+        return False
+
+    @property
+    def pool(self) -> Any:
+        """Of a hosted problem: a `potentials.calculators.pool.Pool`, or what does the same."""
+        raise NotImplementedError
+
+    def prepared(self, batch: Any) -> Any:
+        """Of a hosted problem: the batch as it may begin to move; by default as it is."""
+        return batch
+
+    def question(self, batch: Any, k: int) -> Any:
+        """Of a hosted problem: what its pool is asked about instance `k` of a batch of numpy's arrays."""
+        raise NotImplementedError
+
+    def values(self, batch: Any, k: int, answer: Any, bound: bool = False) -> tuple[Any, Any, float]:
+        """Of a hosted problem: energies (n_units,) and gradient (n_components, n_units) of instance `k`, and the objective.
+
+        NaN for an answer that is a text about a failure. With `bound` the energies are those of the bonds alone, as optimizers
+        see them.
+        """
+        raise NotImplementedError
+
     ceiling: ClassVar[float] = 1e6
     """In energy scales. Meta-training counts a trajectory that ends higher, or at no finite energy, with this value."""
 
@@ -110,8 +136,11 @@ class Problem:
         return jnp.sqrt(squared / jnp.maximum(n_components * free.sum(0), 1).astype(squared.dtype))
 
     def inspect(self, batch: Any) -> Inspection:
-        """Energies and forces. By default every instance is usable and in one piece."""
-        energies, gradient = self.energies_and_gradient(batch)
+        """Energies and forces, and what follows from them."""
+        return self.inspection(batch, *self.energies_and_gradient(batch))
+
+    def inspection(self, batch: Any, energies: Array, gradient: Array) -> Inspection:
+        """What follows from energies and gradient. By default every instance is usable and in one piece."""
         (energy,) = over_units(lambda e: (e,), energies)
         fmax = self.norm("fmax", jnp.where(batch.free, gradient, 0), batch.free)
         return Inspection(energies, gradient, energy, fmax, jnp.zeros(energy.shape, bool), jnp.ones(energy.shape, bool))

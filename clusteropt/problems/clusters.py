@@ -1,19 +1,27 @@
 """Clusters of atoms under a potential: the inner problem that the program exists for."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from ase.data import atomic_numbers
 from jax import Array
 
+from clusteropt.clusters.apart import pushed_apart
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.cohesion import cohesion
+from clusteropt.clusters.pairs import neighbour_sums
 from clusteropt.potentials.base import CORE, Potential, energy_and_gradient
+from clusteropt.potentials.calculators import known
+from clusteropt.potentials.calculators.pool import Answer, Pool, Question
 from clusteropt.problems.base import Inspection, Problem, Scale
 from clusteropt.problems.units import over_units
 
 _SAME_PLACE = 1e-6  # distance, in lengths
+_TOUCHING = 1.25  # lengths within which atoms are neighbours
+_OF_NEIGHBOUR = 0.4  # energy scales, by which one neighbour less makes an atom looser
 
 
 @jax.tree_util.register_dataclass
@@ -30,6 +38,47 @@ class ClusterProblem(Problem):
     def scale(self) -> Scale:
         """The potential's shortest nearest-neighbour distance and deepest pair energy."""
         return Scale(self.potential.length, self.potential.energy, len(self.potential.elements))
+
+    @property
+    def hosted(self) -> bool:
+        """True where the potential is a calculator."""
+        return bool(self.potential.calculator)
+
+    @property
+    def pool(self) -> Pool:
+        """The pool of the calculator."""
+        return known.pool_of(self.potential.calculator)
+
+    def prepared(self, batch: Clusters) -> Clusters:
+        """The clusters, any two atoms as far apart as the core: few calculators bear atoms on top of each other."""
+        return batch._replace(positions=pushed_apart(batch, self.core))  # type: ignore[arg-type]  numpy
+
+    def question(self, batch: Clusters, k: int) -> Question:
+        """The atomic numbers and positions of a cluster. An array of the batch ends in clusters, perhaps after a single lane."""
+        mask, species, positions = (np.asarray(a)[..., k] for a in (batch.mask, batch.species, batch.positions))
+        inside = mask.ravel()
+        numbers = np.array([atomic_numbers[element] for element in self.potential.elements], np.int32)
+        places = positions.reshape(3, -1)[:, inside].T
+        return Question(numbers[species.ravel()[inside]], np.ascontiguousarray(places, np.float64))
+
+    def values(self, batch: Clusters, k: int, answer: Answer | str, bound: bool = False) -> tuple[Any, Any, float]:
+        """See `Problem.values`. The atoms share the energy equally."""
+        inside = np.asarray(batch.mask)[..., k].ravel()
+        energies, gradient = np.zeros(len(inside)), np.zeros((3, len(inside)))
+        energy, forces = (np.nan, np.nan) if isinstance(answer, str) else (answer.energy, answer.forces.T)
+        own = np.asarray(batch.species)[..., k].ravel()[inside]
+        alone = np.asarray(self.potential.free_atoms)[own].sum() if bound else 0.0
+        energies[inside], gradient[:, inside] = (energy - alone) / inside.sum(), -np.asarray(forces)
+        return energies, gradient, float(energy)
+
+    def _looseness(self, batch: Clusters) -> Array:
+        """Energies (n_atoms, n_clusters), zero in sum: high for atoms with fewer neighbours than the others."""
+        near2 = jnp.asarray((_TOUCHING * self.potential.length) ** 2, batch.positions.dtype)
+        (count,) = neighbour_sums(batch, (), 1, lambda pair: (jnp.exp(-((pair.r2 / near2) ** 4)),))
+        count = jnp.where(batch.mask, count, 0)
+        (total,) = over_units(lambda c: (c,), count)
+        usual = total / jnp.maximum(batch.mask.sum(0), 1)
+        return jnp.where(batch.mask, (_OF_NEIGHBOUR * self.potential.energy) * (usual - count), 0)
 
     def softened(self) -> "ClusterProblem":
         """With a core that pushes atoms apart by a bounded force, so that any start will do."""
@@ -49,9 +98,15 @@ class ClusterProblem(Problem):
         """The cube root of the number of atoms (n_clusters,): in lengths, about the radius of a compact cluster."""
         return jnp.cbrt(jnp.maximum(batch.mask.sum(0), 1).astype(batch.positions.dtype))
 
-    def inspect(self, batch: Clusters) -> Inspection:
-        """Energies and forces, whether two atoms coincide, and whether the atoms hang together."""
+    def inspection(self, batch: Clusters, energies: Array, gradient: Array) -> Inspection:
+        """With whether two atoms coincide, and whether the atoms hang together.
+
+        A calculator gives no energies of atoms; there their parts of the energy follow from their numbers of neighbours.
+        """
         near = jnp.asarray(_SAME_PLACE * self.potential.length, batch.positions.dtype)
         distance = jnp.asarray(self.potential.cohesion_distance, batch.positions.dtype)
         coincident, connected = cohesion(batch, near, distance)
-        return super().inspect(batch)._replace(coincident=coincident, connected=connected)
+        if self.hosted:
+            energies = energies + self._looseness(batch)
+        seen = super().inspection(batch, energies, gradient)
+        return seen._replace(coincident=coincident, connected=connected)

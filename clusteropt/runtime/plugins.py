@@ -39,6 +39,7 @@ _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
         "stillinger-weber": "clusteropt.potentials.forms.stillinger_weber:FORM",
         "morse": "clusteropt.potentials.forms.morse:FORM",
         "network": "clusteropt.potentials.forms.network:FORM",
+        "calculator": "clusteropt.potentials.forms.calculator:FORM",
     },
     "strategies": {  # each makes a Strategy from TrainSettings (training/strategy.py)
         "es": "clusteropt.training.esmc:esmc",

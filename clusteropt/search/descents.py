@@ -7,7 +7,7 @@ import numpy as np
 from clusteropt.engine import lanes
 from clusteropt.engine.batches import at
 from clusteropt.engine.lanes import Motion
-from clusteropt.engine.step import NEVER, Criterion
+from clusteropt.engine.step import NEVER, Criterion, Status
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.optimizers.table import OptimizerChoice, learned_choice
 from clusteropt.problems.base import Inspection, Problem
@@ -52,5 +52,6 @@ def quenched(batch: Any, problem: Problem) -> tuple[Any, np.ndarray, Inspection,
     finite = np.isfinite(moved.positions).all((0, 1))
     there = at(batch, np.where(batch.free & finite, moved.positions, batch.positions))
     seen = lanes.inspect(there, problem)
-    energy = np.where(seen.connected & finite & np.isfinite(seen.energy), seen.energy, np.inf)
+    fine = seen.connected & finite & np.isfinite(seen.energy) & (moved.status != Status.CALCULATOR_FAILED)
+    energy = np.where(fine, seen.energy, np.inf)
     return there, energy, seen, moved.n_evaluations.astype(np.int64) + 1

@@ -59,7 +59,7 @@ def exchanged(
     lucky = -np.log(-np.log(np.clip(chance[size : size + len(atoms)], 1e-12, 1 - 1e-12)))  # Gumbel's distribution
     cost = pair_energies(changes, kinds, there) - _CHOICE * (lucky[:, None] + lucky[None])
     n_pairs = 1 + (MOST_EXCHANGED * draws[0] ** 2).astype(np.int64)
-    n_evaluations = (len(problem.potential.elements) - 1) * there.sum(0) + 1
+    n_evaluations = (len(problem.potential.elements) - 1) * there.sum(0) + 1 if not problem.hosted else 0
     return _with_exchanges(clusters, atoms, cost, n_pairs), np.where(able, n_evaluations, 0)
 
 
@@ -84,6 +84,8 @@ def foresee(sample: Clusters, n_clusters: int, problem: ClusterProblem) -> bool:
 
     Returns True where the program has to be compiled.
     """
+    if problem.hosted:
+        return False
     size = sample.mask.shape[0]
     mesh = lanes.mesh_for(n_clusters, size)
     nobody = take(sample, np.full(n_lanes(size) * mesh.size, -1), np.float32)
@@ -133,8 +135,11 @@ def _with_exchanges(clusters: Clusters, atoms: np.ndarray, cost: np.ndarray, n_p
 def change_energies(clusters: Clusters, atoms: np.ndarray, problem: ClusterProblem) -> np.ndarray:
     """The energies (n_candidates, n_elements, n_clusters) that the change of each of `atoms` to each element would cost.
 
-    On fixed places, in single precision, with a softened core.
+    On fixed places, in single precision, with a softened core. Zero by a calculator, for which they would be too dear: chance
+    alone chooses then.
     """
+    if problem.hosted:
+        return np.zeros((len(atoms), len(problem.potential.elements), atoms.shape[1]))
     size, n_clusters = clusters.mask.shape
 
     def one_row(columns: np.ndarray, mesh: Mesh) -> tuple[np.ndarray, ...]:

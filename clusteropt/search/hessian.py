@@ -13,12 +13,14 @@ from jax import Array
 from jax.sharding import Mesh
 
 from clusteropt.clusters.arrays import Clusters, Structure, by_size, pack
-from clusteropt.engine import programs
-from clusteropt.engine.batches import take
+from clusteropt.engine import lanes, programs
+from clusteropt.engine.batches import at, take
 from clusteropt.potentials.base import Potential
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import devices
 from clusteropt.runtime.backend import n_lanes
+
+_STEP = 4e-3  # lengths, of a difference
 
 
 class Ways(NamedTuple):
@@ -44,6 +46,8 @@ def hessians(structures: Sequence[Structure], potential: Potential) -> Iterator[
 
 def foresee_hessians(structures: Sequence[Structure], potential: Potential) -> list[int]:
     """Starts to build the programs for these structures in the background. Returns the sizes that have to be compiled."""
+    if potential.calculator:
+        return []
     new = []
     for (size, _), members in by_size(structures).items():
         mesh = devices.mesh(devices.n_devices())
@@ -56,6 +60,8 @@ def foresee_hessians(structures: Sequence[Structure], potential: Potential) -> l
 
 def _columns(batch: Clusters, counts: list[int], problem: ClusterProblem) -> np.ndarray:
     """The columns (3, size, n_columns) of all clusters of the batch, one cluster after the other."""
+    if problem.hosted:
+        return _by_differences(batch, counts, problem)
     size = batch.mask.shape[0]
     owners = np.repeat(np.arange(len(counts)), [3 * n for n in counts])
     coordinates = np.concatenate([np.arange(3 * n) for n in counts])
@@ -67,6 +73,18 @@ def _columns(batch: Clusters, counts: list[int], problem: ClusterProblem) -> np.
         (new,) = programs.run(second_derivatives, problem, ways, mesh=mesh, in_place=False)
         found.append(np.asarray(new))
     return np.concatenate(found, -1)[..., : len(owners)]
+
+
+def _by_differences(batch: Clusters, counts: list[int], problem: ClusterProblem) -> np.ndarray:
+    """The columns (3, size, n_columns) by central differences of the gradient, where no program computes it."""
+    owners = np.repeat(np.arange(len(counts)), [3 * n for n in counts])
+    coordinates = np.concatenate([np.arange(3 * n) for n in counts])
+    step = _STEP * problem.scale.length
+    shift = np.zeros((3, batch.mask.shape[0], len(owners)))
+    shift[coordinates % 3, coordinates // 3, np.arange(len(owners))] = step
+    own = take(batch, owners)
+    ends = [lanes.inspect(at(own, np.asarray(own.positions) + sign * shift), problem).gradient for sign in (1, -1)]
+    return (ends[0] - ends[1]) / (2 * step)
 
 
 def _ways(batch: Clusters, owners: np.ndarray, coordinates: np.ndarray, n_places: int) -> Ways:

@@ -13,19 +13,21 @@ from clusteropt.clusters.arrays import Clusters, Structure, by_size, pack
 from clusteropt.clusters.boxes import vacuum
 from clusteropt.engine import lanes
 from clusteropt.engine.batches import at, take
-from clusteropt.engine.lanes import Motion, Moved, Watch
+from clusteropt.engine.motions import Motion, Moved, Watch, no_faults
 from clusteropt.engine.step import Criterion, Status
 from clusteropt.optimizers.table import OptimizerChoice
 from clusteropt.potentials.base import Potential
 from clusteropt.problems.base import Inspection
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime.backend import n_lanes
+from clusteropt.search.inputs import inspect_input, inspected
 from clusteropt.search.minimum import Minimum, invalid
 from clusteropt.search.observer import SILENT, Observer
 from clusteropt.settings.method import LEVELS, LocalSettings
 
 _MOST = 2**31 - 1  # evaluations that a counter can hold
 _EXPLORE = {"fmax": 2e-4, "rms": 1e-4}  # in units of energy over length: above the noise of single precision
+_PRECISE = 5e-4  # the same, to which calculators are precise that iterate to self-consistency; --fmax asks for more
 _EXPLORE_SHARE = 0.8  # of the evaluations allowed
 _ROUND_OFF = 1e-9  # by which an energy may seem to rise, in units of the energy scale and per atom
 
@@ -34,7 +36,10 @@ def criterion_for(settings: LocalSettings, potential: Potential) -> Criterion:
     """The criterion that ends a minimization, in the potential's units."""
     if settings.rms is not None:
         return Criterion("rms", settings.rms)
-    level = LEVELS[settings.opt or "normal"] * potential.energy / potential.length
+    level = LEVELS[settings.opt or "normal"]
+    if potential.calculator:
+        level = max(level, _PRECISE)
+    level *= potential.energy / potential.length
     return Criterion("fmax", level if settings.fmax is None else settings.fmax)
 
 
@@ -55,12 +60,12 @@ def minimized(
     """
     for size in foresee(structures, potential, settings, few, places):
         observer.compiles([size])
-    for size, members in _portions(structures, few, places):
+    for size, members in _portions(structures, few, 0 if potential.calculator else places):
         own = [structures[i] for i in members]
         batch = pack(own, size, np.float64)
-        before, problems = _inspect_input(batch, own, potential)
-        found = {i: invalid(s, problem) for i, s, problem in zip(members, own, problems, strict=True) if problem}
-        sound = np.flatnonzero([not problem for problem in problems])
+        before, faults = inspect_input(batch, own, potential)
+        found = {i: invalid(s, *fault) for i, s, fault in zip(members, own, faults, strict=True) if fault}
+        sound = np.flatnonzero([not fault for fault in faults])
         if sound.size:
             given, first = take(batch, sound), _columns(before, sound)
             indices = [members[k] for k in sound]
@@ -76,9 +81,11 @@ def foresee(
     """Starts to build the programs of `minimized` in the background; the padded sizes for which one has to be compiled."""
     sizes = []
     for (size, _), members in by_size(structures, few).items():
+        places = 0 if potential.calculator else places
         sample = pack([structures[members[0]]], size, np.float64)
         n = len(_filled(members, size, places))
-        new = [lanes.foresee(sample, n, motion) for motion in _motions(potential, settings)]
+        used = _motions(potential, settings)[bool(potential.calculator) :]
+        new = [lanes.foresee(sample, n, motion) for motion in used]
         if any(new):
             sizes.append(size)
     return sizes
@@ -89,11 +96,12 @@ def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dic
     for size, members in _portions(structures, few=True):
         own = [structures[i] for i in members]
         batch, n = pack(own, size, np.float64), len(own)
-        values, problems = _inspect_input(batch, own, potential)
-        still = Moved(np.asarray(batch.positions), np.full(n, Status.EVALUATED, np.int32), np.ones(n, np.int32))
+        values, faults = inspect_input(batch, own, potential)
+        status, once = np.full(n, Status.EVALUATED, np.int32), np.ones(n, np.int32)
+        still = Moved(np.asarray(batch.positions), status, once, no_faults(n))
         together = values._replace(connected=np.ones(n, bool))  # a molecule in pieces has an energy like any other
         minima = _minima(batch, values, still, together, potential)
-        yield {i: invalid(s, p) if p else m for i, s, p, m in zip(members, own, problems, minima, strict=True)}
+        yield {i: invalid(s, *p) if p else m for i, s, p, m in zip(members, own, faults, minima, strict=True)}
 
 
 def _portions(structures: list[Structure], few: bool, places: int = 0) -> Iterator[tuple[int, list[int]]]:
@@ -117,36 +125,6 @@ def evaluate_one(structure: Structure, potential: Potential) -> Minimum:
     return next(evaluated([structure], potential))[0]
 
 
-def _inspect_input(batch: Clusters, structures: list[Structure], potential: Potential) -> tuple[Inspection, list[str]]:
-    """Energies and forces of the structures as given, and the fault that makes a structure unusable (empty for sound ones)."""
-    finite = np.asarray(np.isfinite(batch.positions).all((0, 1)))
-    values = _inspect(at(batch, np.where(finite, batch.positions, 0)), potential)
-    problems = [""] * len(structures)
-    for k in np.flatnonzero(~finite | values.coincident):
-        no_number = "a coordinate is not a finite number: mend the file"
-        problems[k] = f"{_coincidence(structures[k])}: remove one or move them apart" if finite[k] else no_number
-    return values, problems
-
-
-def _inspect(clusters: Clusters, potential: Potential) -> Inspection:
-    """Energies, forces and cohesion."""
-    return lanes.inspect(clusters, ClusterProblem(potential))
-
-
-def _coincidence(structure: Structure) -> str:
-    """The words that name two atoms at the same place."""
-    nearest = []
-    for k, place in enumerate(structure.positions):
-        d = structure.positions - place
-        if structure.cell is not None:
-            d -= np.round(d @ np.linalg.inv(structure.cell)) @ structure.cell
-        distances = np.linalg.norm(d, axis=1)
-        distances[k] = np.inf
-        nearest.append((distances.min(), k, int(distances.argmin())))
-    i, j = sorted(min(nearest)[1:])
-    return f"atoms {i} and {j} are at the same place"
-
-
 def _minimize(
     given: Clusters, before: Inspection, potential: Potential, settings: LocalSettings, watch: Watch | None
 ) -> tuple[Moved, Inspection]:
@@ -156,15 +134,15 @@ def _minimize(
     """
     limit = np.full(given.mask.shape[-1], min(settings.max_steps, _MOST))
     relaxed = _explore_and_polish(given, limit, potential, settings, watch)
-    after = _inspect(at(given, relaxed.positions), potential)
+    after = inspected(at(given, relaxed.positions), potential)
     allowed = before.energy + _ROUND_OFF * potential.energy * given.mask.sum(0)
-    risen = np.flatnonzero(~(after.energy <= allowed))
+    risen = np.flatnonzero(~(after.energy <= allowed) & (relaxed.status != Status.CALCULATOR_FAILED))
     if settings.perturb or not risen.size:
         return relaxed, after
     start, left = take(given, risen), limit[risen] - relaxed.n_evaluations[risen]
     show = None if watch is None else _later(lanes.renumbered(watch, risen.tolist()), relaxed.n_evaluations[risen])
     again = _with_fixed_in_place(start, lanes.move(start, np.maximum(1, left), _motions(potential, settings)[1], show))
-    there = _inspect(at(start, again.positions), potential)
+    there = inspected(at(start, again.positions), potential)
     # where the limit came first, or no evaluations were left, the start is the lowest point that is known
     stay = (left < 1) | ~(there.energy <= allowed[risen])
     again = again._replace(
@@ -182,10 +160,13 @@ def _explore_and_polish(
     """Explores and polishes, the clusters' centres at the origin: far from it, single precision is coarse."""
     explore, polish = _motions(potential, settings)
     positions = np.asarray(given.positions)
-    centre = _centres(given) if given.cell is None else np.zeros_like(positions[:, :1])
+    still = given.cell is not None or potential.calculator
+    centre = np.zeros_like(positions[:, :1]) if still else _centres(given)
     near = at(given, np.where(given.mask, positions - centre, 0))
     share = (_EXPLORE_SHARE * limit).astype(np.int32)
-    if not share.all():  # too few evaluations are allowed to share them: all go to polishing
+    if (
+        potential.calculator or not share.all()
+    ):  # its values are exact; or too few evaluations are allowed: all go to polishing
         return _with_fixed_in_place(
             given, _translated(lanes.move(near, limit, polish, _shifted(watch, centre)), centre)
         )
@@ -257,9 +238,12 @@ def _minima(
         after.connected | _fills_its_box(given, potential.cohesion_distance), relaxed.status, Status.FRAGMENTED
     )
     finite = np.isfinite(after.fmax) & np.isfinite(after.energy) & (relaxed.status != Status.NON_FINITE)
+    finite |= relaxed.status == Status.CALCULATOR_FAILED
     words = [Status(s) for s in np.where(finite, status, Status.NON_FINITE).tolist()]
     positions = np.ascontiguousarray(relaxed.positions.transpose(2, 1, 0))
-    energies, forces = np.ascontiguousarray(after.energies.T), -after.gradient.transpose(2, 1, 0)
+    parts = after.energies if not potential.calculator else np.full(after.energies.shape, np.nan)
+    energies, forces = np.ascontiguousarray(parts.T), -after.gradient.transpose(2, 1, 0)
+    faults = [f"calculator {potential.calculator} failed: {why}" if why else "" for why in relaxed.faults]
     columns = zip(
         np.asarray(given.mask).sum(0).tolist(),
         words,
@@ -270,9 +254,10 @@ def _minima(
         forces,
         after.fmax.tolist(),
         relaxed.n_evaluations.tolist(),
+        faults,
         strict=True,
     )
-    return [Minimum(s, x[:n], e0, e, ea[:n], f[:n], fmax, count) for n, s, x, e0, e, ea, f, fmax, count in columns]
+    return [Minimum(s, x[:n], e0, e, ea[:n], f[:n], *others) for n, s, x, e0, e, ea, f, *others in columns]
 
 
 def _fills_its_box(given: Clusters, cohesion_distance: float) -> np.ndarray:

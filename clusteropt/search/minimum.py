@@ -1,6 +1,6 @@
 """The record of a structure after minimization or search."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ class Minimum(NamedTuple):
     positions: np.ndarray  # (n_atoms, 3)
     energy_before: float
     energy: float
-    energies: np.ndarray  # (n_atoms,)
+    energies: np.ndarray  # (n_atoms,); NaN by a calculator
     forces: np.ndarray  # (n_atoms, 3), fixed atoms included
     fmax: float  # longest force on a free atom
     n_evaluations: int
@@ -25,6 +25,13 @@ class Minimum(NamedTuple):
     minima: tuple["Minimum", ...] = ()  # all distinct ones that the search has found, the lowest first
     n_reached: int = 0  # chains of the search that came to the energy of this minimum
     n_chains: int = 0  # chains of the whole search; 0 without one, and after an interruption
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Energies and forces by ASE's names. A calculator gives no energies of atoms."""
+        found = {"energy": self.energy, "free_energy": self.energy}
+        of_atoms = {"energies": self.energies} if np.isfinite(self.energies).all() else {}
+        return found | of_atoms | {"forces": self.forces}
 
     def __repr__(self) -> str:
         return f"Minimum({len(self.positions)} atoms: {self.status.label}, energy {self.energy:.6f})"

@@ -1,0 +1,38 @@
+"""A calculator that a user has asked for, in the place of a potential."""
+
+from typing import Any
+
+from clusteropt.commands.process import prepare
+from clusteropt.commands.time_limit import seconds_in
+from clusteropt.errors import UsageError
+from clusteropt.settings.calculators import CalculatorSettings
+from clusteropt.settings.merging import merged
+
+
+def named(
+    given: dict[str, Any], calculator: dict[str, Any], devices: dict[str, Any], scheduler: object = None
+) -> dict[str, Any]:
+    """The options of a command with the calculator, if there is one, in the place of the potential.
+
+    Raises UsageError for a calculator that cannot be made, beside a potential, and with the workers of a scheduler.
+    """
+    wanted = merged(CalculatorSettings, None, calculator)
+    if wanted.calculator is None:
+        idle = [name for name, value in calculator.items() if value is not None]
+        if idle:
+            raise UsageError(f"--{idle[0].replace('_', '-')} needs --calculator: give both or none")
+        return given
+    if given.get("potential") is not None:
+        raise UsageError("--potential and --calculator exclude each other: drop one of them")
+    if scheduler is not None:
+        raise UsageError("--calculator computes in processes of its own: drop the scheduler")
+    prepare(devices)
+    from clusteropt.potentials.calculators import known, recipe
+
+    options = recipe.options_of(wanted.calculator_options)
+    rules = {
+        "timeout": seconds_in(wanted.calculator_timeout, "--calculator-timeout"),
+        "share": wanted.stop_if_more_than,
+    }
+    chosen = recipe.recipe_of(wanted.calculator, options, **rules, scales=recipe.scales_in(wanted.calculator_scales))
+    return given | {"potential": known.use(chosen, devices.get("threads"))}

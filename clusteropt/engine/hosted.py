@@ -1,0 +1,252 @@
+"""The inner loop of hosted problems, whose values come from worker processes: instances move side by side, each at its own pace.
+
+The host asks for the values of every instance. Whoever has got them takes one step, in a compiled program with all others that
+are ready, and is asked for again. No program calls the host. The state of an instance has a lane of its own, so which instances
+step together leaves no trace in a result.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh
+
+from clusteropt.engine import programs
+from clusteropt.engine.batches import take
+from clusteropt.engine.motions import Motion, Moved, Watch, no_faults
+from clusteropt.engine.step import Criterion, Status, Trajectories, begin_trajectories, judged_step
+from clusteropt.optimizers.table import OptimizerChoice, make
+from clusteropt.problems.base import Inspection, Problem
+from clusteropt.runtime import devices
+from clusteropt.runtime.backend import n_lanes
+
+_WATCH = 10  # evaluations between two calls of a `Watch`
+_AHEAD = 2  # questions for each worker that are open while others wait to step
+_SHAKE = 0.02  # lengths, by which a structure is displaced where the calculator has failed
+
+
+class Given(NamedTuple):
+    """Instances and the values at their positions. Every array ends in instances, after one lane for each."""
+
+    now: Trajectories
+    energies: Array  # (n_units, 1, n_instances)
+    gradient: Array  # (n_components, n_units, 1, n_instances)
+
+
+def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = None) -> Moved:
+    """`lanes.move` of a hosted problem. Where its values cannot be had twice in a row, an instance ends as CALCULATOR_FAILED."""
+    course = _Course(batch, limit, motion, watch)
+    pool = motion.problem.pool
+    pool.forget()
+    course.ask(np.flatnonzero(course.status == Status.RUNNING))
+    while pool.n_open:
+        back = pool.answers(_AHEAD * pool.n_workers, course.width)
+        course.take(back)
+    return course.moved
+
+
+def inspect(batch: Any, problem: Problem) -> Inspection:
+    """`lanes.inspect` of a hosted problem. An instance whose values cannot be had twice in a row has none: NaN."""
+    n, used = batch.mask.shape[-1], np.flatnonzero(np.asarray(batch.mask).any(0))
+    energies, gradient = np.zeros(batch.mask.shape), np.zeros(np.shape(batch.positions))
+    total = np.zeros(n)
+    questions = [problem.question(batch, int(k)) for k in used]
+    found = problem.pool.all_answers(questions)
+    again = [j for j, answer in enumerate(found) if isinstance(answer, str)]
+    for j, answer in zip(again, problem.pool.all_answers([questions[j] for j in again]), strict=True):
+        found[j] = answer
+    for k, answer in zip(used.tolist(), found, strict=True):
+        energies[:, k], gradient[..., k], total[k] = problem.values(batch, k, answer)
+    parts = [_inspected(problem, batch, energies, gradient, first) for first in range(0, n, n_lanes(len(batch.mask)))]
+    whole = Inspection(*(np.concatenate(part, -1)[..., :n] for part in zip(*parts, strict=True)))  # type: ignore[arg-type]
+    return whole._replace(energy=total)
+
+
+def foresee(sample: Any, motion: Motion) -> bool:
+    """`lanes.foresee` of a hosted problem, for any number of instances."""
+    lanes = take(sample, np.full(_width(sample.mask.shape[0]), -1), motion.dtype)
+    limit = np.zeros((1, lanes.mask.shape[-1]), np.int32)
+    common, mesh = (motion.problem, motion.choice), devices.mesh(1)
+    first = programs.request(begun, common, (_single(lanes), limit), mesh=mesh, in_place=False)
+    given = _blank(motion, lanes)
+    return first | programs.request(
+        stepped, common, given, motion.tolerance, mesh=mesh, in_place=True, norm=motion.criterion.norm
+    )
+
+
+def begun(common: tuple[Problem, OptimizerChoice], fresh: tuple[Any, Array], *, mesh: Mesh) -> tuple[Array, ...]:
+    """The program: the arrays of trajectories that have not moved yet, from a batch and the evaluations allowed."""
+    problem, choice = common
+    optimizer = make(choice, problem)
+    return tuple(jax.tree.leaves(jax.vmap(lambda b, n: begin_trajectories(b, n, optimizer), -1, -1)(*fresh)))
+
+
+def stepped(common: tuple[Problem, OptimizerChoice], given: Given, tolerance: Array, *, mesh: Mesh, norm: str) -> Given:
+    """The program: every instance judged, and one step further where it is not finished."""
+    problem, choice = common
+    optimizer, criterion = make(choice, problem), Criterion(norm, tolerance)
+
+    def one(own: Given) -> Given:
+        return own._replace(now=judged_step(problem, optimizer, criterion, own.now, (own.energies, own.gradient)))
+
+    return jax.vmap(one, -1, -1)(given)
+
+
+def inspected(problem: Problem, batch: tuple[Any, Array, Array], *, mesh: Mesh) -> tuple[Array, ...]:
+    """The program: the inspection of a batch with its energies and gradient."""
+    return tuple(problem.inspection(*batch))
+
+
+def _inspected(
+    problem: Problem, batch: Any, energies: np.ndarray, gradient: np.ndarray, first: int
+) -> list[np.ndarray]:
+    """The inspection of as many instances as there are lanes, from the `first` on."""
+    n, width = batch.mask.shape[-1], n_lanes(len(batch.mask))
+    own = np.arange(first, first + width)
+    columns = np.where(own < n, own, -1)
+    values = (take(batch, columns), energies[..., columns], gradient[..., columns])
+    return [np.asarray(one) for one in programs.run(inspected, problem, values, mesh=devices.mesh(1), in_place=False)]
+
+
+def _width(size: int) -> int:
+    """Instances that step together, at most."""
+    return max(n_lanes(size), 8)
+
+
+def _single(batch: Any) -> Any:
+    """The batch with a lane for each instance: arrays (..., 1, n_instances)."""
+    return jax.tree.map(lambda a: np.asarray(a)[..., None, :], batch)
+
+
+def _blank(motion: Motion, lanes: Any) -> Given:
+    """The shapes of what `stepped` takes, as zeros."""
+    forms = _forms(motion.problem, motion.choice, _single(lanes))
+    now = jax.tree.map(lambda form: np.zeros(form.shape, form.dtype), forms)
+    shape = np.shape(now.batch.positions)
+    return Given(now, np.zeros(shape[1:], motion.dtype), np.zeros(shape, motion.dtype))  # type: ignore[arg-type]
+
+
+def _forms(problem: Problem, choice: OptimizerChoice, batch: Any) -> Trajectories:
+    """Shapes and types of trajectories from a batch with a lane for each instance."""
+    leaves, tree = jax.tree.flatten((problem, choice, batch))
+    return _forms_of(tree, tuple((np.shape(leaf), np.dtype(leaf.dtype).str) for leaf in leaves))
+
+
+@cache
+def _forms_of(tree: Any, shapes: tuple[tuple[tuple[int, ...], str], ...]) -> Trajectories:
+    problem, choice, batch = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*one) for one in shapes])
+    limit = jax.ShapeDtypeStruct((1, batch.mask.shape[-1]), np.int32)
+
+    def begin(problem: Problem, choice: OptimizerChoice, batch: Any, limit: Array) -> Trajectories:
+        return jax.vmap(lambda b, n: begin_trajectories(b, n, make(choice, problem)), -1, -1)(batch, limit)
+
+    return jax.eval_shape(begin, problem, choice, batch, limit)
+
+
+class _Course:
+    """The instances of a batch on their way; numpy's arrays, with one lane for each instance."""
+
+    def __init__(self, batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None) -> None:
+        self._motion, self._watch = motion, watch
+        self._mesh, self._common = devices.mesh(1), (motion.problem, motion.choice)
+        self.width = _width(batch.mask.shape[0])
+        self._start = np.asarray(batch.positions)
+        self._now = self._begun(
+            take(motion.problem.prepared(batch), np.arange(len(limit)), motion.dtype), limit.astype(np.int32)
+        )
+        self._faults = no_faults(len(limit))
+        self._known = np.array(self._now.batch.positions)  # where the values of an instance were last had
+        self._displaced: set[int] = set()  # instances that were displaced after a failure
+
+    @property
+    def status(self) -> np.ndarray:
+        """(n_instances,), values of Status."""
+        return np.asarray(self._now.status)[0]
+
+    @property
+    def moved(self) -> Moved:
+        """The instances as they are."""
+        places = np.asarray(self._now.batch.positions, np.float64)[..., 0, :]
+        counts = np.asarray(self._now.n_evaluations)[0]
+        return Moved(np.where(counts < 1, self._start, places), self.status.copy(), counts, self._faults)
+
+    def ask(self, columns: np.ndarray) -> None:
+        """Asks for the values of these instances."""
+        for k in columns.tolist():
+            self._motion.problem.pool.ask(k, self._motion.problem.question(self._now.batch, k))
+
+    def take(self, answers: list[tuple[Any, Any]]) -> None:
+        """Takes values, makes a step with them, and asks for those that go on."""
+        self._failed({k: answer for k, answer in answers if isinstance(answer, str)})
+        good = {k: answer for k, answer in answers if not isinstance(answer, str)}
+        columns = np.array(sorted(good), int)
+        for first in range(0, len(columns), self.width):
+            self._step(columns[first : first + self.width], good)
+        self.ask(columns[self.status[columns] == Status.RUNNING])
+
+    def _failed(self, faults: dict[int, str]) -> None:
+        """Displaces instances whose values could not be had, and asks again; those that were displaced before have failed."""
+        positions = self._now.batch.positions
+        for k, fault in faults.items():
+            self._now.n_evaluations[0, k] += 1  # type: ignore[index]  numpy
+            if k in self._displaced:
+                positions[..., k] = self._known[..., k]  # type: ignore[index]
+                self._now.status[0, k] = Status.CALCULATOR_FAILED  # type: ignore[index]
+                self._faults[k] = fault
+            else:
+                self._displaced.add(k)
+                shift = np.random.default_rng(0).normal(size=positions[..., k].shape)
+                free = np.asarray(self._now.batch.free)[..., k]
+                step = _SHAKE * self._motion.problem.scale.length * shift
+                positions[..., k] += np.where(free, step, 0).astype(positions.dtype)  # type: ignore[index]
+                self.ask(np.array([k]))
+
+    def _begun(self, batch: Any, limit: np.ndarray) -> Trajectories:
+        """Trajectories from a batch, as many at a time as step together."""
+        n = batch.mask.shape[-1]
+        blank = _blank(self._motion, take(batch, np.full(self.width, -1), self._motion.dtype)).now
+        leaves, tree = jax.tree.flatten(blank)
+        out = [np.zeros((*leaf.shape[:-1], n), leaf.dtype) for leaf in leaves]
+        for first in range(0, n, self.width):
+            own = np.arange(first, min(first + self.width, n))
+            full = np.append(own, np.full(self.width - len(own), -1))
+            fresh = _single(take(batch, full, self._motion.dtype)), limit[full][None]
+            found = programs.run(begun, self._common, fresh, mesh=self._mesh, in_place=False)
+            for whole, new in zip(out, found, strict=True):
+                whole[..., own] = np.asarray(new)[..., : len(own)]
+        return jax.tree.unflatten(tree, out)
+
+    def _step(self, columns: np.ndarray, answers: dict[int, Any]) -> None:
+        """One step of these instances, which are no more than step together, from their values."""
+        full = np.append(columns, np.full(self.width - len(columns), columns[0]))
+        self._known[..., columns] = np.asarray(self._now.batch.positions)[..., columns]
+        leaves, tree = jax.tree.flatten(self._now)
+        now = jax.tree.unflatten(tree, [leaf[..., full] for leaf in leaves])
+        given = self._with_values(now, columns, answers)
+        after = programs.run(
+            stepped, self._common, given, self._motion.tolerance, mesh=self._mesh, in_place=True,
+            norm=self._motion.criterion.norm,
+        ).now  # fmt: skip
+        for whole, new in zip(leaves, jax.tree.leaves(after), strict=True):
+            whole[..., columns] = np.asarray(new)[..., : len(columns)]
+        for k in columns.tolist():
+            self._displaced.discard(k)
+            self._show(k)
+
+    def _with_values(self, now: Trajectories, columns: np.ndarray, answers: dict[int, Any]) -> Given:
+        """The instances with their values, in the type of the motion."""
+        shape = np.shape(now.batch.positions)
+        energies, gradient = np.zeros(shape[1:]), np.zeros(shape)
+        for j, k in enumerate(columns.tolist()):
+            parts = self._motion.problem.values(self._now.batch, k, answers[k], bound=True)
+            energies[:, 0, j], gradient[..., 0, j] = parts[:2]
+        return Given(now, energies.astype(self._motion.dtype), gradient.astype(self._motion.dtype))  # type: ignore[arg-type]
+
+    def _show(self, column: int) -> None:
+        """Calls the watch with the positions of an instance, now and then."""
+        n = int(self._now.n_evaluations[0, column])
+        if self._watch is not None and (n % _WATCH == 0 or self.status[column] != Status.RUNNING):
+            mask = np.asarray(self._now.batch.mask)[:, 0, column]
+            self._watch(column, n, np.asarray(self._now.batch.positions, np.float64)[:, mask, 0, column].T)

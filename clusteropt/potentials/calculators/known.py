@@ -1,0 +1,125 @@
+"""The calculators that this process has been told of, by name, their pools, and the parameter set that stands for each.
+
+Only the command line and Python programs tell it of calculators. A name in a structure or in a TOML file never makes one.
+"""
+
+import atexit
+from dataclasses import dataclass
+from typing import Any
+
+from clusteropt.errors import UsageError
+from clusteropt.potentials.base import Potential
+from clusteropt.potentials.calculators.here import Here
+from clusteropt.potentials.calculators.pool import Pool
+from clusteropt.potentials.calculators.recipe import Recipe, recipe_of
+from clusteropt.potentials.calculators.scales import Found, scales_of
+from clusteropt.potentials.form import REAL_UNITS
+from clusteropt.potentials.parameters import ParameterSet
+from clusteropt.runtime import machine
+
+_POOLS: dict[str, Pool] = {}
+_SCALES: dict[tuple[str, tuple[str, ...]], Found] = {}
+
+
+def use(recipe: Recipe, n_workers: int | None = None) -> str:
+    """Tells this process of a calculator; the name under which it is a potential. Workers: one for each core by default.
+
+    Raises UsageError where the calculator cannot be made.
+    """
+    wanted = n_workers or machine.n_cores()
+    if recipe.name not in _POOLS or (_POOLS[recipe.name].recipe, _POOLS[recipe.name].n_workers) != (recipe, wanted):
+        _enter(Pool(recipe, wanted))
+    _POOLS[recipe.name].begin()
+    return recipe.name
+
+
+def chosen(potential: str | None, calculator: Any) -> str | None:
+    """The name of the potential, or of the calculator in its place. Raises UsageError for both, and as `use_object`."""
+    if calculator is None:
+        return potential
+    if potential is not None:
+        raise UsageError("potential and calculator exclude each other: drop one of them")
+    return use_object(calculator)
+
+
+def use_object(calculator: Any, **others: Any) -> str:
+    """Tells this process of a calculator of Python: a name as on the command line, a class, a function that makes one, or one.
+
+    A class or function that other processes can import computes in worker processes, anything else in this one. `others` are
+    fields of the recipe. Raises UsageError where it is none of these.
+    """
+    if isinstance(calculator, str):
+        return use(recipe_of(calculator, {}, **others))
+    module, name = getattr(calculator, "__module__", ""), getattr(calculator, "__qualname__", "<")
+    if callable(calculator) and module != "__main__" and "<" not in name:
+        return use(recipe_of(f"{module}:{name}", {}, **others))
+    made = calculator() if callable(calculator) and not hasattr(calculator, "get_property") else calculator
+    if not hasattr(made, "get_property"):
+        raise UsageError(f"calculator must be an ASE calculator, a class or a name, got {type(calculator).__name__}")
+    options = " ".join(f"{key}={value}" for key, value in sorted(dict(getattr(made, "parameters", {})).items()))
+    shown = f"{type(made).__module__}:{type(made).__qualname__} {options}".strip()
+    recipe = Recipe(shown, f"object {id(made)}", **others)
+    if shown not in _POOLS or _POOLS[shown].recipe != recipe:
+        _enter(Here(recipe, made))
+    return shown
+
+
+def _enter(pool: Pool) -> None:
+    """Puts a pool in the place of another of its name."""
+    name = pool.recipe.name
+    if name in _POOLS:
+        _POOLS[name].close()
+    else:
+        atexit.register(lambda: _POOLS[name].close())
+    for key in [key for key in _SCALES if key[0] == name]:
+        del _SCALES[key]
+    _POOLS[name] = pool
+
+
+def is_known(name: str) -> bool:
+    """True for the name of a calculator that this process has been told of."""
+    return name in _POOLS
+
+
+def pool_of(name: str) -> Pool:
+    """The pool of the calculator of that name."""
+    return _POOLS[name]
+
+
+@dataclass(frozen=True)
+class CalculatorSet(ParameterSet):
+    """A calculator in the place of a parameter set: it knows whatever elements it can compute."""
+
+    def covers(self, elements: tuple[str, ...]) -> bool:
+        return True
+
+    def potential(self, elements: tuple[str, ...]) -> Potential:
+        """The potential for clusters of these elements, with scales that are found here. Raises as `scales_of`."""
+        chosen = tuple(sorted(set(elements)))
+        if "X" in chosen:
+            raise UsageError(f"calculator '{self.name}' computes elements, not X: name the element, as Ar13")
+        pool = _POOLS[self.name]
+        if (self.name, chosen) not in _SCALES:
+            _SCALES[self.name, chosen] = scales_of(pool, chosen, pool.recipe.scales)
+        found = _SCALES[self.name, chosen]
+        about: dict[str, Any] = {"energy_unit": REAL_UNITS["energy"], "length_unit": REAL_UNITS["length"]}
+        own = {"parameters": {}, "form": self.form, "name": self.name, "elements": chosen, "cutoff": None}
+        return Potential(**own, **about, **found._asdict(), calculator=self.name)
+
+
+def set_of(name: str) -> CalculatorSet:
+    """The parameter set that stands for the calculator of that name."""
+    return CalculatorSet(
+        name=name,
+        form="calculator",
+        elements=(),
+        units=dict(REAL_UNITS),
+        source=f"ASE calculator {name}",
+        doi="",
+        pairs={},
+        triples={},
+        default_for=(),
+        doubtful="",
+        notes="",
+        options={},
+    )

@@ -1,0 +1,288 @@
+"""The pool: worker processes, one for each core, that compute energies and forces with calculators of their own.
+
+A question is answered by values or by a text that says what went wrong. A quick worker has one question under way and the next
+one waiting, so that it never waits for this process; where the first turns out slow, an idle worker gets the other. A worker that
+dies, or computes for too long, is replaced; its question has failed, and the one that waited goes to another worker.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import OrderedDict, deque
+from collections.abc import Hashable
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clusteropt.errors import ClusterOptError, UsageError
+from clusteropt.potentials.calculators.recipe import Recipe
+from clusteropt.potentials.calculators.worker import answer_of, question_bytes
+
+_ENOUGH = 20  # evaluations from which on a share of failures stops a run
+_QUICK = 0.1  # seconds
+_KEPT = 4096  # answers that are remembered
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+_CODE = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
+    "from clusteropt.potentials.calculators.worker import main; main(int(sys.argv[1]))"
+)
+
+
+class Question(NamedTuple):
+    """A structure whose energy and forces are wanted."""
+
+    numbers: np.ndarray  # (n_atoms,) int32, atomic numbers
+    positions: np.ndarray  # (n_atoms, 3) float64, angstrom
+
+
+class Answer(NamedTuple):
+    """Energy in eV, and forces (n_atoms, 3) in eV/angstrom."""
+
+    energy: float
+    forces: np.ndarray
+
+
+class _Worker:
+    """A worker process as the pool sees it."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            path = json.dumps([*filter(None, sys.path), os.getcwd()])  # a module of the working folder shadows no other
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _CODE, str(theirs.fileno()), path],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # calculators print
+                stderr=subprocess.DEVNULL,
+                env=os.environ | dict.fromkeys(_THREADS, "1"),
+                start_new_session=True,  # Ctrl-C is for this process
+            )
+        self.link = Connection(ours.detach())
+        about = {"place": recipe.place, "options": json.loads(recipe.options)}
+        about |= {"timeout": recipe.timeout, "needs_cell": recipe.needs_cell}
+        self.link.send_bytes(json.dumps(about).encode())
+        self.ready = False
+        self.tasks: deque[int] = deque()  # the numbers of its questions; the first is under way
+        self.since = time.monotonic()  # when the first was begun
+        self.quick = False  # the last one took little time
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.link.close()
+
+
+class Pool:
+    """Workers of one recipe. They start with the first questions."""
+
+    def __init__(self, recipe: Recipe, n_workers: int) -> None:
+        self.recipe, self.n_workers = recipe, n_workers
+        self.n_evaluations = self.n_failed = 0
+        self._workers: list[_Worker] = []
+        self._number = 0
+        self._open: OrderedDict[int, tuple[Hashable, Question]] = OrderedDict()  # by number, not answered
+        self._waiting: deque[int] = deque()  # those that no worker has
+        self._done: list[tuple[Hashable, Answer | str]] = []
+        self._known: OrderedDict[bytes, Answer] = OrderedDict()
+        self._faults: OrderedDict[bytes, str] = OrderedDict()
+        self._tolerant = False  # no number of failures is too many
+        self._proven = False  # the recipe has made a calculator
+
+    @property
+    def n_open(self) -> int:
+        """Questions that have not been answered, or whose answers nobody has taken."""
+        return len(self._open) + len(self._done)
+
+    def begin(self) -> None:
+        """Starts a worker. Raises UsageError where it cannot make the calculator."""
+        self.forget()
+        self._workers = self._workers or [_Worker(self.recipe)]
+        while not self._proven:
+            self._listen()
+
+    def ask(self, key: Hashable, question: Question, afresh: bool = False) -> None:
+        """Puts a question. What was asked before is answered at once, with the same values, unless it is to be done `afresh`."""
+        known = None if afresh else self._known.get(_content(question))
+        if known is not None:
+            self._done.append((key, known))
+            return
+        self._number += 1
+        self._open[self._number] = key, question
+        self._waiting.append(self._number)
+        self._deal()
+
+    def answers(self, most_open: int = 0, enough: int = sys.maxsize) -> list[tuple[Hashable, Answer | str]]:
+        """Answers by their keys, in no order: those that are there when so few questions are open, or so many are answered.
+
+        There is at least one. Raises UsageError where the calculator cannot be made, ClusterOptError where too many have failed.
+        """
+        while self._open and (not self._done or (len(self._open) > most_open and len(self._done) < enough)):
+            self._listen()
+        done, self._done = self._done, []
+        return done
+
+    def all_answers(
+        self, questions: list[Question], afresh: bool = False, tolerant: bool = False
+    ) -> list[Answer | str]:
+        """The answers in the order of the questions. Where it is `tolerant`, failures do not count."""
+        self.forget()
+        counts = self.n_evaluations, self.n_failed
+        self._tolerant = tolerant
+        for k, question in enumerate(questions):
+            self.ask(k, question, afresh)
+        found: dict[Any, Answer | str] = {}
+        while self.n_open:
+            found.update(self.answers())
+        if tolerant:
+            self._tolerant, (self.n_evaluations, self.n_failed) = False, counts
+        return [found[k] for k in range(len(questions))]
+
+    def fault(self, question: Question) -> str:
+        """The reason why the question could not be answered the last time; empty where that is not known."""
+        return self._faults.get(_content(question), "")
+
+    def forget(self) -> None:
+        """Forgets what was asked; answers that still come are dropped."""
+        self._open.clear()
+        self._waiting.clear()
+        self._done.clear()
+
+    def close(self) -> None:
+        """Ends all workers."""
+        for worker in self._workers:
+            worker.end()
+        self._workers.clear()
+        self.forget()
+
+    def _deal(self) -> None:
+        """Gives waiting questions to workers, the least busy first."""
+        while len(self._workers) < min(self.n_workers, len(self._open)):
+            self._workers.append(_Worker(self.recipe))
+        for worker in sorted(self._workers, key=lambda one: len(one.tasks)):
+            while self._waiting and worker.ready and len(worker.tasks) < 1 + worker.quick:
+                self._send(worker, self._waiting.popleft())
+        idle = [worker for worker in self._workers if worker.ready and not worker.tasks]
+        for worker, number in zip(idle, self._held(), strict=False):
+            self._send(worker, number)
+
+    def _held(self) -> list[int]:
+        """Open questions that wait behind slow ones, and that no second worker has."""
+        late, all_ = time.monotonic() - _QUICK, [number for worker in self._workers for number in worker.tasks]
+        held = [worker.tasks[1] for worker in self._workers if len(worker.tasks) > 1 and worker.since < late]
+        return [number for number in held if number in self._open and all_.count(number) == 1]
+
+    def _send(self, worker: _Worker, number: int) -> None:
+        if not worker.tasks:
+            worker.since = time.monotonic()
+        worker.tasks.append(number)
+        question = self._open[number][1]
+        with suppress(OSError):  # it has died, which `_listen` notices
+            worker.link.send_bytes(question_bytes(number, question.numbers, question.positions))
+
+    def _listen(self) -> None:
+        """Waits until a worker says something, dies, or has computed for too long."""
+        busy = {worker.link: worker for worker in self._workers if worker.tasks or not worker.ready}
+        left = min(worker.since for worker in busy.values()) + self.recipe.timeout - time.monotonic()
+        if len(busy) < len(self._workers):
+            left = min(left, _QUICK)  # for a question that waits behind a slow one
+        heard: list[Any] = wait([*busy], max(0.0, left))
+        for link in heard:
+            self._hear(busy[link])
+        now = time.monotonic()
+        for worker in [one for one in self._workers if one.tasks or not one.ready]:
+            if now - worker.since > self.recipe.timeout:
+                self._lost(worker, f"it took longer than {self.recipe.timeout:g} s")
+        self._deal()
+
+    def _hear(self, worker: _Worker) -> None:
+        try:
+            content = worker.link.recv_bytes()
+        except (EOFError, OSError):
+            self._lost(worker, f"its process died ({_why(worker.process.wait())})")
+            return
+        before, worker.since = worker.since, time.monotonic()
+        if not worker.ready:
+            self._greet(worker, json.loads(content))
+            return
+        worker.quick = worker.since - before < _QUICK
+        worker.tasks.popleft()
+        number, found = answer_of(content)
+        self._note(number, found if isinstance(found, str) else Answer(float(found[0]), found[1:].reshape(-1, 3)))
+
+    def _greet(self, worker: _Worker, problem: list[str]) -> None:
+        """Notes that a worker has made its calculator. Raises UsageError where it could not."""
+        if problem:
+            self.close()
+            raise UsageError(_not_made(self.recipe, *problem))
+        worker.ready = self._proven = True
+
+    def _lost(self, worker: _Worker, why: str) -> None:
+        """Ends a worker that has failed. Raises UsageError where it did not even make its calculator."""
+        self._workers.remove(worker)
+        worker.end()
+        if not worker.ready and not self._proven:
+            self.close()
+            raise UsageError(f"calculator {self.recipe.name}: {why} while it was made: try it in Python")
+        if worker.tasks:
+            self._waiting.extendleft([number for number in list(worker.tasks)[1:] if number in self._open])
+            self._note(worker.tasks[0], why)
+
+    def _note(self, number: int, answer: Answer | str) -> None:
+        """Notes an answer. Raises ClusterOptError where too many have failed."""
+        key, question = self._open.pop(number, (None, None))
+        self.n_evaluations += 1
+        if question is None:  # nobody wants it any more
+            return
+        self._done.append((key, answer))
+        if isinstance(answer, Answer):
+            _keep(self._known, question, answer)
+            return
+        _keep(self._faults, question, answer)
+        self.n_failed += 1
+        enough = self.n_evaluations >= _ENOUGH and not self._tolerant
+        if enough and self.n_failed > self.recipe.share * self.n_evaluations:
+            self.forget()
+            raise ClusterOptError(
+                f"calculator {self.recipe.name} failed in {self.n_failed} of {self.n_evaluations} evaluations, at last: "
+                f"{answer}: mend it, or allow more with --stop-if-more-than"
+            )
+
+
+def _keep(store: OrderedDict[bytes, Any], question: Question, value: Answer | str) -> None:
+    """Remembers what became of a question, and forgets the oldest."""
+    store[_content(question)] = value
+    if len(store) > _KEPT:
+        store.popitem(last=False)
+
+
+def _content(question: Question) -> bytes:
+    return question.numbers.tobytes() + question.positions.tobytes()
+
+
+def _why(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _not_made(recipe: Recipe, kind: str, module: str, text: str) -> str:
+    """What is wrong with a calculator that could not be made, and the cure."""
+    name = f"calculator {recipe.name}"
+    if kind in ("ModuleNotFoundError", "ImportError"):
+        package = module.partition(".")[0] or recipe.place.partition(".")[0].partition(":")[0]
+        return f"{name}: {text}: install it with `{recipe.install or f'pip install {package}'}`"
+    if kind == "AttributeError":
+        return f"{name}: {text}: name a class of the module {recipe.place.partition(':')[0]}"
+    if kind == "TypeError":
+        return f"{name}: does not take these options ({text}): correct --calculator-options"
+    return f"{name}: cannot be made ({kind}: {text}): correct --calculator-options, or try it in Python"

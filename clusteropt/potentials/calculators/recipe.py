@@ -1,0 +1,122 @@
+"""A recipe says how to make a calculator of ASE: the place of its class and its options, as a user has given them."""
+
+import json
+import math
+import re
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from clusteropt.errors import UsageError, suggest
+
+_PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+class Short(NamedTuple):
+    """A calculator that has a short name."""
+
+    place: str  # module:Class
+    install: str  # the command that installs it
+    argument: str = ""  # the option that stands behind the colon of the name: tblite:GFN1-xTB
+    options: dict[str, Any] = {}  # noqa: RUF012  never changed
+    needs_cell: bool = False
+    about: str = ""
+
+
+SHORT = {
+    "emt": Short("ase.calculators.emt:EMT", "pip install ase", about="effective medium theory: Al Cu Ag Au Ni Pd Pt"),
+    "tblite": Short(
+        "tblite.ase:TBLite",
+        "pip install 'clusteropt[xtb]'",
+        "method",
+        {"verbosity": 0, "cache_api": False},
+        about="tight binding by GFN1-xTB or GFN2-xTB",
+    ),
+    "chgnet": Short(
+        "chgnet.model.dynamics:CHGNetCalculator",
+        "pip install chgnet",
+        needs_cell=True,
+        about="a machine-learned potential of 89 elements",
+    ),
+    "mace": Short(
+        "mace.calculators:MACECalculator",
+        "pip install mace-torch",
+        "model_paths",
+        about="machine-learned potentials; PATH of the model",
+    ),
+}
+
+
+class Recipe(NamedTuple):
+    """How to make a calculator, and how long to wait for it. Two recipes are equal where their calculators are."""
+
+    name: str  # in messages and results: 'tblite:GFN1-xTB charge=1'
+    place: str  # module:Class
+    options: str = "{}"  # JSON
+    needs_cell: bool = False  # gets a box of vacuum
+    install: str = ""  # the command that installs it; empty where it is unknown
+    timeout: float = 600.0  # seconds of one evaluation
+    share: float = 0.2  # of the evaluations that may fail
+    scales: tuple[float, float] | None = None  # length in angstrom and energy in eV; None to find them
+
+
+def recipe_of(name: str, options: dict[str, Any], **others: Any) -> Recipe:
+    """The recipe of a short name or of module:Class. Raises UsageError for any other name."""
+    head, _, tail = name.partition(":")
+    short = SHORT.get(head)
+    shown = " ".join([name, *(f"{key}={value}" for key, value in sorted(options.items()))])
+    if short is not None and bool(tail) == bool(short.argument):
+        own = {**short.options, **({short.argument: tail} if tail else {}), **options}
+        return Recipe(shown, short.place, json.dumps(own, sort_keys=True), short.needs_cell, short.install, **others)
+    if short is not None:
+        raise UsageError(f"calculator '{name}': write {head}:{short.argument.upper()}" if short.argument else _no(name))
+    if not _PLACE.fullmatch(name):
+        raise UsageError(_no(name))
+    return Recipe(shown, name, json.dumps(options, sort_keys=True), **others)
+
+
+def _no(name: str) -> str:
+    known = [short if not about.argument else f"{short}:{about.argument.upper()}" for short, about in SHORT.items()]
+    return f"no calculator '{name}'; {suggest(name, known)}; or module:Class, as ase.calculators.emt:EMT"
+
+
+def options_of(text: str | None) -> dict[str, Any]:
+    """The options of a text such as 'charge=1,method=GFN2-xTB': numbers and true or false where they read so, else texts.
+
+    Raises UsageError for any other text.
+    """
+    found: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in (text or "").split(","))):
+        key, equals, value = (word.strip() for word in part.partition("="))
+        if not (equals and key.isidentifier() and value) or key in found:
+            raise UsageError(
+                f"--calculator-options cannot be '{text}': write key=value, each key once, as charge=1,spin=0"
+            )
+        found[key] = _read(value)
+    return found
+
+
+def _read(value: str) -> Any:
+    try:
+        return json.loads(value.lower() if value.lower() in ("true", "false") else value)
+    except json.JSONDecodeError:
+        return value
+
+
+def is_installed(short: Short) -> bool:
+    """True where the package of the calculator can be imported."""
+    return find_spec(short.place.partition(":")[0].partition(".")[0]) is not None
+
+
+def scales_in(text: str | None) -> tuple[float, float] | None:
+    """Length and energy of a text such as '2.5,0.6'; None for None. Raises UsageError for any other text."""
+    if text is None:
+        return None
+    try:
+        length, energy = (float(part) for part in text.split(","))
+    except ValueError:
+        length = energy = math.nan
+    if not (0 < length < math.inf and 0 < energy < math.inf):
+        raise UsageError(
+            f"--calculator-scales cannot be '{text}': write two positive numbers, angstrom and eV, as 2.5,0.6"
+        )
+    return length, energy

@@ -1,0 +1,115 @@
+"""A worker process: makes one calculator and computes energies and forces with it, one structure after the other.
+
+What comes in and goes out are numbers in bytes and texts in JSON; nothing is ever unpickled. The first message says how to make
+the calculator. A worker imports neither jax nor numpy's threads: it has one thread.
+"""
+
+import faulthandler
+import json
+import os
+import struct
+import sys
+from functools import reduce
+from importlib import import_module
+from multiprocessing.connection import Connection
+from typing import Any
+
+_HEAD = struct.Struct("<q?")  # the number of the question, and whether it was answered
+_GRACE = 5.0  # seconds after the timeout at which a worker that nobody has ended ends itself
+_VACUUM = 12.0  # angstrom around a cluster in the box of a calculator that needs one
+
+
+def question_bytes(number: int, numbers: Any, positions: Any) -> bytes:
+    """A question: atomic numbers (n_atoms,) int32, and positions (n_atoms, 3) float64 in angstrom."""
+    return _HEAD.pack(number, True) + numbers.tobytes() + positions.tobytes()
+
+
+def answer_of(content: bytes) -> tuple[int, Any]:
+    """The number of the question, and the energy (eV) with the forces (n_atoms, 3) in one array, or a text: what went wrong."""
+    import numpy as np
+
+    number, fine = _HEAD.unpack_from(content)
+    return number, np.frombuffer(content, "<f8", offset=_HEAD.size) if fine else content[_HEAD.size :].decode()
+
+
+def main(descriptor: int) -> None:
+    """Serves the pool at the other end of the descriptor until it is closed."""
+    link = Connection(descriptor)
+    recipe = json.loads(link.recv_bytes())
+    try:
+        calculator = made(recipe["place"], recipe["options"])
+    except (Exception, SystemExit) as problem:  # noqa: BLE001  whatever the package raises
+        link.send_bytes(
+            json.dumps([type(problem).__name__, getattr(problem, "name", None) or "", _line(problem)]).encode()
+        )
+        return
+    link.send_bytes(b"[]")
+    while True:
+        try:
+            content = link.recv_bytes()
+        except (EOFError, OSError):
+            return
+        faulthandler.dump_traceback_later(recipe["timeout"] + _GRACE, exit=True, file=open(os.devnull, "w"))  # noqa: SIM115
+        answer = _answered(calculator, content, recipe["needs_cell"])
+        faulthandler.cancel_dump_traceback_later()
+        link.send_bytes(answer)
+
+
+def made(place: str, options: dict[str, Any]) -> Any:
+    """The calculator of the class or function at module:Class."""
+    module, _, attribute = place.partition(":")
+    factory: Any = reduce(getattr, attribute.split("."), import_module(module))
+    return factory(**options)
+
+
+def computed(calculator: Any, numbers: Any, positions: Any, needs_cell: bool) -> Any:
+    """Energy and forces in one array (1 + 3 n_atoms,), the energy that belongs to the forces where a method has two.
+
+    The calculator forgets what it has computed before, so that the values depend on nothing but the positions. Raises ValueError
+    for values that are no numbers, and whatever the calculator raises.
+    """
+    import numpy as np
+    from ase import Atoms
+
+    atoms = Atoms(numbers, positions=positions)
+    if needs_cell:
+        atoms.center(_VACUUM)
+        atoms.pbc = True
+    if hasattr(calculator, "reset"):
+        calculator.reset()
+    forces = np.array(calculator.get_property("forces", atoms), float)
+    results = calculator.results
+    energy = results.get("free_energy", results.get("energy"))
+    found = np.concatenate([[float(energy)], forces.ravel()])
+    if len(found) != 1 + 3 * len(atoms) or not np.isfinite(found).all():
+        raise ValueError("the energy or a force is not a finite number")
+    return found
+
+
+def _answered(calculator: Any, content: bytes, needs_cell: bool) -> bytes:
+    import numpy as np
+
+    number, _ = _HEAD.unpack_from(content)
+    n_atoms = (len(content) - _HEAD.size) // 28
+    numbers = np.frombuffer(content, "<i4", n_atoms, _HEAD.size)
+    positions = np.frombuffer(content, "<f8", 3 * n_atoms, _HEAD.size + 4 * n_atoms).reshape(-1, 3)
+    try:
+        found = computed(calculator, numbers, positions, needs_cell)
+    except (Exception, SystemExit) as problem:  # noqa: BLE001  whatever the calculator raises
+        return _HEAD.pack(number, False) + words_of(problem).encode()
+    return _HEAD.pack(number, True) + found.astype("<f8").tobytes()
+
+
+def words_of(problem: BaseException) -> str:
+    """What went wrong in a calculator, in a line."""
+    if type(problem).__name__ == "PropertyNotImplementedError":
+        return "the calculator gives no forces"
+    return f"{type(problem).__name__}: {_line(problem)}"
+
+
+def _line(problem: BaseException) -> str:
+    return " ".join(str(problem).split())[:200]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,58 @@
+"""A calculator that fails in every way that the program knows, for clusters of other sizes than those that set the scales."""
+
+import os
+import time
+import zlib
+
+import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.emt import EMT
+
+SCALED = (1, 13)  # numbers of atoms of the clusters that set the scales
+
+
+class Faulty(EMT):
+    """EMT that fails for `part` of all positions; `mode` says how. Which ones depends on the positions alone."""
+
+    def __init__(self, mode: str = "none", part: float = 1.0, folder: str = ".") -> None:
+        super().__init__()
+        self.mode, self.part, self.folder, self.calls = mode, part, folder, 0
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+        super().calculate(atoms, properties, system_changes)
+        self.calls += 1
+        if self.mode == "drifts":
+            self.results["energy"] = self.results["free_energy"] = self.results["free_energy"] + 0.1 * self.calls
+        drawn = zlib.crc32(atoms.positions.tobytes()) / 2**32
+        if len(atoms) in SCALED or drawn >= self.part:
+            return
+        with open(os.path.join(self.folder, "failures"), "a") as file:
+            file.write(f"{len(atoms)}\n")
+        self.fail()
+
+    def fail(self) -> None:
+        if self.mode == "raises":
+            raise RuntimeError("SCF did not\nconverge")
+        if self.mode == "nan":
+            self.results["forces"] = np.full_like(self.results["forces"], np.nan)
+        if self.mode == "hangs":
+            time.sleep(60)
+        if self.mode == "slow":
+            time.sleep(2)
+        if self.mode == "dies":
+            os._exit(7)
+
+
+class Energetic(Calculator):
+    """A calculator without forces."""
+
+    implemented_properties = ["energy"]  # noqa: RUF012
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+        super().calculate(atoms, properties, system_changes)
+        self.results = {"energy": 0.0}
+
+
+def make(**options: object) -> Faulty:
+    """A function that makes a calculator."""
+    return Faulty(**options)

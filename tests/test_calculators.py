@@ -1,0 +1,287 @@
+"""Calculators of ASE in place of a potential: values, independence of the workers, searches, and every way to fail."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.emt import EMT
+from ase.cluster import Icosahedron
+from ase.optimize import BFGS
+from cli import frames_of, run, save
+from faulty import Faulty, make
+from hypothesis import given
+from hypothesis import strategies as st
+
+import clusteropt
+from clusteropt.clusters.apart import pushed_apart
+from clusteropt.clusters.arrays import Structure, pack
+from clusteropt.engine.step import Status
+from clusteropt.errors import ClusterOptError, UsageError
+from clusteropt.potentials import sets
+from clusteropt.potentials.calculators import known, recipe
+from clusteropt.potentials.calculators.pool import Answer, Pool, Question
+from clusteropt.search.local import minimized
+from clusteropt.settings.method import LocalSettings
+
+_TETRAHEDRON = 2.4 / np.sqrt(8) * np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+
+
+def copper(n: int, seed: int = 0, symbols: str = "") -> Atoms:
+    """A distorted cluster of n atoms."""
+    rng = np.random.default_rng(seed)
+    atoms = Icosahedron("Cu", 3)[:n] if n > 4 else Atoms(f"Cu{n}", positions=_TETRAHEDRON[:n])
+    atoms.positions += rng.normal(0, 0.1, (n, 3))
+    atoms.pbc = False
+    if symbols:
+        atoms.symbols = symbols
+    return atoms
+
+
+def question(atoms: Atoms) -> Question:
+    return Question(atoms.numbers.astype(np.int32), atoms.positions)
+
+
+def faulty(mode: str, tmp_path, part: float = 1.0, **others) -> Pool:
+    options = {"mode": mode, "part": part, "folder": str(tmp_path)}
+    return Pool(recipe.recipe_of("faulty:Faulty", options, **{"timeout": 20.0, "share": 1.0} | others), 2)
+
+
+def test_energies_and_forces_are_those_of_ase():
+    several = [copper(n, n) for n in (2, 4, 13, 38)] + [copper(6, 1, "Cu2Au2Pt2")]
+    for atoms, result in zip(several, clusteropt.energy(several, calculator="emt"), strict=True):
+        plain = atoms.copy()
+        plain.calc = EMT()
+        assert result.energy == plain.get_potential_energy()
+        assert np.array_equal(result.forces, plain.get_forces())
+        assert (result.status, result.potential.name) == ("evaluated", "emt")
+        assert "energies" not in result.atoms.calc.results  # a calculator gives none of atoms
+
+
+def test_a_search_finds_the_icosahedron():
+    lowest = Icosahedron("Cu", 2)
+    lowest.pbc, lowest.calc = False, EMT()
+    BFGS(lowest, logfile=None).run(fmax=1e-4)
+    result = clusteropt.search(
+        "Cu13", calculator="emt", target=lowest.get_potential_energy() + 1e-5, evaluations=20_000
+    )
+    assert result.stopped_by == "target"
+    assert result.minima[0].point_group == "Ih"
+    assert result.minima[0].certificate == "minimum"
+
+
+def test_an_alloy_is_searched():
+    result = clusteropt.search("Au3Cu4", calculator=EMT, evaluations=1500, certify=False)
+    relaxed = result.minima[0].atoms.copy()
+    relaxed.calc = EMT()
+    assert result.minima[0].energy == pytest.approx(relaxed.get_potential_energy(), abs=1e-12)
+    assert np.abs(relaxed.get_forces()).max() < 1e-3
+
+
+def minima_with(structures: list[Structure], n_workers: int, name: str) -> list:
+    potential = sets.load(known.use(recipe.recipe_of(name, {}), n_workers)).potential(("Cu",))
+    found = {i: m for part in minimized(structures, potential, LocalSettings()) for i, m in part.items()}
+    return [found[i] for i in range(len(structures))]
+
+
+def test_results_do_not_depend_on_workers_and_order():
+    several = [copper(n, n) for n in (7, 8, 6, 7, 8, 5)]
+    structures = [Structure(one.positions, np.zeros(len(one), np.int32), np.ones(len(one), bool)) for one in several]
+    one = minima_with(structures, 1, "emt")
+    two = minima_with(structures[::-1], 2, "ase.calculators.emt:EMT")[::-1]
+    for a, b in zip(one, two, strict=True):
+        assert np.array_equal(a.positions, b.positions)
+        assert (a.energy, a.n_evaluations, a.status) == (b.energy, b.n_evaluations, b.status)
+        assert a.status == Status.CONVERGED
+
+
+def test_a_slow_structure_does_not_hold_the_others(tmp_path):
+    pool = faulty("slow", tmp_path)
+    quick, slow = copper(13), copper(4)
+    pool.all_answers([question(copper(13, k)) for k in range(8)])  # both workers are quick
+    pool.ask("slow", question(slow))
+    for k in range(4):
+        quick.rattle(0.01, seed=k)
+        pool.ask(k, question(quick))
+    keys = []
+    while pool.n_open:
+        keys += [key for key, _ in pool.answers()]
+    pool.close()
+    assert keys[-1] == "slow"
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("raises", "RuntimeError: SCF did not converge"),
+        ("nan", "ValueError: the energy or a force is not a finite number"),
+        ("hangs", "it took longer than 2 s"),
+        ("dies", r"its process died \(exit code 7\)"),
+    ],
+)
+def test_a_failure_costs_its_question_alone(mode, words, tmp_path):
+    pool = faulty(mode, tmp_path, timeout=2.0 if mode == "hangs" else 20.0)
+    several = [copper(13, 1), copper(4, 2), copper(13, 3), copper(4, 4)]
+    found = pool.all_answers([question(one) for one in several])
+    pool.close()
+    assert [isinstance(one, Answer) for one in found] == [True, False, True, False]
+    assert re.fullmatch(words, found[1])
+    assert (pool.n_evaluations, pool.n_failed) == (4, 2)
+    assert (tmp_path / "failures").read_text() == "4\n4\n"
+
+
+def test_too_many_failures_stop_the_run(tmp_path):
+    pool = faulty("raises", tmp_path, share=0.2)
+    well, ill = [question(copper(13, k)) for k in range(16)], [question(copper(4, k)) for k in range(8)]
+    assert len(pool.all_answers(well + ill[:3])) == 19
+    with pytest.raises(ClusterOptError, match=r"failed in 5 of 21 .*SCF did not converge.*--stop-if-more-than"):
+        pool.all_answers(ill[3:5])
+    pool.close()
+
+
+def test_a_calculator_in_this_process_fails_in_words_too():
+    results = clusteropt.energy([copper(4), copper(13)], calculator=Faulty("raises", folder="/dev/null/none"))
+    assert [one.status for one in results] == ["calculator-failed", "evaluated"]
+    assert "NotADirectoryError" in results[0].problem
+
+
+def test_a_step_that_fails_is_tried_once_more_from_a_displaced_point(tmp_path):
+    file = save(tmp_path / "in.xyz", [copper(4, k) for k in range(8)])
+    asked = (file, "--optimizer", "lbfgs", "--calculator", "faulty:make", "--stop-if-more-than", "1", "--json")
+    few = run(tmp_path, "minimize", *asked, "--calculator-options", f"mode=raises,part=0.05,folder={tmp_path}")
+    failures = len((tmp_path / "failures").read_text().split())
+    statuses = [one["status"] for one in few.records]
+    assert {*statuses} <= {"converged", "calculator-failed"}, few.err
+    assert statuses.count("converged") >= 4
+    assert failures > 2 * statuses.count("calculator-failed")  # the others were displaced, and went on
+    all_ = run(tmp_path, "energy", *(file, *asked[3:]), "--calculator-options", f"mode=raises,folder={tmp_path}")
+    assert {one["status"] for one in all_.records} == {"calculator-failed"}
+    assert all_.code == 4
+    assert "in.xyz:0: calculator faulty:make" in all_.err
+    assert "failed: RuntimeError: SCF did not converge" in all_.err
+
+
+def test_a_search_goes_on_after_failures(tmp_path):
+    result = clusteropt.search("Cu4", calculator=make_some, evaluations=600, certify=False)
+    assert result.minima[0].energy == pytest.approx(_lowest_of_four(), abs=1e-6)
+
+
+def make_some() -> Faulty:
+    """A calculator of which one in twenty evaluations fails."""
+    return make(mode="raises", part=0.05, folder="/tmp")
+
+
+def _lowest_of_four() -> float:
+    atoms = Atoms("Cu4", positions=_TETRAHEDRON)
+    atoms.calc = EMT()
+    BFGS(atoms, logfile=None).run(fmax=1e-4)
+    return atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("emu",), "no calculator 'emu'; did you mean 'emt'"),
+        (("tblite",), "write tblite:METHOD"),
+        (("no_such_module:Class",), "No module named 'no_such_module': install it with `pip install no_such_module`"),
+        (("faulty:Missing",), "has no attribute 'Missing': name a class of the module faulty"),
+        (("faulty:Faulty", "--calculator-options", "charge=1"), "unexpected keyword argument 'charge'"),
+        (("emt", "--calculator-options", "charge"), "write key=value"),
+        (("emt", "--calculator-timeout", "soon"), "--calculator-timeout cannot be 'soon'"),
+        (("emt", "--calculator-scales", "2.5"), "write two positive numbers"),
+        (("emt", "--potential", "lj"), "exclude each other"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_in_a_line(options, words, tmp_path):
+    file = save(tmp_path / "in.xyz", copper(4))
+    outcome = run(tmp_path, "energy", file, "--calculator", *options)
+    assert outcome.code == 2
+    assert len(outcome.complaints) == 1
+    assert words in outcome.complaints[0]
+
+
+@pytest.mark.parametrize(
+    ("atoms", "calculator", "status", "words"),
+    [
+        (Atoms("Fe2", [[0, 0, 0], [0, 0, 2.3]]), "emt", "no-potential", "gives no energies and forces of Fe"),
+        (Atoms("X2", [[0, 0, 0], [0, 0, 2.3]]), "emt", "no-potential", "computes elements, not X"),
+        (copper(4), "faulty:Energetic", "no-potential", "the calculator gives no forces"),
+    ],
+)
+def test_what_a_calculator_cannot_do_is_said_of_the_structure(atoms, calculator, status, words, tmp_path):
+    outcome = run(tmp_path, "energy", save(tmp_path / "in.xyz", atoms), "--calculator", calculator, "--json")
+    assert outcome.code == 3
+    assert [one["status"] for one in outcome.records] == [status]
+    assert words in outcome.complaints[0]
+
+
+def test_a_periodic_structure_is_refused_and_its_box_can_be_dropped(tmp_path):
+    boxed = copper(4)
+    boxed.cell, boxed.pbc = [12, 12, 12], True
+    file = save(tmp_path / "in.xyz", boxed)
+    outcome = run(tmp_path, "energy", file, "--calculator", "emt")
+    assert outcome.code == 3
+    assert "periodic boundaries are not supported with a calculator: drop the box with --no-box" in outcome.err
+    assert run(tmp_path, "energy", file, "--calculator", "emt", "--no-box").code == 0
+
+
+def test_different_values_for_the_same_positions_are_noticed(tmp_path):
+    file = save(tmp_path / "in.xyz", copper(4))
+    outcome = run(tmp_path, "energy", file, "--calculator", "faulty:Faulty", "--calculator-options", "mode=drifts")
+    assert outcome.code == 1
+    assert "gives different energies" in outcome.complaints[0]
+
+
+def test_no_file_names_a_calculator(tmp_path):
+    file = save(tmp_path / "in.xyz", copper(4))
+    for name in ("faulty:make", "chgnet"):
+        (tmp_path / "a.toml").write_text(f'potential = "{name}"\n')
+        outcome = run(tmp_path, "minimize", file, "--config", tmp_path / "a.toml")
+        assert outcome.code == 2
+        assert "no potential named" in outcome.err
+    (tmp_path / "b.toml").write_text('calculator = "emt"\n')
+    assert "unknown key 'calculator'" in run(tmp_path, "minimize", file, "--config", tmp_path / "b.toml").err
+
+
+def test_a_minimized_file_names_its_calculator(tmp_path):
+    file = save(tmp_path / "in.xyz", copper(4))
+    done = run(tmp_path, "minimize", file, "--optimizer", "lbfgs", "--calculator", "emt", "--json")
+    assert done.code == 0, done.err
+    assert "calculator emt: nearest neighbours at" in done.err
+    assert json.loads(done.out)[0]["potential"] == "emt"
+    (frame,) = frames_of(tmp_path / "in.min.xyz")
+    assert frame.info["potential"] == "emt"
+    assert frame.get_potential_energy() == pytest.approx(_lowest_of_four(), abs=1e-6)
+
+
+def test_python_takes_what_is_a_calculator_and_nothing_else():
+    atoms = copper(4)
+    energies = [clusteropt.energy(atoms, calculator=one).energy for one in ("emt", EMT, EMT(), lambda: EMT())]
+    assert len({*energies}) == 1
+    with pytest.raises(UsageError, match="must be an ASE calculator"):
+        clusteropt.energy(atoms, calculator=3)
+    with pytest.raises(UsageError, match="exclude each other"):
+        clusteropt.energy(atoms, "lj", calculator="emt")
+
+
+def test_options_are_read_as_numbers_words_and_truths():
+    assert recipe.options_of("charge=-1, spin = 0.5,method=GFN2-xTB,cache=True") == {
+        "charge": -1, "spin": 0.5, "method": "GFN2-xTB", "cache": True,
+    }  # fmt: skip
+
+
+@given(st.integers(2, 12), st.integers(0, 10**6), st.floats(0.3, 1.2))
+def test_atoms_are_pushed_apart_and_held_ones_stay(n, seed, spread):
+    rng = np.random.default_rng(seed)
+    places, free = rng.normal(0, spread, (n, 3)), rng.random(n) < 0.8
+    places[1] = places[0]
+    free[0] = free[1] = True
+    batch = pack([Structure(places, np.zeros(n, np.int32), free)] * 2, 13, np.float64)
+    out = pushed_apart(batch, 1.0)[:, :n]
+    assert np.array_equal(out[..., 0], out[..., 1])
+    assert np.array_equal(out[:, ~free, 0].T, places[~free])
+    gaps = np.linalg.norm(out[:, :, None, 0] - out[:, None, :, 0], axis=0)[np.triu_indices(n, 1)]
+    movable = (free[:, None] | free[None])[np.triu_indices(n, 1)]
+    assert gaps[movable].min() > 0.9
+    assert np.array_equal(pushed_apart(batch, 0.0), batch.positions)
