@@ -46,9 +46,10 @@ def chosen(
     bounds = _bounds(kinds, standing.n_best)
     begins = _drawn(rng, n_blocks, standing.rule.starts, standing.by_start, kinds, bounds)
     bounds = np.full(len(styles), _STYLE), np.ones(len(styles))
-    n_groups = n_blocks * block // _TOGETHER
+    together = min(block, _TOGETHER)
+    n_groups = n_blocks * block // together
     hops = _drawn(rng, n_groups, standing.rule.styles, standing.by_style, styles, bounds)
-    return _repeated(begins, block), rng.permutation(_repeated(hops, _TOGETHER))
+    return _repeated(begins, block), rng.permutation(_repeated(hops, together))
 
 
 def _repeated(kinds: list[int], n: int) -> np.ndarray:

@@ -42,7 +42,7 @@ class Counted(EMT):
     def calculate(self, *arguments: object, **others: object) -> None:
         self.n += 1
         if self.n > MOST:
-            raise StopIteration
+            raise TimeoutError
         super().calculate(*arguments, **others)  # type: ignore[arg-type]
 
 
@@ -120,7 +120,15 @@ def ases(composition: Composition, lowest: float, seed: int) -> int:
     scale, length = composition.potential.energy, composition.potential.length
     rules = {"temperature": 0.8 * scale, "dr": 0.36 * length, "fmax": 0.3 * scale / length}
     np.random.seed(seed)
-    run = BasinHopping(atoms, optimizer=BFGS, logfile=None, trajectory=None, optimizer_logfile=None, **rules)
+    run = BasinHopping(
+        atoms,
+        optimizer=BFGS,
+        logfile=None,
+        trajectory=None,
+        local_minima_trajectory=os.devnull,
+        optimizer_logfile=None,
+        **rules,
+    )
     ends: list[int] = []
 
     def look() -> None:
@@ -129,7 +137,7 @@ def ases(composition: Composition, lowest: float, seed: int) -> int:
             calculator.n = MOST
 
     run.attach(look)
-    with suppress(StopIteration):
+    with suppress(TimeoutError):
         run.run(10**6)
     return ends[0] if ends else MOST
 
