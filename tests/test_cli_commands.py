@@ -180,7 +180,10 @@ def test_potentials_list_names_every_set_with_units_and_source(tmp_path):
     table = run(tmp_path, "potentials", "list").out
     assert {"lj", "lj-noble-gases", "gupta-cleri-rosato", "sw-si"} < {r["name"] for r in records}
     assert all(r["units"]["energy"] and r["source"] and r["elements"] for r in records)
-    assert [row.split()[0] for row in table.splitlines()] == ["name", *[r["name"] for r in records]]
+    of_sets, _, of_calculators = table.partition("calculators of ASE")
+    assert [row.split()[0] for row in of_sets.splitlines()] == ["name", *[r["name"] for r in records]]
+    assert re.search(r"^emt +installed ", of_calculators, re.MULTILINE)
+    assert re.search(r"^tblite:METHOD +(installed|pip install 'clusteropt\[xtb\]') ", of_calculators, re.MULTILINE)
 
 
 def test_potentials_show_prints_a_file_that_serves_as_ones_own(tmp_path):
