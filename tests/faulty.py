@@ -16,13 +16,21 @@ class Faulty(EMT):
 
     def __init__(self, mode: str = "none", part: float = 1.0, folder: str = ".") -> None:
         super().__init__()
-        self.mode, self.part, self.folder, self.calls = mode, part, folder, 0
+        self.mode, self.part, self.folder, self.calls, self.warm = mode, part, folder, 0, False
+
+    def reset(self) -> None:
+        """Forgets the last structure."""
+        super().reset()
+        self.warm = False
 
     def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
         super().calculate(atoms, properties, system_changes)
         self.calls += 1
         if self.mode == "drifts":
             self.results["energy"] = self.results["free_energy"] = self.results["free_energy"] + 0.1 * self.calls
+        if self.mode == "remembers":
+            self.results["energy"] = self.results["free_energy"] = self.results["free_energy"] + 0.1 * self.warm
+        self.warm = True
         drawn = zlib.crc32(atoms.positions.tobytes()) / 2**32
         if len(atoms) in SCALED or drawn >= self.part:
             return
@@ -33,6 +41,8 @@ class Faulty(EMT):
     def fail(self) -> None:
         if self.mode == "raises":
             raise RuntimeError("SCF did not\nconverge")
+        if self.mode == "flat" and np.abs(self.results["forces"]).max() < 0.5:
+            raise RuntimeError("too flat")
         if self.mode == "nan":
             self.results["forces"] = np.full_like(self.results["forces"], np.nan)
         if self.mode == "hangs":

@@ -162,6 +162,23 @@ def test_a_step_that_fails_is_tried_once_more_from_a_displaced_point(tmp_path):
     assert "failed: RuntimeError: SCF did not converge" in all_.err
 
 
+def test_what_fails_for_good_ends_at_the_last_point_that_is_known():
+    calculator = Faulty("flat", folder="/tmp")  # near every minimum, displaced or not
+    result = clusteropt.minimize(copper(4), calculator=calculator, optimizer="lbfgs")
+    assert result.status == "calculator-failed"
+    assert "too flat" in result.problem
+    there = Atoms("Cu4", positions=result.minimum.positions)
+    there.calc = EMT()
+    assert result.energy == there.get_potential_energy()
+    assert np.abs(there.get_forces()).max() >= 0.5
+
+
+def test_a_calculator_forgets_the_last_structure():
+    several = [copper(n, n) for n in (4, 5, 4, 6)]
+    found = clusteropt.energy(several, calculator=Faulty("remembers", part=0.0))
+    assert [one.energy for one in found] == [one.energy for one in clusteropt.energy(several, calculator="emt")]
+
+
 def test_a_search_goes_on_after_failures(tmp_path):
     result = clusteropt.search("Cu4", calculator=make_some, evaluations=600, certify=False)
     assert result.minima[0].energy == pytest.approx(_lowest_of_four(), abs=1e-6)
