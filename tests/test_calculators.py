@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -138,6 +140,24 @@ def test_too_many_failures_stop_the_run(tmp_path):
     with pytest.raises(ClusterOptError, match=r"failed in 5 of 21 .*SCF did not converge.*--stop-if-more-than"):
         pool.all_answers(ill[3:5])
     pool.close()
+
+
+@pytest.mark.parametrize("after", [0.05, 0.4, 1.6])
+def test_a_signal_in_the_middle_leaves_no_wrong_values(after, tmp_path):
+    pool, several = faulty("none", tmp_path), [copper(13, k) for k in range(300)]
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, after)
+    try:
+        with suppress(KeyboardInterrupt):
+            pool.all_answers([question(one) for one in several])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    found = pool.all_answers([question(one) for one in several[-3:]], afresh=True)
+    pool.close()
+    for atoms, answer in zip(several[-3:], found, strict=True):
+        atoms.calc = EMT()
+        assert answer.energy == atoms.get_potential_energy()
 
 
 def test_a_calculator_in_this_process_fails_in_words_too():

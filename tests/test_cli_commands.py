@@ -160,6 +160,11 @@ def test_doctor_reports_versions_devices_and_a_passed_self_test(tmp_path):
     assert [row.split("  ")[0] for row in rows] == list(findings)
 
 
+def test_doctor_tries_calculators(tmp_path):
+    words = json.loads(run(tmp_path, "doctor", "--json").out)["calculators"]
+    assert re.match(r"emt works; tblite:GFN1-xTB (works|not installed); chgnet ", words)
+
+
 def test_doctor_finds_a_jax_that_computes_wrong_numbers(tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "compiles_correctly", lambda: False)
     done = run(tmp_path, "doctor")

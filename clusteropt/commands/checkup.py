@@ -5,9 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from clusteropt.clusters.arrays import Structure
+from clusteropt.errors import UsageError
 from clusteropt.potentials import sets
+from clusteropt.potentials.calculators.pool import Pool, Question
+from clusteropt.potentials.calculators.recipe import SHORT, is_installed, recipe_of
 from clusteropt.runtime import cachedir, devices, host, machine
 from clusteropt.search.local import evaluate_one
+
+_PATIENCE = 60.0  # seconds for a calculator
 
 
 def findings() -> dict[str, str]:
@@ -18,8 +23,29 @@ def findings() -> dict[str, str]:
         "devices": devices.describe_devices(),
         "gpu": devices.describe_gpus(),
         "compilation cache": "off" if folder is None else f"{folder} ({_size(folder)})",
+        "calculators": "; ".join(calculators()),
         "self-test": "; ".join(self_test()) or "passed",
     }
+
+
+def calculators() -> list[str]:
+    """The short names of calculators, each with what came of it for two atoms of copper; of those that need nothing else."""
+    names = {name: f"{name}:GFN1-xTB" if name == "tblite" else name for name, about in SHORT.items() if name != "mace"}
+    return [
+        f"{asked} {_tried(asked) if is_installed(SHORT[name]) else 'not installed'}" for name, asked in names.items()
+    ]
+
+
+def _tried(name: str) -> str:
+    pool = Pool(recipe_of(name, {}, timeout=_PATIENCE), 1)
+    two = Question(np.array([29, 29], np.int32), np.array([[0, 0, 0], [0, 0, 2.4]]))
+    try:
+        (answer,) = pool.all_answers([two])
+    except UsageError as problem:
+        return f"fails ({problem})"
+    finally:
+        pool.close()
+    return f"fails ({answer})" if isinstance(answer, str) else "works"
 
 
 def self_test() -> list[str]:

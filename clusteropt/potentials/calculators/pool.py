@@ -12,8 +12,8 @@ import subprocess
 import sys
 import time
 from collections import OrderedDict, deque
-from collections.abc import Hashable
-from contextlib import suppress
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
@@ -121,7 +121,8 @@ class Pool:
         self._number += 1
         self._open[self._number] = key, question
         self._waiting.append(self._number)
-        self._deal()
+        with self._whole():
+            self._deal()
 
     def answers(self, most_open: int = 0, enough: int = sys.maxsize) -> list[tuple[Hashable, Answer | str]]:
         """Answers by their keys, in no order: those that are there when so few questions are open, or so many are answered.
@@ -129,7 +130,8 @@ class Pool:
         There is at least one. Raises UsageError where the calculator cannot be made, ClusterOptError where too many have failed.
         """
         while self._open and (not self._done or (len(self._open) > most_open and len(self._done) < enough)):
-            self._listen()
+            with self._whole():
+                self._listen()
         done, self._done = self._done, []
         return done
 
@@ -152,6 +154,15 @@ class Pool:
     def fault(self, question: Question) -> str:
         """The reason why the question could not be answered the last time; empty where that is not known."""
         return self._faults.get(_content(question), "")
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Ends all workers where a signal or an error cuts an exchange with them short; the next question starts others."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def forget(self) -> None:
         """Forgets what was asked; answers that still come are dropped."""
