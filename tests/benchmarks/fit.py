@@ -3,6 +3,7 @@
     python tests/benchmarks/fit.py data FOLDER                     the structures, 13 to 55 atoms: lj, and agau (Gupta Ag-Au)
     python tests/benchmarks/fit.py optimizers FOLDER lj            adam, network and lbfgs; --only adam, --steps 10000
     python tests/benchmarks/fit.py search FOLDER agau-adam         Ag19Au19 on the true potential, and on agau-adam.h5
+    python tests/benchmarks/fit.py kernels FOLDER agau-adam        energy and gradient of agau-adam.h5 beside Gupta, one core
 
 Half of the structures are minima from random starts, half are such minima with every atom displaced by up to a tenth of the
 nearest-neighbour distance. Fits and searches are commands in processes of their own; `taskset -c 1` gives them one core. Columns
@@ -141,16 +142,35 @@ def search(folder: Path, fits: list[str], seconds: int) -> None:
         )
 
 
+def kernels(folder: Path, fits: list[str]) -> None:
+    """Microseconds for an energy and gradient of 38 atoms in a batch of 64: Gupta, the fit, and their ratio."""
+    from run import our_kernel
+
+    from clusteropt.runtime import host
+
+    host.prepare(1)
+    gupta = {1: "gupta-cleri-rosato", 2: ALLOY}
+    with host.double_precision():
+        for name in fits:
+            for elements in (("Au",), ("Ag", "Au")):
+                for dtype in ("float32", "float64"):
+                    plain = our_kernel(gupta[len(elements)], elements, 38, dtype, 64)
+                    own = our_kernel(str(folder / f"{name}.h5"), elements, 38, dtype, 64)
+                    columns = (name, "-".join(elements), dtype, f"{plain:.2f}", f"{own:.1f}", f"{own / plain:.1f}")
+                    print("| " + " | ".join(columns) + " |", flush=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(dest="task", required=True)
-    for task in ("data", "optimizers", "search"):
+    for task in ("data", "optimizers", "search", "kernels"):
         tasks.add_parser(task).add_argument("folder", type=Path)
     tasks.choices["data"].add_argument("systems", nargs="*", default=list(SYSTEMS))
     tasks.choices["optimizers"].add_argument("system", choices=SYSTEMS)
     tasks.choices["optimizers"].add_argument("--only", default="adam,network,lbfgs")
     tasks.choices["optimizers"].add_argument("--steps", type=int, default=10_000)
     tasks.choices["search"].add_argument("fits", nargs="*")
+    tasks.choices["kernels"].add_argument("fits", nargs="+")
     tasks.choices["search"].add_argument("--seconds", type=int, default=60)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -158,5 +178,7 @@ if __name__ == "__main__":
         data(given.folder, given.systems)
     elif given.task == "optimizers":
         optimizers(given.folder, given.system, given.only.split(","), given.steps)
+    elif given.task == "kernels":
+        kernels(given.folder, given.fits)
     else:
         search(given.folder, given.fits, given.seconds)

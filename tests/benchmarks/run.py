@@ -56,7 +56,8 @@ def our_kernel(name: str, elements: tuple[str, ...], n: int, dtype: str, lanes: 
 
     potential = sets.load(name).potential(elements)
     positions = starts(n, lanes, 0) * potential.length * SOLID
-    structures = [Structure(x, np.zeros(n, np.int32), np.ones(n, bool)) for x in positions]
+    species = np.arange(n, dtype=np.int32) % len(elements)
+    structures = [Structure(x, species, np.ones(n, bool)) for x in positions]
     batch = pack(structures, n, np.dtype(dtype))
     repeats = max(5, int(4e7 / (lanes * n * n)))
 
