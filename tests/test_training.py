@@ -497,7 +497,7 @@ def test_what_a_file_cannot_say_is_told_in_one_line_and_nothing_is_written(folde
     ("options", "word"),
     [
         (["--time-limit", "soon"], "write a number of seconds, or 90s, 30m, 2h"),
-        (["--time-limit", "0"], "--time-limit cannot be '0'"),
+        (["--time-limit", "0"], "--time-limit must be above 0, got 0"),
         (["--widths", "8,x"], "--widths takes numbers separated by commas"),
         (["--features", "radial", "--radial", "1.6"], "radial must be pairs"),
         (["--features", "radial", "--radial", "1.6:x"], "--radial takes pairs of numbers, as 1.6:0.5"),
