@@ -58,6 +58,7 @@ def ended_well(line: str, folder: Path) -> None:
         assert shell.returncode == 0, (line, shell.stderr)
 
 
+@pytest.mark.slow
 def test_every_command_of_the_guide_works_in_the_order_shown_where_the_examples_are(tmp_path):
     folder = copied(tmp_path, checkout=False)
     for line in commands(ROOT / "docs" / "usage.md"):

@@ -164,6 +164,7 @@ def theta(path: Path) -> np.ndarray:
     return weights.load(path).theta
 
 
+@pytest.mark.slow
 def test_training_on_two_processes_gives_the_theta_of_one(folder):
     settings_file(folder)
     code, out = ended(submitted(folder, "train.sh", SLURM_NTASKS="2"))
@@ -186,7 +187,7 @@ def alone(tmp_path_factory):
     return theta(folder / "one.h5")
 
 
-@pytest.mark.parametrize("victim", [1, 2])
+@pytest.mark.parametrize("victim", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_the_death_of_a_process_ends_the_others_and_all_go_on_from_the_checkpoint(folder, alone, victim):
     settings_file(folder, steps=40)
     with socket.socket() as free:

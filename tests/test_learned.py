@@ -497,6 +497,7 @@ def test_train_and_use_at_the_shell(tmp_path):
     assert (wrong.code, "did you mean 'final'" in wrong.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_the_shipped_optimizer_finds_what_plain_minimization_misses():
     """Best-known minima of LJ13, trained on, and of Gupta's Cu13 (Cleri and Rosato's numbers), never trained on."""
     shipped = weights.named("learned")

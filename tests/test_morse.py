@@ -64,6 +64,7 @@ def test_regular_clusters_relax_to_the_published_energies(rho: int, shape: Atoms
     assert table_energy(potential.name, ["X"] * len(shape)) == energy or energy == OCTAHEDRON_AT_RHO_6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho", [6, 14])
 def test_the_search_finds_the_icosahedron_of_13_atoms(rho: int) -> None:
     (start,) = random_starts("X13", 1, seed=2, density=0.7, potential=f"morse-rho{rho}")

@@ -44,7 +44,7 @@ def drawn(own: FitProblem, keys: jax.Array, n_steps: jax.Array) -> jax.Array:
     return jax.vmap(own.minibatch)(keys, n_steps).energies
 
 
-@pytest.mark.parametrize("name", ["fit", "fit-gupta"])
+@pytest.mark.parametrize("name", ["fit", pytest.param("fit-gupta", marks=pytest.mark.slow)])
 @given(seed=st.integers(0, 2**20))
 @settings(max_examples=5, deadline=None)
 def test_the_gradient_of_each_network_is_the_derivative_of_its_own_error(name, seed):
@@ -133,7 +133,7 @@ def test_the_outcome_is_the_error_on_structures_that_no_minibatch_has():
     np.testing.assert_allclose(outcome, np.log((off**2).mean(1) + 1e-4), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", list(made.SETS))
+@pytest.mark.parametrize("name", ["fit", pytest.param("fit-gupta", marks=pytest.mark.slow)])
 def test_the_structures_are_the_same_every_time_and_have_the_energies_of_their_potential(name):
     first = made.structures(name)
     again = made.structures.__wrapped__(name)
