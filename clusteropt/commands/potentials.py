@@ -42,8 +42,8 @@ def _calculators() -> list[Column]:
     cures = ["installed" if there else about.install for there, about in zip(here, known.values(), strict=True)]
     return [
         Column("name", [*known]),
-        Column("installed, or how to", cures),
-        Column("about", [one.about for one in known.values()]),
+        Column("installed, or how to", cures, folds=True),
+        Column("about", [one.about for one in known.values()], rank=1),
     ]
 
 
