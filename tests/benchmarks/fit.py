@@ -3,6 +3,7 @@
     python tests/benchmarks/fit.py data FOLDER                     the structures, 13 to 55 atoms: lj, and agau (Gupta Ag-Au)
     python tests/benchmarks/fit.py optimizers FOLDER lj            adam, network and lbfgs; --only adam, --steps 10000
     python tests/benchmarks/fit.py search FOLDER agau-adam         Ag19Au19 on the true potential, and on agau-adam.h5
+    python tests/benchmarks/fit.py more FOLDER agau-adam           agau-adam-more.xyz, from the minima that this search has found
     python tests/benchmarks/fit.py kernels FOLDER agau-adam        energy and gradient of agau-adam.h5 beside Gupta, one core
 
 Half of the structures are minima from random starts, half are such minima with every atom displaced by up to a tenth of the
@@ -142,6 +143,21 @@ def search(folder: Path, fits: list[str], seconds: int) -> None:
         )
 
 
+def more(folder: Path, fits: list[str]) -> None:
+    """Writes up to a hundred minima of a fit's search, the true minima below them, and both displaced, with true labels."""
+    rng = np.random.default_rng(0)
+    for name in fits:
+        database, pool = f"{name}.{TARGET}.minima.db", f"{name}-pool.xyz"
+        command(folder, "minima", database, "--limit", "100", "--export", pool, "--force")
+        own = [Atoms(a.symbols, a.positions) for a in read(folder / pool, ":")]
+        below = [
+            Atoms(one.atoms.symbols, one.atoms.positions) for one in clusteropt.minimize(own, ALLOY, optimizer="lbfgs")
+        ]
+        found = [*own, *below]
+        found += [displaced(a, rng, 0.1 * SYSTEMS["agau"][2]) for a in found]
+        write(folder / f"{name}-more.xyz", labelled(found, ALLOY), format="extxyz")
+
+
 def kernels(folder: Path, fits: list[str]) -> None:
     """Microseconds for an energy and gradient of 38 atoms in a batch of 64: Gupta, the fit, and their ratio."""
     from run import our_kernel
@@ -163,13 +179,14 @@ def kernels(folder: Path, fits: list[str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(dest="task", required=True)
-    for task in ("data", "optimizers", "search", "kernels"):
+    for task in ("data", "optimizers", "search", "more", "kernels"):
         tasks.add_parser(task).add_argument("folder", type=Path)
     tasks.choices["data"].add_argument("systems", nargs="*", default=list(SYSTEMS))
     tasks.choices["optimizers"].add_argument("system", choices=SYSTEMS)
     tasks.choices["optimizers"].add_argument("--only", default="adam,network,lbfgs")
     tasks.choices["optimizers"].add_argument("--steps", type=int, default=10_000)
     tasks.choices["search"].add_argument("fits", nargs="*")
+    tasks.choices["more"].add_argument("fits", nargs="+")
     tasks.choices["kernels"].add_argument("fits", nargs="+")
     tasks.choices["search"].add_argument("--seconds", type=int, default=60)
     given = parser.parse_args()
@@ -178,6 +195,8 @@ if __name__ == "__main__":
         data(given.folder, given.systems)
     elif given.task == "optimizers":
         optimizers(given.folder, given.system, given.only.split(","), given.steps)
+    elif given.task == "more":
+        more(given.folder, given.fits)
     elif given.task == "kernels":
         kernels(given.folder, given.fits)
     else:
