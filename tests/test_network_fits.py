@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import matplotlib.image
 import numpy as np
 import pytest
 from cli import run
@@ -176,8 +177,10 @@ def test_fits_are_named_like_other_networks_and_measured_beside_adam(tmp_path, m
     assert [shapes[f"matrix {k}"][1] for k in range(3)] == [6, 5, 1]
     monkeypatch.setattr(evaluation, "STEPS", (20, 40))
     monkeypatch.setattr(evaluation, "BASELINES", ("adam",))
-    done = run(tmp_path, "evaluate", "network", "--tasks", "net:fit:4:8", "--networks", "2", "--json")
+    words = ("--tasks", "net:fit:4:8", "--networks", "2", "--json", "--plot", "errors.png")
+    done = run(tmp_path, "evaluate", "network", *words)
     assert done.code == 0, done.err
+    assert matplotlib.image.imread(tmp_path / "errors.png").std() > 0.05, "a picture that is not blank"
     rows = json.loads(done.out)
     assert {row["optimizer"] for row in rows} == {"network", "adam"}
     starts = networks.task("net:fit:4:8").problem.first(2, 0)

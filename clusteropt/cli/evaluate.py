@@ -37,7 +37,11 @@ def evaluate(
         typer.Option("--test", help="Refuse tasks that an optimizer was trained on, so that the result is a test."),
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option(help="PNG file to write: a picture of the evaluations per hit.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="PNG file to write: a picture of the evaluations per hit, or of the training errors.",
+            show_default=False,
+        ),
     ] = None,
     save_scores: Annotated[
         bool, typer.Option("--save-scores", help="Keep the scores in the .h5 files, for `optimizers show`.")

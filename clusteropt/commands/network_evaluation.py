@@ -4,6 +4,7 @@ from clusteropt.commands.plans import Comparison, Show
 from clusteropt.console import emit, say
 from clusteropt.errors import UsageError
 from clusteropt.evaluation.settings import NETWORK_TASK, EvaluationSettings
+from clusteropt.runtime.files import write_atomically
 
 
 def evaluate(wanted: Comparison, tasks: list[str], settings: EvaluationSettings, show: Show) -> None:
@@ -11,13 +12,11 @@ def evaluate(wanted: Comparison, tasks: list[str], settings: EvaluationSettings,
     from clusteropt.evaluation import networks
     from clusteropt.optimizers.learned import weights
     from clusteropt.report import tables
-    from clusteropt.report.networks import networks_json, networks_table
+    from clusteropt.report.networks import networks_json, networks_picture, networks_table
     from clusteropt.runtime import host
 
-    if wanted.plot is not None or wanted.save_scores:
-        raise UsageError(
-            f"--plot and --save-scores are for formulas: leave them out for tasks that begin with {NETWORK_TASK}"
-        )
+    if wanted.save_scores:
+        raise UsageError(f"--save-scores is for formulas: leave it out for tasks that begin with {NETWORK_TASK}")
     optimizers = {name: weights.named(name) for name in wanted.optimizers}
     networks.check(optimizers, tasks, wanted.test)
     scores = []
@@ -31,3 +30,5 @@ def evaluate(wanted: Comparison, tasks: list[str], settings: EvaluationSettings,
         emit(networks_json(scores))
     else:
         tables.show(networks_table(scores), show.wide)
+    if wanted.plot is not None:
+        write_atomically(wanted.plot, networks_picture(scores))
