@@ -117,7 +117,7 @@ class Result:
 
     @property
     def outside(self) -> str:
-        """Which distances lie outside those that the potential was fitted to, in words; empty without any."""
+        """The distances outside those that the potential was fitted to, in words; empty without any."""
         return "" if self.potential is None or self.problem else of_distances(self.minimum.positions, self.potential)
 
     @property

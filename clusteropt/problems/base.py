@@ -140,7 +140,7 @@ class Problem:
         return self.inspection(batch, *self.energies_and_gradient(batch))
 
     def inspection(self, batch: Any, energies: Array, gradient: Array) -> Inspection:
-        """What follows from energies and gradient. By default every instance is usable and in one piece."""
+        """The inspection that follows from energies and gradient. By default every instance is usable and in one piece."""
         (energy,) = over_units(lambda e: (e,), energies)
         fmax = self.norm("fmax", jnp.where(batch.free, gradient, 0), batch.free)
         return Inspection(energies, gradient, energy, fmax, jnp.zeros(energy.shape, bool), jnp.ones(energy.shape, bool))

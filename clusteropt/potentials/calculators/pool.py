@@ -287,7 +287,7 @@ def _why(code: int) -> str:
 
 
 def _not_made(recipe: Recipe, kind: str, module: str, text: str) -> str:
-    """What is wrong with a calculator that could not be made, and the cure."""
+    """The fault of a calculator that could not be made, and the cure."""
     name = f"calculator {recipe.name}"
     if kind in ("ModuleNotFoundError", "ImportError"):
         package = module.partition(".")[0] or recipe.place.partition(".")[0].partition(":")[0]

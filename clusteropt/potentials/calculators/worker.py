@@ -101,7 +101,7 @@ def _answered(calculator: Any, content: bytes, needs_cell: bool) -> bytes:
 
 
 def words_of(problem: BaseException) -> str:
-    """What went wrong in a calculator, in a line."""
+    """The error of a calculator, in a line."""
     if type(problem).__name__ == "PropertyNotImplementedError":
         return "the calculator gives no forces"
     return f"{type(problem).__name__}: {_line(problem)}"
