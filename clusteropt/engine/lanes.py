@@ -23,8 +23,6 @@ _LOOK = 8  # evaluations between two checks for free lanes
 _WATCH = 10  # evaluations between two calls of a `Watch`
 _PAIRS = 4e9  # pair terms between two returns to the host; signals wait until then
 
-__all__ = ["Motion", "Moved", "Watch", "foresee", "in_rows", "inspect", "move"]
-
 
 def at_a_time(size: int) -> int:
     """The number of instances of a padded `size` that fill the queues of all devices."""
@@ -35,7 +33,7 @@ def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = No
     """Moves every instance by at most `limit` (n_instances,) evaluations, on all devices.
 
     `watch(column, n_evaluations, positions)` is called with each instance's positions (n_units, n_components) every few
-    evaluations. What a hosted problem does is told in `hosted`.
+    evaluations. `hosted.move` moves instances of a hosted problem.
     """
     if motion.problem.hosted:
         return hosted.move(batch, limit, motion, watch)
