@@ -145,6 +145,7 @@ def test_dask(folder):
     assert len(lines(folder, "results")) == 12
 
 
+@pytest.mark.slow
 def test_searches_on_dask(folder):
     pytest.importorskip("distributed")
     (folder / "formulas.txt").write_text("LJ7\nCu6\n")
@@ -187,7 +188,8 @@ def alone(tmp_path_factory):
     return theta(folder / "one.h5")
 
 
-@pytest.mark.parametrize("victim", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [1, 2])
 def test_the_death_of_a_process_ends_the_others_and_all_go_on_from_the_checkpoint(folder, alone, victim):
     settings_file(folder, steps=40)
     with socket.socket() as free:
