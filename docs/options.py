@@ -15,7 +15,7 @@ import typer
 
 from clusteropt.cli import app
 
-PAGES = sorted(Path(__file__).parent.glob("*.md"))
+PAGES = sorted(Path(__file__).parent.rglob("*.md"))
 _PLACE = re.compile(r"(<!-- options of ([a-z ]+?)(?: beyond ([a-z ]+))? -->\n).*?(<!-- end of options -->)", re.DOTALL)
 _NOTES = re.compile(r"(.*?) \[dim\]\\\[(.*)\]\[/dim\]")  # as cli.flags writes unit, range and default
 

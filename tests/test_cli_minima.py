@@ -18,7 +18,7 @@ from clusteropt.database.settings import Wanted
 from clusteropt.errors import InputError, UsageError
 
 GROUPS = ["Oh", "C2v", "", "Cs", "C2v"]
-USAGE = Path(__file__).parents[1] / "docs" / "usage.md"
+PAGE = Path(__file__).parents[1] / "docs/reference/database.md"
 
 
 @pytest.fixture
@@ -220,9 +220,10 @@ def test_ase_opens_the_rows_by_number_and_by_query(folder):
 
 
 def test_the_lines_of_the_guide_for_ase_work_on_a_database(tmp_path, monkeypatch):
-    """The commands of clusteropt in that section are run with the whole guide."""
-    section = USAGE.read_text(encoding="utf-8").split("\n## minima\n")[1].split("\n## ")[0]
-    lines = "".join(re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)).splitlines()
+    """The commands of clusteropt itself are run with those of all other pages."""
+    lines = "".join(
+        re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    ).splitlines()
     with opened(tmp_path / "Au38.minima.db") as database:
         database.keep(database.begin_run(RunInfo("search", SYMBOLS, 0)), [found(k, k + 1) for k in range(5)], GROUPS)
     monkeypatch.chdir(tmp_path)

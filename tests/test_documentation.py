@@ -18,7 +18,10 @@ from clusteropt.potentials import sets
 from clusteropt.report.citations import METHOD, PROGRAM
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+COMMANDS = REFERENCE / "commands"
+PAGES = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)]
 SHELL = set("|&;<>()$`*?[#~")
 INSTALLATION = "python3 -m venv venv && . venv/bin/activate && pip install . && "
 
@@ -47,6 +50,16 @@ def commands(page: Path) -> list[str]:
     return [line[2:] for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
 
 
+def contents(index: Path) -> list[Path]:
+    """The pages that an index lists, in its order."""
+    (block,) = blocks(index, "{toctree}")
+    return [index.parent / f"{name}.md" for name in block.splitlines() if name and not name.startswith(":")]
+
+
+def command_pages() -> list[Path]:
+    return contents(COMMANDS / "index.md")
+
+
 def ended_well(line: str, folder: Path) -> None:
     """A line of the guide: what needs a shell gets one, and a command alone runs in this process, which saves its start."""
     program, *arguments = shlex.split(line)
@@ -59,10 +72,11 @@ def ended_well(line: str, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_command_of_the_guide_works_in_the_order_shown_where_the_examples_are(tmp_path):
+def test_every_command_of_the_reference_works_in_the_order_of_its_contents_where_the_examples_are(tmp_path):
     folder = copied(tmp_path, checkout=False)
-    for line in commands(ROOT / "docs" / "usage.md"):
-        ended_well(line, folder)
+    for page in [*command_pages(), *sorted(REFERENCE.glob("*.md"))]:
+        for line in commands(page):
+            ended_well(line, folder)
 
 
 def test_everything_in_the_readme_works_in_the_order_shown_from_the_root_of_a_checkout(tmp_path):
@@ -83,7 +97,7 @@ def test_everything_in_the_readme_works_in_the_order_shown_from_the_root_of_a_ch
 
 
 def test_the_settings_and_the_parameter_file_shown_are_accepted(tmp_path):
-    (tmp_path / "settings.toml").write_text(blocks(ROOT / "docs" / "usage.md", "toml")[0], encoding="utf-8")
+    (tmp_path / "settings.toml").write_text(blocks(COMMANDS / "minimize.md", "toml")[0], encoding="utf-8")
     (tmp_path / "mine.toml").write_text(blocks(ROOT / "docs" / "potentials.md", "toml")[0], encoding="utf-8")
     lines = ["clusteropt minimize lj38.xyz --config settings.toml", "clusteropt potentials check mine.toml"]
     shutil.copy(ROOT / "docs" / "examples" / "lj38.xyz", tmp_path)
@@ -93,7 +107,7 @@ def test_the_settings_and_the_parameter_file_shown_are_accepted(tmp_path):
 
 
 def test_every_status_is_explained():
-    text = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
+    text = (REFERENCE / "statuses.md").read_text(encoding="utf-8")
     assert all(f"`{s.label}`" in text for s in Status if s not in (Status.RUNNING, Status.IDLE))
 
 
@@ -106,12 +120,12 @@ def test_every_default_potential_is_in_the_table_of_the_documentation():
 
 
 def test_every_command_is_explained():
-    text = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
     names = [command.name for command in app.registered_commands] + [group.name for group in app.registered_groups]
-    assert all(f"\n## {name}\n" in text for name in names)
+    assert sorted(page.stem for page in command_pages()) == sorted(filter(None, names))
+    assert all(page.read_text(encoding="utf-8").startswith(f"# {page.stem}\n") for page in command_pages())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert all((page.parent / link).exists() for link in links if "://" not in link)
@@ -121,7 +135,7 @@ def test_the_readme_is_read_on_a_package_index_too_where_relative_links_lead_now
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert not re.findall(r"\]\((?!https://)", text)
     paths = re.findall(r"`(docs/[^`]*)`", text)
-    assert "docs/usage.md" in paths
+    assert "docs/index.md" in paths
     assert all((ROOT / path).exists() for path in paths)
 
 
