@@ -29,6 +29,7 @@ LEVELS = (
     ("training", "hosts"),
     ("result", "evaluation"),
     ("api", "calculator", "comparing", "finding", "optimizing", "stepping"),
+    ("pictures",),
     ("report",),
     ("batch",),
     ("commands",),

@@ -1,0 +1,1 @@
+"""Pictures of clusters: how atoms look, and how a cluster is turned towards the viewer."""
