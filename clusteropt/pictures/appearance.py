@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 from ase.data.colors import jmol_colors
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 BALL = 0.42  # radius of an atom beside its bonds, in its full radius
 STICK = 0.11  # radius of a bond, in the mean full radius
 _NO_ELEMENT = (0.8, 0.27, 0.2)  # in place of a glaring red
 _BONDED = 1.2  # longest bond, in the sum of the full radii of its atoms
+_SAME = 0.01  # distances below this part of it are none
 _DIRECTIONAL = frozenset(["H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Ge", "As", "Se", "Br", "Sb", "Te", "I"])
 
 
@@ -33,15 +34,17 @@ def radii(symbols: Sequence[str], positions: np.ndarray) -> np.ndarray:
     plain = covalent_radii[numbers_of(symbols)]
     if len(plain) == 1:
         return plain  # type: ignore[no-any-return]
-    distances, nearest = cKDTree(positions).query(positions, 2)
-    return plain * float(np.median(distances[:, 1] / (plain + plain[nearest[:, 1]])))  # type: ignore[no-any-return]
+    distances, nearest = (np.asarray(found)[:, 1] for found in KDTree(positions).query(positions, 2))
+    scale = float(np.median(distances / (plain + plain[nearest])))
+    return plain * (scale or 1)  # zero where atoms lie on each other
 
 
 def bonds(positions: np.ndarray, full: np.ndarray) -> np.ndarray:
     """(n_bonds, 2) indices of atoms that touch, or nearly do, for full radii (n,)."""
-    pairs = cKDTree(positions).query_pairs(2 * _BONDED * full.max(), output_type="ndarray").reshape(-1, 2)
+    pairs = KDTree(positions).query_pairs(2 * _BONDED * full.max(), output_type="ndarray").reshape(-1, 2)
     apart = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
-    near = pairs[apart < _BONDED * full[pairs].sum(1)]
+    reach = full[pairs].sum(1)
+    near = pairs[(apart < _BONDED * reach) & (apart > _SAME * reach)]
     return near[np.lexsort((near[:, 1], near[:, 0]))]  # type: ignore[no-any-return]
 
 

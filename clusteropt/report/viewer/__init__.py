@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
@@ -15,18 +15,11 @@ from markupsafe import Markup
 
 from clusteropt.pictures.appearance import BALL, STICK, bonds, colours, has_directional_bonds, radii
 from clusteropt.pictures.orientation import TILT, oriented, turned
+from clusteropt.pictures.records import Pictured
 
+__all__ = ["Pictured", "viewer_html", "viewer_program"]
 _HERE = Path(__file__).parent
 _UNSAFE = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
-
-
-class Pictured(NamedTuple):
-    """A structure of the view, and the words below it."""
-
-    symbols: Sequence[str]  # (n,) X for atoms in reduced units
-    positions: np.ndarray  # (n, 3)
-    title: str  # as '1. Au38'
-    note: str = ""  # as '-130.55 eV, Oh, reached 12 times'
 
 
 def viewer_html(structures: Sequence[Pictured], name: str = "structures") -> Markup:
@@ -78,9 +71,9 @@ def _kind(symbol: str) -> str:
 
 def _cell(one: Pictured) -> dict[str, Any] | None:
     """What the script needs of a structure; None where it cannot be drawn."""
-    positions = np.asarray(one.positions, float).reshape(-1, 3)
-    if not len(positions) or not np.isfinite(positions).all():
+    if not one.is_drawable:
         return None
+    positions = np.asarray(one.positions, float)
     at, full = turned(oriented(positions), TILT), radii(one.symbols, positions)
     return {
         "title": one.title,

@@ -103,18 +103,34 @@
     return studio;
   }
 
-  function drawDiscs(pen, cell, atoms) {
-    for (const { i, x, y, r } of [...atoms].sort((a, b) => a.z - b.z)) {
-      const colour = cell.kinds[cell.data.symbols[i]];
-      const shade = pen.createRadialGradient(x - r / 3, y - r / 3, r / 10, x, y, r);
-      shade.addColorStop(0, "#ffffff");
-      shade.addColorStop(0.35, colour);
-      shade.addColorStop(1, "#333333");
-      pen.fillStyle = shade;
-      pen.beginPath();
-      pen.arc(x, y, r, 0, 2 * Math.PI);
-      pen.fill();
-    }
+  /* Atoms, and the bonds between them, the farthest first. */
+  function drawDiscs(pen, cell, atoms, sticks) {
+    const lines = (sticks ? cell.data.bonds : []).map(([i, j]) => {
+      const [a, b] = [atoms[i], atoms[j]];
+      return { z: Math.min(a.z, b.z), draw: () => drawLine(pen, a, b, cell.stick / cell.ball) };
+    });
+    const discs = atoms.map((one) => ({ z: one.z, draw: () => drawDisc(pen, one, cell.kinds[cell.data.symbols[one.i]]) }));
+    for (const { draw } of [...discs, ...lines].sort((a, b) => a.z - b.z)) draw();
+  }
+
+  function drawDisc(pen, { x, y, r }, colour) {
+    const shade = pen.createRadialGradient(x - r / 3, y - r / 3, r / 10, x, y, r);
+    shade.addColorStop(0, "#ffffff");
+    shade.addColorStop(0.35, colour);
+    shade.addColorStop(1, "#333333");
+    pen.fillStyle = shade;
+    pen.beginPath();
+    pen.arc(x, y, r, 0, 2 * Math.PI);
+    pen.fill();
+  }
+
+  function drawLine(pen, a, b, part) {
+    pen.strokeStyle = "#888888";
+    pen.lineWidth = part * (a.r + b.r);
+    pen.beginPath();
+    pen.moveTo(a.x, a.y);
+    pen.lineTo(b.x, b.y);
+    pen.stroke();
   }
 
   /* Labels of the atoms that no other one hides. */
@@ -168,7 +184,7 @@
       const radii = this.data.radii.map((radius) => radius * (sticks ? this.ball : 1));
       const atoms = labels || !theStudio() ? projected(this, pixels, radii) : [];
       if (theStudio()) pen.drawImage(theStudio().picture(this, side, sticks), 0, 0, pixels, pixels);
-      else drawDiscs(pen, this, atoms);
+      else drawDiscs(pen, this, atoms, sticks);
       if (labels) drawLabels(pen, this, atoms);
       this.canvas.dataset.drawn = theStudio() ? "webgl" : "discs";
     }
