@@ -52,7 +52,7 @@ _Picture = Annotated[
 
 @spread
 def grow(
-    given: Annotated[dict[str, Any], From(ExplorationSettings, without=("target",))],
+    given: Annotated[dict[str, Any], From(ExplorationSettings, without=("target", "prescreen", "relax"))],
     devices: Devices,
     element: _Element = None,
     sizes: _Sizes = None,

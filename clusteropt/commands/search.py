@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from clusteropt.commands.plans import STDOUT, Show
 from clusteropt.commands.process import prepare
 from clusteropt.commands.search_files import Asked, SearchOutputs, check_outputs
+from clusteropt.commands.search_levels import in_two_levels
 from clusteropt.commands.search_run import Done, is_cut, searched, told
 from clusteropt.commands.time_limit import seconds_in, seconds_left
 from clusteropt.console import say, warn
@@ -34,7 +35,8 @@ def asked_for(
     if not formulas and not sources:
         raise UsageError("search needs a formula, such as Au38 or LJ38, or structures to start from with --from FILE")
     settings = merged(ExplorationSettings, config, given)
-    seconds = settings.seconds(seconds_in(time_limit))
+    limit = seconds_in(time_limit)
+    seconds = settings.seconds(limit) if settings.prescreen is None else limit
     return Asked(formulas, sources, settings, merged(ReadingSettings, None, reading), seconds, SearchOutputs(), Show())
 
 
@@ -66,7 +68,8 @@ def _here(works: list["Work"], asked: Asked, end: float | None) -> tuple[list[Do
     done: list[Done] = []
     try:
         for work in works:
-            done.append(searched(work, asked.show.quiet, end))
+            levels = searched if work.prescreen is None else in_two_levels
+            done.append(levels(work, asked.show.quiet, end))
             _show(done[-1].result, work, asked)
             if is_cut(done[-1]):
                 break
@@ -102,6 +105,12 @@ def _show(result: "SearchResult", work: "Work", asked: Asked) -> None:
 
     for doubt in [] if asked.show.quiet else doubts_of(result):
         say(doubt)
+    for one in [] if asked.show.quiet else result.relaxed:
+        if one.minimum.status.label != "converged":
+            about = one.minimum.problem or "its relaxation has not converged"
+            say(
+                f"{result.formula}: minimum {one.rank} by {one.start.potential.name}: {one.minimum.status.label}: {about}"
+            )
     if asked.show.json:
         return
     from clusteropt.console import emit, emit_frames
@@ -135,12 +144,14 @@ def _ended(asked: Asked, works: list["Work"], done: list[Done], problem: Cluster
         raise stopped((cut or done)[-1].signals, _so_far(works, done))
     if not all(one.whole for one in done):
         return ExitCode.FAILURE
-    return ExitCode.OK if all(one.result.minima for one in done) else ExitCode.NOT_CONVERGED
+    fine = all(one.result.minima and one.result.n_failed == 0 for one in done)
+    return ExitCode.OK if fine else ExitCode.NOT_CONVERGED
 
 
 def _so_far(works: list["Work"], done: list[Done]) -> str:
     """How far the searches are, in words."""
-    rest = "what was found is kept" if any(one.result.minima for one in done) else "nothing was found yet"
+    found = any(one.result.minima or one.result.prescreen for one in done)
+    rest = "what was found is kept" if found else "nothing was found yet"
     if len(works) == 1:
         return rest
     n = sum(not is_cut(one) for one in done)

@@ -40,6 +40,7 @@ class SearchFiles(NamedTuple):
 
     lowest: Path | None  # None for no such file
     database: Path | None
+    isomers: Path | None = None  # all that was relaxed, of a search in two levels
 
 
 def check_outputs(wanted: SearchOutputs, json: bool, n_formulas: int) -> None:
@@ -52,12 +53,19 @@ def check_outputs(wanted: SearchOutputs, json: bool, n_formulas: int) -> None:
         raise UsageError("--json and --out - both write to standard output: give --out a file name")
 
 
-def files_for(formula: str, wanted: SearchOutputs) -> SearchFiles:
-    """The files. Raises UsageError where the structure file cannot be written, or is not of a search of that formula."""
+def files_for(formula: str, wanted: SearchOutputs, levels: int = 1) -> SearchFiles:
+    """The files. Raises UsageError where a structure file cannot be written, or is not of a search of that formula."""
     lowest = wanted.out or Path(f"{formula}.min.xyz")
-    if lowest != STDOUT:
-        check_writable(lowest, wanted.force or is_ours(lowest, formula))
-    return SearchFiles(lowest, None if wanted.no_db else wanted.db or Path(f"{formula}.minima.db"))
+    isomers = None if levels == 1 or lowest == STDOUT else beside(lowest, "isomers")
+    for path in (lowest, isomers):
+        if path not in (None, STDOUT):
+            check_writable(path, wanted.force or is_ours(path, formula))
+    return SearchFiles(lowest, None if wanted.no_db else wanted.db or Path(f"{formula}.minima.db"), isomers)
+
+
+def beside(path: Path, what: str) -> Path:
+    """A file next to that of the lowest minimum: Au13.isomers.xyz for Au13.min.xyz."""
+    return path.with_name(f"{path.stem.removesuffix('.min')}.{what}{path.suffix}")
 
 
 def is_ours(path: Path, formula: str) -> bool:

@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 from clusteropt.commands.plans import STDOUT
-from clusteropt.commands.search_tasks import Work, text_of_lowest
+from clusteropt.commands.search_tasks import Work, text_of_isomers, text_of_lowest
 from clusteropt.console import complain
 from clusteropt.errors import ClusterOptError
 from clusteropt.finding.under_way import Finding
 from clusteropt.runtime.files import write_atomically
 
 if TYPE_CHECKING:
+    from clusteropt.finding.relaxing import Relaxing
     from clusteropt.finding.result import SearchMinimum, SearchResult
 
 
@@ -19,7 +20,7 @@ class SearchKeeper:
     Problems are said once, and writing is tried again at the end.
     """
 
-    def __init__(self, work: Work, finding: Finding) -> None:
+    def __init__(self, work: Work, finding: "Finding | Relaxing") -> None:
         self._work, self.finding = work, finding
         self._written = float("inf")
         self._said = False
@@ -37,10 +38,22 @@ class SearchKeeper:
     def finish(self, result: "SearchResult") -> bool:
         """Writes the lowest minimum, and says where everything is. Returns False where a file could not be written."""
         problems = [self.finding.problem, written_lowest(self._work, next(iter(result.minima), None))]
+        problems.append(_written_isomers(self._work, result))
         for problem in problems:
             if problem is not None:
                 complain(str(problem))
         return not any(problems)
+
+
+def _written_isomers(work: Work, result: "SearchResult") -> ClusterOptError | None:
+    """Writes all that was relaxed, if there is a file for it. Returns the problem that kept it from being written."""
+    if work.files.isomers is None or not result.relaxed:
+        return None
+    try:
+        write_atomically(work.files.isomers, text_of_isomers(result))
+    except ClusterOptError as problem:
+        return problem
+    return None
 
 
 def written_lowest(work: Work, lowest: "SearchMinimum | None") -> ClusterOptError | None:

@@ -40,29 +40,29 @@ def searched(work: "Work", quiet: bool, end: float | None, watch: "Watch | None"
         remembered(*STOPPING, seconds=None if end is None else end - time.monotonic()) as signals,
         ExitStack() as stack,
     ):
-        keeper, problem, cut = None, None, True
+        keeper, finding, problem, cut = None, None, None, True
         try:
-            keeper = stack.enter_context(_begun(work))
-            _follow(keeper, work, quiet, end, watch)
+            keeper, finding = stack.enter_context(_begun(work))
+            _follow(keeper, finding, work, quiet, end, watch)
             signals.patient, cut = True, False
         except KeyboardInterrupt:
             signals.patient = True
             if signals.heard != signal.SIGALRM:
-                _drop_programs()
+                drop_programs()
         except Exception as error:  # noqa: BLE001  what was found is kept after any error
             signals.patient = True
             problem = error
-        if keeper is None:
+        if keeper is None or finding is None:
             raise problem or stopped(signals, f"the search of {work.task.formula} has not begun")
         why = why_ended(signals, end) if problem is None else "an error"
         if why == "time" or not (cut or why):
-            signals, problem = _certified(keeper.finding, work, quiet, end)
-        result = keeper.finding.ended(why)
+            signals, problem = _certified(finding, work, quiet, end)
+        result = finding.ended(why)
         return Done(result, keeper.finish(result), signals, problem)
 
 
 @contextmanager
-def _begun(work: "Work") -> Iterator["SearchKeeper"]:
+def _begun(work: "Work") -> Iterator[tuple["SearchKeeper", "Finding"]]:
     """The search, and its database open."""
     from clusteropt.commands.search_keeper import SearchKeeper
     from clusteropt.database.database import Database
@@ -70,22 +70,25 @@ def _begun(work: "Work") -> Iterator["SearchKeeper"]:
 
     path, potential = work.files.database, work.task.composition.potential
     with nullcontext() if path is None else Database.open(path, potential) as database:
-        yield SearchKeeper(work, Finding(work.task, database))
+        finding = Finding(work.task, database)
+        yield SearchKeeper(work, finding), finding
 
 
-def _follow(keeper: "SearchKeeper", work: "Work", quiet: bool, end: float | None, watch: "Watch | None") -> None:
+def _follow(
+    keeper: "SearchKeeper", finding: "Finding", work: "Work", quiet: bool, end: float | None, watch: "Watch | None"
+) -> None:
     """Runs the search to its end, and shows how far it is."""
     from clusteropt.commands.search_display import SearchDisplay
     from clusteropt.commands.search_tasks import announcements
 
-    for message in announcements(work, keeper.finding.n_known) if work.announced and not quiet else []:
+    for message in announcements(work, finding.n_known) if work.announced and not quiet else []:
         say(message)
     composition, seconds, began = work.task.composition, work.task.seconds, time.monotonic()
-    if keeper.finding.foresee() and not quiet:
+    if finding.foresee() and not quiet:
         say(f"compiling for clusters of up to {composition.n_atoms} atoms (once for this size)")
     shown = SearchDisplay(work.task.formula, composition.potential, work.task.best_known, seconds, quiet)
     with watch or shown as display:
-        for n, progress in enumerate(keeper.finding):
+        for n, progress in enumerate(finding):
             keeper.keep(progress.lowest)
             display.show(progress)
             if n == 0:  # the first round is always a whole one
@@ -104,7 +107,7 @@ def _certified(finding: "Finding", work: "Work", quiet: bool, end: float | None)
             finding.certify()
             signals.patient = True
         except KeyboardInterrupt:
-            _drop_programs()
+            drop_programs()
         except Exception as error:  # noqa: BLE001  what was found is kept after any error
             return signals, error
         return signals, None
@@ -125,7 +128,7 @@ def _at(end: float | None) -> bool:
 
 def is_cut(done: Done) -> bool:
     """True where no other search is to begin, because of a signal or an error."""
-    by_itself = done.result.stopped_by in ("confirmed", "target", "evaluations", "time")
+    by_itself = done.result.stopped_by in ("confirmed", "target", "evaluations", "time", "relaxed")
     return not by_itself or done.signals.heard not in (0, signal.SIGALRM)
 
 
@@ -140,7 +143,7 @@ def told(done: Done) -> ClusterOptError:
     return ClusterOptError(f"{unexpected(problem)}: {found}: please report it")
 
 
-def _drop_programs() -> None:
+def drop_programs() -> None:
     """Cancels the compilation of programs that have not been started."""
     from clusteropt.engine.programs import drop_waiting
 

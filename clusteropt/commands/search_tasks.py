@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from ase import Atoms
 
 from clusteropt.commands.announcements import scales_of
 from clusteropt.commands.display import time_of
@@ -17,6 +18,7 @@ from clusteropt.database.database import Database
 from clusteropt.errors import InputError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.seats import table_for
+from clusteropt.finding import levels
 from clusteropt.finding.result import SAME, SearchMinimum, SearchResult
 from clusteropt.finding.searching import composition_of, known_to, optimizer_of, positions_of
 from clusteropt.finding.under_way import Task
@@ -38,34 +40,52 @@ class Work(NamedTuple):
     task: Task
     files: SearchFiles
     announced: bool = True  # its potential and what is known already are said before it begins
+    prescreen: "Work | None" = None  # the search by a cheap potential whose lowest minima are relaxed
 
 
 def works_for(asked: Asked) -> list[Work]:
     """The searches. Raises UsageError and InputError for what cannot be searched, started from, or written."""
     _refuse_files(asked.formulas)
+    levels.check(asked.settings)
     given = _frames(asked)
     formulas = asked.formulas or [formula_of(given[0].atoms.get_chemical_symbols())]
     compositions = {name: composition_of(name, asked.settings.potential) for name in formulas}
     by_formula = _by_formula(formulas, compositions)
     starts = _starts(given, by_formula)
-    files = {formula: files_for(formula, asked.outputs) for formula in by_formula}
+    n_levels = 1 if asked.settings.prescreen is None else 2
+    files = {formula: files_for(formula, asked.outputs, n_levels) for formula in by_formula}
     _check_databases(asked, by_formula, files)
     optimizer, settings = optimizer_of(asked.settings), asked.settings
     command = shlex.join(["clusteropt", *sys.argv[1:]])
     return [
-        Work(
-            Task(
-                Kit(own, optimizer, settings.seed),
-                settings,
-                asked.seconds,
-                starts[formula],
-                command,
-                known_to(settings, own),
-            ),
-            files[formula],
+        _with_prescreen(
+            Work(
+                Task(
+                    Kit(own, optimizer, settings.seed),
+                    settings,
+                    asked.seconds,
+                    starts[formula],
+                    command,
+                    known_to(settings, own),
+                ),
+                files[formula],
+            )
         )
         for formula, own in by_formula.items()
     ]
+
+
+def _with_prescreen(work: Work) -> Work:
+    """The search with that by a cheap potential before it, if the settings name one, in a database of its own."""
+    if work.task.settings.prescreen is None:
+        return work
+    task = levels.prescreening(work.task)
+    path, potential = work.files.database, task.composition.potential
+    database = None if path is None else levels.database_of(path, potential)
+    if database is not None:
+        with Database.open(database, potential):
+            pass
+    return work._replace(prescreen=Work(task, SearchFiles(None, database)))
 
 
 def _refuse_files(formulas: Sequence[str]) -> None:
@@ -120,10 +140,20 @@ def _check_databases(asked: Asked, compositions: dict[str, Composition], files: 
 
 def text_of_lowest(minimum: SearchMinimum, formula: str) -> str:
     """The minimum as a frame of extended XYZ that names the search."""
-    atoms = minimum.atoms.copy()
-    atoms.calc = minimum.atoms.calc
-    atoms.info[OURS] = formula
-    return text_of([atoms])
+    return text_of([_named(minimum.atoms, formula)])
+
+
+def text_of_isomers(result: SearchResult) -> str:
+    """The minima of a search in two levels as extended XYZ, and then where relaxations are that have led to none."""
+    ends = [one.atoms for one in result.relaxed if one.number is None]
+    return text_of([_named(atoms, result.formula) for atoms in (*(one.atoms for one in result.minima), *ends)])
+
+
+def _named(atoms: Atoms, formula: str) -> Atoms:
+    named = atoms.copy()
+    named.calc = atoms.calc
+    named.info[OURS] = formula
+    return named
 
 
 def announcements(work: Work, n_known: int) -> list[str]:
@@ -156,13 +186,20 @@ def _first_round(composition: Composition) -> float:
 
 def written(result: SearchResult, work: Work) -> str:
     """Where everything is that was found."""
-    if not result.minima:
+    kept = [_kept(result, work)]
+    if work.prescreen is not None and result.prescreen is not None:
+        kept.append(_kept(result.prescreen, work.prescreen))
+    if not any((result.minima, *kept)):
         return f"{work.task.formula}: no file was written"
-    lowest = "" if work.files.lowest == STDOUT else f"lowest minimum written to {work.files.lowest}"
-    kept = (
-        "" if work.files.database is None else f"{counted(len(result.minima), 'minimum')} kept in {work.files.database}"
-    )
-    return ", ".join(part for part in (lowest, kept) if part) or f"{work.task.formula}: nothing is kept in files"
+    isomers = "" if work.files.isomers is None or not result.relaxed else f", isomers to {work.files.isomers}"
+    at_all = result.minima and work.files.lowest != STDOUT
+    lowest = f"lowest minimum written to {work.files.lowest}{isomers}" if at_all else ""
+    return ", ".join(part for part in (lowest, *kept) if part) or f"{work.task.formula}: nothing is kept in files"
+
+
+def _kept(result: SearchResult, work: Work) -> str:
+    path = work.files.database
+    return "" if path is None or not result.minima else f"{counted(len(result.minima), 'minimum')} kept in {path}"
 
 
 def doubts_of(result: SearchResult) -> list[str]:

@@ -7,8 +7,9 @@ from typing import Self
 from uuid import uuid4
 
 from clusteropt import __version__
-from clusteropt.database import keeping, merging, opening, store
-from clusteropt.database.records import Entry, FirstHit, Merged, Origin, Run, RunInfo, origin_of, scales_of
+from clusteropt.database import keeping, merging, opening, relaxing, store
+from clusteropt.database.placing import place
+from clusteropt.database.records import Entry, FirstHit, Merged, Origin, Relaxation, Run, RunInfo, origin_of, scales_of
 from clusteropt.database.rows import elements_of, first_of, formula_of
 from clusteropt.potentials.base import Potential
 from clusteropt.search.found import Found
@@ -158,6 +159,19 @@ class Database:
         self._rows |= rows
         self._told |= {(run, one.digest): (one.found.n_reached, one.point_group) for one in changed}
         return n_new
+
+    def relaxed(self, potential: str) -> dict[str, tuple[Relaxation, Minimum]]:
+        """What was relaxed from minima of another potential, by the digests of their atoms."""
+        with self._reading():
+            own = [(number, one) for number, one in relaxing.read(self._db) if one.potential == potential]
+            return {one.start: (one, store.minimum(self._db, number)[1]) for number, one in own}
+
+    def note_relaxed(self, run: int, relaxed: Sequence[tuple[Relaxation, Minimum]]) -> None:
+        """Notes from which minima of another potential the minima of a run were relaxed; the run must have kept them."""
+        subject = self._runs[run]
+        with self._changing():
+            numbers = [place(self._db, subject.symbols, one, subject.origin, subject.scales)[0] for _, one in relaxed]
+            relaxing.write(self._db, [*zip(numbers, (told for told, _ in relaxed), strict=True)])
 
     def end_run(self, run: int, n_evaluations: int, seconds: float, stopped_by: str) -> None:
         """Notes that a run has ended, after how much work, and why (in words)."""

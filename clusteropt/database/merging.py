@@ -4,9 +4,9 @@ import sqlite3
 from collections import Counter
 from typing import NamedTuple
 
-from clusteropt.database import store
+from clusteropt.database import relaxing, store
 from clusteropt.database.placing import place, retell
-from clusteropt.database.records import Hit, Merged, Origin, Run, Scales
+from clusteropt.database.records import Hit, Merged, Origin, Relaxation, Run, Scales
 from clusteropt.database.rows import elements_of
 from clusteropt.search.minimum import Minimum
 
@@ -18,6 +18,7 @@ class Known(NamedTuple):
     minimum: Minimum
     point_group: str
     hits: dict[int, Hit]  # by the number of the run there
+    relaxed: list[Relaxation]  # minima of other potentials that led there
 
 
 class Contents(NamedTuple):
@@ -35,7 +36,11 @@ def contents_of(db: sqlite3.Connection) -> Contents:
     try:
         groups = {entry.id: entry.point_group for entry in store.entries(db)}
         hits = store.all_hits(db)
-        minima = [Known(symbols, minimum, groups[k], hits[k]) for k, symbols, minimum in store.minima(db)]
+        relaxed = relaxing.read(db)
+        minima = [
+            Known(symbols, minimum, groups[k], hits[k], [one for row, one in relaxed if row == k])
+            for k, symbols, minimum in store.minima(db)
+        ]
         return Contents(store.read_origin(db), store.read_scales(db), store.runs(db), minima)
     finally:
         db.execute("COMMIT")
@@ -59,6 +64,9 @@ def write(db: sqlite3.Connection, theirs: Contents) -> Merged:
         rows.append(row)
         n_new += is_new
     _write_hits(db, runs, [*zip(rows, theirs.minima, strict=True)])
+    relaxed = [(row, one) for row, known in zip(rows, theirs.minima, strict=True) for one in known.relaxed]
+    if relaxed:
+        relaxing.write(db, relaxed)
     return Merged(len(theirs.minima), n_new, len(runs), len(store.runs(db)) - n_runs)
 
 

@@ -63,6 +63,16 @@ class Entry(NamedTuple):
     inertia: tuple[float, ...]  # principal moments, the smallest first, in atomic mass units times length unit squared
 
 
+class Relaxation(NamedTuple):
+    """A minimum of another potential, from which a minimum of the database was relaxed."""
+
+    start: str  # a digest of its atoms
+    potential: str
+    rank: int  # among the minima of that potential, from 1
+    energy: float  # by that potential
+    n_evaluations: int  # of the relaxation
+
+
 class Merged(NamedTuple):
     """The numbers of a merge."""
 

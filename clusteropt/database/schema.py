@@ -49,3 +49,8 @@ OWN_TABLES = (
     "CREATE INDEX clusteropt_text_id ON text_key_values(id)",
     "CREATE INDEX clusteropt_number_id ON number_key_values(id)",
 )
+# made when it is needed, so that files without it are of the same version: minima of another potential, each by a digest of its
+# atoms and with its energy and its rank there, and the minimum of this file to which its relaxation led after so many evaluations
+RELAXED_TABLE = """CREATE TABLE IF NOT EXISTS clusteropt_relaxed (
+    start TEXT, potential TEXT, rank INTEGER, energy REAL, n_evaluations INTEGER,
+    minimum INTEGER REFERENCES clusteropt_minima(id), PRIMARY KEY (start, potential))"""

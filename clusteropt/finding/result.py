@@ -7,8 +7,10 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from clusteropt import __version__
+from clusteropt.engine.step import Status
 from clusteropt.potentials.base import Potential
 from clusteropt.search.found import Found
+from clusteropt.search.minimum import Minimum
 
 SAME = 2e-6  # energy scales within which an energy is the best known; the table has six decimals
 
@@ -22,6 +24,9 @@ class SearchMinimum:
     potential: Potential = field(repr=False)
     point_group: str = ""  # in Schoenflies' notation; empty where it is unknown
     certificate: str = ""  # 'minimum', 'saddle', 'flat' or 'not-converged', where it was certified
+    prescreened: "Relaxed | None" = field(
+        default=None, repr=False
+    )  # the lowest minimum of the prescreen that led to it
 
     def __repr__(self) -> str:
         return f"SearchMinimum({self.energy:.6f} {self.potential.energy_unit}, {self.point_group}, {self.origin})"
@@ -33,6 +38,8 @@ class SearchMinimum:
         atoms = Atoms(self.symbols, positions=minimum.positions)
         atoms.calc = SinglePointCalculator(atoms, **minimum.values)
         atoms.info = self._info | ({"point_group": self.point_group} if self.point_group else {})
+        if self.prescreened is not None:
+            atoms.info |= self.prescreened.info
         return atoms
 
     @property
@@ -76,6 +83,31 @@ class SearchMinimum:
 
 
 @dataclass(frozen=True)
+class Relaxed:
+    """A minimum of the prescreening potential, and what a calculator has made of it."""
+
+    start: SearchMinimum
+    rank: int  # among the minima of that potential, from 1
+    minimum: Minimum  # by the calculator, with its status
+    number: int | None = None  # of the minimum in the result, from 0; None where the relaxation led to none
+
+    @cached_property
+    def atoms(self) -> Atoms:
+        """The atoms where the relaxation has ended; the info tells its status, and what it began with."""
+        atoms = Atoms(self.start.symbols, positions=self.minimum.positions)
+        atoms.info = {"status": self.minimum.status.label, **self.info}
+        if self.minimum.problem:
+            atoms.info["problem"] = self.minimum.problem
+        return atoms
+
+    @property
+    def info(self) -> dict[str, str | int | float]:
+        """Name, energy and rank by the prescreening potential, for the info of atoms."""
+        name = self.start.potential.name
+        return {"prescreen": name, "prescreen_energy": self.start.energy, "prescreen_rank": self.rank}
+
+
+@dataclass(frozen=True)
 class SearchResult:
     """The result of a search. Energies in the unit of the potential."""
 
@@ -85,9 +117,16 @@ class SearchResult:
     stopped_by: str  # 'confirmed', 'target', 'evaluations', 'time', or what stopped it from outside
     evaluations: int
     seconds: float
-    missed: float  # estimated chance that a low minimum was missed
+    missed: float  # estimated chance that a low minimum was missed; nan after a prescreen
     seed: int
     best_known: float | None  # energy in the table of best-known minima; None without an entry
+    prescreen: "SearchResult | None" = field(default=None, repr=False)  # by the other potential, where there was one
+    relaxed: tuple[Relaxed, ...] = field(default=(), repr=False)  # its lowest minima, by rank, relaxed
+
+    @property
+    def n_failed(self) -> int:
+        """The minima of the prescreen whose relaxation has not converged."""
+        return sum(one.minimum.status is not Status.CONVERGED for one in self.relaxed)
 
     @property
     def is_certified(self) -> bool:

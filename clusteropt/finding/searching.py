@@ -1,17 +1,22 @@
 """`search`: a composition searched from Python; and what it shares with the command line, from a formula to a task."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from os import PathLike, fspath
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from ase import Atoms
 
 from clusteropt.database.database import Database
-from clusteropt.errors import UsageError
+from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.seats import N_SEATS
+from clusteropt.finding import levels
+from clusteropt.finding.kept import kept_result
+from clusteropt.finding.relaxing import Relaxing
 from clusteropt.finding.result import SearchResult
 from clusteropt.finding.under_way import Finding, Task
 from clusteropt.io.best_known import best_known, formula_of, table_of
@@ -41,6 +46,8 @@ class SearchChanges(TypedDict, total=False):
     certify: bool
     symmetrize: bool
     best_known: str | None
+    prescreen: str | None
+    relax: int
 
 
 def composition_of(formula: str, potential: str | None) -> Composition:
@@ -103,13 +110,16 @@ def search(
     KeyboardInterrupt is raised; what was found until then is in the database. Raises UsageError for an argument that is not
     allowed, and for what is no composition with a potential.
 
-    `calculator`: an ASE calculator, its class, or a name such as 'emt', in place of a potential.
+    `calculator`: an ASE calculator, its class, or a name such as 'emt', in place of a potential. With a `prescreen` at most half
+    of a `time_limit` goes to the search by that potential.
     """
     potential = known.chosen(potential, calculator)
     given: dict[str, Any] = {**changes, "potential": potential}
     own = given.pop("optimizer") if isinstance(given.get("optimizer"), LearnedOptimizer) else None
     settings = changed(ExplorationSettings(), given, "search")
-    seconds = settings.seconds(_seconds(time_limit))
+    levels.check(settings)
+    limit = _seconds(time_limit)
+    seconds = settings.seconds(limit) if settings.prescreen is None else limit
     warn_caller(sets.doubt(potential))
     composition = composition_of(typed(str, formula, "formula"), potential)
     several = [starts] if isinstance(starts, Atoms) else starts
@@ -117,12 +127,9 @@ def search(
     kit = Kit(composition, own or optimizer_of(settings), settings.seed)
     command = f"clusteropt.search({formula!r})"
     task = Task(kit, settings, seconds, places, command, known_to(settings, composition))
-    if database is None:
-        return _searched(Finding(task))
-    with Database.open(Path(fspath(database)), composition.potential) as opened:
-        finding = Finding(task, opened)
-        result = _searched(finding)
-    warn_caller("" if finding.problem is None else str(finding.problem))
+    path = None if database is None else Path(fspath(database))
+    result, problem = (_in_one_level if settings.prescreen is None else _in_two_levels)(task, path)
+    warn_caller("" if problem is None else str(problem))
     return result
 
 
@@ -134,6 +141,50 @@ def _seconds(time_limit: float | None) -> float | None:
     if seconds is not None and (fault := POSITIVE.fault("time_limit", seconds)):
         raise UsageError(fault)
     return seconds
+
+
+_Ended = tuple[SearchResult, ClusterOptError | None]  # with the problem that kept it from being written
+
+
+def _in_one_level(task: Task, path: Path | None) -> _Ended:
+    with _opened(path, task.composition) as database:
+        finding = Finding(task, database)
+        return _searched(finding), finding.problem
+
+
+def _in_two_levels(task: Task, path: Path | None) -> _Ended:
+    first, end = levels.prescreening(task), None if task.seconds is None else monotonic() + task.seconds
+    beside = None if path is None else levels.database_of(path, first.composition.potential)
+    with _opened(path, task.composition) as own, _opened(beside, first.composition) as cheap:
+        due = "" if cheap is None else levels.is_due(task, cheap, own)
+        found = None if due else _searched(Finding(first, cheap))
+        if cheap is not None:
+            found = kept_result(first, cheap, due or (found.stopped_by if found else ""))
+        assert found is not None
+        relaxing = Relaxing(task, found, own)
+        return _relaxed(relaxing, end), relaxing.problem
+
+
+def _opened(path: Path | None, composition: Composition) -> AbstractContextManager[Database | None]:
+    return nullcontext() if path is None else Database.open(path, composition.potential)
+
+
+def _relaxed(relaxing: Relaxing, end: float | None) -> SearchResult:
+    """Runs relaxations to their ends, or until the time is over. After an error the database has all until then."""
+
+    def look(*_: int) -> None:
+        if end is not None and monotonic() > end:
+            raise TimeoutError
+
+    try:
+        relaxing.relax(look)
+        relaxing.certify()
+    except TimeoutError:
+        return relaxing.ended("time")
+    except BaseException:
+        relaxing.ended("interrupted")
+        raise
+    return relaxing.ended()
 
 
 def _searched(finding: Finding) -> SearchResult:

@@ -26,6 +26,11 @@ def load(name: str) -> ParameterSet:
     """
     if known.is_known(name):
         return known.set_of(name)
+    return of_file(name)
+
+
+def of_file(name: str) -> ParameterSet:
+    """As `load`, but no calculator."""
     return replace(read(_file_of(name)), own=name not in names())
 
 
@@ -65,6 +70,23 @@ def default(elements: tuple[str, ...]) -> ParameterSet:
         if set(elements) in [set(system.split("-")) for system in candidate.default_for]:
             return candidate
     raise UsageError(f"no default potential for {'-'.join(elements)}; {scope.refusal(elements, sets)}")
+
+
+def prescreening(elements: tuple[str, ...], named: str) -> ParameterSet:
+    """The set of that name or file, or of a form of that name: the default for these elements, or else the first sound one.
+
+    Raises UsageError where there is none, and for a calculator; InputError for an invalid file.
+    """
+    shipped = [load(name) for name in names()]
+    if named in names() or named not in {one.form for one in shipped}:
+        return of_file(named)
+    able = [one for one in shipped if one.form == named and one.covers(elements) and not one.doubtful]
+    usual = [one for one in able if set(elements) in [set(system.split("-")) for system in one.default_for]]
+    if not able:
+        raise UsageError(
+            f"no shipped set of the form {named} has {'-'.join(elements)}: name another, or a .toml or .h5 file"
+        )
+    return (usual or able)[0]
 
 
 def serving(elements: tuple[str, ...], named: str | ParameterSet | None = None) -> ParameterSet:

@@ -57,9 +57,12 @@ class ClusterProblem(Problem):
         """The atomic numbers and positions of a cluster. An array of the batch ends in clusters, perhaps after a single lane."""
         mask, species, positions = (np.asarray(a)[..., k] for a in (batch.mask, batch.species, batch.positions))
         inside = mask.ravel()
+        return self.question_of(positions.reshape(3, -1)[:, inside].T, species.ravel()[inside])
+
+    def question_of(self, positions: np.ndarray, species: np.ndarray) -> Question:
+        """The atomic numbers and positions of a cluster at positions (n_atoms, 3), of these species (n_atoms,)."""
         numbers = np.array([atomic_numbers[element] for element in self.potential.elements], np.int32)
-        places = positions.reshape(3, -1)[:, inside].T
-        return Question(numbers[species.ravel()[inside]], np.ascontiguousarray(places, np.float64))
+        return Question(numbers[species], np.ascontiguousarray(positions, np.float64))
 
     def values(self, batch: Clusters, k: int, answer: Answer | str, bound: bool = False) -> tuple[Any, Any, float]:
         """See `Problem.values`. The atoms share the energy equally."""

@@ -1,9 +1,10 @@
 """Results of searches as tables for people, and as JSON for programs."""
 
 import json
+import math
 from collections.abc import Sequence
 
-from clusteropt.finding.result import SearchMinimum, SearchResult
+from clusteropt.finding.result import Relaxed, SearchMinimum, SearchResult
 from clusteropt.report.columns import Row, columns
 from clusteropt.report.tables import Column
 from clusteropt.words import counted
@@ -15,6 +16,7 @@ WHY = {  # `stopped_by` in words
     "evaluations": "limit of evaluations",
     "time": "time limit",
     "slurm": "end of the Slurm job",
+    "relaxed": "all are relaxed",
 }
 
 
@@ -24,9 +26,22 @@ def heading(result: SearchResult) -> str:
     first = f"{result.formula}, potential {result.potential.name}: {verdict if result.minima else 'no minimum found'}"
     why = WHY.get(result.stopped_by, result.stopped_by)
     rate = f"stopped by: {why}; {counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s after start-up"
-    chance = f"; estimated chance of a missed low minimum: {result.missed:.0%}" if result.minima else ""
+    sure = result.minima and math.isfinite(result.missed)
+    chance = f"; estimated chance of a missed low minimum: {result.missed:.0%}" if sure else ""
     doubt = "" if result.is_certified or not result.minima else "; not certified"
-    return f"{first}\n{rate}{chance}{doubt}"
+    return "\n".join([first, *_before(result), f"{rate}{chance}{doubt}"])
+
+
+def _before(result: SearchResult) -> list[str]:
+    """A line about the search by a cheap potential, where there was one."""
+    cheap = result.prescreen
+    if cheap is None:
+        return []
+    why, n = WHY.get(cheap.stopped_by, cheap.stopped_by), len(result.relaxed)
+    failed = f", {result.n_failed} not converged" if result.n_failed else ""
+    took = f"{counted(cheap.evaluations, 'evaluation')} in {cheap.seconds:.1f} s"
+    relaxed = f"{n} of {counted(len(cheap.minima), 'minimum')} relaxed{failed}"
+    return [f"prescreened by {cheap.potential.name}, stopped by: {why}; {took}; {relaxed}"]
 
 
 def best_known_words(gap: float | None, verdict: str, unit: str) -> str:
@@ -49,7 +64,26 @@ def search_table(result: SearchResult) -> list[Column]:
         Row(k, one.energy, one.energy - result.energy, one.point_group, one.times_reached, one.origin)
         for k, one in enumerate(minima, 1)
     ]
-    return [*columns(rows, result.potential.energy_unit), Column("status", [one.status for one in minima], rank=8)]
+    status = Column("status", [one.status for one in minima], rank=8)
+    return [*columns(rows, result.potential.energy_unit), *_prescreen_columns(result), status]
+
+
+def _prescreen_columns(result: SearchResult) -> list[Column]:
+    """Energies and ranks by the cheap potential, where there is one."""
+    if result.prescreen is None:
+        return []
+    starts, lowest = [one.prescreened for one in result.minima[:SHOWN]], result.prescreen.energy
+    above = ["-" if one is None else f"{one.start.energy - lowest:z.6f}" for one in starts]
+    return [
+        Column("prescreen rank", ["-" if one is None else str(one.rank) for one in starts], rank=2, right=True),
+        Column(
+            "prescreen energy",
+            ["-" if one is None else f"{one.start.energy:.6f}" for one in starts],
+            rank=3,
+            right=True,
+        ),
+        Column("above its lowest", above, rank=6, right=True),
+    ]
 
 
 def search_json(results: Sequence[SearchResult], several: bool) -> str:
@@ -70,7 +104,7 @@ def _record(result: SearchResult) -> dict[str, object]:
         "above_best_known": result.gap,
         "best_known": result.verdict or None,
         "times_reached": lowest.times_reached if lowest else None,
-        "missed": result.missed,
+        "missed": result.missed if math.isfinite(result.missed) else None,
         "stopped_by": result.stopped_by,
         "evaluations": result.evaluations,
         "evaluations_to_best": lowest.evaluations if lowest else None,
@@ -78,6 +112,27 @@ def _record(result: SearchResult) -> dict[str, object]:
         "seconds_to_best": lowest.seconds if lowest else None,
         "seed": result.seed,
         "minima": [_minimum(one, result.energy) for one in result.minima],
+    } | ({} if result.prescreen is None else _levels(result, result.prescreen))
+
+
+def _levels(result: SearchResult, cheap: SearchResult) -> dict[str, object]:
+    """What the search by a cheap potential was, and what has become of its minima."""
+    about = {"potential": cheap.potential.name, "stopped_by": cheap.stopped_by, "evaluations": cheap.evaluations}
+    about |= {"seconds": cheap.seconds, "minima": len(cheap.minima)}
+    return {"prescreen": about, "relaxed": [_relaxed(one, cheap.energy) for one in result.relaxed]}
+
+
+def _relaxed(one: Relaxed, lowest: float) -> dict[str, object]:
+    return {
+        "rank": one.rank,
+        "energy": one.start.energy,
+        "above_lowest": one.start.energy - lowest,
+        "point_group": one.start.point_group or None,
+        "status": one.minimum.status.label,
+        "problem": one.minimum.problem or None,
+        "relaxed_rank": None if one.number is None else one.number + 1,
+        "relaxed_energy": one.minimum.energy if math.isfinite(one.minimum.energy) else None,
+        "evaluations": one.minimum.n_evaluations,
     }
 
 
@@ -89,4 +144,10 @@ def _minimum(one: SearchMinimum, lowest: float) -> dict[str, object]:
         "times_reached": one.times_reached,
         "origin": one.origin,
         "status": one.status,
-    }
+    } | _of_prescreen(one)
+
+
+def _of_prescreen(one: SearchMinimum) -> dict[str, object]:
+    if one.prescreened is None:
+        return {}
+    return {"prescreen_energy": one.prescreened.start.energy, "prescreen_rank": one.prescreened.rank}

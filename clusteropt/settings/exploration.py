@@ -64,6 +64,14 @@ class ExplorationSettings:
         usual="the table that comes with the program",
     )
 
+    prescreen: str | None = option(
+        None,
+        "Potential by which a search with --calculator looks for minima; the lowest are then relaxed with the calculator. "
+        "A name, a form such as gupta for its usual set, or a .toml or .h5 file.",
+        usual="none",
+    )
+    relax: int = option(10, "Lowest minima of --prescreen to relax with the calculator.", AT_LEAST_1)
+
     def __post_init__(self) -> None:
         check(self)
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clusteropt.errors import ClusterOptError, UsageError
-from clusteropt.potentials.calculators.recipe import Recipe
+from clusteropt.potentials.calculators.recipe import Recipe, not_made
 from clusteropt.potentials.calculators.worker import answer_of, question_bytes
 
 _ENOUGH = 20  # evaluations from which on a share of failures stops a run
@@ -151,6 +151,10 @@ class Pool:
             self._tolerant, (self.n_evaluations, self.n_failed) = False, counts
         return [found[k] for k in range(len(questions))]
 
+    def remembered(self, question: Question) -> Answer | None:
+        """The answer that was given to the question before; None for a question that is new, forgotten or has failed."""
+        return self._known.get(_content(question))
+
     def fault(self, question: Question) -> str:
         """The reason why the question could not be answered the last time; empty where that is not known."""
         return self._faults.get(_content(question), "")
@@ -236,7 +240,7 @@ class Pool:
         """Notes that a worker has made its calculator. Raises UsageError where it could not."""
         if problem:
             self.close()
-            raise UsageError(_not_made(self.recipe, *problem))
+            raise UsageError(not_made(self.recipe, *problem))
         worker.ready = self._proven = True
 
     def _lost(self, worker: _Worker, why: str) -> None:
@@ -284,16 +288,3 @@ def _content(question: Question) -> bytes:
 
 def _why(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _not_made(recipe: Recipe, kind: str, module: str, text: str) -> str:
-    """The fault of a calculator that could not be made, and the cure."""
-    name = f"calculator {recipe.name}"
-    if kind in ("ModuleNotFoundError", "ImportError"):
-        package = module.partition(".")[0] or recipe.place.partition(".")[0].partition(":")[0]
-        return f"{name}: {text}: install it with `{recipe.install or f'pip install {package}'}`"
-    if kind == "AttributeError":
-        return f"{name}: {text}: name a class of the module {recipe.place.partition(':')[0]}"
-    if kind == "TypeError":
-        return f"{name}: does not take these options ({text}): correct --calculator-options"
-    return f"{name}: cannot be made ({kind}: {text}): correct --calculator-options, or try it in Python"

@@ -120,3 +120,16 @@ def scales_in(text: str | None) -> tuple[float, float] | None:
             f"--calculator-scales cannot be '{text}': write two positive numbers, angstrom and eV, as 2.5,0.6"
         )
     return length, energy
+
+
+def not_made(recipe: Recipe, kind: str, module: str, text: str) -> str:
+    """The fault of a calculator that could not be made, and the cure."""
+    name = f"calculator {recipe.name}"
+    if kind in ("ModuleNotFoundError", "ImportError"):
+        package = module.partition(".")[0] or recipe.place.partition(".")[0].partition(":")[0]
+        return f"{name}: {text}: install it with `{recipe.install or f'pip install {package}'}`"
+    if kind == "AttributeError":
+        return f"{name}: {text}: name a class of the module {recipe.place.partition(':')[0]}"
+    if kind == "TypeError":
+        return f"{name}: does not take these options ({text}): correct --calculator-options"
+    return f"{name}: cannot be made ({kind}: {text}): correct --calculator-options, or try it in Python"
