@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist, pdist
 
 from clusteropt.engine.step import Status
 from clusteropt.finding.series import magic_numbers, second_differences
-from clusteropt.report.series import above_smooth
+from clusteropt.pictures.series import above_smooth
 from clusteropt.search.grown import with_one_less, with_one_more
 from clusteropt.search.minimum import Minimum
 

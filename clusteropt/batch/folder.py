@@ -83,6 +83,11 @@ class Folder:
             ) from None
         self.compare(made_of, ignored)
 
+    @property
+    def damaged(self) -> list[Path]:
+        """The files of results that could not be read so far."""
+        return sorted(self._damaged)
+
     def manifest(self) -> dict[str, Any]:
         """The settings that all results share.
 

@@ -21,6 +21,7 @@ from clusteropt.cli import (
     optimizers,
     potentials,
     random,
+    report,
     search,
     train,
 )
@@ -56,6 +57,8 @@ app.command("merge")(batch.merge)
 app.command("fit")(fit.fit)
 app.command("compare")(compare.compare)
 app.command("minima")(minima.minima)
+app.command("report")(report.report)
+app.command("plot")(report.plot)
 app.command("random")(random.random)
 app.command("doctor")(doctor.doctor)
 app.command("cite")(cite.cite)

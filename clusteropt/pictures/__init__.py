@@ -1,1 +1,1 @@
-"""Pictures of clusters: how atoms look, and how a cluster is turned towards the viewer."""
+"""Pictures: records drawn with matplotlib in one style; how atoms look, and how a cluster is turned towards the viewer."""

@@ -1,23 +1,12 @@
 """The columns that all tables of minima have."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from clusteropt.records.minima import Level
 from clusteropt.report.tables import Column
 
 
-class Row(NamedTuple):
-    """A minimum in a table; energies in the unit of the potential."""
-
-    rank: int
-    energy: float
-    above: float  # the lowest
-    point_group: str  # empty where it is unknown
-    n_reached: int
-    origin: str
-
-
-def columns(rows: Sequence[Row], energy_unit: str) -> list[Column]:
+def columns(rows: Sequence[Level], energy_unit: str) -> list[Column]:
     """The columns of a table with one row per minimum; a narrow terminal has the first of them."""
     return [
         Column("rank", [str(one.rank) for one in rows], right=True),

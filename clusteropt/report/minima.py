@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from clusteropt.database.records import FirstHit, Origin, Run
 from clusteropt.database.selection import Ranked
-from clusteropt.report.columns import Row, columns
+from clusteropt.records.minima import Level
+from clusteropt.report.columns import columns
 from clusteropt.report.tables import Column
 
 
@@ -13,7 +14,7 @@ def minima_table(ranked: Sequence[Ranked], origin: Origin) -> list[Column]:
     """The columns of a table with one row per minimum."""
     entries = [one.entry for one in ranked]
     rows = [
-        Row(one.rank, e.energy, one.above, e.point_group, e.n_reached, e.origin)
+        Level(one.rank, e.energy, one.above, e.point_group, e.n_reached, e.origin)
         for one, e in zip(ranked, entries, strict=True)
     ]
     rank, *others = columns(rows, origin.energy_unit)

@@ -5,7 +5,8 @@ import math
 from collections.abc import Sequence
 
 from clusteropt.finding.result import Relaxed, SearchMinimum, SearchResult
-from clusteropt.report.columns import Row, columns
+from clusteropt.records.minima import Level
+from clusteropt.report.columns import columns
 from clusteropt.report.tables import Column
 from clusteropt.words import counted
 
@@ -61,7 +62,7 @@ def search_table(result: SearchResult) -> list[Column]:
     """The columns of a table with one row for each of the lowest minima."""
     minima = result.minima[:SHOWN]
     rows = [
-        Row(k, one.energy, one.energy - result.energy, one.point_group, one.times_reached, one.origin)
+        Level(k, one.energy, one.energy - result.energy, one.point_group, one.times_reached, one.origin)
         for k, one in enumerate(minima, 1)
     ]
     status = Column("status", [one.status for one in minima], rank=8)

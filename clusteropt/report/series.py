@@ -1,34 +1,40 @@
 """A series of sizes as a table for people, as JSON for programs, and as a picture."""
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from clusteropt.finding.series import Member
+from clusteropt.pictures.series import series
+from clusteropt.pictures.style import content
 from clusteropt.potentials.base import Potential
+from clusteropt.records.minima import Size
+from clusteropt.records.origin import Units
 from clusteropt.report.tables import Column
 from clusteropt.runtime.files import write_atomically
 
 MAGIC = "magic"
-_POWERS = (1, 2 / 3, 1 / 3, 0)  # of the number of atoms, in the smooth fit: volume, surface, edges, corners
 
 
 def series_table(members: Sequence[Member], potential: Potential) -> list[Column]:
     """The columns of a table with one row for each size."""
     own = [one.lowest for one in members]
-    unit = potential.energy_unit
     return [
-        Column("N", [str(one.n_atoms) for one in members], right=True),
-        Column(f"energy ({unit})", [_shown(one.energy) for one in members], right=True),
-        Column("per atom", [_shown(_per_atom(one)) for one in members], rank=2, right=True),
-        Column("second difference", [_shown(one.second_difference) for one in members], rank=1, right=True),
-        Column("", [MAGIC if one.magic else "" for one in members], rank=1),
+        *size_columns(sizes_of(members), potential.energy_unit),
         Column("best known", [_compared(one) for one in members], rank=3),
         Column("point group", [one.point_group or "-" if one else "-" for one in own], rank=4),
         Column("times reached", [f"{one.times_reached:,}" if one else "-" for one in own], rank=5, right=True),
+    ]
+
+
+def size_columns(sizes: Sequence[Size], unit: str) -> list[Column]:
+    """The columns about the energies of a series."""
+    return [
+        Column("N", [str(one.n_atoms) for one in sizes], right=True),
+        Column(f"energy ({unit})", [_shown(one.energy) for one in sizes], right=True),
+        Column("per atom", [_shown(_per_atom(one)) for one in sizes], rank=2, right=True),
+        Column("second difference", [_shown(one.second_difference) for one in sizes], rank=1, right=True),
+        Column("", [MAGIC if one.magic else "" for one in sizes], rank=1),
     ]
 
 
@@ -36,7 +42,7 @@ def _shown(number: float | None) -> str:
     return "-" if number is None else f"{number:z.6f}"
 
 
-def _per_atom(one: Member) -> float | None:
+def _per_atom(one: Member | Size) -> float | None:
     return None if one.energy is None else one.energy / one.n_atoms
 
 
@@ -70,38 +76,15 @@ def _record(one: Member, potential: Potential) -> dict[str, object]:
     }
 
 
-def above_smooth(sizes: np.ndarray, energies: np.ndarray) -> np.ndarray:
-    """(n_sizes,) energies per atom above a least-squares fit of E(N) by N, N^(2/3), N^(1/3) and 1.
-
-    Of these the first terms are taken, fewer than there are sizes. For Lennard-Jones clusters: J. A. Northby,
-    doi:10.1063/1.453492.
-    """
-    terms = sizes[:, None] ** np.array(_POWERS[: max(1, min(len(_POWERS), len(sizes) - 1))])
-    fit = terms @ np.linalg.lstsq(terms, energies, rcond=None)[0]
-    return (energies - fit) / sizes
-
-
 def series_picture(members: Sequence[Member], potential: Potential, path: Path, title: str) -> None:
-    """Draws energies per atom above the smooth fit, and second differences below, and writes the picture as PNG.
+    """Draws energies per atom above a smooth fit, and second differences below, and writes the picture as PNG.
 
     `title` stands in the file, not in the picture. Raises ClusterOptError where the file cannot be written.
     """
-    from matplotlib.figure import Figure
+    figure = series(sizes_of(members), Units(potential.energy_unit, potential.length_unit))
+    write_atomically(path, content(figure, ".png", title))
 
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    upper, lower = figure.subplots(2, sharex=True)
-    known = [(one.n_atoms, one.energy) for one in members if one.energy is not None]
-    sizes, energies = np.array(known, float).T
-    upper.plot(sizes, above_smooth(sizes, energies), ".-", linewidth=1)
-    upper.set_ylabel(f"energy per atom above\na smooth fit ({potential.energy_unit})")
-    curved = [(one.n_atoms, one.second_difference, one.magic) for one in members if one.second_difference is not None]
-    lower.plot([n for n, _, _ in curved], [value for _, value, _ in curved], ".-", linewidth=1)
-    for n, value, _ in (one for one in curved if one[2]):
-        lower.annotate(str(n), (n, value), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=8)
-    lower.axhline(0, color="gray", linewidth=0.5)
-    lower.margins(y=0.15)
-    lower.set_ylabel(f"E(N+1) + E(N-1) - 2 E(N)\n({potential.energy_unit})")
-    lower.set_xlabel("number of atoms N")
-    page = io.BytesIO()
-    figure.savefig(page, format="png", dpi=120, metadata={"Title": title})
-    write_atomically(path, page.getvalue())
+
+def sizes_of(members: Sequence[Member]) -> list[Size]:
+    """What tables and pictures tell of a series."""
+    return [Size(one.n_atoms, one.energy, one.second_difference, one.magic) for one in members]

@@ -1,0 +1,109 @@
+"""`clusteropt report` and `clusteropt plot`: reads results of any kind, and writes a page or one picture of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from clusteropt.console import say
+from clusteropt.errors import UsageError, suggest
+from clusteropt.records.kinds import KINDS
+from clusteropt.runtime.files import check_writable, stem_of, write_atomically
+from clusteropt.settings.merging import merged
+from clusteropt.settings.reports import ReportSettings
+from clusteropt.words import listed
+
+if TYPE_CHECKING:
+    from clusteropt.gathering.results import Results
+    from clusteropt.pictures.kinds import Drawing
+
+_PAGES = (".html", ".htm")
+_MARK = b'content="clusteropt '  # in the first lines of a page of ours
+_MODELS = 3  # structures that pictures need
+
+
+class Drawn(NamedTuple):
+    """The file of a picture."""
+
+    out: Path
+    force: bool = False  # overwrite an existing file
+    quiet: bool = False
+
+
+def report(results: str, given: dict[str, Any], out: Path | None, force: bool, quiet: bool) -> None:
+    """Writes the report. Raises UsageError and InputError for what cannot be read or written."""
+    settings = merged(ReportSettings, None, given)
+    path = out or Path(f"{stem_of(Path(results).name) or 'results'}.report.html")
+    check_page(path, force)
+    write_page(results, path, settings)
+    if not quiet:
+        say(f"report written to {path}")
+
+
+def check_page(path: Path, force: bool = False) -> None:
+    """Raises UsageError where a report cannot be written to that file, or would overwrite one that is none."""
+    if path.suffix not in _PAGES:
+        raise UsageError(f"{path}: a report is a web page: end the name in .html")
+    check_writable(path, force or _is_ours(path))
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                return _MARK in file.read(500)
+    except OSError:
+        pass
+    return False
+
+
+def write_page(results: str, path: Path, settings: ReportSettings | None = None) -> None:
+    """Reads the results and writes their report. Raises as `gathering.results.read`, and ClusterOptError for a full disk."""
+    wanted = settings or ReportSettings()
+    from clusteropt.gathering.results import read
+    from clusteropt.report.page import html_of
+    from clusteropt.report.pages import page_of
+
+    found = read(results, wanted.formula, max(wanted.structures, _MODELS))
+    write_atomically(path, html_of(page_of(found, wanted.title)))
+
+
+def plot(kind: str, results: str, given: dict[str, Any], drawn: Drawn) -> None:
+    """Writes one picture. Raises UsageError for a kind that these results do not have, and as `report`."""
+    if kind not in KINDS:
+        raise UsageError(f"no picture '{kind}'; {suggest(kind, tuple(KINDS))}")
+    settings = merged(ReportSettings, None, given)
+    _check_picture(drawn)
+    from clusteropt.gathering.results import read
+    from clusteropt.pictures.style import content
+
+    found = read(results, settings.formula, _MODELS)
+    pictures = _pictures(found, kind, results)
+    if kind not in pictures:
+        has = f"it has {', '.join(pictures)}" if pictures else "it has none"
+        raise UsageError(f"{results}: there is nothing for the picture '{kind}', which is of {KINDS[kind].of}: {has}")
+    write_atomically(drawn.out, content(pictures[kind](), drawn.out.suffix, f"clusteropt plot {kind}"))
+    if not drawn.quiet:
+        say(f"{KINDS[kind].shows} Written to {drawn.out}")
+
+
+def _check_picture(drawn: Drawn) -> None:
+    if drawn.out.suffix not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"{drawn.out}: pictures are PNG, SVG or PDF: end the name in .png, .svg or .pdf")
+    check_writable(drawn.out, drawn.force)
+
+
+def _pictures(found: "Results", kind: str, name: str) -> Mapping[str, "Drawing"]:
+    """The pictures of the results. Raises UsageError where one of a composition is wanted, and there are several."""
+    from clusteropt.pictures import kinds
+    from clusteropt.records.batches import Batch
+    from clusteropt.records.costs import Costs
+
+    if isinstance(found, Batch):
+        return kinds.of_batch(found)
+    if isinstance(found, Costs):
+        return kinds.of_costs(found)
+    own = found.compositions
+    if len(own) > 1 and not KINDS[kind].whole:
+        some = listed([one.formula for one in own])
+        raise UsageError(f"{name}: holds minima of {some}: choose one with --formula")
+    return kinds.of_minima(found) | (kinds.of_composition(own[0], found.units) if len(own) == 1 else {})

@@ -1,0 +1,1 @@
+"""Results of any command, read from their files as records."""

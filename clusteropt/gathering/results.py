@@ -1,0 +1,55 @@
+"""Results of any kind: the kind is found from the file itself."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from clusteropt.errors import ClusterOptError, InputError, unexpected
+from clusteropt.gathering import batches, databases, scores, structures
+from clusteropt.records.batches import Batch
+from clusteropt.records.costs import Costs
+from clusteropt.records.minima import Minima
+
+Results = Minima | Batch | Costs
+R = TypeVar("R")
+_SQLITE = b"SQLite format 3\0"
+_DATABASES = (".db",)
+
+
+def read(name: str, formula: str | None, n_models: int) -> Results:
+    """The results in a database of minima, the folder of a batch, a file of structures, or the JSON that a command has printed.
+
+    `formula` chooses among those of minima; of each composition the lowest `n_models` structures are read. Raises UsageError or
+    InputError, in one line, for what cannot be used.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return _in_words(name, lambda: batches.batch_of(path, n_models))
+    head = _head(path)
+    if head.startswith(_SQLITE) or path.suffix in _DATABASES:
+        return _in_words(name, lambda: databases.minima_of(path, formula, n_models))
+    if head.lstrip()[:1] in (b"[", b"{"):
+        return _in_words(name, lambda: scores.read(path))
+    return _in_words(name, lambda: structures.minima_of(name, formula, n_models))
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(64)
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read: {problem.strerror}: check its permissions") from None
+    return b""
+
+
+def _in_words(name: str, gather: Callable[[], R]) -> R:
+    """What `gather` returns. What it stumbles over in foreign or damaged files is one line."""
+    try:
+        return gather()
+    except ClusterOptError:
+        raise
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, OSError) as damage:
+        raise InputError(
+            f"{name}: is damaged or foreign ({unexpected(damage)}): make it again, or use a copy"
+        ) from None

@@ -1,0 +1,132 @@
+"""The report of minima: of a database or of a file of structures."""
+
+from clusteropt.pictures.kinds import of_composition, of_minima
+from clusteropt.records.minima import Composition, Course, Minima
+from clusteropt.report.columns import columns
+from clusteropt.report.page import Page, Section, Table, View
+from clusteropt.report.pages.parts import drawn
+from clusteropt.report.searches import best_known_words
+from clusteropt.report.series import size_columns
+from clusteropt.report.tables import Column
+from clusteropt.words import counted
+
+_DETAILED = 4  # compositions with pictures of their own
+_ROWS, _COURSES = 20, 30  # of tables
+_COMPOSITIONS = 200
+
+
+def page_of(found: Minima) -> Page:
+    """The report, of all compositions together and of the first ones apart."""
+    own = found.compositions
+    sections = [] if len(own) == 1 else _together(found)
+    sections += [_apart(one, found) for one in own[:_DETAILED]]
+    more = len(own) - _DETAILED
+    if more > 0 and sections:
+        words = f"{counted(more, 'composition')} more without pictures of their own: --formula makes a report of one."
+        sections.append(Section("Other compositions", [words]))
+    return Page(_title(found), _lead(found), found.missing, sections, found.origin)
+
+
+def _title(found: Minima) -> str:
+    if len(found.compositions) == 1:
+        return f"Minima of {found.compositions[0].formula}"
+    return (
+        f"Minima in {found.source}"
+        if found.compositions
+        else f"Sizes in {found.source}"
+        if found.series
+        else found.source
+    )
+
+
+def _lead(found: Minima) -> list[str]:
+    total, runs = (
+        sum(len(one.levels) for one in found.compositions),
+        sum(len(one.courses) for one in found.compositions),
+    )
+    by = f" by {found.origin.potential}" if found.origin.potential else ""
+    first = f"{counted(total, 'minimum')} of {counted(len(found.compositions), 'composition')}{by}"
+    searches = f", from {counted(runs, 'search')}" if runs else ""
+    said = [f"{first}{searches}, in {found.source}."] if found.compositions else [f"The series in {found.source}{by}."]
+    if len(found.compositions) == 1:
+        said += _about(found.compositions[0], found)
+    return said
+
+
+def _about(own: Composition, found: Minima) -> list[str]:
+    if not own.levels:
+        return []
+    lowest, unit = own.levels[0], found.units.shown.energy
+    group = f", point group {lowest.point_group}" if lowest.point_group else ""
+    said = [f"The lowest has {lowest.energy:.6f} {unit}{group}."]
+    if own.best_known is not None and own.verdict:
+        gap = lowest.energy - own.best_known
+        said.append(f"Beside the table of best-known minima: {best_known_words(gap, own.verdict, unit)}.")
+    return said
+
+
+def _together(found: Minima) -> list[Section]:
+    pictures = drawn(of_minima(found))
+    tables = []
+    if found.compositions:
+        tables.append(Table("Compositions and their lowest minima", _compositions(found)))
+    if found.series:
+        tables.append(Table("The series of sizes", size_columns(found.series, found.units.energy)))
+    return [Section("All compositions", (), None, pictures, tables)] if tables else []
+
+
+def _compositions(found: Minima) -> list[Column]:
+    some = found.compositions[:_COMPOSITIONS]
+    lowest = [one.levels[0] if one.levels else None for one in some]
+    return [
+        Column("formula", [one.formula for one in some]),
+        Column("minima", [f"{len(one.levels):,}" for one in some], right=True),
+        Column(
+            f"lowest ({found.units.shown.energy})", [f"{one.energy:.6f}" if one else "-" for one in lowest], right=True
+        ),
+        Column("point group", [one.point_group or "-" if one else "-" for one in lowest]),
+        Column("best known", ["-" if one.best_known is None else f"{one.best_known:.6f}" for one in some], right=True),
+    ]
+
+
+def _apart(own: Composition, found: Minima) -> Section:
+    said = _about(own, found) if len(found.compositions) > 1 else []
+    shown, every = len(own.models), max(len(own.levels), len(own.models))
+    which = (
+        "All structures are shown." if shown == every else f"The {shown} lowest of {every:,}: --structures shows more."
+    )
+    return Section(
+        own.formula, said, View(own.models, which), drawn(of_composition(own, found.units)), _tables(own, found)
+    )
+
+
+def _tables(own: Composition, found: Minima) -> list[Table]:
+    tables, unit = [], found.units.shown.energy
+    if own.levels:
+        some = own.levels[:_ROWS]
+        of = f"The {len(some)} lowest minima of {len(own.levels):,}" if len(some) < len(own.levels) else "All minima"
+        tables.append(Table(of, _told(columns(some, unit))))
+    if own.courses:
+        some_runs = own.courses[:_COURSES]
+        of = (
+            f"The first {len(some_runs)} searches of {len(own.courses):,}"
+            if len(some_runs) < len(own.courses)
+            else "Searches"
+        )
+        tables.append(Table(of, _courses(some_runs, unit)))
+    return tables
+
+
+def _told(every: list[Column]) -> list[Column]:
+    """The columns that tell something."""
+    return [one for one in every if any(str(cell) not in ("", "-", "0") for cell in one.cells)]
+
+
+def _courses(some: tuple[Course, ...], unit: str) -> list[Column]:
+    return [
+        Column("seed", [str(one.seed) for one in some], right=True),
+        Column(f"lowest ({unit})", [f"{one.energies[-1]:.6f}" if one.energies else "-" for one in some], right=True),
+        Column("evaluations to it", [f"{one.evaluations[-1]:,}" if one.energies else "-" for one in some], right=True),
+        Column("evaluations", [f"{one.n_evaluations:,}" for one in some], right=True),
+        Column("stopped by", [one.stopped_by or "not ended" for one in some]),
+    ]
