@@ -22,7 +22,7 @@ class Result:
 
     given: Atoms
     minimum: Minimum
-    potential: Potential | None  # None where the elements have none
+    potential: Potential | None  # with its units; None where the elements have none
     optimizer: (
         str  # the one that was run, by name; 'in-memory' for one that was passed as an object, 'none' without any
     )
@@ -59,28 +59,32 @@ class Result:
 
     @property
     def converged(self) -> bool:
+        """True for the status 'converged'."""
         return self.minimum.status == Status.CONVERGED
 
     @property
     def energy_before(self) -> float:
+        """The energy of the structure as given."""
         return self.minimum.energy_before
 
     @property
     def energy(self) -> float:
+        """The energy where the atoms are now."""
         return self.minimum.energy
 
     @property
     def forces(self) -> np.ndarray:
-        """(n_atoms, 3)."""
+        """(n_atoms, 3), energy over length, in the order of the atoms."""
         return self.minimum.forces
 
     @property
     def fmax(self) -> float:
-        """The longest force on a free atom."""
+        """The longest force on a free atom, energy over length."""
         return self.minimum.fmax
 
     @property
     def n_evaluations(self) -> int:
+        """Evaluations of energy and forces, everything counted."""
         return self.minimum.n_evaluations
 
     @property
@@ -133,7 +137,7 @@ class Result:
 class Certified(Result):
     """The result for a structure that was certified: its energies and forces, and what it is."""
 
-    certificate: Certificate | None = None  # None where there is a problem
+    certificate: Certificate | None = None  # what was computed; None where there is a problem
 
     def __repr__(self) -> str:
         if self.potential is None or self.certificate is None:

@@ -1,4 +1,4 @@
-"""The tables of options in the documentation, made from the program.
+"""The tables of options in the documentation, made from the program, and what `interface` makes from the Python interface.
 
     python docs/options.py
 
@@ -11,6 +11,7 @@ import sys
 import textwrap
 from typing import Any
 
+import interface
 import typer
 from pages import pages, text_of
 
@@ -22,7 +23,8 @@ _NOTES = re.compile(r"(.*?) \[dim\]\\\[(.*)\]\[/dim\]")  # as cli.flags writes u
 
 def page_with_tables(text: str) -> str:
     """The page, its tables as the program has them now."""
-    return _PLACE.sub(lambda place: f"{place[1]}{table(place[2], place[3])}\n{place[4]}", text)
+    text = _PLACE.sub(lambda place: f"{place[1]}{table(place[2], place[3])}\n{place[4]}", text)
+    return interface.with_interface(text)
 
 
 def table(command: str, beyond: str | None = None) -> str:

@@ -6,12 +6,14 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+import interface
 import options
 import pytest
 import typer
 from guide import run_pages
 from pages import DOCS, blocks, contents, pages, text_of
 
+import clusteropt
 from clusteropt.cli import app
 from clusteropt.engine.step import Status
 from clusteropt.errors import ExitCode
@@ -84,6 +86,14 @@ def test_every_option_of_every_command_is_described_once():
         place for page in pages() for place in re.findall(r"<!-- options of ([a-z ]+?)(?: beyond|-| -)", text_of(page))
     ]
     assert sorted(places) == sorted(options.commands())
+
+
+def test_every_public_name_and_what_functions_return_is_in_the_reference():
+    text = text_of(REFERENCE / "python.md")
+    classes = {name for name in clusteropt.__all__ if name[0].isupper()} - {"ClusterCalculator", "ClusterOptError"}
+    assert set(re.findall(r"<!-- function (\w+)", text)) == {name for name in clusteropt.__all__ if name[0].islower()}
+    assert set(re.findall(r"<!-- attributes of (\w+)", text)) == classes | interface.RETURNED.keys()
+    assert {"ClusterCalculator", "ClusterOptError"} <= set(re.findall(r"clusteropt\.(\w+)", text))
 
 
 def cells(first: str) -> list[str]:

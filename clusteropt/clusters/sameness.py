@@ -42,12 +42,12 @@ TOLERANCE = Tolerance()
 class Comparison(NamedTuple):
     """How much two clusters differ. `b @ rotation.T + translation`, in the order `order`, lies on a."""
 
-    same: bool
+    same: bool  # but for a rotation, a shift, the order of like atoms and, where allowed, a mirror image
     rmsd: float  # root mean square displacement of the atoms, in the unit of the positions; an upper bound where not `same`
-    largest: float  # displacement of an atom in that alignment
+    largest: float  # displacement of an atom in that alignment, in the unit of the positions
     mirrored: bool  # b was reflected: no rotation alone lays it on a as well
     rotation: np.ndarray  # (3, 3), of determinant -1 where `mirrored`
-    translation: np.ndarray  # (3,)
+    translation: np.ndarray  # (3,), in the unit of the positions
     order: np.ndarray  # (n,) atoms of b in the order of a
 
 

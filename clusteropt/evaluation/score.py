@@ -8,21 +8,21 @@ from typing import NamedTuple
 class Score(NamedTuple):
     """The score of a method on a target."""
 
-    formula: str
-    method: str
+    formula: str  # the task
+    method: str  # 'learned', 'search', 'multistart' or 'basin hopping'
     seen: str  # how much was in training: 'trained', 'size unseen', 'element unseen'; '' where nothing is learned
     n_chains: int  # chains that have ended, by a hit or without
     n_cut: int  # chains that were cut off by the limit of evaluations or seconds
-    n_hits: int
-    n_evaluations: int
-    seconds: float
-    median_gap: float  # above the best-known energy, over the chains that have ended
+    n_hits: int  # chains that have come to the best-known minimum
+    n_evaluations: int  # of energy and forces, by all chains
+    seconds: float  # that all of it took
+    median_gap: float  # of energies above the best known, over the chains that have ended
     optimizer: str = ""  # the name of the learned optimizer; '' for other methods
-    ended_by: str = "hits"  # or 'evaluations', or 'seconds', which depends on the speed of the machine
-    seconds_per_evaluation: float = math.nan  # while all lanes had chains
+    ended_by: str = "hits"  # 'hits', 'evaluations', or 'seconds', which depends on the speed of the machine
+    seconds_per_evaluation: float = math.nan  # of one core or more, while all lanes had chains
     n_searches: int = 0  # adaptive searches, one after the other; 0 for other methods
     evaluations_to_first: float = math.nan  # hit of an adaptive search, the median; infinite where too few came to one
-    seconds_to_first: float = math.nan
+    seconds_to_first: float = math.nan  # likewise
 
     @property
     def name(self) -> str:
@@ -31,6 +31,7 @@ class Score(NamedTuple):
 
     @property
     def hit_rate(self) -> float:
+        """The hits for each chain that has ended."""
         return self.n_hits / self.n_chains if self.n_chains else 0.0
 
     @property
@@ -44,6 +45,7 @@ class Score(NamedTuple):
 
     @property
     def evaluations_per_hit(self) -> float:
+        """The cost of a hit, all evaluations counted; infinite without one."""
         return self.n_evaluations / self.n_hits if self.n_hits else math.inf
 
     @property

@@ -54,6 +54,7 @@ class SearchMinimum:
 
     @property
     def energy(self) -> float:
+        """In the unit of the potential."""
         return self.found.minimum.energy
 
     @property
@@ -86,7 +87,7 @@ class SearchMinimum:
 class Relaxed:
     """A minimum of the prescreening potential, and what a calculator has made of it."""
 
-    start: SearchMinimum
+    start: SearchMinimum  # the minimum of the prescreening potential
     rank: int  # among the minima of that potential, from 1
     minimum: Minimum  # by the calculator, with its status
     number: int | None = None  # of the minimum in the result, from 0; None where the relaxation led to none
@@ -112,13 +113,13 @@ class SearchResult:
     """The result of a search. Energies in the unit of the potential."""
 
     formula: str  # elements in alphabetical order, each with its count
-    potential: Potential = field(repr=False)
-    minima: tuple[SearchMinimum, ...] = field(repr=False)  # the lowest first
+    potential: Potential = field(repr=False)  # with its units
+    minima: tuple[SearchMinimum, ...] = field(repr=False)  # all that are kept, the lowest first
     stopped_by: str  # 'confirmed', 'target', 'evaluations', 'time', or what stopped it from outside
-    evaluations: int
-    seconds: float
+    evaluations: int  # of energy and forces
+    seconds: float  # from the first evaluation to the end
     missed: float  # estimated chance that a low minimum was missed; nan after a prescreen
-    seed: int
+    seed: int  # of all random numbers
     best_known: float | None  # energy in the table of best-known minima; None without an entry
     prescreen: "SearchResult | None" = field(default=None, repr=False)  # by the other potential, where there was one
     relaxed: tuple[Relaxed, ...] = field(default=(), repr=False)  # its lowest minima, by rank, relaxed

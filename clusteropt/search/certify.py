@@ -37,8 +37,8 @@ class Certificate(NamedTuple):
     pushed: int  # how often a saddle point was left
     smallest: float  # the smallest curvature, energy over length squared; nan without any
     frequencies: np.ndarray | None  # (n_modes,) cm^-1; None but for a minimum in eV and angstrom
-    zero_point_energy: float | None  # eV, like the frequencies
-    point_group: PointGroup | None  # None where not converged, and in a periodic box
+    zero_point_energy: float | None  # eV, of these frequencies
+    point_group: PointGroup | None  # and how well the atoms have it; None where not converged, and in a periodic box
 
     @property
     def is_minimum(self) -> bool:

@@ -33,7 +33,7 @@ class LearnedOptimizer(NamedTuple):
     """A trained network."""
 
     theta: np.ndarray  # (n_numbers,) float32
-    settings: LearnedSettings
+    settings: LearnedSettings  # of the network: its inputs and layers
     card: dict[str, Any]  # what it was trained on, and how
 
     def __repr__(self) -> str:
