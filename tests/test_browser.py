@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from ase.cluster import Icosahedron
+from browser import Page, browser, found
 
 from clusteropt.pictures.records import Pictured
 from clusteropt.report.viewer import viewer_html, viewer_program
-from tests.browser import Page, browser, found
 
 pytestmark = [pytest.mark.peer, pytest.mark.skipif(found() is None, reason="no Chromium")]
 CANVASES = "[...document.querySelectorAll('canvas[tabindex]')]"

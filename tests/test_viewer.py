@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ase.cluster import Icosahedron
 from ase.data.colors import jmol_colors
+from cli import cluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
@@ -19,7 +20,6 @@ from clusteropt.pictures.appearance import bonds, colours, has_directional_bonds
 from clusteropt.pictures.orientation import oriented, turned
 from clusteropt.report import viewer
 from clusteropt.report.viewer import Pictured, viewer_html, viewer_program
-from tests.cli import cluster
 
 FILES = Path(viewer.__file__).parent
 LIBRARY = "f7cc78921ae72e7623e89cdd111434f58c2efddd2ffda1cd212644b406fb8016"  # 3Dmol-min.js of 3dmol 2.5.5 (npm)

@@ -24,6 +24,7 @@ from clusteropt.cli import (
     report,
     search,
     train,
+    view,
 )
 from clusteropt.console import complain, drop, hold_standard_streams
 from clusteropt.errors import ClusterOptError, ExitCode
@@ -59,6 +60,7 @@ app.command("compare")(compare.compare)
 app.command("minima")(minima.minima)
 app.command("report")(report.report)
 app.command("plot")(report.plot)
+app.command("view")(view.view)
 app.command("random")(random.random)
 app.command("doctor")(doctor.doctor)
 app.command("cite")(cite.cite)

@@ -49,6 +49,13 @@ class Show(NamedTuple):
 SHOW = Show()
 
 
+def check_picture(path: Path, force: bool) -> None:
+    """Raises UsageError where a picture cannot be written to that file."""
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"{path}: pictures are PNG, SVG or PDF: end the name in .png, .svg or .pdf")
+    check_writable(path, force)
+
+
 def plan_outputs(files: list[str], wanted: Outputs) -> OutputPlan:
     """The output files for the input `files`. Raises UsageError where one exists, or cannot be written."""
     out = wanted.out

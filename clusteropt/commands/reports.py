@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clusteropt.commands.plans import check_picture
 from clusteropt.console import say
 from clusteropt.errors import UsageError, suggest
 from clusteropt.records.kinds import KINDS
@@ -72,7 +73,7 @@ def plot(kind: str, results: str, given: dict[str, Any], drawn: Drawn) -> None:
     if kind not in KINDS:
         raise UsageError(f"no picture '{kind}'; {suggest(kind, tuple(KINDS))}")
     settings = merged(ReportSettings, None, given)
-    _check_picture(drawn)
+    check_picture(drawn.out, drawn.force)
     from clusteropt.gathering.results import read
     from clusteropt.pictures.style import content
 
@@ -84,12 +85,6 @@ def plot(kind: str, results: str, given: dict[str, Any], drawn: Drawn) -> None:
     write_atomically(drawn.out, content(pictures[kind](), drawn.out.suffix, f"clusteropt plot {kind}"))
     if not drawn.quiet:
         say(f"{KINDS[kind].shows} Written to {drawn.out}")
-
-
-def _check_picture(drawn: Drawn) -> None:
-    if drawn.out.suffix not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"{drawn.out}: pictures are PNG, SVG or PDF: end the name in .png, .svg or .pdf")
-    check_writable(drawn.out, drawn.force)
 
 
 def _pictures(found: "Results", kind: str, name: str) -> Mapping[str, "Drawing"]:

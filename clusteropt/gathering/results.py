@@ -26,11 +26,16 @@ def read(name: str, formula: str | None, n_models: int) -> Results:
     if path.is_dir():
         return _in_words(name, lambda: batches.batch_of(path, n_models))
     head = _head(path)
-    if head.startswith(_SQLITE) or path.suffix in _DATABASES:
+    if is_database(path):
         return _in_words(name, lambda: databases.minima_of(path, formula, n_models))
     if head.lstrip()[:1] in (b"[", b"{"):
         return _in_words(name, lambda: scores.read(path))
     return _in_words(name, lambda: structures.minima_of(name, formula, n_models))
+
+
+def is_database(path: Path) -> bool:
+    """True for a file of SQLite, and for the name of one. Raises InputError for a file that cannot be opened."""
+    return _head(path).startswith(_SQLITE) or path.suffix in _DATABASES
 
 
 def _head(path: Path) -> bytes:

@@ -62,7 +62,7 @@ def minima_of(spec: str, formula: str | None, n_models: int) -> Minima:
 
 
 def _composition(formula: str, own: Sequence[Frame], potential: str, unit: str, n_models: int) -> Composition:
-    energies = {one.label: _energy(one.atoms) for one in own}
+    energies = {one.label: energy_of(one.atoms) for one in own}
     levels = falling([_level(one, energy) for one in own if (energy := energies[one.label]) is not None])
     by_label = {one.label: one.atoms for one in own}
     levels = [_grouped(level, by_label[level.name]) if level.rank <= _GROUPS else level for level in levels]
@@ -97,7 +97,8 @@ def _grouped(level: Level, atoms: Atoms) -> Level:
     )
 
 
-def _energy(atoms: Atoms) -> float | None:
+def energy_of(atoms: Atoms) -> float | None:
+    """The energy that a file gives; None where there is none, or no finite number."""
     given = {} if atoms.calc is None else atoms.calc.results
     value = given.get("energy", given.get("free_energy", atoms.info.get("energy")))
     number = float(value) if isinstance(value, int | float | np.number) else None
@@ -112,7 +113,7 @@ def _missing(damaged: Sequence[Unreadable], by_formula: dict[str, list[Frame]], 
     said = [f"{one.label}: {one.problem}" for one in damaged[:_NAMED]]
     if len(damaged) > _NAMED:
         said.append(f"{counted(len(damaged) - _NAMED, 'structure')} more could not be read.")
-    without = sum(_energy(one.atoms) is None for own in by_formula.values() for one in own)
+    without = sum(energy_of(one.atoms) is None for own in by_formula.values() for one in own)
     if without:
         said.append(f"{counted(without, 'structure')} without an energy: `clusteropt energy` computes energies.")
     if len(potentials) > 1:

@@ -22,7 +22,7 @@ MARKERS = "osD^vPX"
 MUTED = "#767676"  # 4.5 to 1 against white
 ENDINGS = (".png", ".svg", ".pdf")
 WIDTH, HEIGHT = 4.8, 3.3  # inches
-_DPI = 300
+DPI = 300  # pixels in an inch
 _FEW = 60  # the ratio of the ends of an axis below which 2 and 5 are marked too
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -78,7 +78,7 @@ def content(figure: "Figure", ending: str, title: str) -> bytes:
     }
     page = io.BytesIO()
     with in_style():
-        figure.savefig(page, format=ending[1:], dpi=_DPI, metadata=about[ending])
+        figure.savefig(page, format=ending[1:], dpi=DPI, metadata=about[ending])
     return page.getvalue()
 
 

@@ -120,6 +120,11 @@ def file_of(spec: str) -> str:
     return _split(spec)[0]
 
 
+def slice_of(spec: str) -> slice:
+    """The frames that `file@index` names, or all. Raises InputError for an invalid index."""
+    return _split(spec)[1]
+
+
 def _is_counted(wanted: slice) -> bool:
     """True where the first selected frame does not depend on the number of frames in the file."""
     return (wanted.start or 0) >= 0 and (wanted.step or 1) > 0
