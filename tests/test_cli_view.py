@@ -228,10 +228,10 @@ def test_structures_of_one_composition_have_one_scale_and_others_fill_their_plac
 
 
 def test_a_grid_has_few_empty_places():
-    for count in range(1, 100):
+    for count in range(1, 41):
         columns = n_columns(count)
         assert 1 <= columns <= max(5, count**0.5 + 3)
-        assert -count % columns <= 2 / 3 * columns
+        assert -count % columns <= 4
 
 
 def test_labels_are_written_on_atoms_in_sight_only():
