@@ -268,3 +268,29 @@ def test_every_kind_of_picture_can_be_drawn(folder, batch, tmp_path):
         done = run(folder, "plot", kind, results, "-o", f"{kind}.svg")
         assert done.code == 0, done.err
         assert "<svg" in (folder / f"{kind}.svg").read_text()
+
+
+def test_a_search_and_a_batch_write_their_reports_at_the_end(tmp_path):
+    few = ["--evaluations", "300", "--confirm", "0"]
+    done = run(tmp_path, "search", "X5", *few, "--report", "s.html")
+    assert (done.code, "report written to s.html" in done.err) == (0, True), done.err
+    assert Page(tmp_path / "s.html").headings[0] == "Minima of X5"
+    save(tmp_path / "in.xyz", clusters(2))
+    done = run(tmp_path, "batch", "in.xyz", "-o", "out", "--optimizer", "lbfgs", "--report", "b.html")
+    assert (done.code, "report written to b.html" in done.err) == (0, True), done.err
+    assert Page(tmp_path / "b.html").headings[0] == "Batch out"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("search", "X5", "--report", "r.html", "--no-db"), "--no-db wants none"),
+        (("search", "X5", "X6", "--report", "r.html"), "name one for all formulas with --db"),
+        (("search", "X5", "--report", "r.txt"), "end the name in .html"),
+        (("batch", "in.xyz", "-o", "out", "--report", "r.html", "--dry-run"), "drop --report"),
+    ],
+)
+def test_a_report_that_cannot_be_is_refused_before_any_work(tmp_path, arguments, words):
+    done = run(tmp_path, *arguments)
+    assert (done.code, words in done.err) == (2, True), done.err
+    assert names(tmp_path) == set()

@@ -59,6 +59,7 @@ class BatchJob:
     one_file: bool | None = (
         None  # all minima in one file, not one file per input; None keeps the choice of the run before
     )
+    report: Path | None = None  # page about the results, at the end
     signals: Signals = field(default_factory=Signals)
 
     def repeats(self, status: str) -> bool:

@@ -76,6 +76,7 @@ def batch(
         ),
     ] = False,
     one_file: _OneFile = None,
+    report: options.Report = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: options.Verbose = False,
@@ -95,7 +96,7 @@ def batch(
     settings = structures.chosen(config, given)
     job = BatchJob(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
     job.scheduler = scheduler_of(scheduler, scheduler_file, verbose, devices)
-    job.json, job.quiet, job.one_file = json, quiet, one_file
+    job.json, job.quiet, job.one_file, job.report = json, quiet, one_file, report
     raise typer.Exit(batches.batch(job, reading, dry_run, devices, time_limit))
 
 

@@ -28,6 +28,12 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Output file in extended XYZ; '-' means standard output.", show_default=False),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", help="HTML file for a report at the end, as `clusteropt report` makes it.", show_default=False
+    ),
+]
 Config = Annotated[
     Path | None,
     typer.Option(

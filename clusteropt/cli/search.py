@@ -15,6 +15,7 @@ from clusteropt.cli.options import (
     Out,
     Quiet,
     Reading,
+    Report,
     Scheduler,
     SchedulerFile,
     Verbose,
@@ -61,6 +62,7 @@ def search(
     scheduler: Scheduler = None,
     scheduler_file: SchedulerFile = None,
     out: Out = None,
+    report: Report = None,
     config: Config = None,
     force: Force = False,
     json: Json = False,
@@ -83,6 +85,6 @@ def search(
 
     given = calculators.named(given, calculator, devices, scheduler or scheduler_file)
     asked = command.asked_for(formulas or [], sources or [], config, given, reading, time_limit)
-    outputs, show = SearchOutputs(out, db, no_db, force), Show(json, wide, quiet)
+    outputs, show = SearchOutputs(out, db, no_db, force, report), Show(json, wide, quiet)
     workers = scheduler_of(scheduler, scheduler_file, verbose, devices)
     raise typer.Exit(command.search(asked._replace(outputs=outputs, show=show, scheduler=workers), devices))

@@ -4,6 +4,7 @@ from typing import Any
 
 from clusteropt.batch.job import BatchJob, unbegun
 from clusteropt.commands.process import prepare
+from clusteropt.commands.reports import check_page, reported
 from clusteropt.commands.time_limit import seconds_left
 from clusteropt.errors import ExitCode, UsageError
 from clusteropt.runtime.signals import STOPPING, remembered
@@ -20,6 +21,10 @@ def batch(
     """
     if job.restart and job.shard.total > 1:
         raise UsageError("--restart with --shard would set aside the results of other shards: name another --out")
+    if job.report is not None:
+        if dry_run:
+            raise UsageError("--dry-run computes nothing to report: drop --report")
+        check_page(job.report)
     job.reading = merged(ReadingSettings, None, reading)
     with remembered(*STOPPING, seconds=seconds_left(time_limit)) as signals:
         job.signals = signals
@@ -27,7 +32,14 @@ def batch(
             prepare(devices)
             from clusteropt.batch import estimate, execution
 
-            return estimate.dry_run(job) if dry_run else execution.batch(job)
+            return estimate.dry_run(job) if dry_run else _reported(job, execution.batch(job))
         except KeyboardInterrupt:
             signals.patient = True
             raise unbegun(signals) from None
+
+
+def _reported(job: BatchJob, code: ExitCode) -> ExitCode:
+    """Writes the report, if one is wanted; the exit code, which says if that failed."""
+    if job.report is None or reported(str(job.out), job.report, job.quiet):
+        return code
+    return code or ExitCode.FAILURE

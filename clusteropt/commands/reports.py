@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clusteropt.commands.plans import check_picture
-from clusteropt.console import say
-from clusteropt.errors import UsageError, suggest
+from clusteropt.console import complain, say
+from clusteropt.errors import ClusterOptError, UsageError, suggest
 from clusteropt.records.kinds import KINDS
 from clusteropt.runtime.files import check_writable, stem_of, write_atomically
 from clusteropt.settings.merging import merged
@@ -65,7 +65,19 @@ def write_page(results: str, path: Path, settings: ReportSettings | None = None)
     from clusteropt.report.pages import page_of
 
     found = read(results, wanted.formula, max(wanted.structures, _MODELS))
-    write_atomically(path, html_of(page_of(found, wanted.title)))
+    write_atomically(path, html_of(page_of(found, wanted)))
+
+
+def reported(results: str, path: Path, quiet: bool, formula: str | None = None) -> bool:
+    """Writes the report of what a command has just found. False where that failed, which is said; the command goes on."""
+    try:
+        write_page(results, path, ReportSettings(formula))
+    except ClusterOptError as problem:
+        complain(f"no report: {problem}")
+        return False
+    if not quiet:
+        say(f"report written to {path}")
+    return True
 
 
 def plot(kind: str, results: str, given: dict[str, Any], drawn: Drawn) -> None:

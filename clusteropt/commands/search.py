@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clusteropt.commands.plans import STDOUT, Show
 from clusteropt.commands.process import prepare
+from clusteropt.commands.reports import reported
 from clusteropt.commands.search_files import Asked, SearchOutputs, check_outputs
 from clusteropt.commands.search_levels import in_two_levels
 from clusteropt.commands.search_run import Done, is_cut, searched, told
@@ -135,6 +136,7 @@ def _ended(asked: Asked, works: list["Work"], done: list[Done], problem: Cluster
         from clusteropt.report.searches import search_json
 
         emit(search_json([one.result for one in done], several=len(works) > 1))
+    written = _reported(asked, works, done)
     for one in done:
         problem = problem or (None if one.problem is None else told(one))
     if problem is not None:
@@ -142,10 +144,20 @@ def _ended(asked: Asked, works: list["Work"], done: list[Done], problem: Cluster
     cut = [one for one in done if is_cut(one)]
     if cut or len(done) < len(works):
         raise stopped((cut or done)[-1].signals, _so_far(works, done))
-    if not all(one.whole for one in done):
+    if not (written and all(one.whole for one in done)):
         return ExitCode.FAILURE
     fine = all(one.result.minima and one.result.n_failed == 0 for one in done)
     return ExitCode.OK if fine else ExitCode.NOT_CONVERGED
+
+
+def _reported(asked: Asked, works: list["Work"], done: list[Done]) -> bool:
+    """Writes the report, if one is wanted and there is anything to report. False where that failed."""
+    path, files = asked.outputs.report, works[0].files
+    if path is None or not done:
+        return True
+    relaxed = files.isomers is not None and files.isomers.exists()
+    formula = works[0].task.formula if len(works) == 1 else None
+    return reported(str(files.isomers if relaxed else files.database), path, asked.show.quiet, formula)
 
 
 def _so_far(works: list["Work"], done: list[Done]) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clusteropt.commands.plans import STDOUT, Show
+from clusteropt.commands.reports import check_page
 from clusteropt.errors import UsageError
 from clusteropt.hosts.scheduler import Scheduler
 from clusteropt.runtime.files import check_writable
@@ -20,6 +21,7 @@ class SearchOutputs(NamedTuple):
     db: Path | None = None
     no_db: bool = False
     force: bool = False  # overwrite an existing file that no search of the same composition has written
+    report: Path | None = None  # page about the results, at the end
 
 
 class Asked(NamedTuple):
@@ -49,8 +51,18 @@ def check_outputs(wanted: SearchOutputs, json: bool, n_formulas: int) -> None:
         raise UsageError("--db names a database and --no-db wants none: drop one of them")
     if wanted.out is not None and n_formulas > 1:
         raise UsageError("--out names one file, and there are several formulas: leave it out, or search one at a time")
+    if wanted.report is not None:
+        _check_report(wanted, n_formulas)
     if json and wanted.out == STDOUT:
         raise UsageError("--json and --out - both write to standard output: give --out a file name")
+
+
+def _check_report(wanted: SearchOutputs, n_formulas: int) -> None:
+    check_page(wanted.report or Path())
+    if wanted.no_db:
+        raise UsageError("--report reads the database, and --no-db wants none: drop one of them")
+    if wanted.db is None and n_formulas > 1:
+        raise UsageError("--report makes a page of one database: name one for all formulas with --db")
 
 
 def files_for(formula: str, wanted: SearchOutputs, levels: int = 1) -> SearchFiles:

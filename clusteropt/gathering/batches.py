@@ -85,7 +85,10 @@ def _models(lines: Sequence[Line], most: int) -> tuple[Model, ...]:
         known = lowest[ended.formula][0].energy if ended.formula in lowest else None
         if frame and ended.energy is not None and ended.energy < (math.inf if known is None else known):
             lowest[ended.formula] = line
-    return tuple(_model(ended, frame) for ended, _, frame in [*lowest.values()][:most])
+    some = [*lowest.values()][:most]
+    return tuple(
+        _model(ended, frame) for ended, _, frame in sorted(some, key=lambda line: (line[0].n_atoms, line[0].formula))
+    )
 
 
 def _model(ended: Ended, frame: str) -> Model:

@@ -11,7 +11,7 @@ from clusteropt.database.records import Entry, Run
 from clusteropt.database.selection import as_atoms, listed
 from clusteropt.database.settings import Wanted
 from clusteropt.gathering.origins import Made, known_of, origin_of
-from clusteropt.gathering.sizes import mixtures_of, sizes_of
+from clusteropt.gathering.sizes import in_order, mixtures_of, sizes_of
 from clusteropt.records.minima import Composition, Course, Level, Minima, Model, model_of
 from clusteropt.records.origin import Units
 from clusteropt.words import counted
@@ -30,10 +30,10 @@ def minima_of(path: Path, formula: str | None, n_models: int) -> Minima:
         for entry in entries:
             by_formula[entry.formula].append(entry)
         runs = [run for run in database.runs() if formula is None or run.formula in by_formula]
-        compositions = [
+        compositions = in_order(
             _composition(database, name, own, [run for run in runs if run.formula == name], n_models)
             for name, own in by_formula.items()
-        ]
+        )
     made = Made(origin.name, [run.command for run in runs], [run.version for run in runs], [run.seed for run in runs])
     return Minima(
         path.name,

@@ -1,7 +1,7 @@
 """Compositions side by side: a series of sizes of one element, alloys of two elements with equal numbers of atoms."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ase.formula import Formula
 
@@ -9,6 +9,11 @@ from clusteropt.finding.series import magic_numbers, second_differences
 from clusteropt.records.minima import Composition, Mixed, Mixture, Size
 
 _FEWEST = 3  # compositions in a series or a mixture
+
+
+def in_order(compositions: Iterable[Composition]) -> list[Composition]:
+    """The compositions by their numbers of atoms, and then by their formulas."""
+    return sorted(compositions, key=lambda one: (sum(Formula(one.formula).count().values()), one.formula))
 
 
 def sizes_of(compositions: Sequence[Composition]) -> tuple[Size, ...]:

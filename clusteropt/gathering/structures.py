@@ -13,7 +13,7 @@ from clusteropt.database.rows import formula_of, numbers_of
 from clusteropt.database.settings import Wanted
 from clusteropt.errors import InputError
 from clusteropt.gathering.origins import Made, known_of, origin_of, units_of
-from clusteropt.gathering.sizes import mixtures_of, sizes_of
+from clusteropt.gathering.sizes import in_order, mixtures_of, sizes_of
 from clusteropt.io.reading import Frame, Unreadable, frames
 from clusteropt.records.minima import Composition, Level, Minima, Model, falling, model_of
 from clusteropt.records.shape import spacing
@@ -47,9 +47,8 @@ def minima_of(spec: str, formula: str | None, n_models: int) -> Minima:
     names = [str(one.atoms.info.get("potential", "")) for own in by_formula.values() for one in own]
     potential = names[0] if len({*names}) == 1 else ""
     units = units_of(potential, read[0].atoms.get_chemical_symbols())
-    compositions = [
-        _composition(name, own, potential, units.shown.energy, n_models) for name, own in by_formula.items()
-    ]
+    parts = (_composition(name, own, potential, units.shown.energy, n_models) for name, own in by_formula.items())
+    compositions = in_order(parts)
     return Minima(
         spec,
         units,

@@ -42,11 +42,10 @@ def energies(batch: Batch) -> "Figure":
 
     figure = Figure(figsize=(WIDTH, HEIGHT))
     axes = figure.subplots()
-    known = [one for one in batch.ended if one.energy is not None and one.units == batch.units and one.n_atoms]
-    if len({one.n_atoms for one in known}) == 1:
-        _histogram(axes, known, batch.units.shown.energy)
-    else:
-        _scatter(axes, known, batch.units.shown.energy)
+    units = batch.units
+    known = [one for one in batch.ended if one.energy is not None and one.units == units and one.n_atoms]
+    draw = _histogram if len({one.n_atoms for one in known}) == 1 else _scatter
+    draw(axes, known, units.shown.energy)
     return figure
 
 

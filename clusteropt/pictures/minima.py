@@ -84,7 +84,11 @@ def progress(own: Composition, units: Units) -> "Figure":
     for k, one in reversed([*enumerate(courses)]):
         evaluations = [*one.evaluations, max(one.n_evaluations, one.evaluations[-1])]
         energies = [energy - lowest for energy in (*one.energies, one.energies[-1])]
-        colour, name = (PALETTE[0], f"the best, seed {one.seed}") if k == 0 else (MUTED, "others" if k == 1 else None)
+        colour, name = (
+            (PALETTE[0], f"seed {one.seed}, the best" if len(courses) > 1 else f"seed {one.seed}")
+            if k == 0
+            else (MUTED, "others" if k == 1 else None)
+        )
         axes.step(evaluations, energies, where="post", color=colour, linewidth=1.6 if k == 0 else 0.6, label=name)
         axes.plot(one.evaluations[-1:], energies[-1:], "o", color=colour)
     if own.best_known is not None and lowest - own.best_known < 10 * max((one.above for one in own.levels), default=0):

@@ -100,7 +100,7 @@ def inline(figure: "Figure", name: str, title: str) -> str:
 
 
 def in_powers(axis: Any) -> None:
-    """Makes an axis with data logarithmic, marked with powers of ten as text: 10³, and 2·10³ where there are few powers."""
+    """Makes an axis with data logarithmic, marked with powers of ten as text: 10⁵, and 2·10⁵ where there are few powers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
@@ -112,8 +112,8 @@ def in_powers(axis: Any) -> None:
 
 
 def _power(value: float, _: int) -> str:
-    """10³ for 1000, 2·10³ for 2000; a number of few digits as it is."""
-    if 0.01 <= value < 1000 or value <= 0:
+    """10⁵ for 100,000, 2·10⁵ for 200,000; a number of few digits as it is."""
+    if 0.01 <= value < 10_000 or value <= 0:
         return f"{value:g}"
     exponent = math.floor(math.log10(value) + 1e-9)
     mantissa = f"{value / 10**exponent:.3g}"

@@ -1,5 +1,6 @@
 """What the folder of a batch tells."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -46,9 +47,7 @@ class Batch(NamedTuple):
     @property
     def counts(self) -> dict[str, int]:
         """The number of structures with each status, the most frequent first; those without a result last."""
-        found: dict[str, int] = {}
-        for one in self.ended:
-            found[one.status] = found.get(one.status, 0) + 1
+        found = Counter(one.status for one in self.ended)
         waiting = {WAITING: self.total - len(self.ended)} if self.total > len(self.ended) else {}
         return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))) | waiting
 
@@ -65,5 +64,5 @@ class Batch(NamedTuple):
     @property
     def units(self) -> Units:
         """The units of most of the energies."""
-        known = [one.units for one in self.ended if one.energy is not None]
-        return max(sorted({*known}), key=known.count) if known else Units("", "")
+        counts = Counter(one.units for one in self.ended if one.energy is not None)
+        return max(sorted(counts), key=counts.__getitem__, default=Units("", ""))

@@ -5,12 +5,13 @@ from clusteropt.records.costs import Costs
 from clusteropt.records.minima import Minima
 from clusteropt.report.page import Page
 from clusteropt.report.pages import batches, costs, minima
+from clusteropt.settings.reports import ReportSettings
 
 
-def page_of(found: Minima | Batch | Costs, title: str | None = None) -> Page:
-    """The report of any results, under a title of one's own."""
+def page_of(found: Minima | Batch | Costs, settings: ReportSettings) -> Page:
+    """The report of any results."""
     if isinstance(found, Minima):
-        page = minima.page_of(found)
+        page = minima.page_of(found, settings.structures)
     else:
-        page = batches.page_of(found) if isinstance(found, Batch) else costs.page_of(found)
-    return page if title is None else page._replace(title=title)
+        page = batches.page_of(found, settings.structures) if isinstance(found, Batch) else costs.page_of(found)
+    return page if settings.title is None else page._replace(title=settings.title)

@@ -11,16 +11,17 @@ from clusteropt.report.tables import Column
 from clusteropt.words import counted
 
 _FAILURES, _SLOWEST, _FORMULAS, _SHARDS = 50, 20, 50, 50  # rows of tables
+_WHICH = "The lowest structure of each formula, of the first formulas; --structures shows more."
 
 
-def page_of(batch: Batch) -> Page:
+def page_of(batch: Batch, most: int) -> Page:
     """The report of a batch, as far as it has come."""
     pictures = drawn(of_batch(batch))
     sections = [Section("Status", (), None, pictures[:1], _status(batch))] if batch.total else []
     if batch.failures:
         sections.append(_failures(batch))
     if batch.ended:
-        sections.append(Section("Energies", (), _view(batch), pictures[1:2], [_formulas(batch)]))
+        sections.append(Section("Energies", (), View(batch.models[:most], _WHICH), pictures[1:2], [_formulas(batch)]))
         sections.append(Section("Effort", (), None, pictures[2:], [_slowest(batch)]))
     return Page(f"Batch {batch.source}", _lead(batch), [*batch.missing, *_waiting(batch)], sections, batch.origin)
 
@@ -60,7 +61,7 @@ def _failures(batch: Batch) -> Section:
     columns = [
         Column("structure", [one.name for one in some]),
         Column("status", [one.status for one in some]),
-        Column("reason", [one.problem or "-" for one in some]),
+        Column("reason", [one.problem or f"ended after {counted(one.n_evaluations, 'evaluation')}" for one in some]),
     ]
     more = (
         [f"{counted(n - len(some), 'structure')} more; `clusteropt status --json` names all of them."]
@@ -69,10 +70,6 @@ def _failures(batch: Batch) -> Section:
     )
     caption = f"The first {len(some)} of {n:,} failures" if more else "All failures"
     return Section("Failures", more, None, (), [Table(caption, columns)])
-
-
-def _view(batch: Batch) -> View:
-    return View(batch.models, "The lowest structure of each formula, of the first formulas; --structures shows more.")
 
 
 def _formulas(batch: Batch) -> Table:

@@ -15,15 +15,11 @@ _ROWS, _COURSES = 20, 30  # of tables
 _COMPOSITIONS = 200
 
 
-def page_of(found: Minima) -> Page:
-    """The report, of all compositions together and of the first ones apart."""
+def page_of(found: Minima, most: int) -> Page:
+    """The report: of all compositions together, and of each one apart where there are few."""
     own = found.compositions
-    sections = [] if len(own) == 1 else _together(found)
-    sections += [_apart(one, found) for one in own[:_DETAILED]]
-    more = len(own) - _DETAILED
-    if more > 0 and sections:
-        words = f"{counted(more, 'composition')} more without pictures of their own: --formula makes a report of one."
-        sections.append(Section("Other compositions", [words]))
+    sections = [] if len(own) == 1 else _together(found, most)
+    sections += [_apart(one, found, most) for one in own] if len(own) <= _DETAILED else []
     return Page(_title(found), _lead(found), found.missing, sections, found.origin)
 
 
@@ -65,14 +61,28 @@ def _about(own: Composition, found: Minima) -> list[str]:
     return said
 
 
-def _together(found: Minima) -> list[Section]:
-    pictures = drawn(of_minima(found))
-    tables = []
+def _together(found: Minima, most: int) -> list[Section]:
+    pictures, tables, n = drawn(of_minima(found)), [], len(found.compositions)
     if found.compositions:
         tables.append(Table("Compositions and their lowest minima", _compositions(found)))
     if found.series:
-        tables.append(Table("The series of sizes", size_columns(found.series, found.units.energy)))
-    return [Section("All compositions", (), None, pictures, tables)] if tables else []
+        tables.append(Table("The series of sizes", size_columns(found.series, found.units.shown.energy)))
+    said = ["For a report of a single composition, name it with --formula."] if n > _DETAILED else []
+    return [Section("All compositions", said, _lowest(found, most), pictures, tables)] if tables else []
+
+
+def _lowest(found: Minima, most: int) -> View:
+    """The lowest structure of each of the first compositions; those of magic sizes, where there are more than `most`."""
+    magic = {one.n_atoms for one in found.series if one.magic}
+    every = [one.models[0]._replace(title=one.formula) for one in found.compositions if one.models]
+    chosen = sorted(range(len(every)), key=lambda k: len(every[k].atoms) not in magic)[:most]
+    which = "of magic sizes and of the first others" if magic else "the first"
+    said = (
+        f"{len(chosen)} of {len(every):,} compositions, {which}."
+        if len(chosen) < len(every)
+        else "Of each composition."
+    )
+    return View([every[k] for k in sorted(chosen)], f"Lowest minima. {said}")
 
 
 def _compositions(found: Minima) -> list[Column]:
@@ -89,15 +99,13 @@ def _compositions(found: Minima) -> list[Column]:
     ]
 
 
-def _apart(own: Composition, found: Minima) -> Section:
-    said = _about(own, found) if len(found.compositions) > 1 else []
-    shown, every = len(own.models), max(len(own.levels), len(own.models))
+def _apart(own: Composition, found: Minima, most: int) -> Section:
+    said, models = _about(own, found) if len(found.compositions) > 1 else [], own.models[:most]
+    shown, every = len(models), max(len(own.levels), len(own.models))
     which = (
         "All structures are shown." if shown == every else f"The {shown} lowest of {every:,}: --structures shows more."
     )
-    return Section(
-        own.formula, said, View(own.models, which), drawn(of_composition(own, found.units)), _tables(own, found)
-    )
+    return Section(own.formula, said, View(models, which), drawn(of_composition(own, found.units)), _tables(own, found))
 
 
 def _tables(own: Composition, found: Minima) -> list[Table]:
