@@ -93,6 +93,11 @@ class Result:
         return self.minimum.problem
 
     @property
+    def is_usable(self) -> bool:
+        """False for a structure that could not be used; True also where a calculator has failed on the way."""
+        return self.minimum.is_usable
+
+    @property
     def won(self) -> str:
         """'learned' or 'fallback', where a learned optimizer took part."""
         return self.minimum.won

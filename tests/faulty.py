@@ -1,6 +1,7 @@
 """A calculator that fails in every way that the program knows, for clusters of other sizes than those that set the scales."""
 
 import os
+import signal
 import time
 import zlib
 
@@ -36,13 +37,19 @@ class Faulty(EMT):
             return
         with open(os.path.join(self.folder, "failures"), "a") as file:
             file.write(f"{len(atoms)}\n")
-        self.fail()
+        self.fail(atoms.positions)
 
-    def fail(self) -> None:
+    def fail(self, positions: np.ndarray) -> None:
         if self.mode == "raises":
             raise RuntimeError("SCF did not\nconverge")
         if self.mode == "flat" and np.abs(self.results["forces"]).max() < 0.5:
             raise RuntimeError("too flat")
+        if self.mode == "rounded" and np.array_equal(positions, positions.round(3)):
+            raise RuntimeError("too round")
+        if self.mode == "forceless":
+            del self.results["forces"]
+        if self.mode == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.mode == "nan":
             self.results["forces"] = np.full_like(self.results["forces"], np.nan)
         if self.mode == "hangs":
@@ -53,6 +60,28 @@ class Faulty(EMT):
             time.sleep(2)
         if self.mode == "dies":
             os._exit(7)
+
+
+class Magnetic(EMT):
+    """EMT whose energy tells of the initial moments and charges: 1 eV for each, and 10 eV for each charge."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+        super().calculate(atoms, properties, system_changes)
+        told = atoms.get_initial_magnetic_moments().sum() + 10 * atoms.get_initial_charges().sum()
+        self.results["energy"] = self.results["free_energy"] = self.results["free_energy"] + told
+
+
+class Charged(EMT):
+    """EMT that takes a charge and a multiplicity, and tells them in its energy where the cluster is not one that sets scales."""
+
+    def __init__(self, charge: int = 0, multiplicity: int = 1) -> None:
+        super().__init__()
+        self.charge, self.multiplicity = charge, multiplicity
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+        super().calculate(atoms, properties, system_changes)
+        if (sum(atoms.numbers) - self.charge + 1 - self.multiplicity) % 2 and self.multiplicity > 1:
+            raise ValueError("electrons")
 
 
 class Energetic(Calculator):

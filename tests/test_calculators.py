@@ -12,7 +12,7 @@ from ase.calculators.emt import EMT
 from ase.cluster import Icosahedron
 from ase.optimize import BFGS
 from cli import frames_of, run, save
-from faulty import Faulty, make
+from faulty import Faulty, Magnetic, make
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -214,6 +214,103 @@ def _lowest_of_four() -> float:
     atoms.calc = EMT()
     BFGS(atoms, logfile=None).run(fmax=1e-4)
     return atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "learned"])
+def test_a_start_at_which_the_calculator_fails_is_displaced(optimizer, tmp_path):
+    atoms = copper(4)
+    atoms.positions = atoms.positions.round(3)
+    file = save(tmp_path / "in.xyz", atoms)
+    options = ("--calculator-options", f"mode=rounded,folder={tmp_path}", "--stop-if-more-than", "1", "--json")
+    done = run(tmp_path, "minimize", file, "--optimizer", optimizer, "--calculator", "faulty:Faulty", *options)
+    assert [one["status"] for one in done.records] == ["converged"], done.err
+    assert done.records[0]["energy"] == pytest.approx(_lowest_of_four(), abs=1e-5)
+    assert done.records[0]["energy_before"] is None
+
+
+@pytest.mark.parametrize("command", ["minimize", "batch"])
+def test_a_structure_at_which_the_calculator_fails_is_in_the_output(command, tmp_path):
+    file = save(tmp_path / "in.xyz", [copper(4), copper(13)])
+    options = ("--calculator-options", f"mode=raises,folder={tmp_path}", "--stop-if-more-than", "1")
+    out = ("--out", tmp_path / ("out" if command == "batch" else "out.xyz"))
+    done = run(tmp_path, command, file, "--optimizer", "lbfgs", "--calculator", "faulty:Faulty", *options, *out)
+    assert done.code == (3 if command == "batch" else 4), done.err
+    failed, fine = frames_of(
+        next((tmp_path / "out").rglob("*.min.xyz")) if command == "batch" else tmp_path / "out.xyz"
+    )
+    assert (failed.info["status"], fine.info["status"]) == ("calculator-failed", "converged")
+    assert "SCF did not converge" in failed.info["problem"]
+    assert np.allclose(failed.positions, copper(4).positions)
+    assert failed.calc is None or "energy" not in failed.calc.results
+
+
+def test_initial_moments_and_charges_reach_the_calculator_and_stay(tmp_path):
+    several = [copper(4), copper(4), copper(5), copper(4, 1)]
+    plain = [one.energy for one in clusteropt.energy(several, calculator="emt")]
+    several[0].set_initial_magnetic_moments([1, 2, 0, 0.5])
+    several[2].set_initial_magnetic_moments([1, 0, 0, 0, 0])
+    several[2].set_initial_charges([0, 0, 0, 0, -1])
+    told = np.array([3.5, 0, 1 - 10, 0])
+    for calculator in ("faulty:Magnetic", Magnetic()):
+        found = [one.energy for one in clusteropt.energy(several, calculator=calculator)]
+        assert np.allclose(np.array(found) - plain, told, atol=1e-12)
+    file = save(tmp_path / "in.xyz", several)
+    assert run(tmp_path, "minimize", file, "--calculator", "faulty:Magnetic", "--optimizer", "lbfgs").code == 0
+    ends = frames_of(tmp_path / "in.min.xyz")
+    assert ends[0].get_initial_magnetic_moments().tolist() == [1, 2, 0, 0.5]
+    assert ends[2].get_initial_charges().tolist() == [0, 0, 0, 0, -1]
+    bare = [Atoms(one.symbols, one.positions) for one in ends]
+    again = [one.energy for one in clusteropt.energy(bare, calculator="emt")]
+    assert np.allclose([one.get_potential_energy() for one in ends], again + told, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("multiplicity=0", "must be 1, 2, 3"),
+        ("multiplicity=1.5", "must be 1, 2, 3"),
+        ("charge=much", "must be a number"),
+        ("multiplicity=2", "with 116 electrons the multiplicity is odd: 1, 3, 5 ..., not 2"),
+        ("multiplicity=1,charge=1", "with 115 electrons the multiplicity is even: 2, 4, 6 ..., not 1"),
+        ("charge=117", "is more than its 116 electrons"),
+    ],
+)
+@pytest.mark.parametrize("command", ["energy", "search"])
+def test_charges_and_multiplicities_are_checked_in_a_line(command, options, words, tmp_path):
+    what = save(tmp_path / "in.xyz", copper(4)) if command == "energy" else "Cu4"
+    done = run(tmp_path, command, what, "--calculator", "faulty:Charged", "--calculator-options", options)
+    assert done.code in (2, 3)
+    assert len(done.complaints) == 1
+    assert words in done.complaints[0]
+
+
+def test_a_multiplicity_that_the_cluster_can_have_is_no_matter_for_the_scales(tmp_path):
+    file = save(tmp_path / "in.xyz", copper(4))  # 13 atoms of copper have an odd number of electrons, and so has one
+    done = run(tmp_path, "energy", file, "--calculator", "faulty:Charged", "--calculator-options", "multiplicity=3")
+    assert done.code == 0, done.err
+
+
+def test_tight_binding_is_what_ase_computes(tmp_path):
+    tblite = pytest.importorskip("tblite.ase")
+    atoms = Atoms("Na3", [[0, 0, 0], [3.1, 0, 0], [1.5, 2.7, 0]])
+    plain = atoms.copy()
+    plain.calc = tblite.TBLite(method="GFN1-xTB", charge=1, multiplicity=3, verbosity=0)
+    file = save(tmp_path / "in.xyz", atoms)
+    about = ("--calculator", "tblite:GFN1-xTB", "--calculator-options")
+    done = run(tmp_path, "energy", file, *about, "charge=1,multiplicity=3", "--json")
+    assert done.records[0]["energy"] == pytest.approx(plain.get_potential_energy(), abs=1e-8)
+    wrong = run(tmp_path, "energy", file, *about, "charg=1")
+    assert (wrong.code, len(wrong.complaints)) == (2, 1)
+    assert "no option 'charg'; there are accuracy, " in wrong.complaints[0]
+
+
+def test_a_search_by_tight_binding_finds_the_lowest_minimum():
+    tblite = pytest.importorskip("tblite.ase")
+    result = clusteropt.search("Na4", calculator="tblite:GFN1-xTB", evaluations=150, certify=False)
+    lowest = result.minima[0].atoms.copy()
+    lowest.calc = tblite.TBLite(method="GFN1-xTB", verbosity=0)
+    assert result.energy == pytest.approx(lowest.get_potential_energy(), abs=1e-6)
+    assert np.abs(lowest.get_forces()).max() < 0.01
 
 
 @pytest.mark.parametrize(

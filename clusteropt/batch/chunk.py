@@ -60,7 +60,7 @@ def _line(given: Given, result: Result | Exception, seconds: float, settings: Mi
     if isinstance(result, Exception):
         return Line(given.item.key, {}, "", _unexpected(result))
     try:
-        frame = "" if result.problem else result.text  # an unusable structure has no minimum
+        frame = result.text if result.is_usable else ""  # an unusable structure has no minimum
     except Exception as problem:  # noqa: BLE001  info and arrays hold objects of any kind
         return Line(given.item.key, {}, "", _unexpected(problem))
     about = {"schema": SCHEMA, "hash": given.item.key} | record(result)

@@ -59,6 +59,9 @@ class Clusters(NamedTuple):
     mask: Array  # (n_atoms, n_clusters) bool, False on padding
     free: Array  # (n_atoms, n_clusters) bool, False on padding and on fixed atoms
     cell: Array | None = None  # (3, 3, n_clusters), rows are lattice vectors; None without periodic boundaries
+    initial: Array | None = (
+        None  # (2, n_atoms, n_clusters), magnetic moments and charges with which a calculator begins
+    )
 
 
 class Structure(NamedTuple):
@@ -68,6 +71,7 @@ class Structure(NamedTuple):
     species: np.ndarray  # (n_atoms,) int32
     free: np.ndarray  # (n_atoms,) bool
     cell: np.ndarray | None = None  # (3, 3) float64; periodic in all three directions
+    initial: np.ndarray | None = None  # (n_atoms, 2) float64, magnetic moments and charges for a calculator
 
     def content_hash(self) -> int:
         """A 32-bit number that depends only on the arrays of the structure. It seeds the random keys of its search."""
@@ -128,7 +132,18 @@ def pack(structures: Sequence[Structure], size: int, dtype: np.dtype | type) -> 
     free[atoms, columns] = np.concatenate([s.free for s in structures])
     cells = [s.cell for s in structures if s.cell is not None]
     cell = np.stack(cells, -1).astype(dtype) if cells else None
-    return _batch(positions, species, mask, free, cell)
+    return _batch(positions, species, mask, free, cell, _initial(structures, positions.shape, dtype))
+
+
+def _initial(structures: Sequence[Structure], shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray | None:
+    """Moments and charges (2, n_atoms, n_clusters), zero where a structure has none; None where all have none."""
+    if all(one.initial is None for one in structures):
+        return None
+    out = np.zeros((2, *shape[1:]), dtype)
+    for k, one in enumerate(structures):
+        if one.initial is not None:
+            out[:, : len(one.initial), k] = one.initial.T
+    return out
 
 
 def _batch(*arrays: np.ndarray | None) -> Clusters:

@@ -67,7 +67,7 @@ def after(rows: Sequence[Row], settings: MinimizeSettings, move: bool, written: 
     apart = sum(result.status == "fragmented" for _, result in rows)
     if apart:
         said.append(f"{apart} of {counted(len(rows), 'structure')} came apart: start from denser structures")
-    unusable = sum(bool(result.problem) for _, result in rows)
+    unusable = sum(not result.is_usable for _, result in rows)
     if unusable and written:
         verb = "is" if unusable == 1 else "are"
         said.append(

@@ -13,6 +13,7 @@ from clusteropt.runtime import cachedir, devices, host, machine
 from clusteropt.search.local import evaluate_one
 
 _PATIENCE = 60.0  # seconds for a calculator
+_OF_FILES = ("mace", "lammps")
 
 
 def findings() -> dict[str, str]:
@@ -30,7 +31,7 @@ def findings() -> dict[str, str]:
 
 def calculators() -> list[str]:
     """The short names of calculators, each with what came of it for two atoms of copper; of those that need nothing else."""
-    names = {name: f"{name}:GFN1-xTB" if name == "tblite" else name for name, about in SHORT.items() if name != "mace"}
+    names = {name: f"{name}:GFN1-xTB" if name == "tblite" else name for name in SHORT if name not in _OF_FILES}
     return [
         f"{asked} {_tried(asked) if is_installed(SHORT[name]) else 'not installed'}" for name, asked in names.items()
     ]

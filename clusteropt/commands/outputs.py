@@ -99,7 +99,7 @@ class Keeper:
     @property
     def old(self) -> list[Path]:
         """Files of an earlier run that this run was to overwrite, but had no result for."""
-        used = {self._frames[i].source for i, result in self.results.items() if not result.problem}
+        used = {self._frames[i].source for i, result in self.results.items() if result.is_usable}
         planned = {*self._plan.outputs.values(), *self._plan.minima.values()} - {STDOUT}
         ways = {path for source, path in self._plan.trajectories.items() if source not in used}
         return [path for path in sorted((planned - self._files().keys()) | ways) if path.is_file()]
@@ -113,7 +113,7 @@ class Keeper:
         files: dict[Path, set[int]] = {}
         for i in sorted(self.results):
             source, result = self._frames[i].source, self.results[i]
-            if source in self._plan.outputs and not result.problem:
+            if source in self._plan.outputs and result.is_usable:
                 files.setdefault(self._plan.outputs[source], set()).add(i)
             if source in self._plan.minima and result.minima:
                 files.setdefault(self._plan.minima[source], set()).add(i)

@@ -40,7 +40,7 @@ def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = No
     course = _Course(batch, limit, motion, watch)
     pool = motion.problem.pool
     pool.forget()
-    course.ask(np.flatnonzero(course.status == Status.RUNNING))
+    course.begin()
     while pool.n_open:
         back = pool.answers(_AHEAD * pool.n_workers, course.width)
         course.take(back)
@@ -48,13 +48,16 @@ def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = No
 
 
 def inspect(batch: Any, problem: Problem) -> Inspection:
-    """`lanes.inspect` of a hosted problem. An instance whose values cannot be had twice in a row has none: NaN."""
+    """`lanes.inspect` of a hosted problem. An instance whose values cannot be had twice in a row, or before, has none: NaN."""
     n, used = batch.mask.shape[-1], np.flatnonzero(np.asarray(batch.mask).any(0))
     energies, gradient = np.zeros(batch.mask.shape), np.zeros(np.shape(batch.positions))
     total = np.zeros(n)
     questions = [problem.question(batch, int(k)) for k in used]
-    found = problem.pool.all_answers(questions)
-    again = [j for j, answer in enumerate(found) if isinstance(answer, str)]
+    found: list[Any] = [problem.pool.fault(question) for question in questions]
+    new = [j for j, fault in enumerate(found) if not fault]
+    for j, answer in zip(new, problem.pool.all_answers([questions[j] for j in new]), strict=True):
+        found[j] = answer
+    again = [j for j in new if isinstance(found[j], str)]
     for j, answer in zip(again, problem.pool.all_answers([questions[j] for j in again]), strict=True):
         found[j] = answer
     for k, answer in zip(used.tolist(), found, strict=True):
@@ -171,6 +174,14 @@ class _Course:
         places = np.asarray(self._now.batch.positions, np.float64)[..., 0, :]
         counts = np.asarray(self._now.n_evaluations)[0]
         return Moved(np.where(counts < 1, self._start, places), self.status.copy(), counts, self._faults)
+
+    def begin(self) -> None:
+        """Asks for the values of all instances, those that have failed before at points next to where they are."""
+        running = np.flatnonzero(self.status == Status.RUNNING)
+        problem = self._motion.problem
+        faults = {k: problem.pool.fault(problem.question(self._now.batch, k)) for k in running.tolist()}
+        self.ask(running[[not faults[k] for k in running.tolist()]])
+        self._failed({k: fault for k, fault in faults.items() if fault})
 
     def ask(self, columns: np.ndarray) -> None:
         """Asks for the values of these instances."""

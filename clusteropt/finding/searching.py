@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 
 from clusteropt.database.database import Database
 from clusteropt.errors import ClusterOptError, UsageError
@@ -62,7 +63,10 @@ def composition_of(formula: str, potential: str | None) -> Composition:
     if wanted > free:
         sizes = f"about {wanted / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free"
         raise UsageError(f"{formula}: a search needs {sizes}: ask for fewer atoms")
-    return Composition(symbols, sets.potential_for(tuple(sorted(set(symbols))), potential))
+    found = sets.potential_for(tuple(sorted(set(symbols))), potential)
+    if found.calculator and (fault := known.electron_fault(found.calculator, [atomic_numbers[s] for s in symbols])):
+        raise UsageError(f"{formula}: {fault}")
+    return Composition(symbols, found)
 
 
 def positions_of(atoms: Atoms, composition: Composition, label: str) -> np.ndarray:

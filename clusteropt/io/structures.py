@@ -15,6 +15,7 @@ from clusteropt.errors import InputError
 from clusteropt.io import extxyz
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.calculators.known import electron_fault
 from clusteropt.potentials.scope import offered
 from clusteropt.search.minimum import Minimum
 
@@ -28,11 +29,25 @@ def to_structure(atoms: Atoms, potential: Potential) -> Structure:
     """
     if atoms.pbc.any() and not atoms.pbc.all():
         raise InputError("partly periodic boundaries are not supported: set pbc='T T T' or 'F F F'")
+    if potential.calculator and (fault := electron_fault(potential.calculator, atoms.numbers.tolist())):
+        raise InputError(fault)
     species = np.array([potential.elements.index(s) for s in atoms.get_chemical_symbols()], np.int32)
     cell = np.array(atoms.cell) if atoms.pbc.all() else None
     if cell is not None:
         _check_cell(np.array(atoms.positions), cell, potential)
-    return Structure(np.array(atoms.positions), species, _free(atoms), cell)
+    initial = _initial(atoms) if potential.calculator else None
+    return Structure(np.array(atoms.positions), species, _free(atoms), cell, initial)
+
+
+def _initial(atoms: Atoms) -> np.ndarray | None:
+    """Initial magnetic moments and charges (n_atoms, 2), for a calculator; None where there are none.
+
+    Raises InputError for moments that are vectors.
+    """
+    moments, charges = atoms.get_initial_magnetic_moments(), atoms.get_initial_charges()
+    if moments.ndim > 1:
+        raise InputError("initial magnetic moments that are vectors are not supported: give one number for each atom")
+    return np.stack([moments, charges], 1) if moments.any() or charges.any() else None
 
 
 def _check_cell(positions: np.ndarray, cell: np.ndarray, potential: Potential) -> None:
@@ -86,7 +101,7 @@ def result_atoms(atoms: Atoms, minimum: Minimum, potential: Potential | None, op
     """A copy of the input frame at its minimum, with energy, forces, status and optimizer. It keeps its info and arrays."""
     out = atoms.copy()
     out.info = _info(atoms, minimum, potential, optimizer)
-    if minimum.problem:
+    if not minimum.is_usable:
         return out
     out.set_positions(minimum.positions, apply_constraint=False)
     values = _values(minimum)
@@ -103,7 +118,7 @@ def result_text(atoms: Atoms, minimum: Minimum, potential: Potential | None, opt
     """`result_atoms` as extended XYZ. For plain frames it is written without an Atoms object, which is faster."""
     if not extxyz.is_plain(atoms):
         return extxyz.text_of([result_atoms(atoms, minimum, potential, optimizer)])
-    positions = atoms.positions if minimum.problem else minimum.positions
+    positions = minimum.positions if minimum.is_usable else atoms.positions
     return extxyz.plain_text(atoms.numbers, positions, _info(atoms, minimum, potential, optimizer), _values(minimum))
 
 
@@ -119,11 +134,11 @@ def _info(atoms: Atoms, minimum: Minimum, potential: Potential | None, optimizer
         "evaluations": minimum.n_evaluations,
         "clusteropt_version": __version__,
     }
-    return own | chains | told
+    return own | chains | told | ({"problem": minimum.problem} if minimum.problem and minimum.is_usable else {})
 
 
 def _values(minimum: Minimum) -> dict[str, Any]:
     """Energies and forces by ASE's names; empty where they are not finite, and for an unusable structure."""
-    if minimum.problem or not (np.isfinite(minimum.energy) and np.isfinite(minimum.forces).all()):
+    if not minimum.is_usable or not (np.isfinite(minimum.energy) and np.isfinite(minimum.forces).all()):
         return {}
     return minimum.values

@@ -57,12 +57,14 @@ class ClusterProblem(Problem):
         """The atomic numbers and positions of a cluster. An array of the batch ends in clusters, perhaps after a single lane."""
         mask, species, positions = (np.asarray(a)[..., k] for a in (batch.mask, batch.species, batch.positions))
         inside = mask.ravel()
-        return self.question_of(positions.reshape(3, -1)[:, inside].T, species.ravel()[inside])
+        initial = None if batch.initial is None else np.asarray(batch.initial)[..., k].reshape(2, -1)[:, inside].T
+        return self.question_of(positions.reshape(3, -1)[:, inside].T, species.ravel()[inside], initial)
 
-    def question_of(self, positions: np.ndarray, species: np.ndarray) -> Question:
-        """The atomic numbers and positions of a cluster at positions (n_atoms, 3), of these species (n_atoms,)."""
+    def question_of(self, positions: np.ndarray, species: np.ndarray, initial: np.ndarray | None = None) -> Question:
+        """About a cluster at positions (n_atoms, 3), of these species (n_atoms,); `initial` as of a `Structure`."""
         numbers = np.array([atomic_numbers[element] for element in self.potential.elements], np.int32)
-        return Question(numbers[species], np.ascontiguousarray(positions, np.float64))
+        begun = initial if initial is None or not initial.any() else np.ascontiguousarray(initial, np.float64)
+        return Question(numbers[species], np.ascontiguousarray(positions, np.float64), begun)
 
     def values(self, batch: Clusters, k: int, answer: Answer | str, bound: bool = False) -> tuple[Any, Any, float]:
         """See `Problem.values`. The atoms share the energy equally."""

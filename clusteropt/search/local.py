@@ -65,7 +65,9 @@ def minimized(
         batch = pack(own, size, np.float64)
         before, faults = inspect_input(batch, own, potential)
         found = {i: invalid(s, *fault) for i, s, fault in zip(members, own, faults, strict=True) if fault}
-        sound = np.flatnonzero([not fault for fault in faults])
+        # where the calculator has failed at the input, it may do better next to it
+        failed = np.array([fault is not None and fault[1] == Status.CALCULATOR_FAILED for fault in faults])
+        sound = np.flatnonzero([not fault for fault in faults] | failed)
         if sound.size:
             given, first = take(batch, sound), _columns(before, sound)
             indices = [members[k] for k in sound]
@@ -135,7 +137,8 @@ def _minimize(
     limit = np.full(given.mask.shape[-1], min(settings.max_steps, _MOST))
     relaxed = _explore_and_polish(given, limit, potential, settings, watch)
     after = inspected(at(given, relaxed.positions), potential)
-    allowed = before.energy + _ROUND_OFF * potential.energy * given.mask.sum(0)
+    allowed = np.where(np.isfinite(before.energy) | (not potential.calculator), before.energy, np.inf)
+    allowed = allowed + _ROUND_OFF * potential.energy * given.mask.sum(0)
     risen = np.flatnonzero(~(after.energy <= allowed) & (relaxed.status != Status.CALCULATOR_FAILED))
     if settings.perturb or not risen.size:
         return relaxed, after

@@ -27,6 +27,11 @@ class Minimum(NamedTuple):
     n_chains: int = 0  # chains of the whole search; 0 without one, and after an interruption
 
     @property
+    def is_usable(self) -> bool:
+        """True where the structure has been moved, or evaluated; after a failure of the calculator, the last known one."""
+        return not self.problem or self.status is Status.CALCULATOR_FAILED
+
+    @property
     def values(self) -> dict[str, Any]:
         """Energies and forces by ASE's names. A calculator gives no energies of atoms."""
         found = {"energy": self.energy, "free_energy": self.energy}

@@ -27,7 +27,7 @@ class Here(Pool):
         number = self._waiting.popleft()
         question = self._open[number][1]
         try:
-            found = computed(self._calculator, *question, self.recipe.needs_cell)
+            found = computed(self._calculator, self.recipe.needs_cell, *question)
         except Exception as problem:  # noqa: BLE001  whatever the calculator raises
             self._note(number, words_of(problem))
             return

@@ -4,14 +4,16 @@ Only the command line and Python programs tell it of calculators. A name in a st
 """
 
 import atexit
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from clusteropt.errors import UsageError
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.calculators import recipe as recipes
 from clusteropt.potentials.calculators.here import Here
 from clusteropt.potentials.calculators.pool import Pool
-from clusteropt.potentials.calculators.recipe import Recipe, recipe_of
+from clusteropt.potentials.calculators.recipe import Recipe, neutral, recipe_of
 from clusteropt.potentials.calculators.scales import Found, scales_of
 from clusteropt.potentials.form import REAL_UNITS
 from clusteropt.potentials.parameters import ParameterSet
@@ -100,11 +102,30 @@ class CalculatorSet(ParameterSet):
             raise UsageError(f"calculator '{self.name}' computes elements, not X: name the element, as Ar13")
         pool = _POOLS[self.name]
         if (self.name, chosen) not in _SCALES:
-            _SCALES[self.name, chosen] = scales_of(pool, chosen, pool.recipe.scales)
+            _SCALES[self.name, chosen] = _scales_found(pool, chosen)
         found = _SCALES[self.name, chosen]
         about: dict[str, Any] = {"energy_unit": REAL_UNITS["energy"], "length_unit": REAL_UNITS["length"]}
         own = {"parameters": {}, "form": self.form, "name": self.name, "elements": chosen, "cutoff": None}
         return Potential(**own, **about, **found._asdict(), calculator=self.name)
+
+
+def _scales_found(pool: Pool, elements: tuple[str, ...]) -> Found:
+    """The scales, of neutral clusters. Raises as `scales_of`."""
+    recipe = neutral(pool.recipe)
+    if recipe == pool.recipe or isinstance(pool, Here):
+        return scales_of(pool, elements, pool.recipe.scales)
+    others = Pool(recipe, pool.n_workers)
+    try:
+        return scales_of(others, elements, recipe.scales)
+    finally:
+        others.close()
+
+
+def electron_fault(name: str, numbers: Sequence[int]) -> str:
+    """The sentence about a multiplicity or charge of the calculator that atoms of these numbers cannot have; empty for none."""
+    pool = _POOLS[name]
+    fault = "" if isinstance(pool, Here) else recipes.electron_fault(pool.recipe, numbers)
+    return f"calculator {name}: {fault}: correct --calculator-options" if fault else ""
 
 
 def set_of(name: str) -> CalculatorSet:

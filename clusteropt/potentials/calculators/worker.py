@@ -14,14 +14,15 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
-_HEAD = struct.Struct("<q?")  # the number of the question, and whether it was answered
+_HEAD = struct.Struct("<q?")  # the number of the question, and whether it has initial values or was answered
 _GRACE = 5.0  # seconds after the timeout at which a worker that nobody has ended ends itself
 _VACUUM = 12.0  # angstrom around a cluster in the box of a calculator that needs one
 
 
-def question_bytes(number: int, numbers: Any, positions: Any) -> bytes:
-    """A question: atomic numbers (n_atoms,) int32, and positions (n_atoms, 3) float64 in angstrom."""
-    return _HEAD.pack(number, True) + numbers.tobytes() + positions.tobytes()
+def question_bytes(number: int, numbers: Any, positions: Any, initial: Any = None) -> bytes:
+    """A question: atomic numbers (n_atoms,) int32, positions (n_atoms, 3) float64 in angstrom, and perhaps `initial` values."""
+    more = b"" if initial is None else initial.tobytes()
+    return _HEAD.pack(number, initial is not None) + numbers.tobytes() + positions.tobytes() + more
 
 
 def answer_of(content: bytes) -> tuple[int, Any]:
@@ -38,6 +39,8 @@ def main(descriptor: int) -> None:
     recipe = json.loads(link.recv_bytes())
     try:
         calculator = made(recipe["place"], recipe["options"])
+        if recipe["strict"]:
+            check_known(recipe["options"], calculator)
     except (Exception, SystemExit) as problem:  # noqa: BLE001  whatever the package raises
         link.send_bytes(
             json.dumps([type(problem).__name__, getattr(problem, "name", None) or "", _line(problem)]).encode()
@@ -62,7 +65,14 @@ def made(place: str, options: dict[str, Any]) -> Any:
     return factory(**options)
 
 
-def computed(calculator: Any, numbers: Any, positions: Any, needs_cell: bool) -> Any:
+def check_known(options: dict[str, Any], calculator: Any) -> None:
+    """Raises TypeError for an option that is not among the calculator's parameters; ASE takes any without a word."""
+    known = type(calculator).default_parameters
+    for key in options.keys() - known.keys():
+        raise TypeError(f"no option '{key}'; there are {', '.join(sorted(known))}")
+
+
+def computed(calculator: Any, needs_cell: bool, numbers: Any, positions: Any, initial: Any = None) -> Any:
     """Energy and forces in one array (1 + 3 n_atoms,), the energy that belongs to the forces where a method has two.
 
     The calculator forgets what it has computed before, so that the values depend on nothing but the positions. Raises ValueError
@@ -72,6 +82,9 @@ def computed(calculator: Any, numbers: Any, positions: Any, needs_cell: bool) ->
     from ase import Atoms
 
     atoms = Atoms(numbers, positions=positions)
+    if initial is not None:
+        atoms.set_initial_magnetic_moments(initial[:, 0])
+        atoms.set_initial_charges(initial[:, 1])
     if needs_cell:
         atoms.center(_VACUUM)
         atoms.pbc = True
@@ -89,12 +102,14 @@ def computed(calculator: Any, numbers: Any, positions: Any, needs_cell: bool) ->
 def _answered(calculator: Any, content: bytes, needs_cell: bool) -> bytes:
     import numpy as np
 
-    number, _ = _HEAD.unpack_from(content)
-    n_atoms = (len(content) - _HEAD.size) // 28
+    number, has_initial = _HEAD.unpack_from(content)
+    n_atoms = (len(content) - _HEAD.size) // (44 if has_initial else 28)
     numbers = np.frombuffer(content, "<i4", n_atoms, _HEAD.size)
-    positions = np.frombuffer(content, "<f8", 3 * n_atoms, _HEAD.size + 4 * n_atoms).reshape(-1, 3)
+    reals = np.frombuffer(content, "<f8", -1, _HEAD.size + 4 * n_atoms)
+    positions = reals[: 3 * n_atoms].reshape(-1, 3)
+    initial = reals[3 * n_atoms :].reshape(-1, 2) if has_initial else None
     try:
-        found = computed(calculator, numbers, positions, needs_cell)
+        found = computed(calculator, needs_cell, numbers, positions, initial)
     except (Exception, SystemExit) as problem:  # noqa: BLE001  whatever the calculator raises
         return _HEAD.pack(number, False) + words_of(problem).encode()
     return _HEAD.pack(number, True) + found.astype("<f8").tobytes()
