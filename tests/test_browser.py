@@ -1,14 +1,22 @@
 """Pages in a browser: they open, ask for nothing, and draw structures. Skipped where there is no Chromium."""
 
+import json
+import time
+
 import numpy as np
 import pytest
 from ase.cluster import Icosahedron
 from browser import Page, browser, found
+from cli import run
+from minima import minimum, opened
 
+from clusteropt.database.records import RunInfo
 from clusteropt.pictures.records import Pictured
 from clusteropt.report.viewer import viewer_html, viewer_program
+from clusteropt.search.found import Found
 
 pytestmark = [pytest.mark.peer, pytest.mark.skipif(found() is None, reason="no Chromium")]
+REPORTS = ("minima", "scores")
 CANVASES = "[...document.querySelectorAll('canvas[tabindex]')]"
 ATTACK = "</script><script>document.title = 'attacked'</script><img src=x onerror=\"document.title = 'attacked'\">"
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
@@ -35,6 +43,25 @@ def page_file(tmp_path_factory):
         encoding="utf-8",
     )
     return path
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Reports of five hundred minima of 55 atoms, and of measurements of two optimizers on networks."""
+    folder = tmp_path_factory.mktemp("reports")
+    with opened(folder / "minima.db", elements=("X",)) as database:
+        number = database.begin_run(RunInfo("clusteropt search X55", ("X",) * 55, 1))
+        every = [Found(minimum(k, 55), 1 + k % 7, "random start", 100 * k, k / 10) for k in range(500)]
+        database.keep(number, every, ["C1"] * 500)
+        database.end_run(number, 50_000, 50, "hops")
+    about = {"formula": "X13", "optimizer": None, "seen": None, "evaluations": 5000}
+    scores = [about | {"method": name, "hits": hits} for name, hits in [("learned", 20), ("basin hopping", 4)]]
+    (folder / "scores.json").write_text(json.dumps(scores))
+    begin = time.monotonic()
+    assert run(folder, "report", "minima.db", "-o", "minima.html").code == 0
+    assert time.monotonic() - begin < 10  # five seconds on a machine that does nothing else
+    assert run(folder, "report", "scores.json", "-o", "scores.html").code == 0
+    return folder
 
 
 def drawn(page: Page) -> list[str]:
@@ -149,3 +176,33 @@ def test_without_scripts_the_words_are_there(chromium, page_file):
     text = page.call("DOM.getOuterHTML", nodeId=page.call("DOM.getDocument")["root"]["nodeId"])["outerHTML"]
     assert "needs JavaScript" in text
     assert "a note" in text
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_opens_in_three_seconds_in_wide_and_narrow_windows(chromium, reports, name, width):
+    page = chromium.page(width, 900)
+    assert page.open(reports / f"{name}.html") < 3
+    if name == "minima":
+        page.wait(lambda: drawn(page)[:2] == ["webgl"] * 2)
+        settle(page)
+        assert all(map(is_cluster, pictures(page)))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.errors == []
+    assert len(page.requests) == 1
+
+
+def test_a_screen_reader_finds_names_for_what_a_report_shows(chromium, reports):
+    page = chromium.page(1280, 900)
+    page.open(reports / "minima.html")
+    tree = page.call("Accessibility.getFullAXTree")["nodes"]
+    named = {role: [] for role in ("heading", "button", "table", "image", "img")}
+    for node in tree:
+        role = node.get("role", {}).get("value")
+        if role in named and not node.get("ignored"):
+            named[role].append(node.get("name", {}).get("value", ""))
+    assert all(name.strip() for names in named.values() for name in names)
+    assert len(named["heading"]) >= 5
+    assert {"Labels", "Turn back", "Save 1. X55 as XYZ"} <= {*named["button"]}
+    assert len(named["table"]) >= 1
+    assert len(named["image"] + named["img"]) >= 12

@@ -27,7 +27,7 @@ def status(batch: Batch) -> "Figure":
     axes = figure.subplots()
     bars = axes.barh(list(counts), list(counts.values()), 0.7, color=colours)
     shares = [f" {n:,} ({n / max(batch.total, 1):.1%})" for n in counts.values()]
-    axes.bar_label(bars, shares, fontsize=8)
+    axes.bar_label(bars, shares, fontsize=8, padding=3)
     axes.set(xlabel="structures", xlim=(0, 1.3 * max([1, *counts.values()])))
     axes.invert_yaxis()
     axes.grid(visible=False)
@@ -79,7 +79,7 @@ def slowest(batch: Batch) -> "Figure":
     axes = figure.subplots()
     colours = [PALETTE[0] if one.status == CONVERGED else PALETTE[1] for one in longest]
     bars = axes.barh(range(len(longest)), [one.n_evaluations for one in longest], 0.7, color=colours)
-    axes.bar_label(bars, [f" {one.n_evaluations:,}" for one in longest], fontsize=8)
+    axes.bar_label(bars, [f"{one.n_evaluations:,}" for one in longest], fontsize=8, padding=3)
     axes.set(yticks=range(len(longest)), yticklabels=[shortened(one.name) for one in longest])
     axes.set(xlabel="evaluations", xlim=(0, 1.2 * max([1, *(one.n_evaluations for one in longest)])))
     axes.invert_yaxis()

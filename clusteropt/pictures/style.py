@@ -89,7 +89,8 @@ def inline(figure: "Figure", name: str, title: str) -> str:
         figure.savefig(page, format="svg", metadata={"Date": None, "Creator": None})
     text = page.getvalue()
     width = round(72 * figure.get_figwidth())
-    head = f'<svg role="img" aria-labelledby="{name}-title" style="max-width: {width}pt" '
+    size = f"max-width: {width}pt; min-width: {round(0.6 * width)}pt"  # so small that it can be read: narrow pages scroll it
+    head = f'<svg role="img" aria-labelledby="{name}-title" style="{size}" '
     found = re.search(r"<svg [^>]*>", text)
     assert found is not None
     opening = re.sub(r' (?:width|height|xmlns:xlink|version)="[^"]*"', "", found[0]).replace("<svg ", head, 1)
