@@ -166,7 +166,11 @@ def test_with_a_display_the_window_of_ase_shows_what_was_read(folder, monkeypatc
 
     def gui(arguments, **_):
         opened.append((arguments[1:-1], read(arguments[-1], index=":")))
-        return subprocess.CompletedProcess(arguments, code, stderr="Traceback\nTclError: no display\n")
+        return subprocess.CompletedProcess(
+            arguments,
+            code,
+            stderr="  ...\nase: error: TclError: no display\nTo get a full traceback, use: ase -T gui ...\n",
+        )
 
     monkeypatch.setenv("DISPLAY", ":99")
     monkeypatch.setattr(command.subprocess, "run", gui)

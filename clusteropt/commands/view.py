@@ -108,5 +108,13 @@ def _open_window(shown: Sequence["Shown"]) -> None:
             [sys.executable, "-m", "ase", "gui", str(path)], stderr=subprocess.PIPE, text=True, check=False
         )
     if done.returncode:
-        words = (done.stderr.strip().splitlines() or ["no message"])[-1].strip()[:120]
-        raise ClusterOptError(f"`ase gui` did not open a window ({words}): draw into a file, as -o clusters.png")
+        raise ClusterOptError(
+            f"`ase gui` did not open a window ({_reason(done.stderr)}): draw into a file, as -o clusters.png"
+        )
+
+
+def _reason(told: str) -> str:
+    """The line about the error in what ASE has said."""
+    lines = told.strip().splitlines() or ["no message"]
+    about = [line for line in lines if "Error" in line] or lines
+    return about[-1].strip().removeprefix("ase: error: ")[:120]
