@@ -12,3 +12,6 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 4
 html_theme = "furo"
 html_title = "clusteropt"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
+smartquotes_action = "qe"  # two hyphens stay: they begin an option
