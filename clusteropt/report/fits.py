@@ -1,6 +1,5 @@
 """The result of a fit: errors in words, as a table and as JSON, and a parity plot."""
 
-import io
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -63,21 +62,8 @@ def table(found: "Sequence[Accuracy]", units: Units) -> list[Column]:
 
 def parity_picture(pairs: "Sequence[Parity]", unit: str, ending: str) -> bytes:
     """Fitted over given energies for each atom, and the errors below, in the format of the file's ending (.png, .pdf or .svg)."""
-    from matplotlib.figure import Figure
+    from clusteropt.pictures.costs import Pairs, parity
+    from clusteropt.pictures.style import content
 
-    figure = Figure(figsize=(5, 6), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    for one in pairs:
-        off = one.fitted - one.given
-        label = f"{one.part}, rms error {(off**2).mean() ** 0.5:.2g} {unit}/atom"
-        above.plot(one.given, one.fitted, ".", label=label, markersize=3)
-        below.plot(one.given, off, ".", markersize=3)
-    low, high = above.get_xlim()
-    above.plot([low, high], [low, high], color="grey", linewidth=0.8, zorder=0)
-    below.axhline(0, color="grey", linewidth=0.8, zorder=0)
-    above.set_ylabel(f"energy of the fit ({unit}/atom)")
-    below.set(xlabel=f"energy ({unit}/atom)", ylabel=f"error ({unit}/atom)")
-    above.legend()
-    page = io.BytesIO()
-    figure.savefig(page, format=ending.lstrip(".") or "png", dpi=150)
-    return page.getvalue()
+    figure = parity([Pairs(one.part, one.given, one.fitted) for one in pairs], unit)
+    return content(figure, ending or ".png", "clusteropt fit")

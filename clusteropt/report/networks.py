@@ -1,6 +1,5 @@
 """Scores of optimizers on the weights of networks, as a table and as JSON."""
 
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -8,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from clusteropt.evaluation.networks import NetworkScore
+from clusteropt.pictures.costs import errors
+from clusteropt.pictures.style import content
+from clusteropt.records.costs import TrainingError
 from clusteropt.report.tables import Column
 
 
@@ -33,27 +35,8 @@ def networks_json(scores: Sequence[NetworkScore]) -> str:
 
 def networks_picture(scores: Sequence[NetworkScore]) -> bytes:
     """Mean training errors with their intervals over the steps, a panel for each task and a line for each optimizer, as PNG."""
-    from matplotlib.figure import Figure
-
-    tasks, names = [*dict.fromkeys(s.task for s in scores)], [*dict.fromkeys(s.optimizer for s in scores)]
-    n_columns = min(len(tasks), 3)
-    n_rows = -(-len(tasks) // n_columns)
-    figure = Figure(figsize=(1.5 + 3 * n_columns, 0.8 + 2.6 * n_rows), layout="constrained")
-    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for panel, task in zip(panels, tasks, strict=False):
-        for name in names:
-            own = [s for s in scores if (s.task, s.optimizer) == (task, name)]
-            means, halves = np.array([s.training for s in own]).T
-            panel.errorbar(
-                [s.n_steps for s in own], means, np.minimum(halves, 0.9 * means), marker="o", capsize=3, label=name
-            )
-        panel.set(xscale="log", yscale="log", title=task, xlabel="steps", ylabel="training error")
-    for panel in panels[len(tasks) :]:
-        panel.set_axis_off()
-    panels[0].legend()
-    page = io.BytesIO()
-    figure.savefig(page, format="png", dpi=120)
-    return page.getvalue()
+    found = [TrainingError(s.task, s.optimizer, s.n_steps, *s.training) for s in scores]
+    return content(errors(found), ".png", "clusteropt evaluate")
 
 
 def ratios(scores: Sequence[NetworkScore]) -> list[float]:

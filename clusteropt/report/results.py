@@ -1,6 +1,5 @@
 """Results and scores as tables for people, as JSON for programs, and as a picture."""
 
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from ase.symbols import Symbols
 from rich.text import Text
 
 from clusteropt.evaluation.score import Score
+from clusteropt.records.costs import Cost
 from clusteropt.report.tables import Column
 from clusteropt.result import Result
 from clusteropt.runtime.files import write_atomically
@@ -176,25 +176,15 @@ def score_record(s: Score) -> dict[str, object]:
 
 
 def scores_picture(scores: Sequence[Score], path: Path) -> None:
-    """Draws the evaluations per hit of every method over the tasks, and writes the picture as PNG.
+    """Draws the evaluations per hit of every method over the tasks with their intervals, and writes the picture as PNG.
 
-    A task without hits has no point. Raises ClusterOptError where the file cannot be written.
+    Raises ClusterOptError where the file cannot be written.
     """
-    from matplotlib.figure import Figure
+    from clusteropt.pictures.costs import per_hit
+    from clusteropt.pictures.style import content
 
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    formulas = list(dict.fromkeys(s.formula for s in scores))
-    for method in dict.fromkeys(s.name for s in scores):
-        own = [s for s in scores if s.name == method and s.n_hits]
-        axes.semilogy([formulas.index(s.formula) for s in own], [s.evaluations_per_hit for s in own], "o", label=method)
-    axes.set_xticks(range(len(formulas)), formulas, rotation=60)
-    axes.set_ylabel("evaluations per hit")
-    axes.grid(axis="y", alpha=0.3)
-    axes.legend()
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    write_atomically(path, picture.getvalue())
+    costs = [Cost(s.formula, s.name, s.n_hits, s.n_evaluations, s.seen) for s in scores]
+    write_atomically(path, content(per_hit(costs), ".png", "clusteropt evaluate"))
 
 
 def _number(value: float | None) -> float | None:

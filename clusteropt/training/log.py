@@ -1,11 +1,11 @@
 """The log of a training run: one JSON record a line, and a picture of the records."""
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 from clusteropt.errors import ClusterOptError
+from clusteropt.records.costs import HitRate, Loss, Training
 from clusteropt.runtime.files import write_atomically
 
 # step, and: task, loss, seconds; or hits, energies, trajectories of a report; or validated, energies, trajectories, shipped
@@ -69,28 +69,15 @@ def _read(path: Path) -> list[Record]:
 
 def picture(records: list[Record], path: Path) -> None:
     """The losses of every task over the steps, and the hit rates below, as PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from clusteropt.pictures.costs import course
+    from clusteropt.pictures.style import content
 
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    losses, hits = figure.subplots(2, sharex=True)
-    losses.set_ylabel("loss (energy scales)")
-    hits.set_ylabel("hits (%)")
-    hits.set_xlabel("outer step")
-    for task in dict.fromkeys(record["task"] for record in records if "task" in record):
-        own = [r for r in records if r.get("task") == task and r["loss"] is not None]
-        losses.plot([r["step"] for r in own], [r["loss"] for r in own], ".-", label=task, linewidth=1, markersize=3)
-    measured = [record for record in records if "hits" in record]
-    for name in dict.fromkeys(name for record in measured for name in record["hits"]):
-        hits.plot([r["step"] for r in measured], [100 * r["hits"][name] for r in measured], "o-", label=name)
-    for record in (record for record in records if record.get("shipped")):
-        for share in record["validated"].values():
-            hits.plot(record["step"], 100 * share, "k*", label="shipped, on fresh starts")
-    for axes in (losses, hits):
-        if axes.lines:
-            named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-            axes.legend(named.values(), named.keys())
-    hits.set_ylim(-2, 102)
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, content(course(_course(records)), ".png", "clusteropt train"))
+
+
+def _course(records: list[Record]) -> Training:
+    losses = [Loss(r["task"], r["step"], r["loss"]) for r in records if "task" in r and r["loss"] is not None]
+    hits = [HitRate(name, r["step"], share) for r in records if "hits" in r for name, share in r["hits"].items()]
+    kept = [r for r in records if r.get("shipped")]
+    hits += [HitRate(name, r["step"], share, True) for r in kept for name, share in r["validated"].items()]
+    return Training(tuple(losses), tuple(hits))
