@@ -206,3 +206,21 @@ def test_a_screen_reader_finds_names_for_what_a_report_shows(chromium, reports):
     assert {"Labels", "Turn back", "Save 1. X55 as XYZ"} <= {*named["button"]}
     assert len(named["table"]) >= 1
     assert len(named["image"] + named["img"]) >= 12
+
+
+def test_a_lost_context_is_replaced(chromium, page_file):
+    page = chromium.page(1280, 900)
+    page.open(page_file)
+    page.wait(lambda: all(drawn(page)[:10]))
+    settle(page)
+    before = pictures(page)
+    canvas = "document.querySelector('.clusters-studio canvas')"
+    page.evaluate(f"{canvas}.getContext('webgl2').getExtension('WEBGL_lose_context').loseContext()")
+    settle(page)
+    page.evaluate(f"{CANVASES}[0].focus()")
+    page.press("ArrowRight")
+    settle(page)
+    after = pictures(page)
+    assert all(map(is_cluster, after))
+    assert all(map(differ, before[:5], after[:5]))
+    assert page.evaluate("document.querySelectorAll('.clusters-studio').length") == 1

@@ -8,6 +8,7 @@ import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.cluster import Icosahedron
+from ase.db import connect
 from ase.io import read
 from cli import cluster, clusters, names, run, save
 from matplotlib.image import imread
@@ -107,6 +108,15 @@ def test_a_database_shows_the_lowest_minima_of_each_formula(folder):
     done = run(folder, "view", "a.minima.db", "-o", "none.png", "--formula", "Au38")
     assert done.code == 3
     assert done.complaints == ["clusteropt: a.minima.db: there are no minima of Au38: it holds those of X7"]
+
+
+def test_a_database_of_ase_is_a_file_of_structures(folder):
+    with connect(folder / "ase.db") as database:
+        for k in range(3):
+            database.write(cluster("Au", k))
+    assert run(folder, "view", "ase.db", "-o", "all.png", "--width", 3).err == "3 structures drawn in all.png\n"
+    assert notes("ase.db@1") == ["ase.db@1"]
+    assert run(folder, "report", "ase.db").code == 0
 
 
 @pytest.mark.parametrize(

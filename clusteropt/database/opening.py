@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from clusteropt.database import store
@@ -83,7 +83,7 @@ def _in_words(problem: sqlite3.Error, path: Path, patience: float) -> ClusterOpt
 
 def check_schema(connection: sqlite3.Connection, path: Path) -> bool:
     """True for a database of minima, False for a file without tables. Raises InputError for a database of another kind."""
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    names = _tables(connection)
     if not names:
         return False
     if "clusteropt_meta" not in names:
@@ -95,6 +95,20 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> bool:
             f"{path}: is of schema {version}, and this program knows schema {VERSION}: update clusteropt, or {_ANOTHER}"
         )
     return True
+
+
+def is_of_ase(path: Path) -> bool:
+    """True for a file that is a database of ASE and not of minima; False for what is no database, or cannot be opened."""
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection,
+    ):
+        return {"systems"} == _tables(connection) & {"systems", "clusteropt_meta"}
+    return False
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def make_tables(connection: sqlite3.Connection) -> None:

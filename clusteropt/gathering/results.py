@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from clusteropt.database.opening import is_of_ase
 from clusteropt.errors import ClusterOptError, InputError, unexpected
 from clusteropt.gathering import batches, databases, scores, structures
 from clusteropt.records.batches import Batch
@@ -34,8 +35,13 @@ def read(name: str, formula: str | None, n_models: int) -> Results:
 
 
 def is_database(path: Path) -> bool:
-    """True for a file of SQLite, and for the name of one. Raises InputError for a file that cannot be opened."""
-    return _head(path).startswith(_SQLITE) or path.suffix in _DATABASES
+    """True for a database that is not one of ASE's own, which is a file of structures; and for a name that ends as theirs.
+
+    Raises InputError for a file that cannot be opened.
+    """
+    if _head(path).startswith(_SQLITE):
+        return not is_of_ase(path)
+    return path.suffix in _DATABASES
 
 
 def _head(path: Path) -> bytes:

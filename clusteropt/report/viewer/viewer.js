@@ -41,7 +41,10 @@
       this.resize(240);
       this.viewer = $3Dmol.createViewer(this.place, { backgroundColor: "white", nomouse: true, antialias: true });
       this.viewer.setViewStyle({ style: "outline", color: "#333333", width: 0.03, maxpixels: 1 });
-      this.viewer.getCanvas().addEventListener("webglcontextlost", () => (studio = undefined));
+      this.viewer.getCanvas().addEventListener("webglcontextlost", () => {
+        this.place.remove();
+        studio = undefined; // another one is made when it is needed
+      });
     }
     resize(side) {
       if (side === this.side) return;
