@@ -6,7 +6,7 @@ import numpy as np
 
 from clusteropt.exploration import choice, priors, usable
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import STARTS
+from clusteropt.exploration.kinds import STARTS, SURROGATE
 from clusteropt.exploration.seats import BLOCK
 
 _FLOOR = 0.05  # part of all cost that each kind of start gets at least
@@ -32,7 +32,7 @@ def first(kit: Kit, at: int, n_new: int, block: int = BLOCK) -> tuple[np.ndarray
 
     A `block` is so many chains.
     """
-    prior, end = priors.shares(kit.composition.potential.directional), at + n_new
+    prior, end = priors.shares(kit.composition.potential.directional, kit.composition.problem.hosted), at + n_new
     kinds, styles = usable.starts(kit, 0), usable.styles(kit)
     begins = kinds[priors.dealt(prior.starts[kinds], end)[at:]]
     return np.repeat(begins, block), styles[priors.dealt(prior.styles[styles], end * block)[at * block :]]
@@ -60,7 +60,8 @@ def _bounds(kinds: np.ndarray, n_best: int) -> tuple[np.ndarray, np.ndarray]:
     """Floors and ceilings (n_kinds,) of kinds of start: the surer the lowest minimum is, the more evenly all are tried."""
     alone = np.array([STARTS[kind].alone for kind in kinds])
     floor = _FLOOR + _SURE * min(1, n_best / _SURELY)
-    return np.where(alone, floor, _DEPENDENT[0]), np.where(alone, 1, _DEPENDENT[1])
+    free = alone | (kinds == SURROGATE)
+    return np.where(alone, floor, _DEPENDENT[0]), np.where(free, 1, _DEPENDENT[1])
 
 
 def _drawn(

@@ -11,9 +11,10 @@ import numpy as np
 from clusteropt.engine.batches import at, take
 from clusteropt.exploration import choice, choosing, moving, records, seats, starting
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import GIVEN, STARTS
+from clusteropt.exploration.kinds import GIVEN, STARTS, SURROGATE
 from clusteropt.exploration.records import EDGES, Marks
 from clusteropt.exploration.seats import Parents, table_for
+from clusteropt.exploration.surrogate.candidates import Candidates
 from clusteropt.search import hops
 from clusteropt.search.chains import Chains, columns_of, with_columns
 from clusteropt.search.styles import MOVES, STYLES, temperatures
@@ -44,6 +45,7 @@ class Exploration:
         self.kit, self._given, self._table = kit, list(given), table_for(kit.composition)
         n_seats = n_seats or self._table.n_seats
         self.chains, self.lives = seats.empty(kit.composition, n_seats)
+        self.candidates = Candidates(kit, Exploration) if kit.composition.problem.hosted else None
         self.marks, self.records = Marks(n_seats), records.none()
         self.n_begun = self.n_rounds = self.n_evaluations = 0
         self.draining = False
@@ -67,13 +69,15 @@ class Exploration:
             raise StopIteration
         parents = self._parents()
         new = self._begun(fresh, parents)
-        old = moving.tried(self.kit, columns_of(self.chains, hopping), parents)
+        old = moving.tried(self.kit, columns_of(self.chains, hopping), parents, self.candidates)
         self.lives.alone[hopping] &= old.alone
         both = moving.Tried(*(np.concatenate(pair, -1) for pair in zip(new, old, strict=True)))
         active = np.concatenate([fresh, hopping])
         after, visits = self._landed(active, both)
         self.chains = with_columns(self.chains, active, after)
         self._note(active, fresh, both.cost + visits.n_evaluations - both.n_evaluations)
+        if self.candidates is not None:
+            self.candidates.note(visits.positions, visits.energy)
         self.n_evaluations += int(visits.n_evaluations.sum())
         self.n_rounds += 1
         words = [STARTS[k].words for k in self.lives.kinds[fresh]] + [MOVES[m] for m in old.moves]
@@ -119,6 +123,9 @@ class Exploration:
         kinds[: len(own)] = GIVEN
         keys = starting.keys_of(self.kit, serials)
         places, alone = starting.placed(self.kit, keys, kinds, parents, size)
+        if self.candidates is not None and (follow := np.flatnonzero(kinds == SURROGATE)).size:
+            found = self.candidates.take(len(follow))
+            places[:, : found.shape[1], follow] = found - found.mean(1, keepdims=True)
         for j, positions in enumerate(own):
             places[:, : len(positions), j] = (positions - positions.mean(0)).T
         batch = at(take(self.chains.clusters, fresh), places)
@@ -156,7 +163,7 @@ class Exploration:
         self.marks.note(active, chains.n_idle[active], chains.lowest_energy[active], lives.costs[active])
         lowest = float(chains.lowest_energy.min())
         if lowest < self.lowest - _NEAR * scale:  # no other chain has taken anything from it yet
-            lives.alone[:] = lives.kinds != GIVEN
+            lives.alone[:] = ~np.isin(lives.kinds, (SURROGATE, GIVEN))
         self.lowest = min(lowest, self.lowest)
         lows = np.concatenate([self.records.ends, chains.lowest_energy[~lives.vacant]])
         self.top = choice.threshold(lows) + _LOWER * scale

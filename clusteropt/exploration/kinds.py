@@ -10,6 +10,7 @@ class Start(NamedTuple):
     symmetric: bool = False  # with the symmetry of a random point group
     learned: bool = False  # moved by the learned optimizer before the quench
     alone: bool = True  # independent of what other chains have found
+    surrogate: bool = False  # a low minimum of the surrogate that follows a calculator
     given: bool = False  # from a file, or from another search
 
 
@@ -19,6 +20,7 @@ STARTS = (
     Start("symmetric start", symmetric=True),
     Start("random start"),
     Start("cut and splice", alone=False),
+    Start("surrogate start", alone=False, surrogate=True),
     Start("given structure", alone=False, given=True),
 )
-GIVEN = len(STARTS) - 1
+SURROGATE, GIVEN = len(STARTS) - 2, len(STARTS) - 1

@@ -8,12 +8,13 @@ import numpy as np
 from clusteropt.exploration import splice
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.seats import N_SEATS, Parents
+from clusteropt.exploration.surrogate.candidates import Candidates
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search import hops
 from clusteropt.search.chains import Chains
 from clusteropt.search.hops import Made
 from clusteropt.search.policy import SearchPlan
-from clusteropt.search.styles import SPLICE
+from clusteropt.search.styles import SPLICE, SURROGATE
 
 
 class Tried(NamedTuple):
@@ -27,13 +28,16 @@ class Tried(NamedTuple):
     alone: np.ndarray  # (n_chains,) bool, False where parts of the lowest minimum were taken
 
 
-def tried(kit: Kit, chains: Chains, parents: Parents) -> Tried:
-    """The next hops of chains, by their styles; splices take parts of `parents`."""
+def tried(kit: Kit, chains: Chains, parents: Parents, candidates: Candidates | None) -> Tried:
+    """The next hops of chains, by their styles; splices take parts of `parents`, and surrogates give `candidates`."""
     alone = np.ones(len(chains.keys), bool)
-    splicing = {SPLICE: partial(_spliced, parents)}
-    made = hops.propose(chains, kit.composition.problem, kit.plan, splicing, N_SEATS)
+    others: dict[int, hops.Maker] = {SPLICE: partial(_spliced, parents)}
+    if candidates is not None:
+        others[SURROGATE] = partial(_surrogates, candidates)
+    made = hops.propose(chains, kit.composition.problem, kit.plan, others, N_SEATS)
     own = np.flatnonzero(made.moves == SPLICE)
     draws = hops.draws_of(chains.keys[own], chains.n_hops[own])
+    alone[made.moves == SURROGATE] = False
     alone[own] = parents.alone[_partners(draws[2:], parents)]
     return Tried(made.positions, made.moves, made.n_evaluations, made.n_evaluations.astype(float), made.luck, alone)
 
@@ -43,6 +47,15 @@ def _spliced(parents: Parents, chains: Chains, draws: np.ndarray, problem: Clust
     other = parents.positions[:, :n, _partners(draws, parents)]
     species = np.asarray(chains.clusters.species)[:n, 0]
     places[:, :n] = splice.spliced(draws[: splice.N_DRAWS], places[:, :n], other, species)
+    return places, np.zeros(len(chains.keys), np.int64)
+
+
+def _surrogates(
+    candidates: Candidates, chains: Chains, draws: np.ndarray, problem: ClusterProblem, plan: SearchPlan
+) -> Made:
+    places, used = np.array(chains.clusters.positions), np.asarray(chains.clusters.mask).any(0)
+    found = candidates.take(int(used.sum()))
+    places[:, : found.shape[1], used] = found
     return places, np.zeros(len(chains.keys), np.int64)
 
 

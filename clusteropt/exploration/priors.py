@@ -10,6 +10,8 @@ from clusteropt.exploration.kinds import STARTS
 from clusteropt.runtime import resources
 from clusteropt.search.styles import STYLES
 
+_SURROGATE = 0.5  # share of the first chains that start from the surrogate of a calculator, and of those that go on with it
+
 
 class Shares(NamedTuple):
     """Parts of the first chains; each sums to 1."""
@@ -30,11 +32,15 @@ def table() -> dict[str, dict]:
 
 
 @cache
-def shares(directional: bool) -> Shares:
-    """The shipped shares."""
+def shares(directional: bool, hosted: bool = False) -> Shares:
+    """The shipped shares; `hosted`: with those of a surrogate."""
     own = table()[group(directional)]
-    starts = [own["starts"][start.words] if start.alone else 0.0 for start in STARTS]
-    return Shares(np.array(starts), np.array([own["styles"][style.name] for style in STYLES]))
+    starts = np.array([own["starts"][start.words] if start.alone else 0.0 for start in STARTS])
+    styles = np.array([own["styles"].get(style.name, 0.0) for style in STYLES])
+    if not hosted:
+        return Shares(starts, styles)
+    follows = np.array([start.surrogate for start in STARTS]), np.array([bool(style.surrogate) for style in STYLES])
+    return Shares(*(np.where(own, _SURROGATE, (1 - _SURROGATE) * other) for own, other in zip(follows, (starts, styles), strict=True)))
 
 
 def dealt(shares: np.ndarray, n: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from clusteropt.search.exchanges import ORDERS, ordered
 from clusteropt.search.starts import start_positions
 
 _ALONE = np.array([start.alone for start in STARTS])
-_GIVEN = np.array([start.given for start in STARTS])
+_PLACED = np.array([start.given or start.surrogate for start in STARTS])  # by others
 _SYMMETRIC = np.array([start.symmetric for start in STARTS])
 _SPLICES = 2**63 + 1  # counter of the numbers of a splice; hops count from 0, and other starts use the one before
 
@@ -22,11 +22,11 @@ _SPLICES = 2**63 + 1  # counter of the numbers of a splice; hops count from 0, a
 def placed(kit: Kit, keys: np.ndarray, kinds: np.ndarray, parents: Parents, size: int) -> tuple[np.ndarray, np.ndarray]:
     """(3, size, n_chains) starts of chains with these keys and kinds, and (n_chains,) bool, True where they are alone.
 
-    The places of given structures are left to the caller.
+    The places of given structures and of candidates are left to the caller.
     """
     n, length, alone = kit.composition.n_atoms, kit.composition.potential.length, _ALONE[kinds]
     places = np.zeros((3, size, len(keys)))
-    own, from_two = np.flatnonzero(alone), np.flatnonzero(~alone & ~_GIVEN[kinds])
+    own, from_two = np.flatnonzero(alone), np.flatnonzero(~alone & ~_PLACED[kinds])
     fresh = start_positions(keys[own], n, length, _SYMMETRIC[kinds[own]], N_SEATS)
     places[:, :n, own] = _ordered(kit, keys[own], fresh)
     if from_two.size:

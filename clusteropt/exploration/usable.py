@@ -10,7 +10,7 @@ from clusteropt.search.styles import SPLICE, STYLES
 
 def moves(kit: Kit) -> np.ndarray:
     """(n_moves,) bool, True for the kinds of move that make another cluster of this one."""
-    return table.possible(np.array(kit.composition.n_atoms), np.array(kit.composition.n_species > 1), splices=True)
+    return table.possible(np.array(kit.composition.n_atoms), np.array(kit.composition.n_species > 1), splices=True, surrogate=kit.composition.problem.hosted)
 
 
 def styles(kit: Kit) -> np.ndarray:
@@ -26,4 +26,6 @@ def starts(kit: Kit, n_minima: int) -> np.ndarray:
 def _can_start(start: Start, kit: Kit, n_minima: int) -> bool:
     if start.given or (start.learned and kit.optimizer is None):
         return False
+    if start.surrogate:
+        return kit.composition.problem.hosted
     return start.alone or bool(n_minima > 1 and moves(kit)[SPLICE])

@@ -49,6 +49,11 @@ class ClusterProblem(Problem):
         """The pool of the calculator."""
         return known.pool_of(self.potential.calculator)
 
+    @property
+    def numbers(self) -> np.ndarray:
+        """(n_elements,) int32, the atomic numbers of the potential's elements."""
+        return np.array([atomic_numbers[element] for element in self.potential.elements], np.int32)
+
     def prepared(self, batch: Clusters) -> Clusters:
         """The clusters, any two atoms as far apart as the core: few calculators bear atoms on top of each other."""
         return batch._replace(positions=pushed_apart(batch, self.core))  # type: ignore[arg-type]  numpy
@@ -62,9 +67,8 @@ class ClusterProblem(Problem):
 
     def question_of(self, positions: np.ndarray, species: np.ndarray, initial: np.ndarray | None = None) -> Question:
         """About a cluster at positions (n_atoms, 3), of these species (n_atoms,); `initial` as of a `Structure`."""
-        numbers = np.array([atomic_numbers[element] for element in self.potential.elements], np.int32)
         begun = initial if initial is None or not initial.any() else np.ascontiguousarray(initial, np.float64)
-        return Question(numbers[species], np.ascontiguousarray(positions, np.float64), begun)
+        return Question(self.numbers[species], np.ascontiguousarray(positions, np.float64), begun)
 
     def values(self, batch: Clusters, k: int, answer: Answer | str, bound: bool = False) -> tuple[Any, Any, float]:
         """See `Problem.values`. The atoms share the energy equally."""

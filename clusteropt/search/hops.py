@@ -20,7 +20,7 @@ from clusteropt.search.draws import uniforms
 from clusteropt.search.exchanges import can_exchange, exchanged
 from clusteropt.search.policy import SearchPlan
 from clusteropt.search.rebuilt import rebuilt_surface
-from clusteropt.search.styles import DISPLACEMENT, EXCHANGE, LEARNED, REBUILD, SPLICE, SURFACE
+from clusteropt.search.styles import DISPLACEMENT, EXCHANGE, LEARNED, REBUILD, SPLICE, SURFACE, SURROGATE
 from clusteropt.search.surface import moved_over_surface
 
 Made = tuple[np.ndarray, np.ndarray]  # positions (3, n_atoms, n_chains), and the evaluations (n_chains,)
@@ -37,9 +37,9 @@ class Proposal(NamedTuple):
     luck: np.ndarray  # (n_chains,) in [0, 1), for Metropolis
 
 
-def possible(clusters: Clusters, splices: bool = False) -> np.ndarray:
+def possible(clusters: Clusters, splices: bool = False, surrogate: bool = False) -> np.ndarray:
     """(n_moves, n_clusters) bool, True for the kinds of move that make another cluster of this one."""
-    return styles.possible(np.asarray(clusters.mask).sum(0), can_exchange(clusters), splices)
+    return styles.possible(np.asarray(clusters.mask).sum(0), can_exchange(clusters), splices, surrogate)
 
 
 def draws_of(keys: np.ndarray, n_hops: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def propose(
     """
     makers = {**_MAKERS, **(others or {})}
     draws = draws_of(chains.keys, chains.n_hops)
-    able = possible(chains.clusters, SPLICE in makers)
+    able = possible(chains.clusters, SPLICE in makers, SURROGATE in makers)
     moves = styles.chosen_moves(plan.styles, chains.styles, able, draws[1])
     if plan.optimizer is not None and plan.hop_steps:
         moves = np.where(moves == DISPLACEMENT, LEARNED, moves)

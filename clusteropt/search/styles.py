@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-MOVES = ("displacement", "learned hop", "surface move", "rebuilt surface", "cut and splice", "exchange")
-DISPLACEMENT, LEARNED, SURFACE, REBUILD, SPLICE, EXCHANGE = range(len(MOVES))
+MOVES = ("displacement", "learned hop", "surface move", "rebuilt surface", "cut and splice", "exchange", "surrogate minimum")
+DISPLACEMENT, LEARNED, SURFACE, REBUILD, SPLICE, EXCHANGE, SURROGATE = range(len(MOVES))
 START = -1  # no move: a chain's first minimum
 _COLD = 0.02  # energy scales, the temperature of exchanges
 _STRIDE = 5  # at least, between the styles of chains that follow each other, so that all kinds come soon
@@ -28,6 +28,7 @@ class Style(NamedTuple):
     rebuild: float = 0.0
     splice: float = 0.0
     exchange: float = 0.0
+    surrogate: float = 0.0
     patience: int = 8  # hops in vain, before any number is known to be better
     temperature: float = 0.6  # of Metropolis, in energy scales
     meant: int | None = None  # the kind of move that the style is there for; without it the style is left out
@@ -35,7 +36,7 @@ class Style(NamedTuple):
     @property
     def moves(self) -> tuple[float, ...]:
         """The part of each of MOVES."""
-        return self.displacement, 0.0, self.surface, self.rebuild, self.splice, self.exchange
+        return self.displacement, 0.0, self.surface, self.rebuild, self.splice, self.exchange, self.surrogate
 
 
 STYLES = (
@@ -43,20 +44,22 @@ STYLES = (
     Style("displacement", displacement=1.0, patience=16, temperature=0.8),
     Style("splice", splice=0.35, displacement=0.2, surface=0.1, rebuild=0.15, exchange=0.4, meant=SPLICE),
     Style("exchange", exchange=0.7, displacement=0.15, surface=0.07, rebuild=0.08, meant=EXCHANGE),
+    Style("surrogate", surrogate=1.0, meant=SURROGATE),
 )
 ENDLESS = (Style("displacement", displacement=1.0, patience=10_000, temperature=0.8),)  # plain basin hopping
 
 
-def possible(n_atoms: np.ndarray, mixed: np.ndarray, splices: bool = False) -> np.ndarray:
+def possible(n_atoms: np.ndarray, mixed: np.ndarray, splices: bool = False, surrogate: bool = False) -> np.ndarray:
     """(n_moves, ...) bool, True for the kinds of move that make another cluster of one with so many atoms.
 
-    n_atoms and mixed (...): whether the atoms that may move are of several elements. `splices`: there are others to splice with.
+    n_atoms and mixed (...): whether the atoms that may move are of several elements. `splices`: there are others to splice with. `surrogate`: there is one.
     """
     able = np.ones((len(MOVES), *np.shape(n_atoms)), bool)
     able[SURFACE] = np.asarray(n_atoms) > 3
     able[SPLICE] = splices & able[SURFACE]
     able[REBUILD] = np.asarray(n_atoms) > 4
     able[EXCHANGE] = mixed
+    able[SURROGATE] = surrogate
     return able
 
 

@@ -1,19 +1,22 @@
 """What a calculator costs through the program, and the evaluations that it saves: figures of docs/benchmarks.md.
 
 python tests/benchmarks/calculators.py overhead
-python tests/benchmarks/calculators.py hits Cu13 9.361358 10
+python tests/benchmarks/calculators.py hits Cu13 emt 9.361358 20000 10 sba
 """
 
+import json
 import os
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar, NamedTuple
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for the loop of ASE, as workers have it
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
 from ase.cluster import Octahedron
 from ase.optimize import BFGS
@@ -24,26 +27,32 @@ from clusteropt.clusters.arrays import Structure
 from clusteropt.exploration.composition import Composition
 from clusteropt.finding.searching import composition_of
 from clusteropt.potentials.calculators import known, recipe
+from clusteropt.potentials.calculators.worker import computed, made
 from clusteropt.runtime import host
 from clusteropt.search import walk
 from clusteropt.search.policy import SearchPlan
 from clusteropt.search.starts import start_positions
 
-MOST = 20_000  # evaluations of a seed
-SAME = 1e-3  # eV above the lowest energy
+SAME = 0.02  # energy scales above the lowest minimum, below which a quench has come to it
 TIMES = 3
 
 
-class Counted(EMT):
-    """EMT that counts its evaluations, and ends a run after the last."""
+class Counted(Calculator):
+    """Another calculator's energies and forces, counted; the run ends after `most`."""
 
-    n = 0
+    implemented_properties: ClassVar = ["energy", "forces"]
 
-    def calculate(self, *arguments: object, **others: object) -> None:
+    def __init__(self, inner: Calculator, most: int) -> None:
+        super().__init__()
+        self.inner, self.most, self.n = inner, most, 0
+
+    def calculate(self, atoms: Atoms, properties: list[str], changes: list[str]) -> None:
+        super().calculate(atoms, properties, changes)
         self.n += 1
-        if self.n > MOST:
+        if self.n > self.most:
             raise TimeoutError
-        super().calculate(*arguments, **others)  # type: ignore[arg-type]
+        found = computed(self.inner, np.asarray(atoms.numbers, np.int32), atoms.positions, False)
+        self.results = {"energy": found[0], "forces": found[1:].reshape(-1, 3)}
 
 
 def overhead() -> None:
@@ -77,22 +86,44 @@ def of_workers(name: str) -> float:
     return sum(int(ticks) for own in fields for ticks in own[11:13]) / os.sysconf("SC_CLK_TCK")
 
 
-def hits(formula: str, lowest: float, n_seeds: int) -> None:
-    """Evaluations to the lowest energy, for each seed: a search, basin hopping of the program, and that of ASE."""
-    composition = composition_of(formula, known.use(recipe.recipe_of("emt", {})))
-    methods = {"search": search, "basin hopping": hopping, "BasinHopping of ASE": ases}
-    for name, method in methods.items():
-        used = [method(composition, lowest, seed) for seed in range(n_seeds)]
-        n_hits = sum(n < MOST for n in used)
+class Aim(NamedTuple):
+    """A composition and its lowest minimum, which a run is to come to."""
+
+    composition: Composition
+    lowest: float  # eV
+    most: int  # evaluations of a run
+
+    def is_reached(self, energy: float) -> bool:
+        return energy < self.lowest + SAME * self.composition.potential.energy
+
+
+def hits(formula: str, calculator: str, lowest: float, most: int, seeds: range, wanted: str) -> None:
+    """Evaluations to the lowest minimum, for each seed: a search, basin hopping of the program, and that of ASE.
+
+    `wanted`: letters s, b and a, of these three.
+    """
+    aim = Aim(composition_of(formula, known.use(recipe.recipe_of(calculator, {}))), lowest, most)
+    methods = {"s": ("search", search), "b": ("basin hopping", hopping), "a": ("BasinHopping of ASE", ases)}
+    for name, method in [methods[letter] for letter in wanted]:
+        used, n_hits = [], 0
+        for seed in seeds:
+            n = method(aim, seed)
+            n_hits += n is not None
+            used.append(most if n is None else n)
         mean = sum(used) / n_hits if n_hits else np.inf
-        print(f"{formula}, {name}: {n_hits} of {n_seeds} hits, {mean:,.0f} evaluations a hit, {used}", flush=True)
+        print(
+            f"{formula}, {calculator}, {name}: {n_hits} of {len(used)} hits, {mean:,.0f} evaluations a hit, {used}",
+            flush=True,
+        )
 
 
-def search(composition: Composition, lowest: float, seed: int) -> int:
-    symbols, name = "".join(composition.symbols), composition.potential.name
-    about = {"target": lowest + SAME, "evaluations": MOST, "seed": seed, "certify": False}
-    found = clusteropt.search(symbols, name, **about)
-    return found.evaluations if found.stopped_by == "target" else MOST
+def search(aim: Aim, seed: int) -> int | None:
+    """The evaluations of the search until it came to the minimum, polishing among them; None without a hit."""
+    symbols, potential = "".join(aim.composition.symbols), aim.composition.potential
+    target = aim.lowest + SAME / 2 * potential.energy
+    about = {"target": target, "evaluations": aim.most, "seed": seed, "certify": False, "symmetrize": False}
+    found = clusteropt.search(symbols, potential.name, **about)
+    return found.minima[0].evaluations if aim.is_reached(found.energy) else None
 
 
 def start_of(composition: Composition, seed: int) -> np.ndarray:
@@ -101,49 +132,43 @@ def start_of(composition: Composition, seed: int) -> np.ndarray:
     return start_positions(key, composition.n_atoms, composition.potential.length, np.array([False]))[..., 0].T
 
 
-def hopping(composition: Composition, lowest: float, seed: int) -> int:
-    start = Structure(start_of(composition, seed), composition.species, np.ones(composition.n_atoms, bool))
+def hopping(aim: Aim, seed: int) -> int | None:
+    own = aim.composition
+    start = Structure(start_of(own, seed), own.species, np.ones(own.n_atoms, bool))
     with host.double_precision():
-        keys = np.array([seed], np.uint64)
-        rounds = walk.begin([start], keys, composition.problem, SearchPlan(hops=MOST))
+        rounds = walk.begin([start], np.array([seed], np.uint64), own.problem, SearchPlan(hops=aim.most))
         for _ in rounds:  # a quench ends about 0.01 energy scales above its minimum
             used = int(rounds.chains.n_evaluations[0])
-            if rounds.chains.lowest_energy[0] < lowest + 0.02 * composition.potential.energy or used >= MOST:
-                return min(used, MOST)
-    return MOST
+            if aim.is_reached(rounds.chains.lowest_energy[0]) or used >= aim.most:
+                return used if used < aim.most else None
+    return None
 
 
-def ases(composition: Composition, lowest: float, seed: int) -> int:
-    """With the displacements and the temperature of the program's own."""
-    atoms = Atoms(composition.symbols, positions=start_of(composition, seed))
-    atoms.calc = calculator = Counted()
-    scale, length = composition.potential.energy, composition.potential.length
+def ases(aim: Aim, seed: int) -> int | None:
+    """With the displacements and the temperature of the program's own; from another start where the calculator fails."""
+    own, about = aim.composition, known.pool_of(aim.composition.potential.calculator).recipe
+    calculator = Counted(made(about.place, json.loads(about.options)), aim.most)
+    scale, length = own.potential.energy, own.potential.length
     rules = {"temperature": 0.8 * scale, "dr": 0.36 * length, "fmax": 0.3 * scale / length}
+    silent = {"logfile": None, "trajectory": None, "local_minima_trajectory": os.devnull, "optimizer_logfile": None}
     np.random.seed(seed)
-    run = BasinHopping(
-        atoms,
-        optimizer=BFGS,
-        logfile=None,
-        trajectory=None,
-        local_minima_trajectory=os.devnull,
-        optimizer_logfile=None,
-        **rules,
-    )
-    ends: list[int] = []
-
-    def look() -> None:
-        if not ends and run.Emin < lowest + 0.02 * scale:
-            ends.append(calculator.n)
-            calculator.n = MOST
-
-    run.attach(look)
-    with suppress(TimeoutError):
-        run.run(10**6)
-    return ends[0] if ends else MOST
+    start = start_of(own, seed)
+    while calculator.n < aim.most:
+        atoms = Atoms(own.symbols, positions=start)
+        atoms.calc = calculator
+        with suppress(Exception):
+            run = BasinHopping(atoms, optimizer=BFGS, **silent, **rules)
+            while calculator.n < aim.most:
+                if aim.is_reached(run.Emin):
+                    return calculator.n
+                run.run(1)
+        start = start_of(own, int(np.random.randint(2**31)))
+    return None
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["overhead"]:
         overhead()
     else:
-        hits(sys.argv[2], float(sys.argv[3]), int(sys.argv[4]))
+        formula, calculator, lowest, most, n_seeds, wanted = sys.argv[2:8]
+        hits(formula, calculator, float(lowest), int(most), range(int(n_seeds)), wanted)

@@ -1,0 +1,30 @@
+"""The samples of a fit: of all structures that a calculator has computed, low ones of all heights."""
+
+import numpy as np
+
+from clusteropt.clusters.arrays import Structure, pack, padded_size
+from clusteropt.engine.batches import take
+from clusteropt.exploration.composition import Composition
+from clusteropt.exploration.surrogate.fit import N_SAMPLES, Samples
+from clusteropt.potentials.calculators.pool import Answer
+
+_HEIGHT = 1.0  # energies an atom above the lowest, up to which structures are samples
+_USUAL = 0.3  # energies an atom above the lowest, where a sample counts half
+
+
+def chosen(record: list[tuple[np.ndarray, Answer]], composition: Composition) -> Samples:
+    """Samples of a record of positions (n_atoms, 3) and answers, sorted by energy and evenly spread over it."""
+    potential, n, size = composition.potential, composition.n_atoms, padded_size(composition.n_atoms)
+    alone = np.asarray(potential.free_atoms)[composition.species].sum()
+    energies = np.array([answer.energy - alone for _, answer in record]) / potential.energy
+    low = int((energies <= energies[0] + _HEIGHT * n).sum())
+    own = np.unique(np.linspace(0, low - 1, min(low, N_SAMPLES)).round().astype(int))
+    structures = [Structure(record[k][0] / potential.length, composition.species, np.ones(n, bool)) for k in own]
+    columns = np.append(np.arange(len(own)), np.full(N_SAMPLES - len(own), -1))
+    batch = take(pack(structures, size, np.float64), columns)
+    gradient, energy, weight = np.zeros((3, size, N_SAMPLES)), np.zeros(N_SAMPLES), np.zeros(N_SAMPLES)
+    for j, k in enumerate(own):
+        gradient[:, :n, j] = -record[k][1].forces.T * potential.length / potential.energy
+        energy[j] = energies[k]
+        weight[j] = 1 / (1 + ((energies[k] - energies[0]) / n / _USUAL) ** 2)
+    return Samples(batch, energy, gradient, weight)  # type: ignore[arg-type]  numpy
