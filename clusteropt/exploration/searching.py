@@ -25,6 +25,7 @@ _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
 _HOPPED = 1 + _EVERY  # rounds before which the rule ends no search: starts alone tell nothing of what only hops lead to
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
 _SHAKE = 0.02  # lengths, by which atoms are displaced before they are polished: symmetric starts lead to saddle points
+_SHARE, _USUAL = 0.25, 25  # of a calculator's evaluations go into polishing at most; evaluations of a minimum, at first
 _AGAIN = 5e-4  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
 
 
@@ -76,7 +77,7 @@ class Search:
         self.pool = Pool(kit.composition, keep, known)
         self._waiting: list[tuple[float, np.ndarray, Sighting]] = []
         self._polished_of: dict[int, list[float]] = {}  # quenched energies that were polished, by chain
-        self._polishing = 0
+        self._polishing = self._n_polished = 0
         self.stopped_by = ""
         self._began = time.perf_counter()
 
@@ -139,24 +140,36 @@ class Search:
         """True where it is time to polish: every few rounds, or when a lower minimum than all others waits."""
         if not self._waiting:
             return False
-        lower = self._waiting[0][0] < self.pool.lowest - _ROUGH * self._kit.composition.potential.energy
-        return lower or self._exploration.n_rounds % _EVERY == 1
+        return self._is_lower() or self._exploration.n_rounds % _EVERY == 1
+
+    def _is_lower(self) -> bool:
+        """True where a lower minimum than all others waits."""
+        scale = self._kit.composition.potential.energy
+        return bool(self._waiting) and self._waiting[0][0] < self.pool.lowest - _ROUGH * scale
 
     def _polish(self) -> None:
-        """Polishes all that waits, and tells the exploration which chains have come to the lowest minimum."""
+        """Polishes what waits, and tells the exploration which chains have come to the lowest minimum."""
         before = self.pool.lowest
-        new = [one._replace(minimum=minimum) for (*_, one), minimum in zip(self._waiting, self._minima(), strict=True)]
+        own, self._waiting = self._waiting[: self._room()], self._waiting[self._room() :]
+        new = [one._replace(minimum=minimum) for (*_, one), minimum in zip(own, self._minima(own), strict=True)]
         numbers = self.pool.add_all(new)
         there = [one.serial for one, number in zip(new, numbers, strict=True) if number == self.pool.number]
         margin = QUANTUM * self._kit.composition.potential.energy
         self._exploration.arrived(there, self.pool.lowest < before - margin)
-        self._waiting = []
 
-    def _minima(self) -> list[Minimum]:
+    def _room(self) -> int:
+        """The number of minima to polish now. Where a calculator's evaluations are dear, the others wait on."""
+        if not self._kit.composition.problem.hosted:
+            return len(self._waiting)
+        each = self._polishing / self._n_polished if self._n_polished else _USUAL
+        return max(self._is_lower(), int((_SHARE * self.n_evaluations - self._polishing) / each))
+
+    def _minima(self, waiting: list[tuple[float, np.ndarray, Sighting]]) -> list[Minimum]:
         """The minima that wait, polished from atoms displaced a little."""
         shake = _SHAKE * self._kit.composition.potential.length
         settings = LocalSettings(perturb=shake, seed=self._kit.seed)
-        found = polished(self._kit.composition, [positions for _, positions, _ in self._waiting], settings)
+        found = polished(self._kit.composition, [positions for _, positions, _ in waiting], settings)
+        self._n_polished += len(found)
         self._polishing += sum(minimum.n_evaluations for minimum in found)
         return found
 

@@ -102,7 +102,9 @@ def hits(formula: str, calculator: str, lowest: float, most: int, seeds: range, 
 
     `wanted`: letters s, b and a, of these three.
     """
-    aim = Aim(composition_of(formula, known.use(recipe.recipe_of(calculator, {}))), lowest, most)
+    name = known.use(recipe.recipe_of(calculator, {}, share=1.0))
+    aim = Aim(composition_of(formula, name), lowest, most)
+    print(f"{known.pool_of(name).n_asked} evaluations for the scales", flush=True)
     methods = {"s": ("search", search), "b": ("basin hopping", hopping), "a": ("BasinHopping of ASE", ases)}
     for name, method in [methods[letter] for letter in wanted]:
         used, n_hits = [], 0

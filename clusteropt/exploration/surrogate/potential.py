@@ -5,6 +5,7 @@ beside a calculator. How well it orders the minima of a system is learned in use
 where they bring most.
 """
 
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -38,7 +39,8 @@ def table_of(values: np.ndarray | Array, n_species: int) -> np.ndarray | Array:
 def tables_of(parameters: np.ndarray | Array, n_species: int) -> dict[str, np.ndarray | Array]:
     """The kernel's tables for parameters (N_KINDS, n_pairs), with every r_0 at one length. See `gupta.tables_from`."""
     log_a, log_xi, log_p, log_q = (table_of(row, n_species) for row in parameters)
-    p, q = np.exp(log_p), np.exp(log_q)
+    exponential = np.exp if isinstance(parameters, np.ndarray) else jnp.exp
+    p, q = exponential(log_p), exponential(log_q)
     return {"repulsion_log": log_a + p, "repulsion_decay": p, "hopping_log": log_xi + q, "hopping_decay": q}
 
 

@@ -92,7 +92,7 @@ class Pool:
         self.recipe, self.n_workers = recipe, n_workers
         self.n_evaluations = self.n_failed = 0
         self._workers: list[_Worker] = []
-        self._number = 0
+        self.n_asked = 0  # the number of the last question
         self._open: OrderedDict[int, tuple[Hashable, Question]] = OrderedDict()  # by number, not answered
         self._waiting: deque[int] = deque()  # those that no worker has
         self._done: list[tuple[Hashable, Answer | str]] = []
@@ -121,9 +121,9 @@ class Pool:
             self._write(question, known)
             self._done.append((key, known))
             return
-        self._number += 1
-        self._open[self._number] = key, question
-        self._waiting.append(self._number)
+        self.n_asked += 1
+        self._open[self.n_asked] = key, question
+        self._waiting.append(self.n_asked)
         with self._whole():
             self._deal()
 

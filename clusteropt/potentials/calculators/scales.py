@@ -39,10 +39,11 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
     contact = 2 * float(np.mean(covalent_radii[many]))
     lengths = contact * _FACTORS if given is None else np.array([given[0]])
     asked = [Question(many, length * _ICOSAHEDRON) for length in lengths]
-    energies = np.array([_energy(answer) for answer in pool.all_answers(asked, tolerant=True)])
+    answers = pool.all_answers(asked, tolerant=True)
+    energies = np.array([_energy(answer) for answer in answers])
     if not np.isfinite(energies).any():
         raise UsageError(_refusal(pool, elements, alone))
-    best = int(np.nanargmin(energies))
+    best = _bottom(energies, np.array([_virial(*pair) for pair in zip(asked, answers, strict=True)]))
     atoms = np.array([_energy(one) for one in alone])
     spread = energies[np.isfinite(energies)][-1] / len(many)  # the atoms far apart, where one alone cannot be computed
     free = np.where(np.isfinite(atoms), atoms, spread)
@@ -51,14 +52,28 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
         raise UsageError(
             f"calculator {pool.recipe.name} binds no cluster of {'-'.join(elements)}: give --calculator-scales"
         )
-    length, energy = (_MEAN * lowest(lengths, energies), atomization / _BONDS) if given is None else given
+    length, energy = (_MEAN * lowest(lengths, energies, best), atomization / _BONDS) if given is None else given
     _check_repeats(pool, asked[best], float(energies[best]), energy)
     return Found(float(length), float(energy), tuple(free.tolist()))
 
 
-def lowest(lengths: np.ndarray, energies: np.ndarray) -> float:
-    """The length at the lowest energy, by a parabola through it and its neighbours; energies that are not finite do not count."""
-    k = int(np.nanargmin(energies))
+def _bottom(energies: np.ndarray, virials: np.ndarray) -> int:
+    """The index of the lowest energy in its neighbourhood where the forces agree that it is one.
+
+    Where electrons do not settle, as in stretched clusters, a method may give an energy that is far too low.
+    """
+    padded = np.concatenate([[np.inf], np.where(np.isfinite(energies), energies, np.inf), [np.inf]])
+    low = np.isfinite(energies) & (padded[1:-1] <= padded[:-2]) & (padded[1:-1] <= padded[2:])
+    return int(np.where(low, np.abs(virials), np.inf).argmin())
+
+
+def _virial(question: Question, answer: Answer | str) -> float:
+    """The sum of forces times positions, in eV; zero where a cluster neither shrinks nor swells."""
+    return float((answer.forces * question.positions).sum()) if isinstance(answer, Answer) else np.inf
+
+
+def lowest(lengths: np.ndarray, energies: np.ndarray, k: int) -> float:
+    """The length at the energy of index `k`, the lowest nearby, by a parabola through it and its neighbours."""
     near = slice(max(k - 1, 0), k + 2)
     x, y = np.log(lengths[near] / lengths[k]), energies[near] - energies[k]
     if len(x) < 3 or not np.isfinite(y).all():
