@@ -11,7 +11,7 @@ import numpy as np
 from clusteropt.engine.batches import at, take
 from clusteropt.exploration import choice, choosing, moving, records, seats, starting
 from clusteropt.exploration.composition import Kit
-from clusteropt.exploration.kinds import GIVEN, STARTS, SURROGATE
+from clusteropt.exploration.kinds import GIVEN, RANDOM, STARTS, SURROGATE
 from clusteropt.exploration.records import EDGES, Marks
 from clusteropt.exploration.seats import Parents, table_for
 from clusteropt.exploration.surrogate.candidates import Candidates
@@ -121,11 +121,11 @@ class Exploration:
         size, n = self.chains.clusters.mask.shape[0], len(fresh)
         own, self._given = self._given[:n], self._given[n:]
         kinds[: len(own)] = GIVEN
-        keys = starting.keys_of(self.kit, serials)
+        keys, follow = starting.keys_of(self.kit, serials), np.flatnonzero(kinds == SURROGATE)
+        found = self.candidates.take(len(follow)) if self.candidates is not None and follow.size else np.zeros((3, 0, 0))
+        kinds[follow[found.shape[2] :]] = RANDOM
         places, alone = starting.placed(self.kit, keys, kinds, parents, size)
-        if self.candidates is not None and (follow := np.flatnonzero(kinds == SURROGATE)).size:
-            found = self.candidates.take(len(follow))
-            places[:, : found.shape[1], follow] = found - found.mean(1, keepdims=True)
+        places[:, : found.shape[1], follow[: found.shape[2]]] = found
         for j, positions in enumerate(own):
             places[:, : len(positions), j] = (positions - positions.mean(0)).T
         batch = at(take(self.chains.clusters, fresh), places)

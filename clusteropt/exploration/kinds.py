@@ -23,4 +23,4 @@ STARTS = (
     Start("surrogate start", alone=False, surrogate=True),
     Start("given structure", alone=False, given=True),
 )
-SURROGATE, GIVEN = len(STARTS) - 2, len(STARTS) - 1
+RANDOM, SURROGATE, GIVEN = 3, len(STARTS) - 2, len(STARTS) - 1

@@ -53,9 +53,10 @@ def _spliced(parents: Parents, chains: Chains, draws: np.ndarray, problem: Clust
 def _surrogates(
     candidates: Candidates, chains: Chains, draws: np.ndarray, problem: ClusterProblem, plan: SearchPlan
 ) -> Made:
-    places, used = np.array(chains.clusters.positions), np.asarray(chains.clusters.mask).any(0)
-    found = candidates.take(int(used.sum()))
-    places[:, : found.shape[1], used] = found
+    """Candidates; where there are too few, displacements of all atoms."""
+    places = np.array(hops.displaced(chains.clusters, chains.keys, chains.n_hops, problem, plan).positions)
+    found = candidates.take(int(np.asarray(chains.clusters.mask).any(0).sum()))
+    places[:, : found.shape[1], : found.shape[2]] = found
     return places, np.zeros(len(chains.keys), np.int64)
 
 

@@ -35,15 +35,13 @@ class Candidates:
         kit.composition.problem.pool.begin_record()
 
     def take(self, n: int) -> np.ndarray:
-        """(3, n_atoms, n) positions, in length units, of the next `n`; the last ones again where there are no more."""
+        """(3, n_atoms, m) positions, in length units, of the next `n`, or of fewer where there are no more."""
         record = self._kit.composition.problem.pool.record(self._numbers)
-        if not self._waiting or len(record) > _GROWTH * self._n_fitted:
+        if len(record) > _GROWTH * self._n_fitted or self._n_searches == 0:
             self._renew(record)
         own, self._waiting = self._waiting[:n], self._waiting[n:]
         self._seen += own
-        own = (own or [self._low[0][1]]) if self._low or own else [np.zeros((3, self._kit.composition.n_atoms))]
-        chosen = [own[min(k, len(own) - 1)] for k in range(n)]
-        return np.stack(chosen, -1) * self._kit.composition.potential.length
+        return np.reshape(own, (-1, 3, self._kit.composition.n_atoms)).transpose(1, 2, 0) * self._kit.composition.potential.length
 
     def note(self, positions: np.ndarray, energies: np.ndarray) -> None:
         """Notes the calculator's quenched minima: positions (3, n_padded, n) in length units, energies (n,)."""

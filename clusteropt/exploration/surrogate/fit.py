@@ -18,6 +18,7 @@ from clusteropt.runtime import devices
 N_SAMPLES = 256  # structures in a fit
 _ENERGY, _GRADIENT = 0.02, 0.3  # errors that count as one: of an energy an atom, and of a gradient's component
 _DRIFT = 0.7  # the change of a logarithm that counts as one
+_FARTHEST = 1.0  # change of a logarithm
 _STEPS = 12  # of the fit, at most
 _ENOUGH = 1e-3  # part of the sum of squares by which a step has to lower it
 
@@ -33,11 +34,11 @@ class Samples(NamedTuple):
 
 def fitted(samples: Samples, n_species: int, parameters: np.ndarray) -> np.ndarray:
     """Parameters (N_KINDS, n_pairs) that fit the samples, from `parameters` on."""
-    at, damping = parameters, 1e-2
+    at, damping, middle = parameters, 1e-2, usual(n_species)
     total, square, slope = _normal(samples, n_species, at)
     for _ in range(_STEPS):
         step = np.linalg.solve(square + damping * np.diag(np.diag(square)), -slope).reshape(at.shape)
-        new = at + np.clip(step, -1, 1)
+        new = np.clip(at + step, middle - _FARTHEST, middle + _FARTHEST)
         lower, *rest = _normal(samples, n_species, new)
         if not lower < total:
             damping *= 10
