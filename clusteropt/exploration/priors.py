@@ -10,7 +10,7 @@ from clusteropt.exploration.kinds import STARTS
 from clusteropt.runtime import resources
 from clusteropt.search.styles import STYLES
 
-_SURROGATE = 0.5  # share of the first chains that start from the surrogate of a calculator, and of those that go on with it
+_SURROGATE = .75  # share of the first chains that start from the surrogate of a calculator, and of those that go on with it
 
 
 class Shares(NamedTuple):

@@ -8,7 +8,9 @@ from ase.data import atomic_numbers, covalent_radii
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials.calculators.pool import Answer, Pool, Question
 
-_FACTORS = 0.8 * 1.05 ** np.arange(22)  # of the sum of the covalent radii
+_STEP = 1.05  # between two lengths
+_FACTORS = 0.8 * _STEP ** np.arange(22)  # of the sum of the covalent radii
+_JUMP = 0.1  # of the range of energies, by which a difference may be another than the forces tell
 _BONDS = 5.0  # energy scales of an atom in an icosahedron of 13: 3.4 by Lennard-Jones, 5 to 6 by potentials of metals
 _MEAN = (12 + 30 / np.sin(2 * np.pi / 5)) / 42  # the mean length of its bonds, in that of the 12 shortest
 _SAME = 1e-3  # energy scales by which two values for the same positions may differ
@@ -43,7 +45,7 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
     energies = np.array([_energy(answer) for answer in answers])
     if not np.isfinite(energies).any():
         raise UsageError(_refusal(pool, elements, alone))
-    best = _bottom(energies, np.array([_virial(*pair) for pair in zip(asked, answers, strict=True)]))
+    best = _bottom(energies, np.array([_slope(*pair) for pair in zip(asked, answers, strict=True)]))
     atoms = np.array([_energy(one) for one in alone])
     spread = energies[np.isfinite(energies)][-1] / len(many)  # the atoms far apart, where one alone cannot be computed
     free = np.where(np.isfinite(atoms), atoms, spread)
@@ -57,19 +59,22 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
     return Found(float(length), float(energy), tuple(free.tolist()))
 
 
-def _bottom(energies: np.ndarray, virials: np.ndarray) -> int:
-    """The index of the lowest energy in its neighbourhood where the forces agree that it is one.
+def _bottom(energies: np.ndarray, slopes: np.ndarray) -> int:
+    """The index of the lowest energy (n,) with higher neighbours, by differences that agree with the forces.
 
-    Where electrons do not settle, as in stretched clusters, a method may give an energy that is far too low.
+    Where electrons do not settle, as in stretched clusters, a method may give an energy that is far too low. `slopes` (n,):
+    derivatives of the energy with respect to the logarithm of the length.
     """
-    padded = np.concatenate([[np.inf], np.where(np.isfinite(energies), energies, np.inf), [np.inf]])
-    low = np.isfinite(energies) & (padded[1:-1] <= padded[:-2]) & (padded[1:-1] <= padded[2:])
-    return int(np.where(low, np.abs(virials), np.inf).argmin())
+    rises, told = np.diff(energies), np.log(_STEP) * (slopes[:-1] + slopes[1:]) / 2
+    fine = np.abs(rises - told) <= _JUMP * (np.nanmax(energies) - np.minimum(energies[:-1], energies[1:]))
+    bottom = fine[:-1] & fine[1:] & (rises[:-1] <= 0) & (rises[1:] >= 0)
+    sound = np.concatenate([[False], bottom, [False]]) if bottom.any() else np.isfinite(energies)
+    return int(np.where(sound, energies, np.inf).argmin())
 
 
-def _virial(question: Question, answer: Answer | str) -> float:
-    """The sum of forces times positions, in eV; zero where a cluster neither shrinks nor swells."""
-    return float((answer.forces * question.positions).sum()) if isinstance(answer, Answer) else np.inf
+def _slope(question: Question, answer: Answer | str) -> float:
+    """The derivative (eV) of the energy of a cluster that swells, with respect to the logarithm of its size."""
+    return -float((answer.forces * question.positions).sum()) if isinstance(answer, Answer) else np.nan
 
 
 def lowest(lengths: np.ndarray, energies: np.ndarray, k: int) -> float:
