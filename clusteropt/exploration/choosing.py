@@ -32,10 +32,11 @@ def first(kit: Kit, at: int, n_new: int, block: int = BLOCK) -> tuple[np.ndarray
 
     A `block` is so many chains.
     """
-    prior, end = priors.shares(kit.composition.potential.directional, kit.composition.problem.hosted), at + n_new
+    hosted = kit.composition.problem.hosted
+    prior, end = priors.shares(kit.composition.potential.directional, hosted), at + n_new
     kinds, styles = usable.starts(kit, 0), usable.styles(kit)
-    begins = kinds[priors.dealt(prior.starts[kinds], end)[at:]]
-    return np.repeat(begins, block), styles[priors.dealt(prior.styles[styles], end * block)[at * block :]]
+    begins = kinds[priors.dealt(prior.starts[kinds], end, not hosted)[at:]]
+    return np.repeat(begins, block), styles[priors.dealt(prior.styles[styles], end * block, not hosted)[at * block :]]
 
 
 def chosen(

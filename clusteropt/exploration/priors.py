@@ -10,7 +10,7 @@ from clusteropt.exploration.kinds import STARTS
 from clusteropt.runtime import resources
 from clusteropt.search.styles import STYLES
 
-_SURROGATE = .75  # share of the first chains that start from the surrogate of a calculator, and of those that go on with it
+_SURROGATE = 0.75  # share of the first chains that start from the surrogate of a calculator, and of those that go on with it
 
 
 class Shares(NamedTuple):
@@ -43,15 +43,17 @@ def shares(directional: bool, hosted: bool = False) -> Shares:
     return Shares(*(np.where(own, _SURROGATE, (1 - _SURROGATE) * other) for own, other in zip(follows, (starts, styles), strict=True)))
 
 
-def dealt(shares: np.ndarray, n: int) -> np.ndarray:
+def dealt(shares: np.ndarray, n: int, each: bool = True) -> np.ndarray:
     """The first `n` of a sequence of kinds in these shares (n_kinds,): each once, the likeliest first, then in proportion.
 
     The next kind has the largest share over sqrt(m (m + 1)), m the number that it has: the method of equal proportions (E. V.
-    Huntington, Trans. Am. Math. Soc. 30, 85 (1928), doi:10.1090/S0002-9947-1928-1501423-0).
+    Huntington, Trans. Am. Math. Soc. 30, 85 (1928), doi:10.1090/S0002-9947-1928-1501423-0). Unless `each` has its turn at first,
+    the share is divided by m + 1/2, the method of major fractions there.
     """
     counts, out = np.zeros(len(shares)), np.zeros(n, int)
     for i in range(n):
-        urgent = np.where(counts > 0, shares / np.sqrt(np.maximum(counts * (counts + 1), 1)), np.inf)
+        usual = shares / np.sqrt(np.maximum(counts * (counts + 1), 1))
+        urgent = np.where(counts > 0, usual, np.inf) if each else shares / (counts + 0.5)
         out[i] = np.lexsort((-shares, -urgent))[0]
         counts[out[i]] += 1
     return out

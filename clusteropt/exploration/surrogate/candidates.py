@@ -14,7 +14,7 @@ from clusteropt.search.descents import quenched
 
 Explore = Callable[[Kit, list[np.ndarray]], Iterator[Any]]  # an exploration: rounds with positions and energies
 
-_WORK = 1000  # evaluations of the surrogate for an atom, in the search of a new one
+_LEAST, _WORK = 1000, 100  # evaluations of a new surrogate in its search: for an atom, at least, and for each of the calculator's
 _GROWTH = 1.3  # samples for which the surrogate is fitted anew, in those of the last fit
 _SAME = 0.02  # energies within which two quenched minima of the surrogate count as one
 _HEIGHT = 0.5  # energies an atom above the lowest, up to which minima are candidates
@@ -88,7 +88,7 @@ class Candidates:
             fine = np.flatnonzero(np.isfinite(visits.energy))
             found += [(float(visits.energy[k]), visits.positions[:, :n, k]) for k in fine]
             spent = rounds.n_evaluations  # type: ignore[attr-defined]
-            if spent >= _WORK * n:
+            if spent >= max(_LEAST * n, _WORK * self._n_fitted):
                 break
         found.sort(key=lambda one: one[0])
         lowest = _distinct(found, _SAME)
