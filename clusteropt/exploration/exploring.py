@@ -122,7 +122,9 @@ class Exploration:
         own, self._given = self._given[:n], self._given[n:]
         kinds[: len(own)] = GIVEN
         keys, follow = starting.keys_of(self.kit, serials), np.flatnonzero(kinds == SURROGATE)
-        found = self.candidates.take(len(follow)) if self.candidates is not None and follow.size else np.zeros((3, 0, 0))
+        found = (
+            self.candidates.take(len(follow)) if self.candidates is not None and follow.size else np.zeros((3, 0, 0))
+        )
         kinds[follow[found.shape[2] :]] = RANDOM
         places, alone = starting.placed(self.kit, keys, kinds, parents, size)
         places[:, : found.shape[1], follow[: found.shape[2]]] = found

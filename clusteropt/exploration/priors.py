@@ -10,7 +10,9 @@ from clusteropt.exploration.kinds import STARTS
 from clusteropt.runtime import resources
 from clusteropt.search.styles import STYLES
 
-_SURROGATE = 0.75  # share of the first chains that start from the surrogate of a calculator, and of those that go on with it
+_SURROGATE = (
+    0.75  # share of the first chains that start from the surrogate of a calculator, and of those that go on with it
+)
 
 
 class Shares(NamedTuple):
@@ -40,7 +42,12 @@ def shares(directional: bool, hosted: bool = False) -> Shares:
     if not hosted:
         return Shares(starts, styles)
     follows = np.array([start.surrogate for start in STARTS]), np.array([bool(style.surrogate) for style in STYLES])
-    return Shares(*(np.where(own, _SURROGATE, (1 - _SURROGATE) * other) for own, other in zip(follows, (starts, styles), strict=True)))
+    return Shares(
+        *(
+            np.where(own, _SURROGATE, (1 - _SURROGATE) * other)
+            for own, other in zip(follows, (starts, styles), strict=True)
+        )
+    )
 
 
 def dealt(shares: np.ndarray, n: int, each: bool = True) -> np.ndarray:

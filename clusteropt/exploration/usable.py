@@ -10,7 +10,12 @@ from clusteropt.search.styles import SPLICE, STYLES
 
 def moves(kit: Kit) -> np.ndarray:
     """(n_moves,) bool, True for the kinds of move that make another cluster of this one."""
-    return table.possible(np.array(kit.composition.n_atoms), np.array(kit.composition.n_species > 1), splices=True, surrogate=kit.composition.problem.hosted)
+    return table.possible(
+        np.array(kit.composition.n_atoms),
+        np.array(kit.composition.n_species > 1),
+        splices=True,
+        surrogate=kit.composition.problem.hosted,
+    )
 
 
 def styles(kit: Kit) -> np.ndarray:

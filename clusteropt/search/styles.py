@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-MOVES = ("displacement", "learned hop", "surface move", "rebuilt surface", "cut and splice", "exchange", "surrogate minimum")
+MOVES = (
+    "displacement",
+    "learned hop",
+    "surface move",
+    "rebuilt surface",
+    "cut and splice",
+    "exchange",
+    "surrogate minimum",
+)
 DISPLACEMENT, LEARNED, SURFACE, REBUILD, SPLICE, EXCHANGE, SURROGATE = range(len(MOVES))
 START = -1  # no move: a chain's first minimum
 _COLD = 0.02  # energy scales, the temperature of exchanges

@@ -14,7 +14,10 @@ from clusteropt.search.descents import quenched
 
 Explore = Callable[[Kit, list[np.ndarray]], Iterator[Any]]  # an exploration: rounds with positions and energies
 
-_LEAST, _WORK = 1000, 100  # evaluations of a new surrogate in its search: for an atom, at least, and for each of the calculator's
+_LEAST, _WORK = (
+    1000,
+    100,
+)  # evaluations of a new surrogate in its search: for an atom, at least, and for each of the calculator's
 _GROWTH = 1.3  # samples for which the surrogate is fitted anew, in those of the last fit
 _SAME = 0.02  # energies within which two quenched minima of the surrogate count as one
 _HEIGHT = 0.5  # energies an atom above the lowest, up to which minima are candidates
@@ -41,7 +44,10 @@ class Candidates:
             self._renew(record)
         own, self._waiting = self._waiting[:n], self._waiting[n:]
         self._seen += own
-        return np.reshape(own, (-1, 3, self._kit.composition.n_atoms)).transpose(1, 2, 0) * self._kit.composition.potential.length
+        return (
+            np.reshape(own, (-1, 3, self._kit.composition.n_atoms)).transpose(1, 2, 0)
+            * self._kit.composition.potential.length
+        )
 
     def note(self, positions: np.ndarray, energies: np.ndarray) -> None:
         """Notes the calculator's quenched minima: positions (3, n_padded, n) in length units, energies (n,)."""

@@ -10,8 +10,8 @@ import numpy as np
 from jax import Array
 
 from clusteropt.potentials.base import Potential
-from clusteropt.potentials.forms import gupta
 from clusteropt.potentials.form import REDUCED_UNITS
+from clusteropt.potentials.forms import gupta
 
 N_KINDS = 4  # parameters of a pair: logarithms of A, xi, p and q
 # Parameters before any value is known: p and q are usual ones of metals (Cleri and Rosato, see `forms/gupta.py`); with A and xi an
