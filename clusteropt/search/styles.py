@@ -60,7 +60,8 @@ ENDLESS = (Style("displacement", displacement=1.0, patience=10_000, temperature=
 def possible(n_atoms: np.ndarray, mixed: np.ndarray, splices: bool = False, surrogate: bool = False) -> np.ndarray:
     """(n_moves, ...) bool, True for the kinds of move that make another cluster of one with so many atoms.
 
-    n_atoms and mixed (...): whether the atoms that may move are of several elements. `splices`: there are others to splice with. `surrogate`: there is one.
+    n_atoms and mixed (...): whether the atoms that may move are of several elements. `splices`: there are others to splice with.
+    `surrogate`: there is one.
     """
     able = np.ones((len(MOVES), *np.shape(n_atoms)), bool)
     able[SURFACE] = np.asarray(n_atoms) > 3

@@ -72,13 +72,11 @@ class Candidates:
             if record:
                 chosen = samples.chosen(record, composition)
                 self._parameters = fit.fitted(chosen, len(composition.potential.elements), self._parameters)
-        model = potential_of(self._parameters, len(composition.potential.elements))
-        symbols = tuple(model.elements[k] for k in composition.species)
-        own = Composition(symbols, model)
-        seed = int(np.random.default_rng([self._kit.seed, 5, self._n_searches]).integers(2**32))
+        own = kit_of(self._kit, self._parameters, self._n_searches)
         self._n_searches += 1
-        found = self._searched(Kit(own, self._kit.optimizer, seed))
-        tried = np.sort(self._energies_of(self._seen, own.problem)) if self._seen else np.zeros(0)
+        found = self._searched(own)
+        problem = own.composition.problem
+        tried = np.sort(self._energies_of(self._seen, problem)) if self._seen else np.zeros(0)
         ceiling = (found[0][0] if found else 0.0) + _HEIGHT * composition.n_atoms
         self._waiting = [
             place for energy, place in found if energy < ceiling and not (abs(tried - energy) < _SAME).any()
@@ -87,19 +85,14 @@ class Candidates:
     def _searched(self, kit: Kit) -> list[tuple[float, np.ndarray]]:
         """Energies and positions (3, n_atoms) of distinct minima of a surrogate, the lowest first."""
         n, found = kit.composition.n_atoms, []
-        given = [place.T for place in _distinct(self._low, _SAME)[:_GIVEN]]
-        rounds = self._explore(kit, given)
-        spent = 0
+        given = [place.T for _, place in _distinct(self._low, _SAME)[:_GIVEN]]
+        rounds: Any = self._explore(kit, given)
         for visits in rounds:
             fine = np.flatnonzero(np.isfinite(visits.energy))
             found += [(float(visits.energy[k]), visits.positions[:, :n, k]) for k in fine]
-            spent = rounds.n_evaluations  # type: ignore[attr-defined]
-            if spent >= max(_LEAST * n, _WORK * self._n_fitted):
+            if rounds.n_evaluations >= max(_LEAST * n, _WORK * self._n_fitted):
                 break
-        found.sort(key=lambda one: one[0])
-        lowest = _distinct(found, _SAME)
-        energies = {id(place): energy for energy, place in found}
-        return [(energies[id(place)], place) for place in lowest]
+        return _distinct(sorted(found, key=lambda one: one[0]), _SAME)
 
     def _energies_of(self, places: list[np.ndarray], problem: ClusterProblem) -> np.ndarray:
         """(n,) energies of the surrogate's minima below positions (3, n_atoms)."""
@@ -110,11 +103,18 @@ class Candidates:
         return quenched(batch, problem)[1][: len(places)]
 
 
-def _distinct(found: list[tuple[float, np.ndarray]], margin: float) -> list[np.ndarray]:
-    """The positions of sorted (energy, positions), one of those whose energies lie within the margin of each other."""
-    kept, last = [], -np.inf
-    for energy, place in found:
-        if energy - last > margin:
-            kept.append(place)
-            last = energy
+def kit_of(kit: Kit, parameters: np.ndarray | None = None, number: int = 0) -> Kit:
+    """The kit for the search of the surrogate with these parameters, or usual ones; `number`: of the search."""
+    own, n_species = kit.composition, len(kit.composition.potential.elements)
+    model = potential_of(usual(n_species) if parameters is None else parameters, n_species)
+    seed = int(np.random.default_rng([kit.seed, 5, number]).integers(2**32))
+    return Kit(Composition(tuple(model.elements[k] for k in own.species), model), kit.optimizer, seed)
+
+
+def _distinct(found: list[tuple[float, np.ndarray]], margin: float) -> list[tuple[float, np.ndarray]]:
+    """Of sorted energies and positions, those that lie higher than the last by more than the margin."""
+    kept: list[tuple[float, np.ndarray]] = []
+    for one in found:
+        if not kept or one[0] - kept[-1][0] > margin:
+            kept.append(one)
     return kept

@@ -9,8 +9,9 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from clusteropt.clusters.arrays import Clusters
+from clusteropt.clusters.arrays import Clusters, Structure, pack, padded_size
 from clusteropt.engine import programs
+from clusteropt.exploration.composition import Composition
 from clusteropt.exploration.surrogate.potential import tables_of, usual
 from clusteropt.potentials.forms import gupta
 from clusteropt.runtime import devices
@@ -30,6 +31,17 @@ class Samples(NamedTuple):
     energy: Array  # (N_SAMPLES,), zero for the atoms far apart
     gradient: Array  # (3, n_atoms, N_SAMPLES)
     weight: Array  # (N_SAMPLES,), of the squares; 0 for an empty place
+
+
+def foresee(composition: Composition) -> bool:
+    """Starts to build the program in the background. Returns True where it has to be compiled."""
+    n, size, n_species = composition.n_atoms, padded_size(composition.n_atoms), len(composition.potential.elements)
+    still = Structure(np.zeros((n, 3)), composition.species, np.ones(n, bool))
+    batch = pack([still] * N_SAMPLES, size, np.float64)
+    nothing = np.zeros(N_SAMPLES)
+    blank = Samples(batch, nothing, np.zeros((3, size, N_SAMPLES)), nothing)  # type: ignore[arg-type]  numpy
+    mesh = devices.mesh(1)
+    return programs.request(equations, (), blank, usual(n_species), mesh=mesh, in_place=False, n_species=n_species)
 
 
 def fitted(samples: Samples, n_species: int, parameters: np.ndarray) -> np.ndarray:

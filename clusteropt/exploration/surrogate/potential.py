@@ -14,8 +14,8 @@ from clusteropt.potentials.form import REDUCED_UNITS
 from clusteropt.potentials.forms import gupta
 
 N_KINDS = 4  # parameters of a pair: logarithms of A, xi, p and q
-# Parameters before any value is known: p and q are usual ones of metals (Cleri and Rosato, see `forms/gupta.py`); with A and xi an
-# icosahedron of 13 atoms has its nearest neighbours at one length, and five energies an atom.
+# Parameters before any value is known. p and q are usual ones of metals (Cleri and Rosato, see `forms/gupta.py`); with A and
+# xi, an icosahedron of 13 atoms has its nearest neighbours at one length, and five energies an atom.
 _USUAL = np.log([0.31, 2.77, 10.5, 3.0])
 
 

@@ -1,0 +1,141 @@
+"""The surrogate of a calculator: its fit, its candidates, and what searches gain by it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import clusteropt
+from clusteropt.clusters.arrays import Structure, pack, padded_size
+from clusteropt.engine.batches import take
+from clusteropt.exploration.composition import Kit
+from clusteropt.exploration.exploring import Exploration
+from clusteropt.exploration.kinds import STARTS, SURROGATE
+from clusteropt.exploration.surrogate import fit
+from clusteropt.exploration.surrogate.candidates import kit_of
+from clusteropt.exploration.surrogate.potential import potential_of, usual
+from clusteropt.finding.searching import composition_of
+from clusteropt.potentials.base import energy_and_gradient
+from clusteropt.potentials.calculators import known, recipe, scales
+from clusteropt.potentials.calculators.pool import Answer, Pool, Question
+from clusteropt.runtime import host
+
+LOWEST = {"Cu13": 9.361358, "Ni17": 17.460670}  # eV, by effective medium theory
+
+
+def samples_of(parameters: np.ndarray, n_species: int) -> fit.Samples:
+    """Compact clusters with the values of a surrogate that has these parameters."""
+    rng, n = np.random.default_rng(0), 13
+    potential = potential_of(parameters, n_species)
+    structures = []
+    for _ in range(60):
+        places = scales._ICOSAHEDRON * rng.uniform(0.9, 1.2) + rng.normal(0, 0.08, (n, 3))
+        structures.append(Structure(places, rng.integers(n_species, size=n).astype(np.int32), np.ones(n, bool)))
+    columns = np.append(np.arange(60), np.full(fit.N_SAMPLES - 60, -1))
+    batch = take(pack(structures, padded_size(n), np.float64), columns)
+    energies, gradient = energy_and_gradient(potential, batch)
+    weight = (np.arange(fit.N_SAMPLES) < 60).astype(float)
+    return fit.Samples(batch, np.asarray(energies).sum(0), np.asarray(gradient), weight)
+
+
+@pytest.mark.parametrize("n_species", [1, 2])
+def test_a_fit_finds_the_parameters_from_which_the_values_were_made(n_species):
+    with host.double_precision():
+        true = usual(n_species) + np.random.default_rng(1).uniform(-0.4, 0.4, usual(n_species).shape)
+        found = fit.fitted(samples_of(true, n_species), n_species, usual(n_species))
+    assert abs(found - true).max() < 0.05
+
+
+def test_the_vector_of_the_normal_equations_is_the_derivative_of_half_the_sum_of_squares():
+    with host.double_precision():
+        samples, at = samples_of(usual(1) + 0.2, 1), usual(1)
+        _, square, slope = fit._normal(samples, 1, at)
+        step = 1e-5 * np.eye(4)
+        ends = [[fit._normal(samples, 1, at + sign * one[:, None])[0] for sign in (1, -1)] for one in step]
+    assert np.allclose(slope, [(a - b) / 2e-5 for a, b in ends], rtol=1e-5)
+    assert np.linalg.eigvalsh(square).min() > 0
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_a_record_does_not_depend_on_the_order_of_the_answers(random):
+    pool, rng = Pool(recipe.recipe_of("emt", {}), 1), np.random.default_rng(0)
+    pool.begin_record()
+    numbers = np.full(4, 29, np.int32)
+    several = [(Question(numbers, rng.normal(size=(4, 3))), Answer(float(k // 2), np.zeros((4, 3)))) for k in range(20)]
+    expected = sorted((answer.energy, question.positions.tobytes()) for question, answer in several)[:12]
+    random.shuffle(several)
+    for question, answer in several:
+        pool._write(question, answer)
+    pool._write(Question(numbers[:3], np.zeros((3, 3))), Answer(-1.0, np.zeros((3, 3))))
+    found = pool.record(numbers, 12)
+    assert [(answer.energy, positions.tobytes()) for positions, answer in found] == expected
+
+
+def explored(formula: str, n_rounds: int, n_workers: int = 1, seed: int = 0) -> tuple[Exploration, list]:
+    name = known.use(recipe.recipe_of("emt", {}), n_workers)
+    kit = Kit(composition_of(formula, name), None, seed)
+    with host.double_precision():
+        run = Exploration(kit)
+        return run, [next(run) for _ in range(n_rounds)]
+
+
+def test_the_first_chains_start_from_low_minima_of_the_surrogate_and_no_candidate_comes_twice():
+    run, rounds = explored("Cu7", 3)
+    assert rounds[0].origins == [STARTS[SURROGATE].words] * 2
+    assert not rounds[0].alone.any(), "they are not independent"
+    with host.double_precision():
+        candidates = run.candidates
+        problem = kit_of(run.kit, candidates._parameters).composition.problem
+        seen = candidates._energies_of(candidates._seen, problem)
+        waiting = candidates._energies_of(candidates._waiting, problem)
+    assert len(waiting)
+    assert abs(waiting[:, None] - seen).min() > 0.01
+
+
+def test_rounds_do_not_depend_on_the_number_of_workers():
+    one, two = explored("Cu2Au5", 3, 1)[1], explored("Cu2Au5", 3, 2)[1]
+    for a, b in zip(one, two, strict=True):
+        assert a.origins == b.origins
+        assert np.array_equal(a.positions, b.positions)
+        assert np.array_equal(a.energy, b.energy)
+
+
+def test_a_search_without_a_calculator_has_no_surrogate():
+    run = Exploration(Kit(composition_of("Cu7", None), None, 0))
+    assert run.candidates is None
+    kinds, _ = run.chosen(64)
+    assert SURROGATE not in kinds
+
+
+@pytest.mark.parametrize("formula", LOWEST)
+def test_the_lowest_minimum_of_a_metal_takes_fewer_evaluations_than_one_quench_of_a_random_start(formula):
+    found = clusteropt.search(
+        formula, calculator="emt", evaluations=60, certify=False, symmetrize=False, optimizer="none"
+    )
+    assert found.energy < LOWEST[formula] + 1e-4
+    assert found.minima[0].evaluations < 40
+
+
+def test_polishing_takes_a_quarter_of_the_evaluations():
+    found = clusteropt.search(
+        "Cu7", calculator="emt", evaluations=600, certify=False, symmetrize=False, optimizer="none"
+    )
+    assert 600 <= found.evaluations < 800
+    assert len(found.minima) > 2
+
+
+def test_scales_do_not_follow_a_garbled_energy():
+    lengths = 0.8 * scales._STEP ** np.arange(22)
+    energies = 13 * (np.exp(-6 * (lengths - 1.1)) - 2 * np.exp(-3 * (lengths - 1.1)))
+    slopes = 13 * lengths * (-6 * np.exp(-6 * (lengths - 1.1)) + 6 * np.exp(-3 * (lengths - 1.1)))
+    best = scales._bottom(energies, slopes)
+    assert abs(lengths[best] - 1.1) < 0.03
+    for place in (15, 20, 21):
+        garbled, forces = energies.copy(), slopes.copy()
+        garbled[place:] -= 3000
+        forces[place:] = 900
+        assert scales._bottom(garbled, forces) == best
+        garbled[place - 1] = forces[place - 1] = np.nan
+        assert scales._bottom(garbled, forces) == best
+    assert scales._bottom(np.array([np.nan, 2.0]), np.array([np.nan, 0.0])) == 1
