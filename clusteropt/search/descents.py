@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from clusteropt.engine import lanes
-from clusteropt.engine.batches import at
+from clusteropt.engine.batches import at, take
 from clusteropt.engine.lanes import Motion
 from clusteropt.engine.step import NEVER, Criterion, Status
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
@@ -51,7 +51,9 @@ def quenched(batch: Any, problem: Problem) -> tuple[Any, np.ndarray, Inspection,
     moved = lanes.move(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem))
     finite = np.isfinite(moved.positions).all((0, 1))
     there = at(batch, np.where(batch.free & finite, moved.positions, batch.positions))
-    seen = lanes.inspect(there, problem)
-    fine = seen.connected & finite & np.isfinite(seen.energy) & (moved.status != Status.CALCULATOR_FAILED)
+    failed = moved.status == Status.CALCULATOR_FAILED
+    known = take(there, np.where(failed, -1, np.arange(len(failed)))) if failed.any() else there
+    seen = lanes.inspect(known, problem)
+    fine = seen.connected & finite & np.isfinite(seen.energy) & ~failed
     energy = np.where(fine, seen.energy, np.inf)
     return there, energy, seen, moved.n_evaluations.astype(np.int64) + 1
