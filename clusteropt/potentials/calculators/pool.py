@@ -171,7 +171,10 @@ class Pool:
         own = [(content, answer) for content, answer in (self._recorded or {}).items() if content.startswith(head)]
         own = sorted(own, key=lambda one: (one[1].energy, one[0]))[:most]
         self._recorded = dict(own)
-        return [(np.frombuffer(content, "<f8", offset=len(head)).reshape(-1, 3), answer) for content, answer in own]
+        return [
+            (np.frombuffer(content, "<f8", 3 * len(numbers), len(head)).reshape(-1, 3), answer)
+            for content, answer in own
+        ]
 
     def _write(self, question: Question, answer: Answer) -> None:
         if self._recorded is not None:
