@@ -214,8 +214,8 @@ def test_a_lost_context_is_replaced(chromium, page_file):
     page.wait(lambda: all(drawn(page)[:10]))
     settle(page)
     before = pictures(page)
-    canvas = "document.querySelector('.clusters-studio canvas')"
-    page.evaluate(f"{canvas}.getContext('webgl2').getExtension('WEBGL_lose_context').loseContext()")
+    context = "document.querySelector('.clusters-studio canvas')._3dmol_viewer.renderer.getContext()"
+    page.evaluate(f"{context}.getExtension('WEBGL_lose_context').loseContext()")
     settle(page)
     page.evaluate(f"{CANVASES}[0].focus()")
     page.press("ArrowRight")

@@ -41,10 +41,9 @@
       this.resize(240);
       this.viewer = $3Dmol.createViewer(this.place, { backgroundColor: "white", nomouse: true, antialias: true });
       this.viewer.setViewStyle({ style: "outline", color: "#333333", width: 0.03, maxpixels: 1 });
-      this.viewer.getCanvas().addEventListener("webglcontextlost", () => {
-        this.place.remove();
-        studio = undefined; // another one is made when it is needed
-      });
+    }
+    get lost() {
+      return Boolean(this.viewer.renderer?.isLost?.());
     }
     resize(side) {
       if (side === this.side) return;
@@ -94,6 +93,10 @@
 
   let studio; // null where there is no WebGL
   function theStudio() {
+    if (studio?.lost) {
+      studio.place.remove();
+      studio = undefined;
+    }
     if (studio === undefined) {
       try {
         const probe = document.createElement("canvas").getContext("webgl2");
