@@ -109,6 +109,15 @@
     return studio;
   }
 
+  /* The picture in a brighter light from all sides than that of 3Dmol.js. */
+  function drawCopy(pen, picture, pixels) {
+    pen.drawImage(picture, 0, 0, pixels, pixels);
+    pen.globalCompositeOperation = "screen";
+    pen.fillStyle = "#262626";
+    pen.fillRect(0, 0, pixels, pixels);
+    pen.globalCompositeOperation = "source-over";
+  }
+
   /* Atoms, and the bonds between them, the farthest first. */
   function drawDiscs(pen, cell, atoms, sticks) {
     const lines = (sticks ? cell.data.bonds : []).map(([i, j]) => {
@@ -189,7 +198,7 @@
       const sticks = this.view.state.sticks ?? this.data.sticks;
       const radii = this.data.radii.map((radius) => radius * (sticks ? this.ball : 1));
       const atoms = labels || !theStudio() ? projected(this, pixels, radii) : [];
-      if (theStudio()) pen.drawImage(theStudio().picture(this, side, sticks), 0, 0, pixels, pixels);
+      if (theStudio()) drawCopy(pen, theStudio().picture(this, side, sticks), pixels);
       else drawDiscs(pen, this, atoms, sticks);
       if (labels) drawLabels(pen, this, atoms);
       this.canvas.dataset.drawn = theStudio() ? "webgl" : "discs";
