@@ -15,3 +15,5 @@ html_title = "clusteropt"
 html_static_path = ["_static"]
 html_css_files = ["tables.css"]
 smartquotes_action = "qe"  # two hyphens stay: they begin an option
+html_copy_source = False
+html_show_sourcelink = False

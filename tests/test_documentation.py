@@ -58,13 +58,25 @@ def test_every_default_potential_is_in_the_table_of_the_documentation():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-    assert all((page.parent / link).exists() for link in links if "://" not in link)
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for link, _, anchor in (link.partition("#") for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), (link, anchor)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of the headings of a page, as web sites make them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_readme_is_read_on_a_package_index_too_where_relative_links_lead_nowhere():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert not re.findall(r"\]\((?!https://)", text)
+    assert not re.findall(r"(?<!!)\[[^\]]*\]\((?!https://)", text)
+    pictures = re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", text)  # where there is none, its words say what it shows
+    assert pictures
+    assert all(len(words.split()) >= 8 and (ROOT / path).is_file() for words, path in pictures)
     paths = re.findall(r"`(docs/[^`]*)`", text)
     assert "docs/index.md" in paths
     assert all((ROOT / path).exists() for path in paths)

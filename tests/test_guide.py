@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import interface
@@ -12,13 +13,13 @@ import pytest
 import typer
 from guide import run_pages
 from pages import DOCS, blocks, contents, pages, text_of
+from pictures import PICTURES, README, pictures_of
 
 import clusteropt
 from clusteropt.cli import app
 from clusteropt.engine.step import Status
 from clusteropt.errors import ExitCode
 
-README = DOCS.parent / "README.md"
 REFERENCE = DOCS / "reference"
 COMMANDS = contents(REFERENCE / "commands" / "index.md")
 ELSEWHERE = {DOCS / "extending.md"}  # tests/test_extending.py
@@ -94,6 +95,20 @@ def test_every_public_name_and_what_functions_return_is_in_the_reference():
     assert set(re.findall(r"<!-- function (\w+)", text)) == {name for name in clusteropt.__all__ if name[0].islower()}
     assert set(re.findall(r"<!-- attributes of (\w+)", text)) == classes | interface.RETURNED.keys()
     assert {"ClusterCalculator", "ClusterOptError"} <= set(re.findall(r"clusteropt\.(\w+)", text))
+
+
+def test_every_picture_is_made_by_a_command_beside_it():
+    shown = [one for page in [README, *pages()] for one in pictures_of(page)]
+    assert {one.path for one in shown} == {path for path in PICTURES.rglob("*") if path.is_file()}
+    for path, commands in shown:
+        assert path.stat().st_size < 150_000, path
+        assert path.name == "terminal.svg" or path.name in made_by(commands), (path, commands)
+
+
+def made_by(commands: Sequence[str]) -> set[str]:
+    """The names of files that commands name, and of pictures beside the weights of a training."""
+    named = [word for command in commands for word in command.split() if "." in word]
+    return {*named, *(word.removesuffix(".h5") + ".png" for word in named)}
 
 
 def cells(first: str) -> list[str]:
