@@ -22,7 +22,7 @@ README = DOCS.parent / "README.md"
 PICTURES = DOCS / "pictures"
 _IMAGE = re.compile(r"!\[[^\]]*\]\(([^)]*pictures/[^)]*)\)")
 _FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # which would be fetched from elsewhere
-_WIDTH = 112  # columns of a terminal
+_WIDTH = 118  # columns of a terminal
 
 
 class Shown(NamedTuple):
@@ -53,12 +53,13 @@ def draw(page: Path) -> None:
         terminals = {one.commands[-1]: one.path for one in shown if one.path.name == "terminal.svg"}
         for command, path in terminals.items():
             _keep(path, terminal(command, folder).encode())
+        files = [one.path for one in shown if one.path.name != "terminal.svg"]
         for block in blocks(page):
-            _run(block, folder)
-        for one in shown:
-            if one.path.name != "terminal.svg":
-                one.path.parent.mkdir(parents=True, exist_ok=True)
-                copy(folder / one.path.name, one.path)
+            if not all((folder / path.name).exists() for path in files):  # nothing more after the last picture
+                _run(block, folder)
+        for path in files:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            copy(folder / path.name, path)
 
 
 def _run(block: Block, folder: Path) -> None:

@@ -23,7 +23,7 @@ from clusteropt.errors import ExitCode
 REFERENCE = DOCS / "reference"
 COMMANDS = contents(REFERENCE / "commands" / "index.md")
 ELSEWHERE = {DOCS / "extending.md"}  # tests/test_extending.py
-USUAL: set[str] = set()  # pages that take seconds
+USUAL = {"start.md", "potentials.md", *(f"how-to/{name}.md" for name in ("export", "hosts", "odd-files", "resume"))}  # seconds
 ALONE = [
     page
     for page in pages()
