@@ -55,7 +55,7 @@ def _call(name: str, one: Any) -> str:
         default = "" if each.default is each.empty else f"={each.default!r}"
         shown.append(f"{stars}{each.name}{default}")
     head = f"clusteropt.{name}("
-    return textwrap.fill(f"{head}{', '.join(shown)})", 96, subsequent_indent="    ", break_on_hyphens=False)
+    return textwrap.fill(f"{head}{', '.join(shown)})", 84, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def attributes(name: str) -> str:

@@ -23,7 +23,8 @@ from clusteropt.errors import ExitCode
 REFERENCE = DOCS / "reference"
 COMMANDS = contents(REFERENCE / "commands" / "index.md")
 ELSEWHERE = {DOCS / "extending.md"}  # tests/test_extending.py
-USUAL = {"start.md", "potentials.md", *(f"how-to/{name}.md" for name in ("export", "hosts", "odd-files", "resume"))}  # seconds
+# pages that take seconds
+USUAL = ("start.md", "potentials.md", "how-to/export.md", "how-to/hosts.md", "how-to/odd-files.md", "how-to/resume.md")
 ALONE = [
     page
     for page in pages()
@@ -63,6 +64,12 @@ def test_what_is_shown_for_the_shell_is_right_by_its_grammar_and_by_the_options_
     for line in re.findall(r"`(clusteropt [^`]*)`", re.sub(r"^```.*?^```", "", text_of(page), flags=re.M | re.S)):
         if not _PLACEHOLDERS.search(line):
             understood(" ".join(line.split()))
+
+
+@pytest.mark.parametrize("script", sorted((DOCS / "hpc").glob("*.sh")), ids=name_of)
+def test_job_scripts_are_right_by_the_grammar_of_the_shell(script):
+    """They run in tests/test_hpc.py, with stand-ins for srun and scontrol."""
+    subprocess.run(["bash", "-n", script], check=True)
 
 
 def understood(line: str) -> None:
