@@ -294,3 +294,11 @@ def test_a_report_that_cannot_be_is_refused_before_any_work(tmp_path, arguments,
     done = run(tmp_path, *arguments)
     assert (done.code, words in done.err) == (2, True), done.err
     assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("at", [np.nan, 1e200, 1e-200])
+def test_atoms_at_places_that_cannot_be_drawn_are_no_error(tmp_path, at):
+    places = CORNERS.copy()
+    places[0, 0] = at
+    save(tmp_path / "a.xyz", [Atoms("Au5", places, info={"energy": -1.0, "times_reached": 3})])
+    assert "-1.000000" in reported(tmp_path, "a.xyz").words

@@ -58,7 +58,7 @@ def test_numbers_about_a_shape_do_not_depend_on_its_place_orientation_and_the_or
 def test_a_radial_distribution_adds_up_to_all_pairs_and_its_first_peak_to_the_neighbours(seed):
     positions = SHAPES[0]
     kinds = np.random.default_rng(seed).choice(["Ag", "Au"], len(positions)).tolist()
-    pairs = shape.pair_distances(kinds, positions)
+    pairs = shape.pair_distances(kinds, positions, np.inf)
     length, n = shape.spacing(positions), len(positions)
     assert sum(map(len, pairs.values())) == n * (n - 1) // 2
     grid = np.linspace(0, 12 * length, 12001)

@@ -15,6 +15,7 @@ from clusteropt.errors import InputError
 from clusteropt.gathering.origins import Made, known_of, origin_of, units_of
 from clusteropt.gathering.sizes import in_order, mixtures_of, sizes_of
 from clusteropt.io.reading import Frame, Unreadable, frames
+from clusteropt.pictures.records import Pictured
 from clusteropt.records.minima import Composition, Level, Minima, Model, falling, model_of
 from clusteropt.records.shape import spacing
 from clusteropt.search.starts import symbols_of
@@ -86,7 +87,7 @@ def _grouped(level: Level, atoms: Atoms) -> Level:
     """The level with its point group, where that can be determined."""
     if level.point_group or not 1 < len(atoms) <= _LARGE or atoms.pbc.any():
         return level
-    if not np.isfinite(atoms.positions).all():
+    if not Pictured(atoms.symbols, atoms.positions, "").is_drawable:
         return level
     length = spacing(atoms.positions)
     if pdist(atoms.positions).min() <= _COINCIDING * length:

@@ -50,7 +50,7 @@ def energies(batch: Batch) -> "Figure":
 
 
 def _scatter(axes: "Axes", known: list[Ended], unit: str) -> None:
-    kinds = ((CONVERGED, "o", PALETTE[0]), ("not converged", "s", PALETTE[1]))
+    kinds = (("not converged", "s", PALETTE[1]), (CONVERGED, "o", PALETTE[0]))
     for name, marker, colour in kinds:
         own = [one for one in known if (one.status == CONVERGED) == (name == CONVERGED)]
         if own:

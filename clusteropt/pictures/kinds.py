@@ -27,14 +27,15 @@ def of_minima(found: Minima) -> dict[str, Drawing]:
 
 def of_composition(own: Composition, units: Units) -> dict[str, Drawing]:
     """The pictures that there are of one composition, by kind."""
-    large = bool(own.models) and len(own.models[0].atoms) > 1
+    own = own._replace(models=tuple(one for one in own.models if shapes.is_sound(one)))
+    large = bool(own.models)
     able = {
         "ladder": (bool(own.levels), lambda: minima.ladder(own, units)),
         "hits": (any(one.n_reached for one in own.levels), lambda: minima.hits(own, units)),
         "progress": (any(one.energies for one in own.courses), lambda: minima.progress(own, units)),
         "radial": (large, lambda: shapes.radial(own, units)),
         "coordination": (large, lambda: shapes.coordination(own, units)),
-        "segregation": (shapes.is_alloy(own), lambda: shapes.segregation(own, units)),
+        "segregation": (large and shapes.is_alloy(own), lambda: shapes.segregation(own, units)),
     }
     return {name: draw for name, (can, draw) in able.items() if can}
 

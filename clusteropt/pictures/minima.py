@@ -56,17 +56,18 @@ def hits(own: Composition, units: Units) -> "Figure":
 
     reached = [one for one in own.levels if one.n_reached]
     timed = [one for one in reached if one.n_evaluations]
-    figure = Figure(figsize=(WIDTH, 4.0))
-    often, when = figure.subplots(2, sharex=True)
+    figure = Figure(figsize=(WIDTH, 4.0 if timed else 2.6))
+    often, *others = figure.subplots(2 if timed else 1, sharex=True, squeeze=False).ravel()
     often.vlines([one.above for one in reached], 0.7, [one.n_reached for one in reached], linewidth=0.7)
     often.plot([one.above for one in reached], [one.n_reached for one in reached], "o", markersize=3)
     often.set(ylabel="times reached", ylim=(0.7, 1.6 * max([1, *(one.n_reached for one in reached)])))
-    when.plot(
-        [one.above for one in timed], [one.n_evaluations for one in timed], MARKERS[1], color=PALETTE[1], markersize=3
-    )
-    when.set(ylabel="evaluations to\nthe first hit", xlabel=f"energy above the lowest ({units.shown.energy})")
-    for axes in (often, when):
-        in_powers(axes.yaxis)
+    in_powers(often.yaxis)
+    for when in others:
+        above, evaluations = [one.above for one in timed], [one.n_evaluations for one in timed]
+        when.plot(above, evaluations, MARKERS[1], color=PALETTE[1], markersize=3)
+        when.set_ylabel("evaluations to\nthe first hit")
+        in_powers(when.yaxis)
+    figure.axes[-1].set_xlabel(f"energy above the lowest ({units.shown.energy})")
     return figure
 
 

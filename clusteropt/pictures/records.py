@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_FAR = 1e100  # whose square is still a number
+
 
 class Pictured(NamedTuple):
     """A structure in a picture or on a page, and its words."""
@@ -16,5 +18,5 @@ class Pictured(NamedTuple):
 
     @property
     def is_drawable(self) -> bool:
-        """True where there are atoms, all of them somewhere."""
-        return len(self.positions) > 0 and bool(np.isfinite(self.positions).all())
+        """True where there are atoms, all of them at places whose distances are numbers."""
+        return len(self.positions) > 0 and bool((np.abs(self.positions) < _FAR).all())

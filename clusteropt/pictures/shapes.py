@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clusteropt.pictures.records import Pictured
 from clusteropt.pictures.style import HEIGHT, MARKERS, MUTED, PALETTE, WIDTH, styled
 from clusteropt.records import shape
 from clusteropt.records.minima import Composition, Minima, Model
@@ -26,8 +27,9 @@ def radial(own: Composition, units: Units) -> "Figure":
 
     figure = Figure(figsize=(WIDTH, HEIGHT))
     axes = figure.subplots()
-    lines = _by_pairs(own.models[0]) if is_alloy(own) else _by_minima(own)
     length = shape.spacing(own.models[0].atoms.positions) or 1.0
+    reach = (_REACH + 5 * _WIDTH) * length
+    lines = _by_pairs(own.models[0], reach) if is_alloy(own) else _by_minima(own, reach)
     grid = np.linspace(0.6 * length, _REACH * length, 600)
     for k, (name, distances, n_atoms) in enumerate(lines):
         density = shape.smoothed(distances, grid, _WIDTH * length) * 2 / n_atoms
@@ -38,17 +40,24 @@ def radial(own: Composition, units: Units) -> "Figure":
     return figure
 
 
-def _by_pairs(model: Model) -> list[tuple[str, np.ndarray, int]]:
+def _by_pairs(model: Model, reach: float) -> list[tuple[str, np.ndarray, int]]:
     symbols = model.atoms.get_chemical_symbols()
-    return [(name, d, len(symbols)) for name, d in shape.pair_distances(symbols, model.atoms.positions).items()]
+    return [(name, d, len(symbols)) for name, d in shape.pair_distances(symbols, model.atoms.positions, reach).items()]
 
 
-def _by_minima(own: Composition) -> list[tuple[str, np.ndarray, int]]:
+def _by_minima(own: Composition, reach: float) -> list[tuple[str, np.ndarray, int]]:
     found = []
     for k, model in enumerate(own.models[:BESIDE], 1):
-        pairs = shape.pair_distances(["X"] * len(model.atoms), model.atoms.positions)
+        pairs = shape.pair_distances(["X"] * len(model.atoms), model.atoms.positions, reach)
         found.append((f"minimum {k}", pairs.get("X-X", np.zeros(0)), len(model.atoms)))
     return found
+
+
+def is_sound(model: Model) -> bool:
+    """True for two atoms or more that can be drawn, most of them apart."""
+    atoms = model.atoms
+    drawable = Pictured(atoms.symbols, atoms.positions, "").is_drawable
+    return len(atoms) > 1 and drawable and shape.spacing(atoms.positions) > 0
 
 
 def is_alloy(own: Composition) -> bool:

@@ -104,6 +104,8 @@ def in_powers(axis: Any) -> None:
     """Makes an axis with data logarithmic, marked with powers of ten as text: 10⁵, and 2·10⁵ where there are few powers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    if not math.isfinite(axis.get_minpos()):  # no positive number is there
+        return
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = axis.get_view_interval()
     few = low > 0 and high / low < _FEW

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
-from scipy.spatial.distance import cdist, pdist, squareform
+from scipy.spatial import KDTree
+from scipy.spatial.distance import cdist
 
 _NEAR = 1.2  # nearest-neighbour distances, between the first shell of close-packed atoms at 1 and the second at 1.41
 _TOUCHING = 0.9  # nearest-neighbour distances that an atom from outside keeps from all others
@@ -13,17 +14,13 @@ _DIRECTIONS = 200  # in which it may touch
 
 def spacing(positions: np.ndarray) -> float:
     """The median over the atoms (n, 3) of the distance to the nearest other one, in their unit; 0 for a single atom."""
-    if len(positions) < 2:
-        return 0.0
-    apart = squareform(pdist(positions))
-    np.fill_diagonal(apart, np.inf)
-    return float(np.median(apart.min(1)))
+    return float(np.median(KDTree(positions).query(positions, k=2)[0][:, 1])) if len(positions) > 1 else 0.0
 
 
 def coordination(positions: np.ndarray) -> np.ndarray:
     """(n,) numbers of neighbours within 1.2 of the median nearest-neighbour distance."""
-    apart = squareform(pdist(positions))
-    return (apart < _NEAR * spacing(positions)).sum(1) - 1
+    near = KDTree(positions).query_ball_point(positions, _NEAR * spacing(positions), return_length=True)
+    return np.asarray(near) - 1
 
 
 def on_surface(positions: np.ndarray) -> np.ndarray:
@@ -31,11 +28,10 @@ def on_surface(positions: np.ndarray) -> np.ndarray:
     length = spacing(positions)
     if not length:
         return np.ones(len(positions), bool)
-    around, found = length * _sphere(_DIRECTIONS), []
-    for k, place in enumerate(positions):
-        others = np.delete(positions, k, axis=0)
-        others = others[np.linalg.norm(others - place, axis=1) < (1 + _TOUCHING) * length]
-        probes = place + around
+    around, tree, found = length * _sphere(_DIRECTIONS), KDTree(positions), []
+    for k, near in enumerate(tree.query_ball_point(positions, (1 + _TOUCHING) * length)):
+        others = positions[[other for other in near if other != k]]
+        probes = positions[k] + around
         found.append(len(others) == 0 or bool((cdist(probes, others).min(1) >= _TOUCHING * length).any()))
     return np.array(found)
 
@@ -53,13 +49,15 @@ def from_centre(positions: np.ndarray) -> np.ndarray:
     return np.linalg.norm(positions - positions.mean(0), axis=1)
 
 
-def pair_distances(symbols: Sequence[str], positions: np.ndarray) -> dict[str, np.ndarray]:
-    """The distances of all pairs by their elements, such as Ag-Ag, Ag-Au and Au-Au; each pair once."""
-    kinds, apart = np.array(symbols), squareform(pdist(positions))
+def pair_distances(symbols: Sequence[str], positions: np.ndarray, reach: float) -> dict[str, np.ndarray]:
+    """The distances of all pairs up to `reach` by their elements, such as Ag-Ag, Ag-Au and Au-Au; each pair once."""
+    pairs, kinds = KDTree(positions).query_pairs(reach, output_type="ndarray"), np.array(symbols)
+    first, second = np.sort(pairs, axis=1).T
+    apart = np.linalg.norm(positions[first] - positions[second], axis=1)
     found = {}
     for a, b in combinations_with_replacement(sorted({*symbols}), 2):
-        block = apart[np.ix_(kinds == a, kinds == b)]
-        found[f"{a}-{b}"] = block[np.triu_indices(len(block), 1)] if a == b else block.ravel()
+        here = ((kinds[first] == a) & (kinds[second] == b)) | ((kinds[first] == b) & (kinds[second] == a))
+        found[f"{a}-{b}"] = np.sort(apart[here])
     return {name: values for name, values in found.items() if len(values)}
 
 

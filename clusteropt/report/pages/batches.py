@@ -76,7 +76,7 @@ def _formulas(batch: Batch) -> Table:
     by_formula: dict[str, list[Ended]] = defaultdict(list)
     for one in batch.ended:
         by_formula[one.formula].append(one)
-    some = [*by_formula.items()][:_FORMULAS]
+    some = sorted(by_formula.items(), key=lambda pair: (pair[1][0].n_atoms, pair[0]))[:_FORMULAS]
     lowest = [min((o.energy for o in own if o.energy is not None), default=None) for _, own in some]
     columns = [
         Column("formula", [formula or "-" for formula, _ in some]),
