@@ -61,7 +61,7 @@ def test_a_radial_distribution_adds_up_to_all_pairs_and_its_first_peak_to_the_ne
     pairs = shape.pair_distances(kinds, positions, np.inf)
     length, n = shape.spacing(positions), len(positions)
     assert sum(map(len, pairs.values())) == n * (n - 1) // 2
-    grid = np.linspace(0, 12 * length, 12001)
+    grid = np.linspace(0, 8 * length, 2001)
     density = sum(shape.smoothed(one, grid, 0.02 * length) for one in pairs.values()) * 2 / n
     assert np.trapezoid(density, grid) == pytest.approx(n - 1, rel=1e-3)
     near = grid < 1.2 * length
