@@ -124,19 +124,32 @@ def energy(
 
 
 @overload
-def certify(structures: Atoms, potential: str | None = ..., *, symmetrize: bool = ...) -> Certified: ...
-@overload
-def certify(structures: Sequence[Atoms], potential: str | None = ..., *, symmetrize: bool = ...) -> list[Certified]: ...
-@overload
-def certify(structures: Atoms | Sequence[Atoms], potential: str | None = ..., *, symmetrize: bool = ...) -> Any: ...
 def certify(
-    structures: Atoms | Sequence[Atoms], potential: str | None = None, *, symmetrize: bool = False
+    structures: Atoms, potential: str | None = ..., *, calculator: Any = ..., symmetrize: bool = ...
+) -> Certified: ...
+@overload
+def certify(
+    structures: Sequence[Atoms], potential: str | None = ..., *, calculator: Any = ..., symmetrize: bool = ...
+) -> list[Certified]: ...
+@overload
+def certify(
+    structures: Atoms | Sequence[Atoms], potential: str | None = ..., *, calculator: Any = ..., symmetrize: bool = ...
+) -> Any: ...
+def certify(
+    structures: Atoms | Sequence[Atoms],
+    potential: str | None = None,
+    *,
+    calculator: Any = None,
+    symmetrize: bool = False,
 ) -> Certified | list[Certified]:
     """The minima below the structures, with the proof that they are: one Certified for one Atoms object, a list for several.
 
     Structures are minimized to 1e-8 of the potential's energy over length scale, and saddle points are left. With `symmetrize`
     atoms go to symmetric places nearby first, where that does not end higher.
+
+    `calculator`: an ASE calculator, its class, or a name such as 'emt', in place of a potential.
     """
+    potential = known.chosen(potential, calculator)
     warn_caller(sets.doubt(potential))
     several = _several(structures)
     groups, failures = _by_potential(several, potential, TIGHT.optimizer)

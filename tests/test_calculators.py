@@ -3,7 +3,9 @@
 import json
 import re
 import signal
+import time
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 from ase.cluster import Icosahedron
 from ase.optimize import BFGS
-from cli import frames_of, run, save
+from cli import frames_of, run, save, spawn
 from faulty import Faulty, Magnetic, make
 from hypothesis import given
 from hypothesis import strategies as st
@@ -182,6 +184,64 @@ def test_a_step_that_fails_is_tried_once_more_from_a_displaced_point(tmp_path):
     assert "failed: RuntimeError: SCF did not converge" in all_.err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["raises", "nan", "forceless", "hangs", "dies", "killed"])
+def test_six_ways_to_fail_cost_steps_and_are_counted(mode, tmp_path):
+    file = save(tmp_path / "in.xyz", [copper(5, k) for k in range(12)])
+    limit = "3s" if mode == "hangs" else "60s"
+    asked = ("--optimizer", "lbfgs", "--calculator", "faulty:Faulty", "--stop-if-more-than", "1", "--json")
+    options = ("--calculator-options", f"mode={mode},part=0.03,folder={tmp_path}", "--calculator-timeout", limit)
+    done = run(tmp_path, "minimize", file, *asked, *options)
+    statuses = [one["status"] for one in done.records]
+    assert {*statuses} <= {"converged", "calculator-failed"}
+    assert statuses.count("converged") >= 9
+    failures = len((tmp_path / "failures").read_text().split())
+    assert failures > 0
+    told = re.search(r"(\d+) of [\d,]+ evaluations of .* failed, at last: (.*)", done.err)
+    assert told is not None, done.err
+    assert int(told[1]) == failures
+    plain = clusteropt.minimize([copper(5, k) for k in range(12)], calculator="emt", optimizer="lbfgs")
+    for one, other in zip(done.records, plain, strict=True):
+        assert one["status"] != "converged" or one["energy"] == pytest.approx(other.energy, abs=0.5)
+
+
+@pytest.mark.slow
+def test_a_batch_that_was_killed_ends_as_a_whole_one(tmp_path):
+    file = save(tmp_path / "in.xyz", [copper(n, n) for n in (4, 5, 6, 4, 5, 6)])
+    asked = ("batch", file, "--optimizer", "lbfgs", "--calculator", "faulty:Faulty", "--quiet")
+    asked += ("--calculator-options", f"mode=sleeps,part=1,folder={tmp_path}")
+    assert run(tmp_path, *asked, "--out", tmp_path / "whole").code == 0
+    env = {"PYTHONPATH": str(Path(__file__).parent)}
+    with spawn(tmp_path, *asked, "--out", tmp_path / "killed", env=env) as process:
+        n = len((tmp_path / "failures").read_text().split())
+        while len((tmp_path / "failures").read_text().split()) < n + 20 and process.poll() is None:
+            time.sleep(0.05)
+        assert process.poll() is None
+        process.kill()
+    assert run(tmp_path, *asked, "--out", tmp_path / "killed").code == 0
+    ends = [frames_of(next((tmp_path / way).rglob("*.min.xyz"))) for way in ("whole", "killed")]
+    assert len(ends[0]) == 6
+    assert all(np.array_equal(one.positions, other.positions) for one, other in zip(*ends, strict=True))
+
+
+@pytest.mark.slow
+def test_a_search_that_was_killed_goes_on_to_the_same_minimum(tmp_path):
+    options = ("--calculator-options", f"mode=sleeps,part=1,folder={tmp_path}")
+    asked = ("search", "Cu5", "--calculator", "faulty:Faulty", *options, "--no-certify", "--quiet", "--json")
+    env = {"PYTHONPATH": str(Path(__file__).parent)}
+    with spawn(tmp_path, *asked, "--evaluations", "5000", env=env) as process:
+        while not (tmp_path / "Cu5.min.xyz").exists() and process.poll() is None:
+            time.sleep(0.05)
+        assert process.poll() is None
+        process.kill()
+    kept = frames_of(tmp_path / "Cu5.min.xyz")[0].get_potential_energy()
+    again = json.loads(run(tmp_path, *asked, "--evaluations", "100").out)
+    assert again["energy"] <= kept + 1e-9
+    assert again["energy"] == pytest.approx(
+        clusteropt.search("Cu5", calculator="emt", evaluations=300).energy, abs=1e-4
+    )
+
+
 def test_what_fails_for_good_ends_at_the_last_point_that_is_known():
     calculator = Faulty("flat", folder="/tmp")  # near every minimum, displaced or not
     result = clusteropt.minimize(copper(4), calculator=calculator, optimizer="lbfgs")
@@ -193,6 +253,15 @@ def test_what_fails_for_good_ends_at_the_last_point_that_is_known():
     assert np.abs(there.get_forces()).max() >= 0.5
 
 
+def test_a_calculator_certifies_minima_and_saddle_points():
+    square = Atoms("Cu4", positions=2.3 * np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]))
+    found = clusteropt.certify([copper(4), square], calculator="emt")
+    assert [one.certificate.status for one in found] == ["minimum", "minimum"]
+    assert found[1].certificate.pushed > 0
+    assert found[0].point_group == "Td"
+    assert found[1].energy == pytest.approx(found[0].energy, abs=1e-6)
+
+
 def test_a_calculator_forgets_the_last_structure():
     several = [copper(n, n) for n in (4, 5, 4, 6)]
     found = clusteropt.energy(several, calculator=Faulty("remembers", part=0.0))
@@ -202,6 +271,15 @@ def test_a_calculator_forgets_the_last_structure():
 def test_a_search_goes_on_after_failures(tmp_path):
     result = clusteropt.search("Cu4", calculator=make_some, evaluations=600, certify=False)
     assert result.minima[0].energy == pytest.approx(_lowest_of_four(), abs=1e-6)
+
+
+def test_a_limit_of_evaluations_holds_within_a_round():
+    calculator = Faulty("none")
+    result = clusteropt.search("Cu13", calculator=calculator, evaluations=400, certify=False, optimizer="none")
+    assert result.stopped_by == "evaluations"
+    assert 400 <= result.evaluations < 560  # a round of 32 quenches would take a thousand
+    assert calculator.calls < 560 + 60  # with those that set the scales
+    assert result.minima
 
 
 def make_some() -> Faulty:

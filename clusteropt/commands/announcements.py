@@ -6,6 +6,7 @@ from clusteropt.io import cards, doubts
 from clusteropt.io.reading import Frame
 from clusteropt.optimizers.learned import weights
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.calculators import known
 from clusteropt.result import Result
 from clusteropt.search.local import criterion_for
 from clusteropt.settings.config import MinimizeSettings
@@ -73,7 +74,7 @@ def after(rows: Sequence[Row], settings: MinimizeSettings, move: bool, written: 
         said.append(
             f"{unusable} of {counted(len(rows), 'structure')} could not be used and {verb} missing from the output files"
         )
-    return [message for message in said if message]
+    return [message for message in [*said, known.failures(settings.potential)] if message]
 
 
 def _of_saddles(rows: Sequence[Row]) -> list[str]:

@@ -103,9 +103,11 @@ def _prepared(asked: Asked, devices: dict[str, Any]) -> list["Work"]:
 def _show(result: "SearchResult", work: "Work", asked: Asked) -> None:
     """Prints what was found, unless it is to be JSON, and doubts about it."""
     from clusteropt.commands.search_tasks import doubts_of, text_of_lowest, written
+    from clusteropt.potentials.calculators import known
 
-    for doubt in [] if asked.show.quiet else doubts_of(result):
-        say(doubt)
+    for doubt in [] if asked.show.quiet else [*doubts_of(result), known.failures(result.potential.calculator)]:
+        if doubt:
+            say(doubt)
     for one in [] if asked.show.quiet else result.relaxed:
         if one.minimum.status.label != "converged":
             about = one.minimum.problem or "its relaxation has not converged"

@@ -24,6 +24,7 @@ from clusteropt.runtime.backend import n_lanes
 
 _WATCH = 10  # evaluations between two calls of a `Watch`
 _AHEAD = 2  # questions for each worker that are open while others wait to step
+_GENEROUS = 1.5  # shares of the evaluations that are left which an instance may take
 _SHAKE = 0.02  # lengths, by which a structure is displaced where the calculator has failed
 
 
@@ -36,15 +37,29 @@ class Given(NamedTuple):
 
 
 def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = None) -> Moved:
-    """`lanes.move` of a hosted problem. Where its values cannot be had twice in a row, an instance ends as CALCULATOR_FAILED."""
-    course = _Course(batch, limit, motion, watch)
+    """`lanes.move` of a hosted problem. Where its values cannot be had twice in a row, an instance ends as CALCULATOR_FAILED.
+
+    In single precision, which explores, the evaluations that the pool has left are shared out; an instance that would take more
+    ends as INTERRUPTED.
+    """
     pool = motion.problem.pool
+    most = _shares(limit, pool.left) if motion.dtype is np.float32 else limit
+    course = _Course(batch, most, motion, watch)
     pool.forget()
     course.begin()
     while pool.n_open:
         back = pool.answers(_AHEAD * pool.n_workers, course.width)
         course.take(back)
-    return course.moved
+    moved = course.moved
+    pool.left -= int(moved.n_evaluations.sum()) if motion.dtype is np.float32 else 0
+    cut = (moved.status == Status.NOT_CONVERGED) & (most < limit)
+    return moved._replace(status=np.where(cut, Status.INTERRUPTED, moved.status).astype(np.int32))
+
+
+def _shares(limit: np.ndarray, left: float) -> np.ndarray:
+    """The evaluations (n_instances,) that instances may take where so many are `left`: some need less than their share."""
+    most = max(1, int(min(_GENEROUS * max(left, 0) / max(1, len(limit)), 2**31 - 1)))
+    return np.minimum(limit, most)
 
 
 def inspect(batch: Any, problem: Problem) -> Inspection:

@@ -51,9 +51,9 @@ def quenched(batch: Any, problem: Problem) -> tuple[Any, np.ndarray, Inspection,
     moved = lanes.move(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem))
     finite = np.isfinite(moved.positions).all((0, 1))
     there = at(batch, np.where(batch.free & finite, moved.positions, batch.positions))
-    failed = moved.status == Status.CALCULATOR_FAILED
-    known = take(there, np.where(failed, -1, np.arange(len(failed)))) if failed.any() else there
+    cut = (moved.status == Status.CALCULATOR_FAILED) | (moved.status == Status.INTERRUPTED)
+    known = take(there, np.where(cut, -1, np.arange(len(cut)))) if cut.any() else there
     seen = lanes.inspect(known, problem)
-    fine = seen.connected & finite & np.isfinite(seen.energy) & ~failed
+    fine = seen.connected & finite & np.isfinite(seen.energy) & ~cut
     energy = np.where(fine, seen.energy, np.inf)
     return there, energy, seen, moved.n_evaluations.astype(np.int64) + 1

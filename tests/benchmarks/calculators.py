@@ -2,6 +2,7 @@
 
 python tests/benchmarks/calculators.py overhead
 python tests/benchmarks/calculators.py hits Cu13 emt 9.361358 20000 10 sba
+python tests/benchmarks/calculators.py share Au13 tblite:GFN1-xTB 600
 """
 
 import json
@@ -76,6 +77,27 @@ def overhead() -> None:
         theirs = time.process_time() - began
         print(
             f"{turn}: {ours:.2f} s by one worker, {theirs:.2f} s in a loop: {ours / theirs:.2f}; same: {found == plain}"
+        )
+
+
+def share(formula: str, calculator: str, evaluations: int) -> None:
+    """What a search takes outside the calculator, by two workers and by one: seconds of a core, which do not depend on other
+    programs, and seconds by the clock, which do.
+    """
+    for n in (2, 1):
+        name = known.use(recipe.recipe_of(calculator, {}, timeout=600.0 + n), n)
+        clusteropt.search(formula, name, evaluations=20, certify=False)  # programs and workers are there
+        known.pool_of(name)._known.clear()
+        n_before = known.pool_of(name).n_evaluations
+        began, ours, theirs = time.perf_counter(), time.process_time(), of_workers(name)
+        clusteropt.search(formula, name, evaluations=evaluations, certify=False, seed=1)
+        wall, ours, theirs = time.perf_counter() - began, time.process_time() - ours, of_workers(name) - theirs
+        count = known.pool_of(name).n_evaluations - n_before
+        print(
+            f"{formula}, {calculator}, {n} workers: {count} evaluations in {wall:.1f} s, {count / wall:.1f} a second; "
+            f"{theirs:.1f} s of cores in workers, {ours:.1f} s here: {ours / (ours + theirs):.1%} outside; "
+            f"workers busy {theirs / (n * wall):.0%} of the time",
+            flush=True,
         )
 
 
@@ -171,6 +193,8 @@ def ases(aim: Aim, seed: int) -> int | None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["overhead"]:
         overhead()
+    elif sys.argv[1] == "share":
+        share(sys.argv[2], sys.argv[3], int(sys.argv[4]))
     else:
         formula, calculator, lowest, most, n_seeds, wanted = sys.argv[2:8]
         hits(formula, calculator, float(lowest), int(most), range(int(n_seeds)), wanted)

@@ -128,6 +128,11 @@ def electron_fault(name: str, numbers: Sequence[int]) -> str:
     return f"calculator {name}: {fault}: correct --calculator-options" if fault else ""
 
 
+def failures(name: str | None) -> str:
+    """How many evaluations of the calculator have failed, in words; empty for none, and for a potential."""
+    return "" if name is None or name not in _POOLS else _POOLS[name].failures
+
+
 def set_of(name: str) -> CalculatorSet:
     """The parameter set that stands for the calculator of that name."""
     return CalculatorSet(

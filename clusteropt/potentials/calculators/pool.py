@@ -6,6 +6,7 @@ dies, or computes for too long, is replaced; its question has failed, and the on
 """
 
 import json
+import math
 import os
 import socket
 import subprocess
@@ -24,15 +25,11 @@ from clusteropt.potentials.calculators.recipe import Recipe, not_made
 from clusteropt.potentials.calculators.worker import answer_of, question_bytes
 
 _ENOUGH = 20  # evaluations from which on a share of failures stops a run
+_START = 60.0  # seconds that making a calculator may take at least
 _QUICK = 0.1  # seconds
 _KEPT = 4096  # answers that are remembered
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
+_OF_THREADS = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM", "NUMEXPR_NUM")
+_THREADS = tuple(f"{name}_THREADS" for name in _OF_THREADS)
 _CODE = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
     "from clusteropt.potentials.calculators.worker import main; main(int(sys.argv[1]))"
@@ -74,6 +71,7 @@ class _Worker:
         about = {"place": recipe.place, "options": json.loads(recipe.options)}
         about |= {"timeout": recipe.timeout, "needs_cell": recipe.needs_cell, "strict": recipe.strict}
         self.link.send_bytes(json.dumps(about).encode())
+        self.patience = max(_START, recipe.timeout)  # seconds
         self.ready = False
         self.tasks: deque[int] = deque()  # the numbers of its questions; the first is under way
         self.since = time.monotonic()  # when the first was begun
@@ -91,6 +89,7 @@ class Pool:
     def __init__(self, recipe: Recipe, n_workers: int) -> None:
         self.recipe, self.n_workers = recipe, n_workers
         self.n_evaluations = self.n_failed = 0
+        self.left = math.inf  # evaluations that explorations may still take; whoever bounds them sets it
         self._workers: list[_Worker] = []
         self.n_asked = 0  # the number of the last question
         self._open: OrderedDict[int, tuple[Hashable, Question]] = OrderedDict()  # by number, not answered
@@ -184,6 +183,12 @@ class Pool:
         """The reason why the question could not be answered the last time; empty where that is not known."""
         return self._faults.get(_content(question), "")
 
+    @property
+    def failures(self) -> str:
+        """How many evaluations have failed so far, in words, and why the last one did; empty for none."""
+        share = f"{self.n_failed:,} of {self.n_evaluations:,} evaluations of calculator {self.recipe.name}"
+        return f"{share} failed, at last: {next(reversed(self._faults.values()))}" if self.n_failed else ""
+
     @contextmanager
     def _whole(self) -> Iterator[None]:
         """Ends all workers where a signal or an error cuts an exchange with them short; the next question starts others."""
@@ -234,7 +239,7 @@ class Pool:
     def _listen(self) -> None:
         """Waits until a worker says something, dies, or has computed for too long."""
         busy = {worker.link: worker for worker in self._workers if worker.tasks or not worker.ready}
-        left = min(worker.since for worker in busy.values()) + self.recipe.timeout - time.monotonic()
+        left = min(worker.since + worker.patience for worker in busy.values()) - time.monotonic()
         if len(busy) < len(self._workers):
             left = min(left, _QUICK)  # for a question that waits behind a slow one
         heard: list[Any] = wait([*busy], max(0.0, left))
@@ -242,8 +247,8 @@ class Pool:
             self._hear(busy[link])
         now = time.monotonic()
         for worker in [one for one in self._workers if one.tasks or not one.ready]:
-            if now - worker.since > self.recipe.timeout:
-                self._lost(worker, f"it took longer than {self.recipe.timeout:g} s")
+            if now - worker.since > worker.patience:
+                self._lost(worker, f"it took longer than {worker.patience:g} s")
         self._deal()
 
     def _hear(self, worker: _Worker) -> None:
@@ -267,6 +272,7 @@ class Pool:
             self.close()
             raise UsageError(not_made(self.recipe, *problem))
         worker.ready = self._proven = True
+        worker.patience = self.recipe.timeout
 
     def _lost(self, worker: _Worker, why: str) -> None:
         """Ends a worker that has failed. Raises UsageError where it did not even make its calculator."""
