@@ -43,7 +43,7 @@ def function(name: str) -> str:
     keywords = _KEYWORD.search(about)
     about = about[: keywords.start()] if keywords else about
     wrapped = [textwrap.fill(part, 100, break_on_hyphens=False) for part in about.strip().split("\n\n")]
-    return f"```text\n{_call(name, one)}\n```\n\n" + "\n\n".join(wrapped) + "\n"
+    return f"```py\n{_call(name, one)}\n```\n\n" + "\n\n".join(wrapped) + "\n"
 
 
 def _call(name: str, one: Any) -> str:
