@@ -20,7 +20,7 @@ class Table(NamedTuple):
     least: int = 2 * BLOCK  # seats that are taken at once, at least; in the first rounds just as many
 
 
-USUAL, HOSTED = Table(), Table(32, 2, 2)  # where evaluations are dear, a round is to tell the next one soon
+USUAL, HOSTED = Table(), Table(32, 1, 2)  # where evaluations are dear, a round is to tell the next one soon
 
 
 def table_for(composition: Composition) -> Table:
