@@ -296,8 +296,9 @@ def worker(folder: Path, program: str | None, quiet: dict) -> subprocess.Popen:
 
 @pytest.mark.slow
 def test_dask_workers_killed_three_times_lose_nothing(folder):
-    pytest.importorskip("distributed")
-    save(folder / "many.xyz", [a for k in range(60) for a in clusters(60, ("X", "Au", "Si", "Ar")[k % 4])])
+    distributed = pytest.importorskip("distributed")
+    several = [a for k in range(120) for a in clusters(60, ("X", "Au", "Si", "Ar")[k % 4])]
+    save(folder / "many.xyz", several)
     arguments = ["batch", "many.xyz", "--optimizer", "lbfgs", "--opt", "extreme", "--perturb", "0.1"]
     with spawn(folder, *arguments, "--out", "alone") as process:
         assert finish(process, 300).code == 0
@@ -306,11 +307,17 @@ def test_dask_workers_killed_three_times_lose_nothing(folder):
     program = shutil.which("dask", path=str(Path(sys.executable).parent))
     try:
         killed = 0
-        with spawn(folder, *arguments, "--out", "out", "--scheduler-file", "scheduler.json") as process:
+        about = {"scheduler_file": str(folder / "scheduler.json"), "set_as_default": False}
+        with (
+            distributed.Client(**about) as watch,
+            spawn(folder, *arguments, "--out", "out", "--scheduler-file", "scheduler.json") as process,
+        ):
             while process.poll() is None and killed < 3:
-                time.sleep(2.5)
-                if process.poll() is None:
-                    workers[killed].send_signal(signal.SIGKILL)
+                time.sleep(0.2)
+                busy = [address for address, tasks in watch.processing().items() if tasks]
+                if busy:
+                    (pid,) = watch.run(os.getpid, workers=busy[:1]).values()
+                    os.kill(pid, signal.SIGKILL)
                     killed += 1
                     workers.append(worker(folder, program, quiet))
             done = finish(process, 300)
