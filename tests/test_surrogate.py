@@ -139,3 +139,12 @@ def test_scales_do_not_follow_a_garbled_energy():
         garbled[place - 1] = forces[place - 1] = np.nan
         assert scales._bottom(garbled, forces) == best
     assert scales._bottom(np.array([np.nan, 2.0]), np.array([np.nan, 0.0])) == 1
+
+
+def test_evaluations_are_those_that_the_calculator_was_asked_for():
+    name = known.use(recipe.recipe_of("emt", {}), 1)
+    composition_of("Cu9", name)
+    before = known.pool_of(name).n_asked
+    found = clusteropt.search("Cu9", name, evaluations=500, certify=False, symmetrize=False)
+    asked = known.pool_of(name).n_asked - before
+    assert asked <= found.evaluations < 1.1 * asked, "what is asked for again is remembered"

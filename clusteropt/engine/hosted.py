@@ -43,7 +43,9 @@ def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = No
     ends as INTERRUPTED.
     """
     pool = motion.problem.pool
-    most = _shares(limit, pool.left) if motion.dtype is np.float32 else limit
+    most = limit
+    if motion.dtype is np.float32:
+        most = _shares(limit, pool.left, int(np.asarray(batch.mask).any(0).sum()))
     course = _Course(batch, most, motion, watch)
     pool.forget()
     course.begin()
@@ -56,9 +58,9 @@ def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = No
     return moved._replace(status=np.where(cut, Status.INTERRUPTED, moved.status).astype(np.int32))
 
 
-def _shares(limit: np.ndarray, left: float) -> np.ndarray:
-    """The evaluations (n_instances,) that instances may take where so many are `left`: some need less than their share."""
-    most = max(1, int(min(_GENEROUS * max(left, 0) / max(1, len(limit)), 2**31 - 1)))
+def _shares(limit: np.ndarray, left: float, n_used: int) -> np.ndarray:
+    """The evaluations (n_instances,) that `n_used` instances may take where so many are `left`; some need less."""
+    most = max(1, int(min(_GENEROUS * max(left, 0) / max(1, n_used), 2**31 - 1)))
     return np.minimum(limit, most)
 
 

@@ -46,7 +46,7 @@ def quenched(batch: Any, problem: Problem) -> tuple[Any, np.ndarray, Inspection,
     """The batch roughly at the minima below, the energies and an inspection there, and the evaluations (n_instances,).
 
     The energies (n_instances,) are infinite where an instance has fallen apart or is not finite. The inspection counts as one
-    evaluation.
+    evaluation, but for a calculator, which is not asked twice for the same positions.
     """
     moved = lanes.move(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem))
     finite = np.isfinite(moved.positions).all((0, 1))
@@ -56,4 +56,4 @@ def quenched(batch: Any, problem: Problem) -> tuple[Any, np.ndarray, Inspection,
     seen = lanes.inspect(known, problem)
     fine = seen.connected & finite & np.isfinite(seen.energy) & ~cut
     energy = np.where(fine, seen.energy, np.inf)
-    return there, energy, seen, moved.n_evaluations.astype(np.int64) + 1
+    return there, energy, seen, moved.n_evaluations.astype(np.int64) + (not problem.hosted)

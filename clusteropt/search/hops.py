@@ -70,7 +70,9 @@ def propose(
         own = np.flatnonzero(moves == move)
         full = np.append(own, np.full(max(0, n_places - len(own)), -1))
         places, n = makers[move](columns_of(chains, full), draws[2:, full], problem, plan)
-        positions[..., own], used[own] = places[..., : len(own)], n[: len(own)]
+        positions[..., own] = places[..., : len(own)]
+        if move == LEARNED or not problem.hosted:  # geometry takes none of a calculator's evaluations
+            used[own] = n[: len(own)]
     return Proposal(positions, moves, used, draws[0])
 
 
