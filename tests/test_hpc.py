@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import FULL_DISK, clusters, finish, save, spawn
+from cli import FULL_DISK, clusters, finish, run, save, spawn
 from test_batch import lines
 
 from clusteropt.optimizers.learned import weights
@@ -328,3 +328,28 @@ def test_dask_workers_killed_three_times_lose_nothing(folder):
             one.kill()
             one.wait()
     assert lines(folder, "out") == lines(folder, "alone")
+
+
+@pytest.mark.slow
+def test_a_calculator_computes_on_the_workers_of_a_scheduler(folder):
+    pytest.importorskip("distributed")
+    save(folder / "copper.xyz", clusters(6, "Au"))
+    scheduler, workers = dask_cluster(folder, 2)
+    there = ["--scheduler-file", "scheduler.json"]
+    batch = ["batch", "copper.xyz", "--calculator", "emt", "--optimizer", "lbfgs"]
+    search = ["search", "Cu7", "--calculator", "emt", "--evaluations", "300", "--no-certify", "--json"]
+    try:
+        ends = [
+            run(folder, *batch, "--out", "alone"),
+            run(folder, *batch, "--out", "out", *there),
+            run(folder, *search, "--db", "alone.db", "--out", "alone.xyz"),
+            run(folder, *search, "--db", "there.db", "--out", "there.xyz", *there),
+        ]
+    finally:
+        for one in [*workers, *scheduler]:
+            one.kill()
+            one.wait()
+    assert [end.code for end in ends] == [0, 0, 0, 0], [end.err for end in ends]
+    assert lines(folder, "out") == lines(folder, "alone")
+    here, away = (json.loads(end.out) for end in ends[2:])
+    assert (away["energy"], away["evaluations"]) == (here["energy"], here["evaluations"])

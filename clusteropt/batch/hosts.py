@@ -16,11 +16,13 @@ from clusteropt.batch.worker import work
 from clusteropt.clusters.arrays import padded_size
 from clusteropt.hosts.connection import connected
 from clusteropt.hosts.scheduler import Scheduler
+from clusteropt.potentials.calculators import known
 from clusteropt.runtime.backend import n_lanes
 from clusteropt.settings.config import MinimizeSettings
 
 _WAITING = 3  # tasks submitted for each worker, so that no worker is idle
 _SEARCHES = 16  # structures in a task of a search
+_DEAR = 4  # structures in a task of a calculator
 _QUEUES = 8  # structures per lane in a task of local minimization
 
 
@@ -47,6 +49,7 @@ class _Crew:
 
         self._client, self._tasks, self._settings = client, tasks, settings
         self._common = made_of(settings)
+        self._calculator = known.recipe_named(settings.potential)
         self._running = as_completed(loop=client.loop)
         self.task_of: dict[Any, list[Given]] = {}  # by Dask's futures
 
@@ -81,7 +84,8 @@ class _Crew:
             return []
 
     def _hand_in(self, task: list[Given]) -> None:
-        future = self._client.submit(work, Parcel(task), self._settings, self._common, pure=False)
+        given = (Parcel(task), self._settings, self._common, self._calculator)
+        future = self._client.submit(work, *given, pure=False)
         self.task_of[future] = task
         self._running.add(future)
 
@@ -96,4 +100,5 @@ def tasks_of(given: list[Given], settings: MinimizeSettings) -> Iterator[list[Gi
     for padded, group in groupby(sorted(given, key=size), size):
         alike = list(group)
         most = _QUEUES * n_lanes(padded) if search is None else _SEARCHES
+        most = _DEAR if known.is_known(settings.potential or "") else most
         yield from (alike[first : first + most] for first in range(0, len(alike), most))

@@ -92,7 +92,7 @@ def batch(
     from clusteropt.commands import batches, calculators, structures
     from clusteropt.hosts.scheduler import scheduler_of
 
-    given = calculators.named(given, calculator, devices, scheduler or scheduler_file)
+    given = calculators.named(given, calculator, devices)
     settings = structures.chosen(config, given)
     job = BatchJob(inputs, out, settings, shard_of(shard), retry_of(retry), restart, tolerated_of(fail_if_more_than))
     job.scheduler = scheduler_of(scheduler, scheduler_file, verbose, devices)

@@ -9,12 +9,10 @@ from clusteropt.settings.calculators import CalculatorSettings
 from clusteropt.settings.merging import merged
 
 
-def named(
-    given: dict[str, Any], calculator: dict[str, Any], devices: dict[str, Any], scheduler: object = None
-) -> dict[str, Any]:
+def named(given: dict[str, Any], calculator: dict[str, Any], devices: dict[str, Any]) -> dict[str, Any]:
     """The options of a command with the calculator, if there is one, in the place of the potential.
 
-    Raises UsageError for a calculator that cannot be made, beside a potential, and with the workers of a scheduler.
+    Raises UsageError for a calculator that cannot be made, and beside a potential.
     """
     wanted = merged(CalculatorSettings, None, calculator)
     if wanted.calculator is None:
@@ -24,8 +22,6 @@ def named(
         return given
     if given.get("potential") is not None:
         raise UsageError("--potential and --calculator exclude each other: drop one of them")
-    if scheduler is not None:
-        raise UsageError("--calculator computes in processes of its own: drop the scheduler")
     prepare(devices)
     from clusteropt.potentials.calculators import known, recipe
 

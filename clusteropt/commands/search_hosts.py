@@ -19,6 +19,7 @@ from clusteropt.errors import ClusterOptError
 from clusteropt.finding.kept import kept_result
 from clusteropt.hosts.connection import connected
 from clusteropt.hosts.scheduler import Scheduler
+from clusteropt.potentials.calculators import known
 from clusteropt.runtime.signals import STOPPING, Signals, remembered
 
 
@@ -65,7 +66,8 @@ class Dealer:
         self._saved[number] = _beside(work)
         task = work.task
         about = (task.seconds, [*task.given], task.command, task.best_known)
-        return Request(task.formula, task.settings, *about, content, self._saved[number])
+        calculator = known.recipe_named(task.settings.potential)
+        return Request(task.formula, task.settings, *about, content, self._saved[number], calculator)
 
     def _of(self, number: int, outcome: Answer | ClusterOptError) -> Done:
         work = self._works[number]

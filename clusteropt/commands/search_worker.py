@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from clusteropt.commands.search_files import SearchFiles
 from clusteropt.errors import ClusterOptError
-from clusteropt.hosts.worker import at_work, check_alike, wanted
+from clusteropt.hosts.worker import at_work, check_alike, use_calculator, wanted
 from clusteropt.runtime.files import write_atomically
 from clusteropt.settings.exploration import ExplorationSettings
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clusteropt.exploration.searching import Progress
     from clusteropt.finding.result import SearchResult
     from clusteropt.finding.under_way import Task
+    from clusteropt.potentials.calculators.recipe import Recipe
 
 _EVERY = 5.0  # seconds between two copies of the database of a search under way
 
@@ -34,6 +35,7 @@ class Request(NamedTuple):
     best_known: float | None
     content: bytes  # of the database from which the search goes on; empty for none
     saved: Path  # where a copy of its database is while it runs, if this host has that folder
+    calculator: "Recipe | None" = None  # in the place of a potential
 
 
 class Answer(NamedTuple):
@@ -81,6 +83,7 @@ def search(request: Request, common: dict[str, Any]) -> Answer:
     or where its files that the settings name have other contents.
     """
     with at_work(), TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        use_calculator(request.calculator)
         check_alike(contents_for(request.settings), common)
         path = Path(folder) / "found.db"
         if request.content:

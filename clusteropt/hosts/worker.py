@@ -4,9 +4,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusteropt.errors import UsageError
+
+if TYPE_CHECKING:
+    from clusteropt.potentials.calculators.recipe import Recipe
 
 _at_work = threading.Lock()
 
@@ -22,6 +25,19 @@ def at_work() -> Iterator[None]:
 
             host.prepare(get_worker().state.nthreads)
         yield
+
+
+def use_calculator(recipe: "Recipe | None") -> None:
+    """Tells this process of the calculator, if there is one: processes of its own for as many cores as the worker has threads.
+
+    Raises UsageError where it cannot be made here.
+    """
+    if recipe is not None:
+        from distributed import get_worker
+
+        from clusteropt.potentials.calculators import known
+
+        known.use(recipe, get_worker().state.nthreads)
 
 
 def check_alike(own: dict[str, Any], common: dict[str, Any]) -> None:

@@ -83,6 +83,11 @@ def is_known(name: str) -> bool:
     return name in _POOLS
 
 
+def recipe_named(name: str | None) -> Recipe | None:
+    """The recipe of the calculator of that name, for another process; None for any other name, and for none."""
+    return _POOLS[name].recipe if name in _POOLS else None
+
+
 def pool_of(name: str) -> Pool:
     """The pool of the calculator of that name."""
     return _POOLS[name]
