@@ -145,6 +145,7 @@ def test_relaxations_that_fail_have_their_status_and_are_in_the_file(tmp_path):
             "no shipped set of the form stillinger-weber has Cu",
         ),
         (("--prescreen", "lj", "--calculator", "emt"), "has no parameters for Cu"),
+        (("--prescreen", "gupta", "--calculator", "emt", "--scheduler", "tcp://127.0.0.1:1"), "drop the scheduler"),
         (("--prescreen", "gupta", "--calculator", "emt", "--relax", "0"), "--relax must be at least 1"),
     ],
 )

@@ -48,6 +48,8 @@ def search(asked: Asked, devices: dict[str, Any]) -> ExitCode:
     signal, when what was found is written and printed.
     """
     check_outputs(asked.outputs, asked.show.json, len(asked.formulas))
+    if asked.scheduler is not None and asked.settings.prescreen is not None:
+        raise UsageError("--prescreen searches in this process: drop the scheduler, or search by --calculator alone")
     left = seconds_left(None)
     end = None if left is None else time.monotonic() + left
     with remembered(*STOPPING, seconds=left) as signals:
