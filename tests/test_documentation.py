@@ -31,6 +31,7 @@ def commands(page: Path) -> list[str]:
     return [line[2:] for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
 
 
+@pytest.mark.slow
 def test_everything_in_the_readme_works_in_the_order_shown_from_the_root_of_a_checkout(tmp_path):
     """Only the installation is another: the environment of the tests takes the place of the new one."""
     first, tests = blocks(ROOT / "README.md", "sh")

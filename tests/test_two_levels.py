@@ -146,6 +146,7 @@ def test_relaxations_that_fail_have_their_status_and_are_in_the_file(tmp_path):
         ),
         (("--prescreen", "lj", "--calculator", "emt"), "has no parameters for Cu"),
         (("--prescreen", "gupta", "--calculator", "emt", "--scheduler", "tcp://127.0.0.1:1"), "drop the scheduler"),
+        (("--calculator", "emt", "--relax", "3"), "relax is for the minima of a prescreen"),
         (("--prescreen", "gupta", "--calculator", "emt", "--relax", "0"), "--relax must be at least 1"),
     ],
 )

@@ -37,7 +37,7 @@ def list_all(as_json: bool, wide: bool) -> None:
 
 def _calculators() -> list[Column]:
     """The calculators with short names, and how to install those that are missing."""
-    known = {f"{name}:{about.argument.upper()}" if about.argument else name: about for name, about in SHORT.items()}
+    known = {about.written(name): about for name, about in SHORT.items()}
     here = [is_installed(about) for about in known.values()]
     cures = ["installed" if there else about.install for there, about in zip(here, known.values(), strict=True)]
     return [

@@ -33,7 +33,8 @@ class Drawn(NamedTuple):
 def report(results: str, given: dict[str, Any], out: Path | None, force: bool, quiet: bool) -> None:
     """Writes the report. Raises UsageError and InputError for what cannot be read or written."""
     settings = merged(ReportSettings, None, given)
-    path = out or Path(f"{stem_of(Path(results).name) or 'results'}.report.html")
+    name = "stdin" if results == "-" else stem_of(Path(results).name) or "results"
+    path = out or Path(f"{name}.report.html")
     check_page(path, force)
     write_page(results, path, settings)
     if not quiet:

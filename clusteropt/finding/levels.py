@@ -25,7 +25,9 @@ SHARE = 0.5  # of a time limit that the search by the cheap potential may take
 
 
 def check(settings: ExplorationSettings) -> None:
-    """Raises UsageError for a prescreen without a calculator."""
+    """Raises UsageError for a prescreen without a calculator, and for a number to relax without a prescreen."""
+    if settings.prescreen is None and settings.relax != ExplorationSettings().relax:
+        raise UsageError("relax is for the minima of a prescreen: give --prescreen, or drop it")
     calculated = settings.potential is not None and known.is_known(settings.potential)
     if settings.prescreen is not None and not calculated:
         raise UsageError("prescreen needs a calculator, which relaxes what it finds: give --calculator, or drop it")

@@ -110,7 +110,7 @@ def segregation(own: Composition, units: Units) -> "Figure":
         left.plot(shifts, at, MARKERS[k % 7], color=PALETTE[k % 7], markersize=3, alpha=0.8, markeredgewidth=0)
         left.plot([k - 0.32, k + 0.32], [at.mean()] * 2, color="black", linewidth=1.4)
     left.set(xticks=range(len(elements)), xticklabels=elements, xlim=(-0.6, len(elements) - 0.4))
-    left.set(ylabel=f"distance from the centre ({units.shown.length})", ylim=(0, None))
+    left.set(ylabel=f"distance from the centre ({units.shown.length})", ylim=(0, 1.05 * away.max() or None))
     _shares(right, elements, symbols, outside)
     return figure
 

