@@ -161,7 +161,7 @@ class Database:
         return n_new
 
     def relaxed(self, potential: str) -> dict[str, tuple[Relaxation, Minimum]]:
-        """What was relaxed from minima of another potential, by the digests of their atoms."""
+        """Relaxations that began at minima of another potential, by the digests of their atoms."""
         with self._reading():
             own = [(number, one) for number, one in relaxing.read(self._db) if one.potential == potential]
             return {one.start: (one, store.minimum(self._db, number)[1]) for number, one in own}

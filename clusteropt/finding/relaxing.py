@@ -23,9 +23,8 @@ from clusteropt.search.local import criterion_for, foresee, minimized
 from clusteropt.search.minimum import Minimum, invalid
 from clusteropt.settings.method import LocalSettings
 
-_SHAKE = (
-    0.02  # lengths, by which atoms are displaced first: a symmetric minimum may be a saddle point of the calculator
-)
+# Lengths by which atoms are displaced first: a symmetric minimum may be a saddle point of the calculator.
+_SHAKE = 0.02
 _EVERY = 2.0  # seconds between two writings into the database, at least
 
 Tell = Callable[[int, int], None]  # is told how many have ended, and the evaluations of all

@@ -11,7 +11,7 @@ from clusteropt.records.origin import Origin, Units
 
 
 class Made(NamedTuple):
-    """What results tell of their making; entries may be there several times."""
+    """The origins of results; entries may be there several times."""
 
     potential: str = ""
     commands: Iterable[str] = ()

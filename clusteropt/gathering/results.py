@@ -55,7 +55,7 @@ def _head(path: Path) -> bytes:
 
 
 def _in_words(name: str, gather: Callable[[], R]) -> R:
-    """What `gather` returns. What it stumbles over in foreign or damaged files is one line."""
+    """The result of `gather`. Raises InputError, one line, for whatever foreign or damaged files make it raise."""
     try:
         return gather()
     except ClusterOptError:

@@ -1,4 +1,4 @@
-"""What optimizers cost: evaluations per hit, errors of networks, the course of a training; the parity of a fit."""
+"""Pictures of costs: evaluations per hit, errors of networks, the course of a training; the parity of a fit."""
 
 import math
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ class Image(NamedTuple):
 
 
 class _Buffer(NamedTuple):
-    """What is nearest in every fine pixel; x runs to the right, y upwards."""
+    """The nearest body in every fine pixel; x runs to the right, y upwards."""
 
     x: np.ndarray  # (n,) places of columns, and of rows
     depth: np.ndarray  # (n, n) z

@@ -1,4 +1,4 @@
-"""What is drawn: structures with the words beside them."""
+"""Records of the pictures: structures with the words beside them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What the lowest minima look like: distances, neighbours, and where the elements of an alloy sit."""
+"""Pictures of the shapes of the lowest minima: distances, neighbours, and where the elements of an alloy sit."""
 
 from typing import TYPE_CHECKING
 

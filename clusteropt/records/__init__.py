@@ -1,1 +1,1 @@
-"""What results tell, whichever file they come from: plain records, from which tables, pages and pictures are made."""
+"""Results of any file as plain records, from which tables, pages and pictures are made."""

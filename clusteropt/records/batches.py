@@ -1,4 +1,4 @@
-"""What the folder of a batch tells."""
+"""The record of a batch's folder."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What optimizers cost: evaluations per hit on clusters, errors of networks over the steps, the course of a training."""
+"""Costs of optimizers: evaluations per hit on clusters, errors of networks over the steps, the course of a training."""
 
 import math
 from typing import NamedTuple
@@ -7,7 +7,7 @@ _SURE = 0.95
 
 
 class Cost(NamedTuple):
-    """What a hit costs a method on a task."""
+    """The cost of a hit, for a method on a task."""
 
     task: str
     method: str

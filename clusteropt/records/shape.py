@@ -1,4 +1,4 @@
-"""What a cluster looks like in numbers: distances between its atoms, neighbours, which atoms lie on its surface."""
+"""The shape of a cluster in numbers: distances between its atoms, neighbours, which atoms lie on its surface."""
 
 from collections.abc import Sequence
 from itertools import combinations_with_replacement

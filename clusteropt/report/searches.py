@@ -117,7 +117,7 @@ def _record(result: SearchResult) -> dict[str, object]:
 
 
 def _levels(result: SearchResult, cheap: SearchResult) -> dict[str, object]:
-    """What the search by a cheap potential was, and what has become of its minima."""
+    """The search by a cheap potential, and what has become of its minima."""
     about = {"potential": cheap.potential.name, "stopped_by": cheap.stopped_by, "evaluations": cheap.evaluations}
     about |= {"seconds": cheap.seconds, "minima": len(cheap.minima)}
     return {"prescreen": about, "relaxed": [_relaxed(one, cheap.energy) for one in result.relaxed]}

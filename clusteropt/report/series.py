@@ -86,5 +86,5 @@ def series_picture(members: Sequence[Member], potential: Potential, path: Path, 
 
 
 def sizes_of(members: Sequence[Member]) -> list[Size]:
-    """What tables and pictures tell of a series."""
+    """A series as tables and pictures show it."""
     return [Size(one.n_atoms, one.energy, one.second_difference, one.magic) for one in members]

@@ -1,4 +1,4 @@
-"""What a report shows of results."""
+"""The settings of a report."""
 
 from dataclasses import dataclass
 

@@ -14,10 +14,8 @@ from clusteropt.search.descents import quenched
 
 Explore = Callable[[Kit, list[np.ndarray]], Iterator[Any]]  # an exploration: rounds with positions and energies
 
-_LEAST, _WORK = (
-    1000,
-    100,
-)  # evaluations of a new surrogate in its search: for an atom, at least, and for each of the calculator's
+_LEAST = 1000  # evaluations an atom that the search of a new surrogate has, at least
+_WORK = 100  # evaluations of that search for each of the calculator's
 _GROWTH = 1.3  # samples for which the surrogate is fitted anew, in those of the last fit
 _SAME = 0.02  # energies within which two quenched minima of the surrogate count as one
 _HEIGHT = 0.5  # energies an atom above the lowest, up to which minima are candidates
@@ -26,7 +24,7 @@ _SEEN = 256  # positions, the last, whose minima are no candidates any more
 
 
 class Candidates:
-    """What a search tries next by the surrogate of its calculator."""
+    """The candidates of a search by a calculator: low minima of its surrogate, which is fitted anew as values come in."""
 
     def __init__(self, kit: Kit, explore: Explore) -> None:
         self._kit, self._explore = kit, explore

@@ -70,7 +70,7 @@ def _kind(symbol: str) -> str:
 
 
 def _cell(one: Pictured) -> dict[str, Any] | None:
-    """What the script needs of a structure; None where it cannot be drawn."""
+    """The entry of a structure for the script; None where it cannot be drawn."""
     if not one.is_drawable:
         return None
     positions = np.asarray(one.positions, float)
