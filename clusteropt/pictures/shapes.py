@@ -81,7 +81,8 @@ def coordination(own: Composition, units: Units) -> "Figure":
         for k, found in enumerate(numbers):
             places = counts + (k - (len(numbers) - 1) / 2) * 0.8 / len(numbers)
             axes.bar(places, [(found == n).sum() for n in counts], 0.75 / len(numbers), label=f"minimum {k + 1}")
-    axes.set(xlabel="neighbours", ylabel="atoms", xticks=counts)
+    axes.set(xlabel="neighbours", ylabel="atoms", xticks=counts, xlim=(counts[0] - 1.5, counts[-1] + 1.5))
+    axes.margins(y=0.25)  # for the legend
     axes.legend()
     return figure
 
