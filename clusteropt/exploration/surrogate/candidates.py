@@ -41,7 +41,7 @@ class Candidates:
         if len(record) > _GROWTH * self._n_fitted or self._n_searches == 0:
             self._renew(record)
         own, self._waiting = self._waiting[:n], self._waiting[n:]
-        self._seen += own
+        self._seen = [*self._seen, *own][-_SEEN:]
         return (
             np.reshape(own, (-1, 3, self._kit.composition.n_atoms)).transpose(1, 2, 0)
             * self._kit.composition.potential.length
