@@ -11,7 +11,7 @@ from clusteropt.runtime import resources
 from clusteropt.search.styles import STYLES
 
 # Part of the first chains that start from the surrogate of a calculator, and of those that go on with it. A learned start takes
-# ten times the evaluations of a candidate; the search finds out later which of both brings more for its cost.
+# several times the evaluations of a candidate; the search finds out later which of both brings more for its cost.
 _SURROGATE = 0.9
 
 

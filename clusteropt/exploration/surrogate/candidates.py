@@ -42,10 +42,8 @@ class Candidates:
             self._renew(record)
         own, self._waiting = self._waiting[:n], self._waiting[n:]
         self._seen = [*self._seen, *own][-_SEEN:]
-        return (
-            np.reshape(own, (-1, 3, self._kit.composition.n_atoms)).transpose(1, 2, 0)
-            * self._kit.composition.potential.length
-        )
+        composition = self._kit.composition
+        return np.reshape(own, (-1, 3, composition.n_atoms)).transpose(1, 2, 0) * composition.potential.length
 
     def note(self, positions: np.ndarray, energies: np.ndarray) -> None:
         """Notes the calculator's quenched minima: positions (3, n_padded, n) in length units, energies (n,)."""
@@ -65,11 +63,10 @@ class Candidates:
     def _renew(self, record: list) -> None:
         """Fits the surrogate to all values, and searches it."""
         composition = self._kit.composition
-        if len(record) > _GROWTH * self._n_fitted:
-            self._n_fitted = len(record)
-            if record:
-                chosen = samples.chosen(record, composition)
-                self._parameters = fit.fitted(chosen, len(composition.potential.elements), self._parameters)
+        self._n_fitted = len(record)
+        if record:
+            chosen = samples.chosen(record, composition)
+            self._parameters = fit.fitted(chosen, len(composition.potential.elements), self._parameters)
         own = kit_of(self._kit, self._parameters, self._n_searches)
         self._n_searches += 1
         found = self._searched(own)
