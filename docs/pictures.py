@@ -76,7 +76,7 @@ def _environment() -> dict[str, str]:
 
 
 def terminal(command: str, folder: Path) -> str:
-    """What a command prints on a terminal, with its colours, as SVG."""
+    """The output of a command on a terminal, with its colours, as SVG."""
     from rich.console import Console
     from rich.text import Text
 

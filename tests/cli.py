@@ -53,7 +53,7 @@ files.writing = writing
 
 
 class Outcome(NamedTuple):
-    """What a command left behind at the shell."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""What several test files need: compiled kernels that many tests share, random and regular structures, relaxation."""
+"""Helpers of several test files: compiled kernels that many tests share, random and regular structures, relaxation."""
 
 from collections.abc import Callable, Sequence
 from functools import cache

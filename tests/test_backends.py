@@ -180,7 +180,7 @@ def test_here_programs_are_for_the_cpu():
 
 
 def prepared(device: str | None, **environment: str) -> str:
-    """What a process of our own computes on, or the line that it ends with."""
+    """The device on which a process of our own computes, or the line that it ends with."""
     code = (
         "import os, sys; from clusteropt.errors import ClusterOptError; from clusteropt.runtime import host\n"
         "try:\n"

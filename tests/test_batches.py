@@ -1,4 +1,4 @@
-"""What a structure's minimum must not depend on, and what it must be."""
+"""A structure's minimum: properties that it must have, and conditions that must not change it."""
 
 import numpy as np
 import pytest

@@ -176,7 +176,7 @@ def test_a_batch_under_way_is_reported_as_far_as_it_has_come(batch, tmp_path):
 
 
 def scores(path):
-    """What `evaluate --json` prints, of two methods on a task, one without a hit."""
+    """The output of `evaluate --json`, of two methods on a task, one without a hit."""
     about = {"formula": "X13", "optimizer": None, "seen": None, "evaluations": 5000}
     path.write_text(json.dumps([about | {"method": "learned", "hits": 20}, about | {"method": SCRIPT, "hits": 0}]))
     return path.name

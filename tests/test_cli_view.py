@@ -44,7 +44,7 @@ def in_folder(folder, monkeypatch):
 
 
 def shown(name: str, **given):
-    """What the command would draw of a file."""
+    """The structures of a file that the command would draw."""
     return command._read([name], command.ViewSettings(**given), command.ReadingSettings())[0]
 
 

@@ -42,7 +42,7 @@ def files() -> dict[str, str]:
 
 
 def install(folder: Path) -> None:
-    """What pip would leave of the page's package: its modules, and the entry points beside them."""
+    """The page's package as pip would install it: its modules, and the entry points beside them."""
     for name, text in files().items():
         (folder / name).write_text(text, encoding="utf-8")
     project = tomllib.loads(files()["pyproject.toml"])["project"]

@@ -1,4 +1,4 @@
-"""Whatever stands in info and arrays survives a file of ours, read by us and, as far as ASE's reader goes, by ASE."""
+"""All that stands in info and arrays survives a file of ours, read by us and, as far as ASE's reader goes, by ASE."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Whatever ends `minimize`, and whenever: what was reported as done is in its files, and every file is whole."""
+"""However and whenever `minimize` ends, what was reported as done is in its files, and every file is whole."""
 
 import os
 import re

@@ -24,7 +24,7 @@ r0 = 2.884289
 
 
 def complaint(folder: Path, text: str) -> str:
-    """What is said about a file with that text; that it names the file is taken for granted."""
+    """The message about a file with that text; that it names the file is taken for granted."""
     path = user_file(folder, text)
     with pytest.raises(InputError) as caught:
         sets.load(path)

@@ -1,4 +1,4 @@
-"""What reports compute and draw: laws of shapes, of labels and of intervals, and pictures that show what the records say."""
+"""Numbers and pictures of reports: laws of shapes, of labels and of intervals, and pictures that show what the records say."""
 
 import math
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What every potential owes its users, whatever its form: derivatives, symmetries, and the independence of the company."""
+"""Laws that every potential obeys, whatever its form: derivatives, symmetries, and the independence of the company."""
 
 import jax
 import numpy as np

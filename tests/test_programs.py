@@ -23,7 +23,7 @@ print(repr(result.energy), result.atoms.positions.tobytes().hex())
 
 
 def minimum(cache: Path | str) -> tuple[str, str]:
-    """What a process of its own finds, and what it says on stderr."""
+    """The minimum that a process of its own computes, and its messages on stderr."""
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache)} | ({"CLUSTEROPT_CACHE": "off"} if cache == "" else {})
     done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True)
     return done.stdout, done.stderr

@@ -169,7 +169,7 @@ def command(job: argparse.Namespace) -> Iterator[Record]:
 
 
 def clusteropt_json(arguments: list[str], device: str) -> Any:
-    """What a command prints with --json."""
+    """The records that a command prints with --json."""
     whole = [sys.executable, "-m", "clusteropt", *arguments, "--device", device]
     return json.loads(subprocess.run(whole, stdout=subprocess.PIPE, check=True).stdout)
 

@@ -26,7 +26,7 @@ CHAINS = 256  # of a basin hopping that looks for a target
 
 
 class Asked(NamedTuple):
-    """What to measure."""
+    """The measurement that was asked for."""
 
     tasks: list[str]
     optimizer: LearnedOptimizer

@@ -1,4 +1,4 @@
-"""What a calculator costs through the program, and the evaluations that it saves: figures of docs/benchmarks.md.
+"""The cost of a calculator through the program, and the evaluations that it saves: figures of docs/benchmarks.md.
 
 python tests/benchmarks/calculators.py overhead
 python tests/benchmarks/calculators.py hits Cu13 emt 9.361358 20000 10 sba
@@ -81,7 +81,7 @@ def overhead() -> None:
 
 
 def share(formula: str, calculator: str, evaluations: int) -> None:
-    """What a search takes outside the calculator, by two workers and by one: seconds of a core, which do not depend on other
+    """The time of a search outside the calculator, by two workers and by one: seconds of a core, which do not depend on other
     programs, and seconds by the clock, which do.
     """
     for n in (2, 1):

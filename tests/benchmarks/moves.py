@@ -1,4 +1,4 @@
-"""What the moves of `search/rebuilt.py` and `search/exchanges.py` contribute to a search. Prints a Markdown table.
+"""The gain of a search by the moves of `search/rebuilt.py` and `search/exchanges.py`. Prints a Markdown table.
 
     python tests/benchmarks/moves.py surface X31,X64 --hits 80 --seconds 25
     python tests/benchmarks/moves.py exchanges Ag20Au18 --potential gupta-ag-au --evaluations 4e5

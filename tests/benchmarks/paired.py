@@ -35,14 +35,14 @@ AT_THE_SHELL = ("batch", "help", "first start", "second start")
 
 
 class Cost(NamedTuple):
-    """What a task took, in seconds."""
+    """The time of a task, in seconds."""
 
     elapsed: float
     processor: float
 
 
 def job(task: str) -> Callable[[], object]:
-    """What is measured, in a process of the version itself."""
+    """The function to measure, in a process of the version itself."""
     from ase import Atoms
     from starts import starts
 
