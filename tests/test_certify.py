@@ -15,6 +15,7 @@ from clusteropt.clusters.arrays import Structure
 from clusteropt.clusters.pointgroups import point_group
 from clusteropt.engine import programs
 from clusteropt.potentials import sets
+from clusteropt.potentials.calculators import known
 from clusteropt.runtime import host
 from clusteropt.search import certify
 from clusteropt.search.certify import Certificate, certified
@@ -167,6 +168,16 @@ def test_a_saddle_point_from_which_every_push_comes_back_to_its_energy_stays_one
     monkeypatch.setattr(certify, "_PUSHES", (0.0, -1e-12))
     found = certificate(SADDLES["square"][0])
     assert (found.status, found.pushed, found.n_negative > 0) == ("saddle", 0, True)
+
+
+def test_parts_that_do_not_feel_each_other_are_no_minimum_although_they_are_near():
+    """Copper by effective medium theory: no force beyond six angstrom, and atoms count as one cluster up to eight."""
+    potential = sets.potential_for(("Cu",), known.use_object("emt"))
+    triangle = np.array([[0, 0, 0], [2.4, 0, 0], [1.2, 2.08, 0]])
+    for far, status in (([1.2, 8.5, 0], "fragmented"), ([1.2, 0.7, 2.0], "minimum")):
+        (found,) = certified([structure(np.array([*triangle, far]))], potential)
+        assert found.status == status
+        assert found.minimum.status.label == "converged"
 
 
 def test_what_has_not_converged_has_no_certificate():

@@ -13,9 +13,11 @@ from cli import frames_of, names, run
 from minima import SYMBOLS, filled, found, minimum, opened, told
 
 import clusteropt
+from clusteropt.commands.shown import of_database
 from clusteropt.database.records import RunInfo
 from clusteropt.database.settings import Wanted
 from clusteropt.errors import InputError, UsageError
+from clusteropt.settings.views import ViewSettings
 
 GROUPS = ["Oh", "C2v", "", "Cs", "C2v"]
 PAGE = Path(__file__).parents[1] / "docs/reference/database.md"
@@ -83,6 +85,7 @@ def test_the_json_tells_all_that_is_known(folder):
         "above_lowest": 0.0,
         "fmax": minimum(0).fmax,
         "point_group": "Oh",
+        "status": "converged",
         "inertia": first["inertia"],
         "times_reached": 1,
         "origin": "random start",
@@ -248,3 +251,18 @@ def test_every_kind_of_point_group_can_be_asked_for(symbol):
 def test_symbols_of_no_point_group_are_refused(symbol):
     with pytest.raises(UsageError, match=f"point_group cannot be '{symbol}'"):
         Wanted(point_group=symbol)
+
+
+def test_certificates_are_told_by_tables_pages_and_pictures(tmp_path):
+    with opened(tmp_path / "a.db") as database:
+        number = database.begin_run(RunInfo("clusteropt search X7", SYMBOLS, 4))
+        database.keep(number, [found(k) for k in range(3)], GROUPS[:3], ["minimum", "fragmented", ""])
+    head, *lines = rows(run(tmp_path, "minima", "a.db").out)
+    column = head.index("status")
+    assert [line[column] for line in lines] == ["minimum", "fragmented", "converged"]
+    assert run(tmp_path, "report", "a.db", "-o", "a.html").code == 0
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "<th" in page
+    assert page.count("fragmented") >= 2  # in the table, and below the structure
+    notes = [one.picture.note for one in of_database(tmp_path / "a.db", "a.db", ViewSettings())]
+    assert ["fragmented" in note for note in notes] == [False, True, False]

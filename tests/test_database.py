@@ -274,6 +274,48 @@ def test_other_numbers_under_the_same_name_are_another_potential(tmp_path):
         Database.open(path, other)
 
 
+def test_a_point_that_was_shown_to_be_no_minimum_is_kept_and_not_listed(tmp_path):
+    path = tmp_path / "a.db"
+    with opened(path) as database:
+        run = database.begin_run(INFO)
+        database.keep(run, [found(0), found(1), found(2)])
+        database.keep(run, [found(0), found(2)], ["Oh", ""], ["minimum", "flat"])
+        database.leave_out(run, [found(0), found(2)], [(found(1).minimum, found(0).minimum.energy)])
+        assert [(one.point_group, one.status) for one in database.entries()] == [("Oh", "minimum"), ("", "flat")]
+        assert [one.minimum.energy for one in database.minima("X7")] == [found(k).minimum.energy for k in (0, 2)]
+        assert len(database.hits(database.runs()[0].uuid)) == 2
+    with ase.db.connect(path) as rows:
+        (row,) = rows.select("minimum_below")
+        assert (row.status, row.minimum_below) == ("saddle", found(0).minimum.energy)
+    with opened(path) as database:  # a search that comes there again
+        database.keep(database.begin_run(INFO), [turned(found(1), 5)])
+        assert len(database.entries()) == 2
+
+
+def test_a_merge_in_any_order_leaves_out_what_one_file_has_shown_to_be_no_minimum(tmp_path):
+    for name, certifies in (("a.db", False), ("b.db", True)):
+        with opened(tmp_path / name) as database:
+            run = database.begin_run(INFO)
+            database.keep(run, [found(0), found(1)])
+            if certifies:
+                database.keep(run, [found(0)], (), ["minimum"])
+                database.leave_out(run, [found(0)], [(found(1).minimum, found(0).minimum.energy)])
+    for k, order in enumerate((("a.db", "b.db"), ("b.db", "a.db", "b.db"))):
+        with opened(tmp_path / f"merged{k}.db") as merged:
+            for name in order:
+                with opened(tmp_path / name) as other:
+                    merged.merge(other)
+            assert [one.status for one in merged.entries()] == ["minimum"]
+
+
+def test_a_point_that_the_file_takes_for_a_minimum_stays_listed(tmp_path):
+    with opened(tmp_path / "a.db") as database:
+        run = database.begin_run(INFO)
+        database.keep(run, [found(0)], (), ["minimum"])
+        database.leave_out(run, [found(0)], [(turned(found(0), 3).minimum, found(0).minimum.energy), (minimum(4), -1)])
+        assert [one.status for one in database.entries()] == ["minimum"]
+
+
 _WRITER = """
 import sys
 from pathlib import Path

@@ -12,6 +12,7 @@ from cli import run
 
 import clusteropt
 import clusteropt.search.walk  # a room of that name, which must not hide the function
+from clusteropt.clusters.arrays import Structure
 from clusteropt.database.database import Database
 from clusteropt.database.records import RunInfo
 from clusteropt.engine import programs
@@ -20,7 +21,11 @@ from clusteropt.exploration.composition import Kit
 from clusteropt.finding.searching import composition_of
 from clusteropt.finding.under_way import Finding, Task
 from clusteropt.potentials import sets
+from clusteropt.runtime import host
+from clusteropt.search.found import Found
+from clusteropt.search.local import minimized
 from clusteropt.settings.exploration import ExplorationSettings
+from clusteropt.settings.method import LocalSettings
 
 X7 = (-16.505384, -15.935043, -15.593211, -15.533060)
 
@@ -86,6 +91,22 @@ def test_certificates_are_the_default_and_wait_for_no_program_that_was_not_fores
     assert [one.energy for one in result.minima] == pytest.approx([one.energy for one in found.minima], abs=1e-6)
     assert max(np.linalg.norm(one.atoms.get_forces(), axis=1).max() for one in result.minima) < 1e-7
     assert (result.is_certified, found.is_certified) == (True, False)
+
+
+def test_a_saddle_point_that_the_database_holds_leaves_it_when_the_search_has_certified_it(tmp_path):
+    potential = sets.potential_for(("X",))
+    square = Structure(
+        np.array([[0, 0, 0], [1.1, 0, 0], [0, 1.1, 0], [1.1, 1.1, 0]]), np.zeros(4, int), np.ones(4, bool)
+    )
+    with host.double_precision():
+        saddle = next(minimized([square], potential, LocalSettings(opt="extreme")))[0]
+    with Database.open(tmp_path / "a.db", potential) as database:
+        database.keep(database.begin_run(RunInfo("a test", ("X",) * 4, 0)), [Found(saddle, 1, "a test", 1, 0.1)])
+        assert len(database.entries()) == 1
+    result = clusteropt.search("LJ4", evaluations=1, database=tmp_path / "a.db")
+    assert [(one.energy, one.status) for one in result.minima] == [(pytest.approx(-6), "minimum")]
+    listed = clusteropt.minima(tmp_path / "a.db")
+    assert [(one.get_potential_energy(), one.info["status"]) for one in listed] == [(pytest.approx(-6), "minimum")]
 
 
 def test_ctrl_c_is_raised_and_the_database_has_what_was_found(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from clusteropt.gathering.structures import energy_of
 from clusteropt.io.reading import Frame, Unreadable, slice_of
 from clusteropt.pictures import notation
 from clusteropt.pictures.records import Pictured
+from clusteropt.records.minima import USUAL
 from clusteropt.records.origin import Units
 from clusteropt.search.starts import symbols_of
 from clusteropt.settings.views import ViewSettings
@@ -58,4 +59,6 @@ def _shown(atoms: Atoms, label: str, unit: str = "") -> Shown:
     energy = energy_of(atoms)
     number = "" if energy is None else f"{energy:.4f}".replace("-", "−")
     note = f"{number} {own.shown.energy}" if number else notation.plain(Path(label).name)
+    status = str(atoms.info.get("status", ""))
+    note += f", {notation.plain(status)}" if status not in USUAL else ""
     return Shown(atoms, Pictured(symbols, atoms.positions, "  ".join(title), note))

@@ -9,7 +9,18 @@ from uuid import uuid4
 from clusteropt import __version__
 from clusteropt.database import keeping, merging, opening, relaxing, store
 from clusteropt.database.placing import place
-from clusteropt.database.records import Entry, FirstHit, Merged, Origin, Relaxation, Run, RunInfo, origin_of, scales_of
+from clusteropt.database.records import (
+    Entry,
+    FirstHit,
+    Merged,
+    Nature,
+    Origin,
+    Relaxation,
+    Run,
+    RunInfo,
+    origin_of,
+    scales_of,
+)
 from clusteropt.database.rows import elements_of, first_of, formula_of
 from clusteropt.potentials.base import Potential
 from clusteropt.search.found import Found
@@ -28,7 +39,7 @@ class Database:
         self._db = opening.connected(self.path, create, patience)
         self._runs: dict[int, keeping.Subject] = {}
         self._rows: dict[bytes, int] = {}  # numbers of rows by a digest of their atoms
-        self._told: dict[tuple[int, bytes], tuple[int, str]] = {}  # times and point group that a run has told
+        self._told: dict[tuple[int, bytes], tuple[int, Nature]] = {}  # what a run has told, and how often it was there
 
     @classmethod
     def open(
@@ -142,23 +153,35 @@ class Database:
         with self._reading():
             return store.n_like(self._db, run)
 
-    def keep(self, run: int, found: Sequence[Found], point_groups: Sequence[str] = ()) -> int:
+    def keep(
+        self, run: int, found: Sequence[Found], point_groups: Sequence[str] = (), statuses: Sequence[str] = ()
+    ) -> int:
         """Keeps the converged minima that a run has found so far, and returns how many of them are new to the file.
 
         `n_reached` counts the hits of this run alone; 0 stands for a known minimum that it has not come to. So it does no harm
-        to keep a minimum again, with the same count or a higher one; only what has changed is written. `point_groups` go with
-        `found`; an empty one is unknown.
+        to keep a minimum again, with the same count or a higher one; only what has changed is written. `point_groups` and
+        `statuses`, certificates in a word, go with `found`; an empty one is unknown.
         """
         subject = self._runs[run]
-        news = keeping.news_of(subject.symbols, found, point_groups)
-        changed = [one for one in news if self._told.get((run, one.digest)) != (one.found.n_reached, one.point_group)]
+        news = keeping.news_of(subject.symbols, found, keeping.natures_of(point_groups, statuses))
+        changed = [one for one in news if self._told.get((run, one.digest)) != (one.found.n_reached, one.nature)]
         if not changed:
             return 0
         with self._changing():
             rows, n_new = keeping.write(self._db, subject, news, changed, self._rows)
         self._rows |= rows
-        self._told |= {(run, one.digest): (one.found.n_reached, one.point_group) for one in changed}
+        self._told |= {(run, one.digest): (one.found.n_reached, one.nature) for one in changed}
         return n_new
+
+    def leave_out(self, run: int, found: Sequence[Found], left: Sequence[tuple[Minimum, float]]) -> None:
+        """Notes which points that a run has kept are saddle points, each with the energy of the minimum below it.
+
+        They stay in the file with that status, and are no longer listed. `found` is what the run has kept as minima.
+        """
+        subject = self._runs[run]
+        digests = [keeping.digest_of(subject.symbols, one.minimum) for one in found]
+        with self._changing():
+            keeping.leave_out(self._db, subject, left, {self._rows[one] for one in digests if one in self._rows})
 
     def relaxed(self, potential: str) -> dict[str, tuple[Relaxation, Minimum]]:
         """Relaxations that began at minima of another potential, by the digests of their atoms."""

@@ -2,14 +2,16 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import reduce
+from itertools import zip_longest
 from typing import NamedTuple
 
 from clusteropt import __version__
 from clusteropt.database import store
-from clusteropt.database.placing import place, retell
-from clusteropt.database.records import Hit, Origin, Scales
+from clusteropt.database.placing import find, place, retell
+from clusteropt.database.records import Hit, Nature, Origin, Scales
 from clusteropt.engine.step import Status
 from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
@@ -19,7 +21,7 @@ class News(NamedTuple):
     """A minimum that a run tells of."""
 
     found: Found
-    point_group: str  # empty where it is unknown
+    nature: Nature
     digest: bytes  # of its atoms
 
 
@@ -37,11 +39,30 @@ def digest_of(symbols: Sequence[str], minimum: Minimum) -> bytes:
     return hashlib.blake2b(minimum.positions.tobytes() + "".join(symbols).encode(), digest_size=16).digest()
 
 
-def news_of(symbols: Sequence[str], found: Sequence[Found], point_groups: Sequence[str]) -> list[News]:
-    """The converged minima, with their point groups as far as there are any."""
-    groups = [*point_groups, *[""] * (len(found) - len(point_groups))]
-    converged = [pair for pair in zip(found, groups, strict=True) if pair[0].minimum.status is Status.CONVERGED]
-    return [News(each, group, digest_of(symbols, each.minimum)) for each, group in converged]
+def news_of(symbols: Sequence[str], found: Sequence[Found], natures: Sequence[Nature]) -> list[News]:
+    """The converged minima, with what is known of them, as far as that is told."""
+    told = [*natures, *[Nature()] * (len(found) - len(natures))]
+    converged = [pair for pair in zip(found, told, strict=True) if pair[0].minimum.status is Status.CONVERGED]
+    return [News(each, nature, digest_of(symbols, each.minimum)) for each, nature in converged]
+
+
+def natures_of(point_groups: Sequence[str], statuses: Sequence[str]) -> list[Nature]:
+    """What is known of minima by their point groups and certificates in words; there may be none of either."""
+    pairs = zip_longest(point_groups, statuses, fillvalue="")
+    return [Nature(*pair) for pair in pairs]
+
+
+def leave_out(
+    db: sqlite3.Connection, subject: Subject, left: Sequence[tuple[Minimum, float]], minima: Collection[int]
+) -> None:
+    """Notes of points that they are saddle points, with the energies of the minima below; `minima` are rows of minima.
+
+    A point that the database takes for one of these minima is left alone.
+    """
+    for minimum, energy in left:
+        number = find(db, subject.symbols, minimum, subject.scales)
+        if number is not None and number not in minima:
+            retell(db, number, Nature(status="saddle", below=energy))
 
 
 def write(
@@ -69,7 +90,7 @@ def write(
         hit = _hit(ones)
         if hit.n_reached or number in made:  # without a hit, the run has only heard of a minimum that others have found
             store.write_hit(db, subject.run, number, hit)
-        retell(db, number, next((one.point_group for one in ones if one.point_group), ""))
+        retell(db, number, reduce(Nature.joined, (one.nature for one in reversed(ones))))
     _note_progress(db, subject.run, [one.found for one in changed if one.found.n_reached])
     return numbers, len(made)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from clusteropt.database import relaxing, store
 from clusteropt.database.placing import place, retell
-from clusteropt.database.records import Hit, Merged, Origin, Relaxation, Run, Scales
+from clusteropt.database.records import Hit, Merged, Nature, Origin, Relaxation, Run, Scales, nature_in
 from clusteropt.database.rows import elements_of
 from clusteropt.search.minimum import Minimum
 
@@ -16,7 +16,7 @@ class Known(NamedTuple):
 
     symbols: tuple[str, ...]
     minimum: Minimum
-    point_group: str
+    nature: Nature
     hits: dict[int, Hit]  # by the number of the run there
     relaxed: list[Relaxation]  # minima of other potentials that led there
 
@@ -34,12 +34,18 @@ def contents_of(db: sqlite3.Connection) -> Contents:
     """All that the database holds at one moment."""
     db.execute("BEGIN")
     try:
-        groups = {entry.id: entry.point_group for entry in store.entries(db)}
         hits = store.all_hits(db)
         relaxed = relaxing.read(db)
         minima = [
-            Known(symbols, minimum, groups[k], hits[k], [one for row, one in relaxed if row == k])
-            for k, symbols, minimum in store.minima(db)
+            Known(
+                symbols,
+                minimum,
+                nature_in(store.read_pairs(db, k) or {}),
+                hits[k],
+                [one for row, one in relaxed if row == k],
+            )
+            for k, symbols, minimum in store.minima(db, every=True)
+            if k in hits
         ]
         return Contents(store.read_origin(db), store.read_scales(db), store.runs(db), minima)
     finally:
@@ -79,4 +85,4 @@ def _write_hits(db: sqlite3.Connection, runs: dict[int, int], placed: list[tuple
     for row, known in placed:
         for run, hit in known.hits.items():
             store.write_hit(db, runs[run], row, hit._replace(n_reached=totals[runs[run], row]))
-        retell(db, row, known.point_group)
+        retell(db, row, known.nature)

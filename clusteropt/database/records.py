@@ -1,8 +1,43 @@
 """The records that a database of minima takes and gives."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from clusteropt.potentials.base import Potential
+
+BELOW = "minimum_below"  # the key of the energy of the minimum to which a point leads that was shown to be none
+
+CONVERGED = "converged"  # the status of a minimum without a certificate
+_LEAST = ("", "not-converged", "flat", "fragmented", "minimum", "saddle")  # certificates; a later one decides
+
+
+class Nature(NamedTuple):
+    """What is known of a structure of a database besides its numbers; where two differ, the order does not matter."""
+
+    point_group: str = ""  # empty where it is unknown
+    status: str = ""  # the certificate in a word; empty without one
+    below: float | None = None  # the energy of the minimum below it, where it was shown to be none itself
+
+    @property
+    def pairs(self) -> dict[str, str | float]:
+        """What is known, as key-value pairs."""
+        told = {"point_group": self.point_group, "status": self.status}
+        return {key: value for key, value in told.items() if value} | (
+            {} if self.below is None else {BELOW: self.below}
+        )
+
+    def joined(self, other: "Nature") -> "Nature":
+        """Both together: the other point group if there is one, the certificate that decides, the lowest minimum below."""
+        status = max(self.status, other.status, key=_LEAST.index)
+        below = min((one for one in (self.below, other.below) if one is not None), default=None)
+        return Nature(other.point_group or self.point_group, status, below)
+
+
+def nature_in(pairs: Mapping[str, Any]) -> Nature:
+    """What key-value pairs tell of a structure; a user may have changed them."""
+    status, below = str(pairs.get("status", "")), pairs.get(BELOW)
+    known = status if status in _LEAST else ""
+    return Nature(str(pairs.get("point_group", "")), known, below if isinstance(below, int | float) else None)
 
 
 class RunInfo(NamedTuple):
@@ -61,6 +96,7 @@ class Entry(NamedTuple):
     n_evaluations: int  # of the run that was the first to find it, until then
     version: str  # of the program at that run
     inertia: tuple[float, ...]  # principal moments, the smallest first, in atomic mass units times length unit squared
+    status: str = CONVERGED  # its certificate in a word, where a search has certified it
 
 
 class Relaxation(NamedTuple):

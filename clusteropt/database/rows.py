@@ -11,7 +11,7 @@ from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 from ase.db.core import bytes_to_object, object_to_bytes
 from ase.symbols import Symbols
 
-from clusteropt.database.records import Entry, Hit, Origin
+from clusteropt.database.records import CONVERGED, Entry, Hit, Origin, nature_in
 from clusteropt.engine.step import Status
 from clusteropt.search.minimum import Minimum
 
@@ -98,9 +98,9 @@ def entry_of(values: Sequence[Any], hits: Collection[Hit]) -> Entry:
     number, formula, energy, fmax, text = values
     pairs: Mapping[str, Any] = json.loads(text or "{}")  # a user may have deleted some with ASE
     inertia = tuple(pairs[key] for key in ("inertia_1", "inertia_2", "inertia_3") if key in pairs)
-    first, group = first_of(hits), str(pairs.get("point_group", ""))
+    first, nature = first_of(hits), nature_in(pairs)
     told = sum(hit.n_reached for hit in hits), first.origin, first.seen, first.n_evaluations, first.version
-    return Entry(number, formula, energy, fmax, group, *told, inertia)
+    return Entry(number, formula, energy, fmax, nature.point_group, *told, inertia, nature.status or CONVERGED)
 
 
 def _bytes(values: np.ndarray) -> bytes:

@@ -95,6 +95,7 @@ def as_atoms(symbols: Sequence[str], minimum: Minimum, entry: Entry, origin: Ori
     atoms.info = {
         "potential": origin.name,
         **group,
+        "status": entry.status,
         "times_reached": entry.n_reached,
         "origin": entry.origin,
         "first_seen": entry.first_seen,

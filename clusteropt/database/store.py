@@ -8,13 +8,14 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from clusteropt.database.records import Entry, Hit, Origin, Run, Scales
+from clusteropt.database.records import BELOW, Entry, Hit, Origin, Run, Scales
 from clusteropt.database.rows import COLUMNS, ENTRY, entry_of, minimum_of
 from clusteropt.search.minimum import Minimum
 
 _RUN = "uuid, formula, command, version, seed, started, ended, n_evaluations, seconds, stopped_by"
 _HIT = "r.n_reached, r.origin, r.n_evaluations, r.seconds, r.seen, runs.version"
 _JOINED = "clusteropt_minima AS m JOIN systems AS s ON s.id = m.id"
+_IS_NONE = f"s.id IN (SELECT id FROM number_key_values WHERE key = '{BELOW}')"  # it was shown to be no minimum
 _PAIRS = ("keys", "text_key_values", "number_key_values")
 
 
@@ -85,11 +86,14 @@ def candidates(db: sqlite3.Connection, formula: str, keys: Sequence[int]) -> lis
 
 
 def minima(
-    db: sqlite3.Connection, formula: str | None = None, limit: int = -1
+    db: sqlite3.Connection, formula: str | None = None, limit: int = -1, every: bool = False
 ) -> list[tuple[int, tuple[str, ...], Minimum]]:
-    """Number, symbols and minimum of the rows of that formula, or of all, the lowest first."""
-    where = "WHERE ? IS NULL OR m.formula = ? ORDER BY s.energy, s.id LIMIT ?"
-    rows = db.execute(f"SELECT s.id, {COLUMNS} FROM {_JOINED} {where}", [formula, formula, limit]).fetchall()
+    """Number, symbols and minimum of the rows of that formula, or of all, the lowest first.
+
+    Points that were shown to be no minima are among them only where `every` is set.
+    """
+    where = f"WHERE (? IS NULL OR m.formula = ?) AND (? OR NOT {_IS_NONE}) ORDER BY s.energy, s.id LIMIT ?"
+    rows = db.execute(f"SELECT s.id, {COLUMNS} FROM {_JOINED} {where}", [formula, formula, every, limit]).fetchall()
     return [(number, *minimum_of(values)) for number, *values in rows]
 
 
@@ -100,7 +104,7 @@ def minimum(db: sqlite3.Connection, number: int) -> tuple[tuple[str, ...], Minim
 
 def entries(db: sqlite3.Connection, formula: str | None = None) -> list[Entry]:
     """The minima of that formula, or all, without their atoms, by formula and energy."""
-    where = "WHERE ? IS NULL OR m.formula = ? ORDER BY m.formula, s.energy, s.id"
+    where = f"WHERE (? IS NULL OR m.formula = ?) AND NOT {_IS_NONE} ORDER BY m.formula, s.energy, s.id"
     rows = db.execute(f"SELECT {ENTRY} FROM {_JOINED} {where}", [formula, formula]).fetchall()
     reached = all_hits(db, formula)
     return [entry_of(values, reached[values[0]].values()) for values in rows if values[0] in reached]
@@ -168,5 +172,5 @@ def energies(db: sqlite3.Connection, uuid: str) -> list[tuple[float, int, float]
         "clusteropt_reached AS r JOIN systems AS s ON s.id = r.minimum JOIN clusteropt_runs AS runs ON runs.id = r.run"
     )
     order = "ORDER BY r.n_evaluations, r.seconds, s.energy"
-    rows = db.execute(f"SELECT s.energy, r.n_evaluations, r.seconds FROM {joined} WHERE runs.uuid = ? {order}", [uuid])
-    return [*rows]
+    where = f"WHERE runs.uuid = ? AND NOT {_IS_NONE}"
+    return [*db.execute(f"SELECT s.energy, r.n_evaluations, r.seconds FROM {joined} {where} {order}", [uuid])]

@@ -12,6 +12,7 @@ from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.search.certify import Certificate, certified
 from clusteropt.search.found import Found
 from clusteropt.search.hessian import foresee_hessians
+from clusteropt.search.minimum import Minimum
 from clusteropt.settings.exploration import CERTIFIED
 
 
@@ -33,14 +34,27 @@ def replaced(found: Sequence[Found], proofs: Sequence[Certificate], composition:
     """
     n = len(proofs)
     pairs, rest = [*zip(found[:n], proofs, strict=True)], found[n:]
-    margin = 2 * QUANTUM * composition.potential.energy
-    left = [proof.pushed > 0 or proof.minimum.energy < one.minimum.energy - margin for one, proof in pairs]
+    left = [_is_left(one, proof, composition) for one, proof in pairs]
     stay = [one._replace(minimum=proof.minimum) for (one, proof), gone in zip(pairs, left, strict=True) if not gone]
     pool = Pool(composition, keep, [*stay, *rest])
     for k, (one, proof) in enumerate(pairs):
         if left[k]:
             pool.add(Sighting(proof.minimum, -1 - k, False, one.origin, one.n_evaluations, one.seconds))
     return pool.found
+
+
+def left_out(
+    found: Sequence[Found], proofs: Sequence[Certificate], composition: Composition
+) -> list[tuple[Minimum, float]]:
+    """The points that were shown to be no minima, each with the energy of the minimum below it."""
+    pairs = zip(found[: len(proofs)], proofs, strict=True)
+    return [(one.minimum, proof.minimum.energy) for one, proof in pairs if _is_left(one, proof, composition)]
+
+
+def _is_left(one: Found, proof: Certificate, composition: Composition) -> bool:
+    """True where the proof has led away, to a lower minimum."""
+    margin = 2 * QUANTUM * composition.potential.energy
+    return proof.pushed > 0 or proof.minimum.energy < one.minimum.energy - margin
 
 
 def by_places(proofs: Sequence[Certificate]) -> dict[bytes, str]:

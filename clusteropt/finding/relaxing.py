@@ -49,6 +49,7 @@ class Relaxing:
         self._found = self._ends.found()
         self._later: dict[int, Minimum] = {}  # where certification has led the ends
         self._certificates: dict[bytes, str] = {}
+        self._saddles: list[tuple[Minimum, float]] = []  # points that are no minima, with the energies of those below
         self._counts: dict[int, int] = {}  # evaluations of relaxations under way
         self._at = monotonic()  # of the last writing
         self.problem: ClusterOptError | None = None
@@ -100,6 +101,7 @@ class Relaxing:
         with host.double_precision():
             proofs = proving.proofs_of(self._found, composition, settings.symmetrize)
         self._later = {k: proofs[number].minimum for k, number in numbers.items() if number < len(proofs)}
+        self._saddles = proving.left_out(self._found, proofs, composition)
         self._found = proving.replaced(self._found, proofs, composition, len(self._found))
         self._certificates = proving.by_places(proofs)
 
@@ -108,11 +110,8 @@ class Relaxing:
         why, seconds, effort = stopped_by or RELAXED, self._ends.seconds, self._ends.n_evaluations
         minima = [described(one, self.task.composition, self._certificates) for one in self._found]
         numbers = self._ends.numbers(self._found, self._later)
-        self._keep([one.point_group for one in minima])
-        if self._database is not None and self._run is not None:
-            self.problem = (
-                _problem_of(lambda database, run: database.end_run(run, effort, seconds, why), self) or self.problem
-            )
+        self._keep(minima)
+        self.problem = self._kept(lambda database, run: database.end_run(run, effort, seconds, why)) or self.problem
         for k in self._left:  # it was cut short
             cut = invalid(self._structure(k), "", Status.INTERRUPTED)
             self._ends.add(k, cut._replace(n_evaluations=self._counts.get(k, 0)))
@@ -145,34 +144,34 @@ class Relaxing:
             self._found = self._ends.found()
             self._keep()
 
-    def _keep(self, groups: Sequence[str] = ()) -> None:
-        """Writes what has ended into the database, if there is one."""
-        self.problem = _problem_of(lambda database, run: self._write(database, run, groups), self)
+    def _keep(self, minima: Sequence[SearchMinimum] = ()) -> None:
+        """Writes all that has ended into the database, if there is one, also what could not be written before."""
+        self.problem = self._kept(lambda database, run: self._write(database, run, minima))
         self._at = monotonic()
 
-    def _write(self, database: Database, run: int, groups: Sequence[str]) -> None:
+    def _kept(self, write: Callable[[Database, int], object]) -> ClusterOptError | None:
+        """Writes into the database, if there is one. Returns the problem that kept it from being written."""
+        if self._database is None or self._run is None:
+            return None
+        try:
+            write(self._database, self._run)
+        except ClusterOptError as problem:
+            return problem
+        return None
+
+    def _write(self, database: Database, run: int, minima: Sequence[SearchMinimum]) -> None:
         numbers = self._ends.numbers(self._found, self._later)
         hits = [
             sum(number == k for i, number in numbers.items() if i not in self._old) for k in range(len(self._found))
         ]
         found = [one._replace(n_reached=n) for one, n in zip(self._found, hits, strict=True)]
-        database.keep(run, found, groups)
+        database.keep(run, found, [one.point_group for one in minima], [one.certificate for one in minima])
         database.note_relaxed(run, [(self._note(k), self._found[number].minimum) for k, number in numbers.items()])
+        database.leave_out(run, found, self._saddles)
 
     def _note(self, k: int) -> Relaxation:
         start, n = self.starts[k], self._ends.minima[k].n_evaluations
         return Relaxation(digest(start), start.potential.name, k + 1, start.energy, n)
-
-
-def _problem_of(write: Callable[[Database, int], object], own: Relaxing) -> ClusterOptError | None:
-    """Writes into the database of the relaxations, if there is one. Returns the problem that kept it from being written."""
-    if own._database is None or own._run is None:
-        return None
-    try:
-        write(own._database, own._run)
-    except ClusterOptError as problem:
-        return problem
-    return None
 
 
 def converged_at(positions: np.ndarray, n: int, task: Task, start: Structure) -> Minimum | None:

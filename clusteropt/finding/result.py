@@ -23,7 +23,7 @@ class SearchMinimum:
     symbols: tuple[str, ...] = field(repr=False)
     potential: Potential = field(repr=False)
     point_group: str = ""  # in Schoenflies' notation; empty where it is unknown
-    certificate: str = ""  # 'minimum', 'saddle', 'flat' or 'not-converged', where it was certified
+    certificate: str = ""  # 'minimum', 'saddle', 'flat', 'fragmented' or 'not-converged', where it was certified
     prescreened: "Relaxed | None" = field(
         default=None, repr=False
     )  # the lowest minimum of the prescreen that led to it

@@ -22,6 +22,7 @@ from clusteropt.finding.result import SearchMinimum, SearchResult
 from clusteropt.io.best_known import formula_of as canonical
 from clusteropt.runtime import host
 from clusteropt.search.found import Found
+from clusteropt.search.minimum import Minimum
 from clusteropt.settings.exploration import ExplorationSettings
 
 _TO_POLISH = 0.1  # share of the evaluations of a limit that are left for polishing
@@ -70,6 +71,7 @@ class Finding:
         self._at, self._took = time.monotonic(), 0.0  # the end and the duration of the last writing, in seconds
         self.problem: ClusterOptError | None = None
         self._certificates: dict[bytes, str] = {}  # by the bytes of positions
+        self._left: list[tuple[Minimum, float]] = []  # points that are no minima, with the energies of those below
         self._seconds: float | None = None  # of the search, where it has ended
 
     def foresee(self) -> bool:
@@ -90,6 +92,7 @@ class Finding:
         if self._certifies and self._found:
             with host.double_precision():
                 proofs = proving.proofs_of(self._found, self.task.composition, self.task.settings.symmetrize)
+            self._left = proving.left_out(self._found, proofs, self.task.composition)
             self._found = proving.replaced(self._found, proofs, self.task.composition, self.task.settings.keep)
             self._certificates = proving.by_places(proofs)
 
@@ -149,10 +152,12 @@ class Finding:
         why, seconds = stopped_by or self._search.stopped_by, self._seconds or self._search.seconds
         found = [*self._below(self._found), *self._found][: self.task.settings.keep]
         minima = tuple(described(one, self.task.composition, self._certificates) for one in found)
-        groups, effort = [one.point_group for one in minima], self._search.n_evaluations
+        groups, statuses = [one.point_group for one in minima], [one.certificate for one in minima]
+        effort = self._search.n_evaluations
 
         def write(database: Database, run: int) -> None:
-            database.keep(run, found, groups)
+            database.keep(run, found, groups, statuses)
+            database.leave_out(run, found, self._left)
             database.end_run(run, effort, seconds, why)
 
         self.problem = self._kept(write)

@@ -51,7 +51,15 @@ def _composition(
 ) -> Composition:
     levels = [
         Level(
-            k, e.energy, e.energy - entries[0].energy, e.point_group, e.n_reached, e.origin, e.n_evaluations, str(e.id)
+            k,
+            e.energy,
+            e.energy - entries[0].energy,
+            e.point_group,
+            e.n_reached,
+            e.origin,
+            e.n_evaluations,
+            str(e.id),
+            e.status,
         )
         for k, e in enumerate(entries, 1)
     ]

@@ -75,7 +75,8 @@ def _composition(formula: str, own: Sequence[Frame], potential: str, unit: str, 
 def _level(one: Frame, energy: float) -> Level:
     info = one.atoms.info
     group, origin = str(info.get("point_group", "")), str(info.get("origin", ""))
-    return Level(0, energy, 0.0, group, _whole(info.get("times_reached")), origin, None, one.label)
+    about = (None, one.label, str(info.get("status", "")))
+    return Level(0, energy, 0.0, group, _whole(info.get("times_reached")), origin, *about)
 
 
 def _whole(value: Any) -> int:

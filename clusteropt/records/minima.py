@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from clusteropt.records.origin import Origin, Units
 
+USUAL = ("", "converged", "minimum")  # statuses that need no word in a title
+
 
 class Level(NamedTuple):
     """A minimum among all of its formula; energies in the unit of the potential."""
@@ -17,6 +19,7 @@ class Level(NamedTuple):
     origin: str = ""  # how the first of them came to it, in words
     n_evaluations: int | None = None  # of the first search that came to it, until then
     name: str = ""  # of the structure in its file
+    status: str = ""  # its certificate or its end in a word; empty where that is not told
 
 
 class Course(NamedTuple):
@@ -40,6 +43,7 @@ class Model(NamedTuple):
 def model_of(level: Level, formula: str, unit: str, atoms: Any) -> Model:
     """The structure of a level, with its rank, energy and point group."""
     told = [f"{level.energy:.4f} {unit}", level.point_group, f"reached {level.n_reached:,}×" if level.n_reached else ""]
+    told += [level.status] if level.status not in USUAL else []
     return Model(f"{level.rank}. {formula}", ", ".join(filter(None, told)), atoms)
 
 

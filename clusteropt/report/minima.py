@@ -14,7 +14,7 @@ def minima_table(ranked: Sequence[Ranked], origin: Origin) -> list[Column]:
     """The columns of a table with one row per minimum."""
     entries = [one.entry for one in ranked]
     rows = [
-        Level(one.rank, e.energy, one.above, e.point_group, e.n_reached, e.origin)
+        Level(one.rank, e.energy, one.above, e.point_group, e.n_reached, e.origin, status=e.status)
         for one, e in zip(ranked, entries, strict=True)
     ]
     rank, *others = columns(rows, origin.energy_unit)
@@ -36,7 +36,12 @@ def minima_json(ranked: Sequence[Ranked], origin: Origin) -> str:
 def _minimum(one: Ranked) -> dict[str, object]:
     entry = one.entry
     told = {"rank": one.rank, "formula": entry.formula, "energy": entry.energy, "above_lowest": one.above}
-    told |= {"fmax": entry.fmax, "point_group": entry.point_group or None, "inertia": list(entry.inertia)}
+    told |= {
+        "fmax": entry.fmax,
+        "point_group": entry.point_group or None,
+        "status": entry.status,
+        "inertia": list(entry.inertia),
+    }
     told |= {"times_reached": entry.n_reached, "origin": entry.origin, "first_seen": entry.first_seen}
     return told | {"evaluations": entry.n_evaluations, "clusteropt_version": entry.version, "id": entry.id}
 

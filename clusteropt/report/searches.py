@@ -62,11 +62,18 @@ def search_table(result: SearchResult) -> list[Column]:
     """The columns of a table with one row for each of the lowest minima."""
     minima = result.minima[:SHOWN]
     rows = [
-        Level(k, one.energy, one.energy - result.energy, one.point_group, one.times_reached, one.origin)
+        Level(
+            k,
+            one.energy,
+            one.energy - result.energy,
+            one.point_group,
+            one.times_reached,
+            one.origin,
+            status=one.status,
+        )
         for k, one in enumerate(minima, 1)
     ]
-    status = Column("status", [one.status for one in minima], rank=8)
-    return [*columns(rows, result.potential.energy_unit), *_prescreen_columns(result), status]
+    return [*columns(rows, result.potential.energy_unit), *_prescreen_columns(result)]
 
 
 def _prescreen_columns(result: SearchResult) -> list[Column]:

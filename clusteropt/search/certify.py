@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from clusteropt.clusters.arrays import Structure
 from clusteropt.clusters.pointgroups import PointGroup, point_group
@@ -32,7 +33,9 @@ class Certificate(NamedTuple):
     minimum: (
         Minimum  # where the last polishing ended; its evaluations count all of them, but not the second derivatives
     )
-    status: str  # 'minimum', 'saddle', 'flat' (a curvature is zero, which decides nothing) or 'not-converged'
+    status: (
+        str  # 'minimum', 'saddle', 'flat' (a curvature is zero, which decides nothing), 'fragmented' or 'not-converged'
+    )
     n_negative: int  # negative curvatures where the first polishing ended
     pushed: int  # how often a saddle point was left
     smallest: float  # the smallest curvature, energy over length squared; nan without any
@@ -144,9 +147,21 @@ def _certificate(point: _Point, potential: Potential) -> Certificate:
     return Certificate(point.minimum, status, *numbers, frequencies, energy, group)
 
 
+def _is_in_pieces(point: _Point) -> bool:
+    """True where the atoms fall into parts, of which none feels what the others do; their distance alone does not tell."""
+    structure, hessian = point.structure, point.hessian
+    if hessian is None or structure.cell is not None or not structure.free.all():
+        return False
+    n = len(structure.positions)
+    felt = np.linalg.norm(hessian.reshape(n, 3, n, 3), axis=(1, 3))
+    return bool(connected_components(felt > FLAT * felt.max(initial=0))[0] > 1)
+
+
 def _status(point: _Point) -> str:
     if point.modes is None:
         return "not-converged"
+    if _is_in_pieces(point):
+        return "fragmented"
     if _n_negative(point):
         return "saddle"
     return "flat" if (point.modes.curvatures <= _flat(point.modes)).any() else "minimum"
