@@ -58,7 +58,8 @@ def options_of(command: str) -> dict[str, Any]:
     found: Any = typer.main.get_command(app)
     for word in command.split():
         found = found.commands[word]
-    return {each.name: each for each in found.params if each.param_type_name == "option" and each.name != "help"}
+    shown = [each for each in found.params if each.param_type_name == "option" and not each.hidden]
+    return {each.name: each for each in shown if each.name != "help"}
 
 
 def _flags(option: Any) -> list[str]:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import clusteropt
 from clusteropt.clusters.apart import pushed_apart
 from clusteropt.clusters.arrays import Structure, pack
+from clusteropt.commands import calculators
 from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials import sets
@@ -382,6 +383,19 @@ def test_tight_binding_is_what_ase_computes(tmp_path):
     assert "no option 'charg'; there are accuracy, " in wrong.complaints[0]
 
 
+def test_electrons_that_a_formula_cannot_have_are_refused_before_a_process_is_started(monkeypatch):
+    monkeypatch.setattr(known, "use", lambda *_: pytest.fail("a worker was started"))
+    about = {"calculator": "tblite:GFN1-xTB", "calculator_options": "multiplicity=1"}
+    with pytest.raises(UsageError, match=r"Cu3: .*87 electrons the multiplicity is even: 2, 4, 6 \.\.\., not 1"):
+        calculators.named({}, about, {}, ["Cu2", "Cu3"])
+
+
+def test_evaluate_says_in_a_line_that_it_takes_no_calculator(tmp_path):
+    outcome = run(tmp_path, "evaluate", "learned", "--calculator", "emt")
+    assert (outcome.code, len(outcome.complaints)) == (2, 1)
+    assert "`clusteropt search FORMULA --calculator emt`" in outcome.complaints[0]
+
+
 def test_a_search_by_tight_binding_finds_the_lowest_minimum():
     tblite = pytest.importorskip("tblite.ase")
     result = clusteropt.search("Na4", calculator="tblite:GFN1-xTB", evaluations=150, certify=False)
@@ -396,6 +410,10 @@ def test_a_search_by_tight_binding_finds_the_lowest_minimum():
     [
         (("emu",), "no calculator 'emu'; did you mean 'emt'"),
         (("tblite",), "write tblite:METHOD"),
+        (("tblte:GFN1-xTB",), "no calculator 'tblte:GFN1-xTB'; did you mean 'tblite:METHOD'"),
+        (("ebt:EMT",), "No module named 'ebt': did you mean 'emt'? otherwise install it with `pip install ebt`"),
+        (("ase.calculators.emtt:EMT",), "No module named 'ase.calculators.emtt': did you mean 'ase.calculators.emt'?"),
+        (("ase.calculators.emt:EMTT",), "has no attribute 'EMTT': did you mean 'EMT'?"),
         (("no_such_module:Class",), "No module named 'no_such_module': install it with `pip install no_such_module`"),
         (("faulty:Missing",), "has no attribute 'Missing': name a class of the module faulty"),
         (("faulty:Faulty", "--calculator-options", "charge=1"), "unexpected keyword argument 'charge'"),

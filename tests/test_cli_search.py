@@ -266,6 +266,23 @@ def test_a_file_of_somebody_else_is_replaced_only_with_force(tmp_path):
     assert run(tmp_path, "search", "LJ7", *QUICK).code == 0
 
 
+@pytest.mark.parametrize("command", [("search", "Cu3"), ("grow", "Cu", "3-4")])
+def test_a_result_by_another_potential_is_replaced_only_with_force(tmp_path, command):
+    quick = ("--evaluations", "150", "--no-certify", "-q")
+    assert run(tmp_path, *command, *quick).code == 0
+    (file,) = tmp_path.glob("*.min.xyz")
+    before, other = file.read_bytes(), (*command, *quick, "--calculator", "emt")
+    done = run(tmp_path, *other, "--db", "emt.db")
+    assert (done.code, file.read_bytes()) == (2, before)
+    assert "by another potential: name another file with --out (and --db for the minima)" in done.complaints[0]
+    done = run(tmp_path, *other, "--out", "emt.xyz")
+    assert (done.code, "not of emt: name another file for this one with --db FILE" in done.complaints[0]) == (2, True)
+    assert run(tmp_path, *other, "--db", "emt.db", "--out", "emt.xyz").code == 0
+    assert run(tmp_path, *other, "--db", "emt.db", "--out", "emt.xyz").code == 0
+    assert run(tmp_path, *other, "--db", "emt.db", "--force").code == 0
+    assert file.read_bytes() != before
+
+
 def test_the_same_seed_gives_the_same_bits_on_any_number_of_cores(tmp_path):
     texts = []
     for threads in ("1", "2"):

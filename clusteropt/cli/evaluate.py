@@ -7,6 +7,7 @@ import typer
 
 from clusteropt.cli.flags import From, spread
 from clusteropt.cli.options import Devices, Force, Json, Quiet, Wide
+from clusteropt.errors import UsageError
 from clusteropt.evaluation.settings import EvaluationSettings
 
 
@@ -46,6 +47,7 @@ def evaluate(
     save_scores: Annotated[
         bool, typer.Option("--save-scores", help="Keep the scores in the .h5 files, for `optimizers show`.")
     ] = False,
+    calculator: Annotated[str | None, typer.Option("--calculator", hidden=True)] = None,
     force: Force = False,
     json: Json = False,
     wide: Wide = False,
@@ -59,6 +61,11 @@ def evaluate(
 
     Example: [bold]clusteropt evaluate learned mine.h5 --tasks X17,X22[/bold]
     """
+    if calculator is not None:
+        raise UsageError(
+            "evaluate counts hits of best-known minima, which calculators have none of: "
+            f"look for low minima with `clusteropt search FORMULA --calculator {calculator}`"
+        )
     from clusteropt.commands import evaluation
     from clusteropt.commands.plans import Comparison, Show
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from clusteropt.cli.flags import From, spread
-from clusteropt.cli.options import Config, Devices, Force, Json, Quiet, Wide
+from clusteropt.cli.options import Calculator, Config, Devices, Force, Json, Quiet, Wide
 from clusteropt.settings.exploration import ExplorationSettings
 
 _Element = Annotated[
@@ -53,6 +53,7 @@ _Picture = Annotated[
 @spread
 def grow(
     given: Annotated[dict[str, Any], From(ExplorationSettings, without=("target", "prescreen", "relax"))],
+    calculator: Calculator,
     devices: Devices,
     element: _Element = None,
     sizes: _Sizes = None,
@@ -72,10 +73,12 @@ def grow(
 
     Example: [bold]clusteropt grow LJ 2-60 --picture lj.png[/bold]
     """
+    from clusteropt.commands import calculators
     from clusteropt.commands import grow as command
     from clusteropt.commands.grow_files import GrowOutputs
     from clusteropt.commands.plans import Show
 
+    given = calculators.named(given, calculator, devices)
     asked = command.asked_for(element, sizes, config, given, time_limit)
     outputs, show = GrowOutputs(out, db, picture, force), Show(json, wide, quiet)
     raise typer.Exit(command.grow(asked._replace(outputs=outputs, show=show), devices))

@@ -83,7 +83,7 @@ def search(
     from clusteropt.commands.search_files import SearchOutputs
     from clusteropt.hosts.scheduler import scheduler_of
 
-    given = calculators.named(given, calculator, devices)
+    given = calculators.named(given, calculator, devices, formulas or [])
     asked = command.asked_for(formulas or [], sources or [], config, given, reading, time_limit)
     outputs, show = SearchOutputs(out, db, no_db, force, report), Show(json, wide, quiet)
     workers = scheduler_of(scheduler, scheduler_file, verbose, devices)

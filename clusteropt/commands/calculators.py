@@ -1,6 +1,7 @@
 """A calculator that a user has asked for, in the place of a potential."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from clusteropt.commands.process import prepare
 from clusteropt.commands.time_limit import seconds_in
@@ -8,11 +9,17 @@ from clusteropt.errors import UsageError
 from clusteropt.settings.calculators import CalculatorSettings
 from clusteropt.settings.merging import merged
 
+if TYPE_CHECKING:
+    from clusteropt.potentials.calculators.recipe import Recipe
 
-def named(given: dict[str, Any], calculator: dict[str, Any], devices: dict[str, Any]) -> dict[str, Any]:
+
+def named(
+    given: dict[str, Any], calculator: dict[str, Any], devices: dict[str, Any], formulas: Sequence[str] = ()
+) -> dict[str, Any]:
     """The options of a command with the calculator, if there is one, in the place of the potential.
 
-    Raises UsageError for a calculator that cannot be made, and beside a potential.
+    Raises UsageError for a calculator that cannot be made, beside a potential, and for numbers of electrons that the `formulas`
+    cannot have.
     """
     wanted = merged(CalculatorSettings, None, calculator)
     if wanted.calculator is None:
@@ -31,4 +38,17 @@ def named(given: dict[str, Any], calculator: dict[str, Any], devices: dict[str, 
         "share": wanted.stop_if_more_than,
     }
     chosen = recipe.recipe_of(wanted.calculator, options, **rules, scales=recipe.scales_in(wanted.calculator_scales))
+    for formula in formulas:
+        _check_electrons(formula, chosen)
     return given | {"potential": known.use(chosen, devices.get("threads"))}
+
+
+def _check_electrons(formula: str, recipe: "Recipe") -> None:
+    """Raises UsageError for a charge or multiplicity that the atoms cannot have, before any process is started for them."""
+    from ase.data import atomic_numbers
+
+    from clusteropt.potentials.calculators.recipe import electron_fault
+    from clusteropt.search.starts import symbols_of
+
+    if fault := electron_fault(recipe, [atomic_numbers[symbol] for symbol in symbols_of(formula)]):
+        raise UsageError(f"{formula}: {fault}")

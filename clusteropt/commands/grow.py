@@ -54,8 +54,7 @@ def grow(asked: Asked, devices: dict[str, Any]) -> ExitCode:
     with remembered(*STOPPING, seconds=left) as signals:
         try:
             prepare(devices)
-            name, files = _files(asked)
-            with _begun(asked, name, files) as growing:
+            with _begun(asked) as (growing, files):
                 ended = _grown(growing, asked.show.quiet, end, signals)
                 whole = _report(growing, files, asked.show)
                 return _code(growing, ended, whole)
@@ -63,17 +62,10 @@ def grow(asked: Asked, devices: dict[str, Any]) -> ExitCode:
             raise stopped(signals, "no search has begun") from None
 
 
-def _files(asked: Asked) -> tuple[str, GrowFiles]:
-    """The name of the series, and its files."""
-    from clusteropt.commands.grow_tasks import element_of
-
-    name = f"{element_of(asked.element)}{asked.sizes}"
-    return name, files_for(name, asked.outputs)
-
-
 @contextmanager
-def _begun(asked: Asked, name: str, files: GrowFiles) -> Iterator["Growing"]:
-    """The series, its database open."""
+def _begun(asked: Asked) -> Iterator[tuple["Growing", GrowFiles]]:
+    """The series, its database open, and its files."""
+    from clusteropt.commands.announcements import scales_of
     from clusteropt.commands.grow_tasks import Growing, element_of
     from clusteropt.database.database import Database
     from clusteropt.finding.searching import composition_of
@@ -82,13 +74,17 @@ def _begun(asked: Asked, name: str, files: GrowFiles) -> Iterator["Growing"]:
     element = element_of(asked.element)
     warn(sets.doubt(asked.settings.potential), asked.show.quiet)
     potential = composition_of(f"{element}{asked.sizes.first}", asked.settings.potential).potential
+    name = f"{element}{asked.sizes}"
+    files = files_for(name, potential.name, asked.outputs)
     with Database.open(files.database, potential) as database:
         growing = Growing(element, name, asked, files, database)
         if not asked.show.quiet:
             say(f"{name}: potential {potential.name} ({potential.energy_unit}, {potential.length_unit})")
+            for message in scales_of(potential):
+                say(message)
             if growing.n_finished:
                 say(f"{name}: goes on from {counted(growing.n_finished, 'finished size')} in {files.database}")
-        yield growing
+        yield growing, files
 
 
 def _grown(growing: "Growing", quiet: bool, end: float | None, signals: Signals) -> _Ended:

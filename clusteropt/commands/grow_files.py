@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clusteropt.commands.plans import Show
-from clusteropt.commands.search_files import is_ours
+from clusteropt.commands.search_files import check_ours
 from clusteropt.errors import UsageError
 from clusteropt.runtime.files import check_writable
 from clusteropt.settings.exploration import ExplorationSettings
@@ -69,12 +69,12 @@ def sizes_of(text: str) -> Sizes:
     return Sizes(first, last)
 
 
-def files_for(name: str, wanted: GrowOutputs) -> GrowFiles:
+def files_for(name: str, potential: str, wanted: GrowOutputs) -> GrowFiles:
     """The files of the series of that name, such as X2-60. Raises UsageError where one cannot be written, or is of another."""
     lowest = wanted.out or Path(f"{name}.min.xyz")
     if str(lowest) == "-":
         raise UsageError("--out cannot be '-': standard output has the table: give it a file name")
-    check_writable(lowest, wanted.force or is_ours(lowest, name))
+    check_ours(lowest, name, potential, wanted.force)
     if wanted.picture is not None:
         if wanted.picture.suffix != ".png":
             raise UsageError(f"{wanted.picture}: the picture is a PNG file: end the name in .png")

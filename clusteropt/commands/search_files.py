@@ -65,13 +65,13 @@ def _check_report(wanted: SearchOutputs, n_formulas: int) -> None:
         raise UsageError("--report makes a page of one database: name one for all formulas with --db")
 
 
-def files_for(formula: str, wanted: SearchOutputs, levels: int = 1) -> SearchFiles:
-    """The files. Raises UsageError where a structure file cannot be written, or is not of a search of that formula."""
+def files_for(formula: str, potential: str, wanted: SearchOutputs, levels: int = 1) -> SearchFiles:
+    """The files. Raises UsageError where a structure file cannot be written, or is not of such a search."""
     lowest = wanted.out or Path(f"{formula}.min.xyz")
     isomers = None if levels == 1 or lowest == STDOUT else beside(lowest, "isomers")
     for path in (lowest, isomers):
         if path not in (None, STDOUT):
-            check_writable(path, wanted.force or is_ours(path, formula))
+            check_ours(path, formula, potential, wanted.force)
     return SearchFiles(lowest, None if wanted.no_db else wanted.db or Path(f"{formula}.minima.db"), isomers)
 
 
@@ -80,14 +80,35 @@ def beside(path: Path, what: str) -> Path:
     return path.with_name(f"{path.stem.removesuffix('.min')}.{what}{path.suffix}")
 
 
-def is_ours(path: Path, formula: str) -> bool:
-    """True for a file that a search of that formula, or a series from it on, has written."""
+def check_ours(path: Path, name: str, potential: str, force: bool) -> None:
+    """Raises UsageError where the file cannot be written, or exists and no search of that name by that potential has made it.
+
+    With `force` any file may be replaced.
+    """
+    comment = _comment_of(path)
+    ours = f" {OURS}={name} " in comment
+    if ours and not force and " potential=" in comment and f" {_potential(potential)} " not in comment:
+        raise UsageError(
+            f"{path}: has the result of a search by another potential: name another file with --out (and --db for the "
+            "minima), or overwrite it with --force"
+        )
+    check_writable(path, force or ours)
+
+
+def _comment_of(path: Path) -> str:
+    """The comment of the first frame, between blanks; empty where there is none."""
     if not path.is_file():  # a device may have no end, and a pipe no writer
-        return False
+        return ""
     try:
         with path.open(encoding="utf-8") as file:
             next(file)
-            comment = next(file)
+            return f" {next(file).strip()} "
     except (OSError, UnicodeDecodeError, StopIteration):
-        return False
-    return f"{OURS}={formula}" in comment.split()
+        return ""
+
+
+def _potential(name: str) -> str:
+    """The name as files of structures have it."""
+    from clusteropt.io.extxyz import pair_of
+
+    return str(pair_of("potential", name))

@@ -53,7 +53,9 @@ def works_for(asked: Asked) -> list[Work]:
     by_formula = _by_formula(formulas, compositions)
     starts = _starts(given, by_formula)
     n_levels = 1 if asked.settings.prescreen is None else 2
-    files = {formula: files_for(formula, asked.outputs, n_levels) for formula in by_formula}
+    files = {
+        formula: files_for(formula, own.potential.name, asked.outputs, n_levels) for formula, own in by_formula.items()
+    }
     _check_databases(asked, by_formula, files)
     optimizer, settings = optimizer_of(asked.settings), asked.settings
     command = shlex.join(["clusteropt", *sys.argv[1:]])

@@ -14,6 +14,7 @@ from clusteropt.potentials.base import Potential
 
 PATIENCE = 60.0  # seconds to wait for other programs that write
 _ANOTHER = "name another file"
+_OWN = "name another file for this one with --db FILE (in Python, database)"
 
 
 def connected(path: Path, create: bool, patience: float = PATIENCE) -> sqlite3.Connection:
@@ -133,20 +134,20 @@ def prepare(connection: sqlite3.Connection, path: Path, origin: Origin | None, p
 
 def check_potential(connection: sqlite3.Connection, path: Path, potential: Potential) -> None:
     """Raises UsageError where the minima are those of another potential, or of other numbers under its name."""
-    check_origin(store.read_origin(connection), origin_of(potential), path)
-    check_scales(store.read_scales(connection), {elements_of(potential.elements): scales_of(potential)}, path)
+    check_origin(store.read_origin(connection), origin_of(potential), path, _OWN)
+    check_scales(store.read_scales(connection), {elements_of(potential.elements): scales_of(potential)}, path, _OWN)
 
 
-def check_origin(there: Origin, wanted: Origin, path: Path) -> None:
+def check_origin(there: Origin, wanted: Origin, path: Path, cure: str = _ANOTHER) -> None:
     """Raises UsageError unless both are one potential."""
     if there != wanted:
-        raise UsageError(f"{path}: holds minima of the potential {there.name}, not of {wanted.name}: {_ANOTHER}")
+        raise UsageError(f"{path}: holds minima of the potential {there.name}, not of {wanted.name}: {cure}")
 
 
-def check_scales(there: dict[str, Scales], wanted: dict[str, Scales], path: Path) -> None:
+def check_scales(there: dict[str, Scales], wanted: dict[str, Scales], path: Path, cure: str = _ANOTHER) -> None:
     """Raises UsageError where the potential has other numbers for the same elements."""
     for elements in there.keys() & wanted.keys():
         if there[elements].sha256 != wanted[elements].sha256:
             raise UsageError(
-                f"{path}: its minima were found with other numbers of the potential for {elements}: {_ANOTHER}"
+                f"{path}: its minima were found with other numbers of the potential for {elements}: {cure}"
             )

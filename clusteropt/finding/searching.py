@@ -63,10 +63,10 @@ def composition_of(formula: str, potential: str | None) -> Composition:
     if wanted > free:
         sizes = f"about {wanted / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free"
         raise UsageError(f"{formula}: a search needs {sizes}: ask for fewer atoms")
-    found = sets.potential_for(tuple(sorted(set(symbols))), potential)
-    if found.calculator and (fault := known.electron_fault(found.calculator, [atomic_numbers[s] for s in symbols])):
+    fault = "" if potential is None else known.electron_fault(potential, [atomic_numbers[s] for s in symbols])
+    if fault:  # before scales are computed
         raise UsageError(f"{formula}: {fault}")
-    return Composition(symbols, found)
+    return Composition(symbols, sets.potential_for(tuple(sorted(set(symbols))), potential))
 
 
 def positions_of(atoms: Atoms, composition: Composition, label: str) -> np.ndarray:

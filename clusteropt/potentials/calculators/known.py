@@ -127,10 +127,9 @@ def _scales_found(pool: Pool, elements: tuple[str, ...]) -> Found:
 
 
 def electron_fault(name: str, numbers: Sequence[int]) -> str:
-    """The sentence about a multiplicity or charge of the calculator that atoms of these numbers cannot have; empty for none."""
-    pool = _POOLS[name]
-    fault = "" if isinstance(pool, Here) else recipes.electron_fault(pool.recipe, numbers)
-    return f"calculator {name}: {fault}: correct --calculator-options" if fault else ""
+    """The sentence about a multiplicity or charge of the calculator that these atoms cannot have; empty for any other."""
+    pool = _POOLS.get(name)
+    return "" if pool is None or isinstance(pool, Here) else recipes.electron_fault(pool.recipe, numbers)
 
 
 def failures(name: str | None) -> str:

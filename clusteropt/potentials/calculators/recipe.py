@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -113,7 +114,12 @@ def neutral(recipe: Recipe) -> Recipe:
 
 
 def electron_fault(recipe: Recipe, numbers: Sequence[int]) -> str:
-    """The sentence about a multiplicity that atoms of these atomic numbers cannot have; empty for one that they can."""
+    """The sentence about a multiplicity or charge that atoms of these atomic numbers cannot have; empty for what they can."""
+    fault = _fault_of_electrons(recipe, numbers)
+    return f"calculator {recipe.name}: {fault}: correct --calculator-options" if fault else ""
+
+
+def _fault_of_electrons(recipe: Recipe, numbers: Sequence[int]) -> str:
     options = json.loads(recipe.options)
     charge, multiplicity = options.get("charge") or 0, options.get("multiplicity")
     n = sum(numbers) - charge
@@ -127,7 +133,9 @@ def electron_fault(recipe: Recipe, numbers: Sequence[int]) -> str:
 
 def _no(name: str) -> str:
     known = [about.written(short) for short, about in SHORT.items()]
-    return f"no calculator '{name}'; {suggest(name, known)}; or module:Class, as ase.calculators.emt:EMT"
+    near = get_close_matches(name.partition(":")[0].lower(), SHORT, n=1)
+    word = SHORT[near[0]].written(near[0]) if near else name
+    return f"no calculator '{name}'; {suggest(word, known)}; or module:Class, as ase.calculators.emt:EMT"
 
 
 def options_of(text: str | None) -> dict[str, Any]:
@@ -173,14 +181,26 @@ def scales_in(text: str | None) -> tuple[float, float] | None:
     return length, energy
 
 
-def not_made(recipe: Recipe, kind: str, module: str, text: str) -> str:
-    """The fault of a calculator that could not be made, and the cure."""
-    name = f"calculator {recipe.name}"
+def not_made(recipe: Recipe, kind: str, module: str, text: str, near: str) -> str:
+    """The fault of a calculator that could not be made, and the cure; `near` is a name that resembles a missing one."""
+    name, hint = f"calculator {recipe.name}", _hint(recipe, kind, module, near)
     if kind in ("ModuleNotFoundError", "ImportError"):
+        if hint and "." in module:  # the package is installed
+            return f"{name}: {text}: {hint.removesuffix(' otherwise ')}"
         package = module.partition(".")[0] or recipe.place.partition(".")[0].partition(":")[0]
-        return f"{name}: {text}: install it with `{recipe.install or f'pip install {package}'}`"
+        return f"{name}: {text}: {hint}install it with `{recipe.install or f'pip install {package}'}`"
     if kind == "AttributeError":
-        return f"{name}: {text}: name a class of the module {recipe.place.partition(':')[0]}"
+        return f"{name}: {text}: {hint}name a class of the module {recipe.place.partition(':')[0]}"
     if kind == "TypeError":
         return f"{name}: does not take these options ({text}): correct --calculator-options"
     return f"{name}: cannot be made ({kind}: {text}): correct --calculator-options, or try it in Python"
+
+
+def _hint(recipe: Recipe, kind: str, module: str, near: str) -> str:
+    """The question for a name that resembles the one that a user has written; empty without one."""
+    written = f"{recipe.place.partition(':')[0]}.".startswith(f"{module}.") and not recipe.install
+    if kind == "ModuleNotFoundError" and not written:  # the module is there, and needs another one
+        return ""
+    short = get_close_matches(module, SHORT, n=1) if kind == "ModuleNotFoundError" else []
+    names = [*(SHORT[one].written(one) for one in short), *([near] if near else [])]
+    return f"did you mean {' or '.join(map(repr, names))}? otherwise " if names else ""

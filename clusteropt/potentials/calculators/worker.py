@@ -9,9 +9,12 @@ import json
 import os
 import struct
 import sys
+from difflib import get_close_matches
 from functools import reduce
 from importlib import import_module
 from multiprocessing.connection import Connection
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 _HEAD = struct.Struct("<q?")  # the number of the question, and whether it has initial values or was answered
@@ -42,9 +45,8 @@ def main(descriptor: int) -> None:
         if recipe["strict"]:
             check_known(recipe["options"], calculator)
     except (Exception, SystemExit) as problem:  # noqa: BLE001  whatever the package raises
-        link.send_bytes(
-            json.dumps([type(problem).__name__, getattr(problem, "name", None) or "", _line(problem)]).encode()
-        )
+        about = [type(problem).__name__, getattr(problem, "name", None) or "", _line(problem), near(problem)]
+        link.send_bytes(json.dumps(about).encode())
         return
     link.send_bytes(b"[]")
     while True:
@@ -63,6 +65,19 @@ def made(place: str, options: dict[str, Any]) -> Any:
     module, _, attribute = place.partition(":")
     factory: Any = reduce(getattr, attribute.split("."), import_module(module))
     return factory(**options)
+
+
+def near(problem: BaseException) -> str:
+    """The name of a module, or of what a module has, that resembles the one that is missing; empty without one."""
+    name = getattr(problem, "name", None) or ""
+    if isinstance(problem, ModuleNotFoundError):
+        package, _, last = name.rpartition(".")
+        places = None if not package else list(getattr(sys.modules.get(package), "__path__", []))
+        found = get_close_matches(last, [one.name for one in iter_modules(places)], n=1)
+        return f"{package}.{found[0]}" if found and package else "".join(found)
+    if isinstance(problem, AttributeError) and isinstance(problem.obj, ModuleType):
+        return "".join(get_close_matches(name, [one for one in dir(problem.obj) if not one.startswith("_")], n=1))
+    return ""
 
 
 def check_known(options: dict[str, Any], calculator: Any) -> None:
