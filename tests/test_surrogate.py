@@ -121,8 +121,8 @@ def test_polishing_takes_a_quarter_of_the_evaluations():
     found = clusteropt.search(
         "Cu7", calculator="emt", evaluations=600, certify=False, symmetrize=False, optimizer="none"
     )
-    assert 600 <= found.evaluations < 800
-    assert len(found.minima) > 2
+    assert 540 <= found.evaluations <= 600
+    assert len(found.minima) > 1
 
 
 def test_scales_do_not_follow_a_garbled_energy():

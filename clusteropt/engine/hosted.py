@@ -24,7 +24,7 @@ from clusteropt.runtime.backend import n_lanes
 
 _WATCH = 10  # evaluations between two calls of a `Watch`
 _AHEAD = 2  # questions for each worker that are open while others wait to step
-_GENEROUS = 1.5  # shares of the evaluations that are left which an instance may take
+_ENOUGH = 40  # evaluations that an instance may take at least where few are left; most need fewer
 _SHAKE = 0.02  # lengths, by which a structure is displaced where the calculator has failed
 
 
@@ -39,13 +39,13 @@ class Given(NamedTuple):
 def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = None) -> Moved:
     """`lanes.move` of a hosted problem. Where its values cannot be had twice in a row, an instance ends as CALCULATOR_FAILED.
 
-    In single precision, which explores, the evaluations that the pool has left are shared out; an instance that would take more
-    ends as INTERRUPTED.
+    In single precision, which explores, the evaluations that the pool has left are shared out, and no more are made; an instance
+    that would take more than its share, or gets none, ends as INTERRUPTED.
     """
     pool = motion.problem.pool
     most = limit
     if motion.dtype is np.float32:
-        most = _shares(limit, pool.left, int(np.asarray(batch.mask).any(0).sum()))
+        most = _shares(limit, pool.left, np.flatnonzero(np.asarray(batch.mask).any(0)))
     course = _Course(batch, most, motion, watch)
     pool.forget()
     course.begin()
@@ -54,13 +54,17 @@ def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = No
         course.take(back)
     moved = course.moved
     pool.left -= int(moved.n_evaluations.sum()) if motion.dtype is np.float32 else 0
-    cut = (moved.status == Status.NOT_CONVERGED) & (most < limit)
+    cut = ((moved.status == Status.NOT_CONVERGED) & (most < limit)) | (most == 0)
     return moved._replace(status=np.where(cut, Status.INTERRUPTED, moved.status).astype(np.int32))
 
 
-def _shares(limit: np.ndarray, left: float, n_used: int) -> np.ndarray:
-    """The evaluations (n_instances,) that `n_used` instances may take where so many are `left`; some need less."""
-    most = max(1, int(min(_GENEROUS * max(left, 0) / max(1, n_used), 2**31 - 1)))
+def _shares(limit: np.ndarray, left: float, used: np.ndarray) -> np.ndarray:
+    """The evaluations (n_instances,) that the instances `used` (n,) may take, of all that are `left`; the first ones get them."""
+    if left == np.inf:
+        return limit
+    n = max(1, min(len(used), int(left / _ENOUGH)))
+    most = np.zeros_like(limit)
+    most[used[:n]] = max(1, int(left / n))
     return np.minimum(limit, most)
 
 
@@ -194,7 +198,7 @@ class _Course:
 
     def begin(self) -> None:
         """Asks for the values of all instances, those that have failed before at points next to where they are."""
-        running = np.flatnonzero(self.status == Status.RUNNING)
+        running = np.flatnonzero((self.status == Status.RUNNING) & (np.asarray(self._now.limit)[0] > 0))
         problem = self._motion.problem
         faults = {k: problem.pool.fault(problem.question(self._now.batch, k)) for k in running.tolist()}
         self.ask(running[[not faults[k] for k in running.tolist()]])

@@ -27,6 +27,8 @@ _HOPPED = 1 + _EVERY  # rounds before which the rule ends no search: starts alon
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
 _SHAKE = 0.02  # lengths, by which atoms are displaced before they are polished: symmetric starts lead to saddle points
 _SHARE, _USUAL = 0.25, 25  # of a calculator's evaluations go into polishing at most; evaluations of a minimum, at first
+_TO_POLISH = 0.1  # share of a limit of a calculator's evaluations that is left for the last polishing
+_SLOW = 1.5  # times as many evaluations as a usual one a slow polishing takes
 _AGAIN = 5e-4  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
 
 
@@ -103,7 +105,7 @@ class Search:
 
     def __iter__(self) -> Iterator[Progress]:
         self._began = time.perf_counter()
-        for visits in self._exploration:
+        for visits in self._rounds():
             self._note(visits)
             if self._due():
                 self._polish()
@@ -114,6 +116,35 @@ class Search:
                 yield self.progress()
                 return
             yield progress
+
+    def _rounds(self) -> Iterator[Round]:
+        """The rounds of the exploration. With a calculator none makes more evaluations than the limit leaves for exploring."""
+        problem = self._kit.composition.problem
+        if not problem.hosted:
+            yield from self._exploration
+            return
+        while True:
+            problem.pool.left = self._explores - self.n_evaluations
+            try:
+                visits = next(self._exploration, None)
+            finally:
+                problem.pool.left = math.inf
+            if visits is None:
+                return
+            yield visits
+
+    @property
+    def _explores(self) -> float:
+        """The evaluations after which a search only polishes: with a calculator some of the limit are left for that."""
+        most = self._limits.evaluations
+        if not self._kit.composition.problem.hosted or most == math.inf:
+            return most
+        return max(1.0, most - max(_TO_POLISH * most, _SLOW * self._each))
+
+    @property
+    def _each(self) -> float:
+        """The evaluations that polishing a minimum takes."""
+        return self._polishing / self._n_polished if self._n_polished else _USUAL
 
     def progress(self) -> Progress:
         found, run = self.pool.found, self._exploration
@@ -128,7 +159,7 @@ class Search:
         sure = progress.missed <= ENOUGH and progress.n_rounds >= _HOPPED
         if sure and 0 < limits.confirm <= progress.n_reached:
             return "confirmed"
-        if progress.n_evaluations >= limits.evaluations:
+        if progress.n_evaluations >= self._explores:
             return "evaluations"
         return "time" if progress.seconds >= limits.seconds else ""
 
@@ -173,17 +204,28 @@ class Search:
         """The number of minima to polish now. Where a calculator's evaluations are dear, the others wait on."""
         if not self._kit.composition.problem.hosted:
             return len(self._waiting)
-        each = self._polishing / self._n_polished if self._n_polished else _USUAL
-        return max(self._is_lower(), int((_SHARE * self.n_evaluations - self._polishing) / each))
+        left = self._limits.evaluations - self.n_evaluations
+        fitting = min(left / (_SLOW * self._each), MOST)
+        if self.stopped_by != "evaluations":
+            fitting = min(fitting, (_SHARE * self.n_evaluations - self._polishing) / self._each)
+        least = not self.pool.found or (self._is_lower() and left > 0)  # a search has one minimum at least
+        return max(least, int(fitting))
 
     def _minima(self, waiting: list[tuple[float, np.ndarray, Sighting]]) -> list[Minimum]:
         """The minima that wait, polished from atoms displaced a little."""
         shake = _SHAKE * self._kit.composition.potential.length
-        settings = LocalSettings(perturb=shake, seed=self._kit.seed)
+        settings = LocalSettings(perturb=shake, seed=self._kit.seed, max_steps=self._steps(len(waiting)))
         found = polished(self._kit.composition, [positions for _, positions, _ in waiting], settings)
         self._n_polished += len(found)
         self._polishing += sum(minimum.n_evaluations for minimum in found)
         return found
+
+    def _steps(self, n: int) -> int:
+        """The evaluations that each of `n` minima may take to be polished; one that would take more is none of the result."""
+        usual, left = LocalSettings().max_steps, self._limits.evaluations - self.n_evaluations
+        if not self._kit.composition.problem.hosted or not self.pool.found or left == math.inf:
+            return usual
+        return min(usual, max(1, int(left / max(1, n))))
 
 
 def _varied(energies: Sequence[float], margin: float) -> list[int]:

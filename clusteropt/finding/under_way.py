@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,7 +24,6 @@ from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.exploration import ExplorationSettings
 
-_TO_POLISH = 0.1  # share of the evaluations of a limit that are left for polishing
 _EVERY = 2.0  # seconds between two writings into the database, at least
 _RARELY = 20  # the same interval in units of the time that the last writing took
 
@@ -99,26 +97,13 @@ class Finding:
     def __iter__(self) -> Iterator[Progress]:
         rounds = iter(self._search)
         while True:
-            with host.double_precision(), self._bounded():
+            with host.double_precision():
                 progress = next(rounds, None)
             if progress is None:
                 return
             self._found = self._search.pool.found
             self._keep_if_due(progress.lowest)
             yield progress
-
-    @contextmanager
-    def _bounded(self) -> Iterator[None]:
-        """Inside this context a round with a calculator explores no further than the limit of evaluations; the rest polishes."""
-        problem, most = self.task.composition.problem, self.task.settings.evaluations
-        if not problem.hosted or most is None:
-            yield
-            return
-        problem.pool.left = (1 - _TO_POLISH) * most - self._search.n_evaluations
-        try:
-            yield
-        finally:
-            problem.pool.left = np.inf
 
     def _keep_if_due(self, lowest: float) -> None:
         waited = time.monotonic() - self._at

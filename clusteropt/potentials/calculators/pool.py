@@ -23,6 +23,7 @@ import numpy as np
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials.calculators.recipe import Recipe, not_made
 from clusteropt.potentials.calculators.worker import answer_of, question_bytes
+from clusteropt.words import counted
 
 _ENOUGH = 20  # evaluations from which on a share of failures stops a run
 _START = 60.0  # seconds that making a calculator may take at least
@@ -185,9 +186,14 @@ class Pool:
 
     @property
     def failures(self) -> str:
-        """How many evaluations have failed so far, in words, and why the last one did; empty for none."""
-        share = f"{self.n_failed:,} of {self.n_evaluations:,} evaluations of calculator {self.recipe.name}"
-        return f"{share} failed, at last: {next(reversed(self._faults.values()))}" if self.n_failed else ""
+        """How many evaluations have failed so far, in words, and why the last one did; empty for none.
+
+        The words name no total: results count the evaluations of their minimizations, and the pool is asked for others too.
+        """
+        if not self.n_failed:
+            return ""
+        failed = counted(self.n_failed, "evaluation")
+        return f"calculator {self.recipe.name} failed in {failed}, at last: {next(reversed(self._faults.values()))}"
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
