@@ -28,7 +28,8 @@ from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials import sets
 from clusteropt.potentials.calculators import known, recipe
-from clusteropt.potentials.calculators.pool import Answer, Pool, Question
+from clusteropt.potentials.calculators.memory import Answer, Question
+from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search.descents import quench_motion
 from clusteropt.search.local import minimized

@@ -17,7 +17,8 @@ from clusteropt.exploration.surrogate.potential import potential_of, usual
 from clusteropt.finding.searching import composition_of
 from clusteropt.potentials.base import energy_and_gradient
 from clusteropt.potentials.calculators import known, recipe, scales
-from clusteropt.potentials.calculators.pool import Answer, Pool, Question
+from clusteropt.potentials.calculators.memory import Answer, Question
+from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.runtime import host
 
 LOWEST = {"Cu13": 9.361358, "Ni17": 17.460670}  # eV, by effective medium theory

@@ -1,6 +1,7 @@
 """Searches in two levels: minima of a cheap potential, relaxed with a calculator."""
 
 import json
+import signal
 import sqlite3
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from cli import finish, frames_of, run, spawn
 
 import clusteropt
 from clusteropt.database.database import Database
-from clusteropt.errors import UsageError
+from clusteropt.errors import ClusterOptError, UsageError
 
 _QUICK = {"evaluations": 4000, "certify": False}
 
@@ -108,6 +109,39 @@ def test_a_kill_in_the_middle_costs_nothing_that_had_ended(tmp_path):
     assert (whole.code, again.code) == (0, 0)
 
 
+def test_ctrl_c_while_minima_are_relaxed_keeps_those_that_have_ended(tmp_path):
+    options = f"mode=sleeps,part=1,folder={tmp_path}"
+    with spawn(tmp_path, *_asked(options), env={"PYTHONPATH": str(Path(__file__).parent)}) as process:
+        while _n_relaxed(tmp_path / "Cu8.minima.db") < 1 and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        done = finish(process)
+    told = json.loads(done.out)
+    ends = [one["status"] for one in told["relaxed"]]
+    assert (done.code, told["stopped_by"]) == (130, "interrupted"), done.err
+    assert ("converged" in ends, "interrupted" in ends, len(ends)) == (True, True, 6)
+    assert "what was found is kept" in done.err
+    with Database.open(tmp_path / "Cu8.minima.db") as database:
+        assert [run.stopped_by for run in database.runs()] == ["interrupted"]
+        assert len(database.relaxed("gupta-cleri-rosato")) == ends.count("converged")
+
+
+def test_what_could_not_be_written_is_written_by_the_next_time(tmp_path, monkeypatch):
+    keep, faults = Database.keep, iter([True])
+
+    def faulty(self, *about):
+        if self.origin.name == "emt" and next(faults, False):
+            raise ClusterOptError("the disk is full")
+        return keep(self, *about)
+
+    monkeypatch.setattr(Database, "keep", faulty)
+    about = {"calculator": "emt", "prescreen": "gupta", "relax": 6, **_QUICK}
+    result = clusteropt.search("Cu8", database=tmp_path / "a.db", **about)  # a problem at the end would be a warning
+    with Database.open(tmp_path / "a.db") as database:
+        assert len(database.relaxed("gupta-cleri-rosato")) == 6
+        assert len(database.entries()) == len(result.minima)
+
+
 def _n_relaxed(path) -> int:
     try:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
@@ -124,7 +158,13 @@ def test_relaxations_that_fail_have_their_status_and_are_in_the_file(tmp_path):
     assert {*statuses} <= {"converged", "calculator-failed"}
     assert done.code == (0 if {*statuses} == {"converged"} else 4)
     none = run(
-        tmp_path, *_asked(f"mode=raises,folder={tmp_path}"), "--stop-if-more-than", "1", "--db", tmp_path / "o.db"
+        tmp_path,
+        *_asked(f"mode=raises,folder={tmp_path}"),
+        "--stop-if-more-than",
+        "1",
+        "--db",
+        tmp_path / "o.db",
+        "--force",
     )
     told = json.loads(none.out)
     assert {one["status"] for one in told["relaxed"]} == {"calculator-failed"}

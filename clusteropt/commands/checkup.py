@@ -7,7 +7,8 @@ import numpy as np
 from clusteropt.clusters.arrays import Structure
 from clusteropt.errors import UsageError
 from clusteropt.potentials import sets
-from clusteropt.potentials.calculators.pool import Pool, Question
+from clusteropt.potentials.calculators.memory import Question
+from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.potentials.calculators.recipe import SHORT, is_installed, recipe_of
 from clusteropt.runtime import cachedir, devices, host, machine
 from clusteropt.search.local import evaluate_one

@@ -1,14 +1,13 @@
 """A search in two levels in this process: by a cheap potential, and then its lowest minima relaxed with a calculator."""
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from clusteropt.commands.search_run import Done, drop_programs, is_cut, searched, why_ended
+from clusteropt.commands.search_run import Done, followed, is_cut, searched, why_ended
 from clusteropt.console import say
-from clusteropt.runtime.signals import STOPPING, remembered, stopped
+from clusteropt.runtime.signals import STOPPING, remembered
 from clusteropt.words import counted, so_many_of
 
 if TYPE_CHECKING:
@@ -29,20 +28,12 @@ def in_two_levels(work: "Work", quiet: bool, end: float | None) -> Done:
     seconds = None if work.task.seconds is None else began + work.task.seconds - time.monotonic()
     ends = [s for s in (seconds, None if end is None else end - time.monotonic()) if s is not None]
     with remembered(*STOPPING, seconds=min(ends, default=None)) as signals, ExitStack() as stack:
-        keeper, relaxing, problem, cut = None, None, None, True
-        try:
-            keeper, relaxing = stack.enter_context(_begun(work, first.result))
+
+        def follow(keeper: "SearchKeeper", relaxing: "Relaxing") -> None:
             _follow(keeper, relaxing, work, quiet)
-            signals.patient, cut = True, False
-        except KeyboardInterrupt:
-            signals.patient = True
-            if signals.heard != signal.SIGALRM:
-                drop_programs()
-        except Exception as error:  # noqa: BLE001  what was found is kept after any error
-            signals.patient = True
-            problem = error
-        if keeper is None or relaxing is None:
-            raise problem or stopped(signals, f"{work.task.formula}: nothing was relaxed")
+
+        nothing = f"{work.task.formula}: nothing was relaxed"
+        keeper, relaxing, cut, problem = followed(stack, signals, _begun(work, first.result), follow, nothing)
         why = (why_ended(signals, end) if cut else "") if problem is None else "an error"
         result = relaxing.ended(why)
         return Done(result, keeper.finish(result), signals, problem)

@@ -2,9 +2,9 @@
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from clusteropt.console import say
 from clusteropt.errors import ClusterOptError, is_of_memory, unexpected
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clusteropt.finding.result import SearchResult
     from clusteropt.finding.under_way import Finding
 
+T = TypeVar("T")
 _LARGE = 100  # atoms, from which on certificates take seconds
 
 
@@ -40,25 +41,46 @@ def searched(work: "Work", quiet: bool, end: float | None, watch: "Watch | None"
         remembered(*STOPPING, seconds=None if end is None else end - time.monotonic()) as signals,
         ExitStack() as stack,
     ):
-        keeper, finding, problem, cut = None, None, None, True
-        try:
-            keeper, finding = stack.enter_context(_begun(work))
+
+        def follow(keeper: "SearchKeeper", finding: "Finding") -> None:
             _follow(keeper, finding, work, quiet, end, watch)
-            signals.patient, cut = True, False
-        except KeyboardInterrupt:
-            signals.patient = True
-            if signals.heard != signal.SIGALRM:
-                drop_programs()
-        except Exception as error:  # noqa: BLE001  what was found is kept after any error
-            signals.patient = True
-            problem = error
-        if keeper is None or finding is None:
-            raise problem or stopped(signals, f"the search of {work.task.formula} has not begun")
+
+        nothing = f"the search of {work.task.formula} has not begun"
+        keeper, finding, cut, problem = followed(stack, signals, _begun(work), follow, nothing)
         why = why_ended(signals, end) if problem is None else "an error"
         if why == "time" or not (cut or why):
             signals, problem = _certified(finding, work, quiet, end)
         result = finding.ended(why)
         return Done(result, keeper.finish(result), signals, problem)
+
+
+def followed(
+    stack: ExitStack,
+    signals: Signals,
+    begun: AbstractContextManager[tuple["SearchKeeper", T]],
+    follow: Callable[["SearchKeeper", T], None],
+    nothing: str,
+) -> tuple["SearchKeeper", T, bool, Exception | None]:
+    """Begins a search on the stack, and follows it until it has ended, a signal comes, or an error; then signals are only noted.
+
+    Returns also whether a signal or an error has cut it short, and the error. Raises what came before anything was begun:
+    Stopped or Interrupted with the words `nothing` for a signal.
+    """
+    pair, problem, cut = None, None, True
+    try:
+        pair = stack.enter_context(begun)
+        follow(*pair)
+        signals.patient, cut = True, False
+    except KeyboardInterrupt:
+        signals.patient = True
+        if signals.heard != signal.SIGALRM:
+            _drop_programs()
+    except Exception as error:  # noqa: BLE001  what was found is kept after any error
+        signals.patient = True
+        problem = error
+    if pair is None:
+        raise problem or stopped(signals, nothing)
+    return (*pair, cut, problem)
 
 
 @contextmanager
@@ -107,7 +129,7 @@ def _certified(finding: "Finding", work: "Work", quiet: bool, end: float | None)
             finding.certify()
             signals.patient = True
         except KeyboardInterrupt:
-            drop_programs()
+            _drop_programs()
         except Exception as error:  # noqa: BLE001  what was found is kept after any error
             return signals, error
         return signals, None
@@ -143,7 +165,7 @@ def told(done: Done) -> ClusterOptError:
     return ClusterOptError(f"{unexpected(problem)}: {found}: please report it")
 
 
-def drop_programs() -> None:
+def _drop_programs() -> None:
     """Cancels the compilation of programs that have not been started."""
     from clusteropt.engine.programs import drop_waiting
 

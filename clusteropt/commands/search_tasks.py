@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -31,6 +32,7 @@ from clusteropt.report.searches import SHOWN, WHY, best_known_words
 from clusteropt.runtime import devices
 from clusteropt.words import counted
 
+_LEAST = 1.0  # second of a time limit that is left for the search itself
 _EVALUATIONS = 300  # in the first round, by each of the chains
 
 
@@ -49,8 +51,9 @@ def works_for(asked: Asked) -> list[Work]:
     levels.check(asked.settings)
     given = _frames(asked)
     formulas = asked.formulas or [formula_of(given[0].atoms.get_chemical_symbols())]
-    compositions = {name: composition_of(name, asked.settings.potential) for name in formulas}
-    by_formula = _by_formula(formulas, compositions)
+    timed = {name: _timed(name, asked.settings.potential) for name in formulas}
+    by_formula = _by_formula(formulas, {name: own for name, (own, _) in timed.items()})
+    left = {formula_of(own.symbols): _less(asked.seconds, took) for own, took in timed.values()}
     starts = _starts(given, by_formula)
     n_levels = 1 if asked.settings.prescreen is None else 2
     files = {
@@ -65,7 +68,7 @@ def works_for(asked: Asked) -> list[Work]:
                 Task(
                     Kit(own, optimizer, settings.seed),
                     settings,
-                    asked.seconds,
+                    left[formula],
                     starts[formula],
                     command,
                     known_to(settings, own),
@@ -75,6 +78,18 @@ def works_for(asked: Asked) -> list[Work]:
         )
         for formula, own in by_formula.items()
     ]
+
+
+def _timed(formula: str, potential: str | None) -> tuple[Composition, float]:
+    """The composition, and the seconds that a calculator's scales have taken. Raises as `composition_of`."""
+    began = time.monotonic()
+    own = composition_of(formula, potential)
+    return own, time.monotonic() - began if own.problem.hosted else 0.0
+
+
+def _less(seconds: float | None, took: float) -> float | None:
+    """The rest of a time limit."""
+    return None if seconds is None else max(_LEAST, seconds - took)
 
 
 def _with_prescreen(work: Work) -> Work:

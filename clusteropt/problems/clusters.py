@@ -15,7 +15,8 @@ from clusteropt.clusters.cohesion import cohesion
 from clusteropt.clusters.pairs import neighbour_sums
 from clusteropt.potentials.base import CORE, Potential, energy_and_gradient
 from clusteropt.potentials.calculators import known
-from clusteropt.potentials.calculators.pool import Answer, Pool, Question
+from clusteropt.potentials.calculators.memory import Answer, Question
+from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.problems.base import Inspection, Problem, Scale
 from clusteropt.problems.units import over_units
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from clusteropt.potentials.calculators.pool import Answer, Pool
+from clusteropt.potentials.calculators.memory import Answer
+from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.potentials.calculators.recipe import Recipe
 from clusteropt.potentials.calculators.worker import computed, words_of
 

@@ -7,98 +7,38 @@ dies, or computes for too long, is replaced; its question has failed, and the on
 
 import json
 import math
-import os
-import socket
-import subprocess
 import sys
 import time
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection, wait
-from typing import Any, NamedTuple
-
-import numpy as np
+from multiprocessing.connection import wait
+from typing import Any
 
 from clusteropt.errors import ClusterOptError, UsageError
+from clusteropt.potentials.calculators.memory import Answer, Memory, Question
+from clusteropt.potentials.calculators.process import Worker
 from clusteropt.potentials.calculators.recipe import Recipe, not_made
 from clusteropt.potentials.calculators.worker import answer_of, question_bytes
 from clusteropt.words import counted
 
 _ENOUGH = 20  # evaluations from which on a share of failures stops a run
-_START = 60.0  # seconds that making a calculator may take at least
 _QUICK = 0.1  # seconds
-_KEPT = 4096  # answers that are remembered
-_OF_THREADS = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM", "NUMEXPR_NUM")
-_THREADS = tuple(f"{name}_THREADS" for name in _OF_THREADS)
-_CODE = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from clusteropt.potentials.calculators.worker import main; main(int(sys.argv[1]))"
-)
 
 
-class Question(NamedTuple):
-    """A structure whose energy and forces are wanted."""
-
-    numbers: np.ndarray  # (n_atoms,) int32, atomic numbers
-    positions: np.ndarray  # (n_atoms, 3) float64, angstrom
-    initial: np.ndarray | None = None  # (n_atoms, 2) float64, magnetic moments and charges with which to begin
-
-
-class Answer(NamedTuple):
-    """Energy in eV, and forces (n_atoms, 3) in eV/angstrom."""
-
-    energy: float
-    forces: np.ndarray
-
-
-class _Worker:
-    """A worker process as the pool sees it."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            path = json.dumps([*filter(None, sys.path), os.getcwd()])  # a module of the working folder shadows no other
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _CODE, str(theirs.fileno()), path],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # calculators print
-                stderr=subprocess.DEVNULL,
-                env=os.environ | dict.fromkeys(_THREADS, "1"),
-                start_new_session=True,  # Ctrl-C is for this process
-            )
-        self.link = Connection(ours.detach())
-        about = {"place": recipe.place, "options": json.loads(recipe.options)}
-        about |= {"timeout": recipe.timeout, "needs_cell": recipe.needs_cell, "strict": recipe.strict}
-        self.link.send_bytes(json.dumps(about).encode())
-        self.patience = max(_START, recipe.timeout)  # seconds
-        self.ready = False
-        self.tasks: deque[int] = deque()  # the numbers of its questions; the first is under way
-        self.since = time.monotonic()  # when the first was begun
-        self.quick = False  # the last one took little time
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.link.close()
-
-
-class Pool:
+class Pool(Memory):
     """Workers of one recipe. They start with the first questions."""
 
     def __init__(self, recipe: Recipe, n_workers: int) -> None:
+        super().__init__()
         self.recipe, self.n_workers = recipe, n_workers
         self.n_evaluations = self.n_failed = 0
         self.left = math.inf  # evaluations that explorations may still take; whoever bounds them sets it
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self.n_asked = 0  # the number of the last question
         self._open: OrderedDict[int, tuple[Hashable, Question]] = OrderedDict()  # by number, not answered
         self._waiting: deque[int] = deque()  # those that no worker has
         self._done: list[tuple[Hashable, Answer | str]] = []
-        self._known: OrderedDict[bytes, Answer] = OrderedDict()
-        self._faults: OrderedDict[bytes, str] = OrderedDict()
-        self._recorded: dict[bytes, Answer] | None = None  # all answers since `begin_record`
         self._tolerant = False  # no number of failures is too many
         self._proven = False  # the recipe has made a calculator
 
@@ -110,15 +50,15 @@ class Pool:
     def begin(self) -> None:
         """Starts a worker. Raises UsageError where it cannot make the calculator."""
         self.forget()
-        self._workers = self._workers or [_Worker(self.recipe)]
+        self._workers = self._workers or [Worker(self.recipe)]
         while not self._proven:
             self._listen()
 
     def ask(self, key: Hashable, question: Question, afresh: bool = False) -> None:
         """Puts a question. What was asked before is answered at once, with the same values, unless it is to be done `afresh`."""
-        known = None if afresh else self._known.get(_content(question))
+        known = None if afresh else self.remembered(question)
         if known is not None:
-            self._write(question, known)
+            self.note(question, known)
             self._done.append((key, known))
             return
         self.n_asked += 1
@@ -154,36 +94,6 @@ class Pool:
             self._tolerant, (self.n_evaluations, self.n_failed) = False, counts
         return [found[k] for k in range(len(questions))]
 
-    def remembered(self, question: Question) -> Answer | None:
-        """The answer that was given to the question before; None for a question that is new, forgotten or has failed."""
-        return self._known.get(_content(question))
-
-    def begin_record(self) -> None:
-        """Begins a record of all structures and their values, whoever asks for them."""
-        self._recorded = {}
-
-    def record(self, numbers: np.ndarray, most: int = 4096) -> list[tuple[np.ndarray, Answer]]:
-        """Positions (n_atoms, 3) and values of the structures with these atomic numbers (n_atoms,), the lowest first.
-
-        The record goes on with as many as `most`. It does not depend on the order of the answers.
-        """
-        head = numbers.astype(np.int32).tobytes()
-        own = [(content, answer) for content, answer in (self._recorded or {}).items() if content.startswith(head)]
-        own = sorted(own, key=lambda one: (one[1].energy, one[0]))[:most]
-        self._recorded = dict(own)
-        return [
-            (np.frombuffer(content, "<f8", 3 * len(numbers), len(head)).reshape(-1, 3), answer)
-            for content, answer in own
-        ]
-
-    def _write(self, question: Question, answer: Answer) -> None:
-        if self._recorded is not None:
-            self._recorded[_content(question)] = answer
-
-    def fault(self, question: Question) -> str:
-        """The reason why the question could not be answered the last time; empty where that is not known."""
-        return self._faults.get(_content(question), "")
-
     @property
     def failures(self) -> str:
         """How many evaluations have failed so far, in words, and why the last one did; empty for none.
@@ -193,7 +103,7 @@ class Pool:
         if not self.n_failed:
             return ""
         failed = counted(self.n_failed, "evaluation")
-        return f"calculator {self.recipe.name} failed in {failed}, at last: {next(reversed(self._faults.values()))}"
+        return f"calculator {self.recipe.name} failed in {failed}, at last: {self.last_fault}"
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
@@ -220,7 +130,7 @@ class Pool:
     def _deal(self) -> None:
         """Gives waiting questions to workers, the least busy first."""
         while len(self._workers) < min(self.n_workers, len(self._open)):
-            self._workers.append(_Worker(self.recipe))
+            self._workers.append(Worker(self.recipe))
         for worker in sorted(self._workers, key=lambda one: len(one.tasks)):
             while self._waiting and worker.ready and len(worker.tasks) < 1 + worker.quick:
                 self._send(worker, self._waiting.popleft())
@@ -234,7 +144,7 @@ class Pool:
         held = [worker.tasks[1] for worker in self._workers if len(worker.tasks) > 1 and worker.since < late]
         return [number for number in held if number in self._open and all_.count(number) == 1]
 
-    def _send(self, worker: _Worker, number: int) -> None:
+    def _send(self, worker: Worker, number: int) -> None:
         if not worker.tasks:
             worker.since = time.monotonic()
         worker.tasks.append(number)
@@ -257,7 +167,7 @@ class Pool:
                 self._lost(worker, f"it took longer than {worker.patience:g} s")
         self._deal()
 
-    def _hear(self, worker: _Worker) -> None:
+    def _hear(self, worker: Worker) -> None:
         try:
             content = worker.link.recv_bytes()
         except (EOFError, OSError):
@@ -272,7 +182,7 @@ class Pool:
         number, found = answer_of(content)
         self._note(number, found if isinstance(found, str) else Answer(float(found[0]), found[1:].reshape(-1, 3)))
 
-    def _greet(self, worker: _Worker, problem: list[str]) -> None:
+    def _greet(self, worker: Worker, problem: list[str]) -> None:
         """Notes that a worker has made its calculator. Raises UsageError where it could not."""
         if problem:
             self.close()
@@ -280,7 +190,7 @@ class Pool:
         worker.ready = self._proven = True
         worker.patience = self.recipe.timeout
 
-    def _lost(self, worker: _Worker, why: str) -> None:
+    def _lost(self, worker: Worker, why: str) -> None:
         """Ends a worker that has failed. Raises UsageError where it did not even make its calculator."""
         self._workers.remove(worker)
         worker.end()
@@ -298,11 +208,9 @@ class Pool:
         if question is None:  # nobody wants it any more
             return
         self._done.append((key, answer))
+        self.note(question, answer)
         if isinstance(answer, Answer):
-            _keep(self._known, question, answer)
-            self._write(question, answer)
             return
-        _keep(self._faults, question, answer)
         self.n_failed += 1
         enough = self.n_evaluations >= _ENOUGH and not self._tolerant
         if enough and self.n_failed > self.recipe.share * self.n_evaluations:
@@ -311,18 +219,6 @@ class Pool:
                 f"calculator {self.recipe.name} failed in {self.n_failed} of {self.n_evaluations} evaluations, at last: "
                 f"{answer}: mend it, or allow more with --stop-if-more-than"
             )
-
-
-def _keep(store: OrderedDict[bytes, Any], question: Question, value: Answer | str) -> None:
-    """Remembers what became of a question, and forgets the oldest."""
-    store[_content(question)] = value
-    if len(store) > _KEPT:
-        store.popitem(last=False)
-
-
-def _content(question: Question) -> bytes:
-    more = b"" if question.initial is None else question.initial.tobytes()
-    return question.numbers.tobytes() + question.positions.tobytes() + more
 
 
 def _why(code: int) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
 from clusteropt.errors import ClusterOptError, UsageError
-from clusteropt.potentials.calculators.pool import Answer, Pool, Question
+from clusteropt.potentials.calculators.memory import Answer, Question
+from clusteropt.potentials.calculators.pool import Pool
 
 _STEP = 1.05  # between two lengths
 _FACTORS = 0.8 * _STEP ** np.arange(22)  # of the sum of the covalent radii
