@@ -24,7 +24,7 @@ class Pairs(NamedTuple):
 
 @styled
 def per_hit(costs: Sequence[Cost]) -> "Figure":
-    """Evaluations per hit of every method over the tasks, with 95 % intervals; an arrow where there was no hit."""
+    """Evaluations per hit of every method over the tasks, with 95 % intervals; a hollow triangle where there was no hit."""
     from matplotlib.figure import Figure
 
     tasks, methods = [*dict.fromkeys(one.task for one in costs)], [*dict.fromkeys(one.method for one in costs)]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import matplotlib
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 D = TypeVar("D", bound=Callable[..., Any])
@@ -140,8 +139,3 @@ def shortened(name: str, most: int = 28) -> str:
     """The name in one line, its middle left out where it is longer than `most` characters."""
     line = " ".join(name.split())
     return line if len(line) <= most else f"{line[: most // 2 - 1]}…{line[-(most // 2) :]}"
-
-
-def note(axes: "Axes", text: str) -> None:
-    """A remark in the middle of an empty picture."""
-    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=MUTED, wrap=True)
