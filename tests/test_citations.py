@@ -6,6 +6,8 @@ import pytest
 from cli import run
 
 from clusteropt.potentials import sets
+from clusteropt.potentials.calculators.recipe import SHORT
+from clusteropt.report import methods
 from clusteropt.report.citations import METHOD, PROGRAM, of_potential
 
 ENTRY = re.compile(r"@(\w+)\{([\w-]+),\n((?:  \w+ = \{.*\},?\n)+)\}")
@@ -21,7 +23,15 @@ def test_every_set_can_be_cited_by_its_source_and_doi(name):
     assert "year" not in work.fields or f"({work.fields['year']})" in chosen.source
 
 
-@pytest.mark.parametrize("work", [PROGRAM, METHOD, *(of_potential(sets.load(name)) for name in sets.names())])
+@pytest.mark.parametrize(
+    "work",
+    [
+        PROGRAM,
+        METHOD,
+        *map(methods.work_of, methods.known()),
+        *(of_potential(sets.load(name)) for name in sets.names()),
+    ],
+)
 def test_an_entry_is_bibtex_with_all_braces_closed(work):
     found = ENTRY.fullmatch(work.bibtex)
     assert found is not None
@@ -64,3 +74,26 @@ def test_a_doubtful_set_is_cited_with_a_warning_and_an_unknown_one_refused(tmp_p
     assert (wrong.code, wrong.out) == (2, "")
     assert "did you mean 'sw-si'?" in wrong.err
     assert run(tmp_path, "cite", "--bibtex", "--json").code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("tblite:GFN1-xTB", "doi:10.1021/acs.jctc.7b00118"),
+        ("tblite:GFN2-xTB charge=1", "doi:10.1021/acs.jctc.8b01176"),
+        ("emt", "doi:10.1016/0039-6028(96)00816-3"),
+        ("ase.calculators.emt:EMT", "doi:10.1016/0039-6028(96)00816-3"),
+        ("chgnet", "doi:10.1038/s42256-023-00716-3"),
+        ("mace:small.model", "arXiv:2206.07697"),
+        ("lammps:cu.in", "doi:10.1016/j.cpc.2021.108171"),
+    ],
+)
+def test_a_calculator_is_cited_by_the_work_on_its_method(tmp_path, name, words):
+    done = run(tmp_path, "cite", name)
+    assert (done.code, words in done.out.splitlines()[-1]) == (0, True), done.err
+
+
+def test_each_calculator_with_a_short_name_has_a_work_and_another_method_is_refused(tmp_path):
+    assert {name.partition(":")[0] for name in methods.known()} == {*SHORT}
+    done = run(tmp_path, "cite", "tblite:GFN3-xTB")
+    assert (done.code, "did you mean 'tblite:GFN" in done.err) == (2, True), done.err

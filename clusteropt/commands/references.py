@@ -3,9 +3,9 @@
 import json
 
 from clusteropt.console import emit, say
-from clusteropt.errors import UsageError
+from clusteropt.errors import UsageError, suggest
 from clusteropt.potentials import sets
-from clusteropt.report import citations
+from clusteropt.report import citations, methods
 
 
 def cite(potentials: list[str], bibtex: bool, as_json: bool) -> None:
@@ -13,7 +13,7 @@ def cite(potentials: list[str], bibtex: bool, as_json: bool) -> None:
     if bibtex and as_json:
         raise UsageError("--bibtex and --json name two formats: give one of them")
     works = [citations.PROGRAM, citations.METHOD]
-    works += [citations.of_potential(sets.load(name)) for name in dict.fromkeys(potentials)]
+    works += [_work_of(name) for name in dict.fromkeys(potentials)]
     if as_json:
         emit(json.dumps([work.record() for work in works], indent=1))
     elif bibtex:
@@ -23,3 +23,13 @@ def cite(potentials: list[str], bibtex: bool, as_json: bool) -> None:
     for work in works:
         if work.doubt:
             say(f"warning: {work.purpose} are doubtful: {work.doubt}")
+
+
+def _work_of(name: str) -> citations.Citation:
+    """The work of a parameter set or a calculator. Raises UsageError where there is none."""
+    if not methods.is_of_calculator(name):
+        return citations.of_potential(sets.load(name))
+    found = methods.work_of(name)
+    if found is None:
+        raise UsageError(f"no work is known for the calculator '{name}'; {suggest(name, methods.known())}")
+    return found
