@@ -1,5 +1,10 @@
 """How Sphinx builds the documentation: `sphinx-build -W --keep-going -n docs docs/_build`."""
 
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
 import clusteropt
 
 project = "clusteropt"
@@ -17,3 +22,24 @@ html_css_files = ["tables.css"]
 smartquotes_action = "qe"  # two hyphens stay: they begin an option
 html_copy_source = False
 html_show_sourcelink = False
+
+_MARKED = re.compile(r"<h[1-6]>(.*?)</h[1-6]>|<table(?= class=\"docutils)|<th(?= class=\"head)", re.DOTALL)
+
+
+def _told(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    """Gives each table the name of the heading above it, and its headings their scope, for those who hear a page."""
+    heading = context.get("title", "")
+
+    def marked(found: re.Match[str]) -> str:
+        nonlocal heading
+        if found[1] is not None:
+            heading = re.sub(r"<a class=\"headerlink\".*?</a>|<[^>]*>", "", found[1]).strip()
+            return found[0]
+        return f'<table aria-label="{heading}"' if found[0] == "<table" else '<th scope="col"'
+
+    context["body"] = _MARKED.sub(marked, context.get("body", ""))
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("html-page-context", _told)
