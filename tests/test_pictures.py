@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from scipy.stats import poisson
 
-from clusteropt.pictures import costs, minima, series, style
+from clusteropt.pictures import costs, minima, series, shapes, style
 from clusteropt.records import shape
 from clusteropt.records.costs import Cost, HitRate, Loss, Training
-from clusteropt.records.minima import Composition, Course, Level, Mixed, Mixture, Size
-from clusteropt.records.origin import Units
+from clusteropt.records.minima import Composition, Course, Level, Minima, Mixed, Mixture, Size
+from clusteropt.records.origin import Origin, Units
 
 UNITS = Units("epsilon", "sigma")
 SHELLS = {
@@ -164,3 +164,38 @@ def test_colours_differ_for_people_who_cannot_tell_red_from_green():
         found = np.clip(colours @ (np.linalg.inv(to_lms) @ seen @ to_lms).T, 0, 1) ** (1 / 2.2)
         apart = np.linalg.norm(found[:, None] - found, axis=-1)[np.triu_indices(len(found), 1)]
         assert apart.min() > 0.12, "the default colours of matplotlib have 0.04"
+
+
+def lone(n_evaluations=17, times=1):
+    """A minimum that a search found at once."""
+    return Composition(
+        "X3",
+        (Level(1, -3.0, 0.0, "D3h", times, "random start", n_evaluations),),
+        (Course(0, (n_evaluations,), (-3.0,), 500),),
+    )
+
+
+def test_the_axis_of_progress_does_not_go_below_the_lowest_energy_where_nothing_was_improved():
+    (axes,) = minima.progress(lone(), UNITS).axes
+    low, high = axes.get_ylim()
+    assert -0.05 * high < low <= 0
+    assert all(tick >= 0 for tick in axes.get_yticks() if low <= tick <= high)
+
+
+@pytest.mark.parametrize("times", [1, 3, 200])
+@pytest.mark.parametrize("n_evaluations", [1, 17, 110_000])
+def test_the_axes_of_few_hits_have_whole_numbers_and_no_energy_below_the_lowest(times, n_evaluations):
+    often, when = minima.hits(lone(n_evaluations, times), UNITS).axes
+    for axis in (often.yaxis, when.yaxis):
+        low, high = axis.get_view_interval()
+        ticks = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
+        assert ticks
+        assert all(tick == int(tick) for tick in ticks)
+    low, high = when.get_xlim()
+    assert all(tick > -1e-9 for tick in when.get_xticks() if low <= tick <= high)
+
+
+def test_the_axis_of_excess_energies_names_the_second_element():
+    members = tuple(Mixed(f"Ag{4 - k}Au{k}", k, -1.0 * k) for k in range(5))
+    found = Minima("a", UNITS, (), Origin(), mixtures=(Mixture(("Ag", "Au"), 4, members),))
+    assert shapes.mixing(found).axes[0].get_xlabel() == "share of Au among the atoms (%)"

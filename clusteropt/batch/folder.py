@@ -85,7 +85,7 @@ class Folder:
 
     @property
     def damaged(self) -> list[Path]:
-        """The files of results that could not be read so far."""
+        """The files of results and of runs that could not be read so far."""
         return sorted(self._damaged)
 
     def manifest(self) -> dict[str, Any]:
@@ -211,11 +211,13 @@ class Folder:
         return {}
 
     def runs(self) -> list[dict[str, Any]]:
-        """The progress of every shard; unreadable files are skipped."""
+        """The progress of every shard; unreadable files are skipped, and are among the damaged ones then."""
         found = []
         for path in sorted(self._file(_RUNS).glob("*.json")):
-            with suppress(OSError, ValueError):
-                found.append(json.loads(path.read_text(encoding="utf-8")))
+            try:
+                found.append(dict(json.loads(path.read_text(encoding="utf-8"))))
+            except (OSError, ValueError, TypeError):
+                self._damaged.add(path)
         return found
 
     def lines(self, places: Iterable[tuple[Item, Place]]) -> Iterator[tuple[Item, dict[str, Any], str]]:

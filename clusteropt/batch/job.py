@@ -60,6 +60,7 @@ class BatchJob:
         None  # all minima in one file, not one file per input; None keeps the choice of the run before
     )
     report: Path | None = None  # page about the results, at the end
+    command: str = ""  # as the folder is to remember it
     signals: Signals = field(default_factory=Signals)
 
     def repeats(self, status: str) -> bool:

@@ -8,6 +8,7 @@ from clusteropt.batch.folder import RESULTS, Folder, Place
 from clusteropt.batch.items import Item, Line
 from clusteropt.batch.job import BatchJob, far_from_end
 from clusteropt.console import complain, say
+from clusteropt.potentials.calculators.known import version_of
 from clusteropt.words import counted
 
 _REPORT = 10.0  # seconds between two reports of progress
@@ -104,6 +105,8 @@ class Tally:
         counts = Counter(self._statuses.values())
         about = {
             "state": state,
+            "command": self._job.command,
+            "calculator": version_of(self._job.settings.potential),
             "total": len(self._of),
             "counts": counts,
             "new": self._new,

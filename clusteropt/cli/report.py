@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from clusteropt.cli.flags import From, spread
-from clusteropt.cli.options import Force, Quiet
+from clusteropt.cli.options import Force, Quiet, Reading
 from clusteropt.settings.reports import ReportSettings
 
 _Results = Annotated[
@@ -23,6 +23,7 @@ _Results = Annotated[
 def report(
     results: _Results,
     given: Annotated[dict[str, Any], From(ReportSettings)],
+    reading: Reading,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -41,7 +42,7 @@ def report(
     """
     from clusteropt.commands import reports
 
-    reports.report(results, given, out, force, quiet)
+    reports.report(results, given, reading, reports.Drawn(out, force, quiet))
 
 
 @spread
@@ -57,6 +58,7 @@ def plot(
     ],
     results: _Results,
     given: Annotated[dict[str, Any], From(ReportSettings, only=("formula",))],
+    reading: Reading,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", help="File for the picture; its ending, .png, .svg or .pdf, is the format."),
@@ -70,4 +72,4 @@ def plot(
     """
     from clusteropt.commands import reports
 
-    reports.plot(kind, results, given, reports.Drawn(out, force, quiet))
+    reports.plot(kind, results, given, reading, reports.Drawn(out, force, quiet))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from clusteropt.batch.job import BatchJob, unbegun
-from clusteropt.commands.process import prepare
+from clusteropt.commands.process import prepare, typed
 from clusteropt.commands.reports import check_page, reported
 from clusteropt.commands.time_limit import seconds_left
 from clusteropt.errors import ExitCode, UsageError
@@ -25,7 +25,7 @@ def batch(
         if dry_run:
             raise UsageError("--dry-run computes nothing to report: drop --report")
         check_page(job.report)
-    job.reading = merged(ReadingSettings, None, reading)
+    job.reading, job.command = merged(ReadingSettings, None, reading), typed()
     with remembered(*STOPPING, seconds=seconds_left(time_limit)) as signals:
         job.signals = signals
         try:

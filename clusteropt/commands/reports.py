@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clusteropt.commands.plans import check_picture
 from clusteropt.console import complain, say
 from clusteropt.errors import ClusterOptError, UsageError, suggest
-from clusteropt.records.kinds import KINDS
+from clusteropt.records.kinds import BATCH, COSTS, KINDS, MINIMA
 from clusteropt.runtime.files import check_writable, stem_of, write_atomically
+from clusteropt.settings.config import ReadingSettings
 from clusteropt.settings.merging import merged
 from clusteropt.settings.reports import ReportSettings
 from clusteropt.words import listed
@@ -23,21 +24,21 @@ _MODELS = 3  # structures that pictures need
 
 
 class Drawn(NamedTuple):
-    """The file of a picture."""
+    """The file of a page or a picture."""
 
-    out: Path
+    out: Path | None  # None for a name that follows from that of the results
     force: bool = False  # overwrite an existing file
     quiet: bool = False
 
 
-def report(results: str, given: dict[str, Any], out: Path | None, force: bool, quiet: bool) -> None:
+def report(results: str, given: dict[str, Any], reading: dict[str, Any], drawn: "Drawn") -> None:
     """Writes the report. Raises UsageError and InputError for what cannot be read or written."""
     settings = merged(ReportSettings, None, given)
     name = "stdin" if results == "-" else stem_of(Path(results).name) or "results"
-    path = out or Path(f"{name}.report.html")
-    check_page(path, force)
-    write_page(results, path, settings)
-    if not quiet:
+    path = drawn.out or Path(f"{name}.report.html")
+    check_page(path, drawn.force)
+    write_page(results, path, settings, merged(ReadingSettings, None, reading))
+    if not drawn.quiet:
         say(f"report written to {path}")
 
 
@@ -58,14 +59,16 @@ def _is_ours(path: Path) -> bool:
     return False
 
 
-def write_page(results: str, path: Path, settings: ReportSettings | None = None) -> None:
+def write_page(
+    results: str, path: Path, settings: ReportSettings | None = None, reading: ReadingSettings | None = None
+) -> None:
     """Reads the results and writes their report. Raises as `gathering.results.read`, and ClusterOptError for a full disk."""
     wanted = settings or ReportSettings()
     from clusteropt.gathering.results import read
     from clusteropt.report.page import html_of
     from clusteropt.report.pages import page_of
 
-    found = read(results, wanted.formula, max(wanted.structures, _MODELS))
+    found = read(results, wanted.formula, max(wanted.structures, _MODELS), reading or ReadingSettings())
     write_atomically(path, html_of(page_of(found, wanted)))
 
 
@@ -81,23 +84,35 @@ def reported(results: str, path: Path, quiet: bool, formula: str | None = None) 
     return True
 
 
-def plot(kind: str, results: str, given: dict[str, Any], drawn: Drawn) -> None:
+def plot(kind: str, results: str, given: dict[str, Any], reading: dict[str, Any], drawn: Drawn) -> None:
     """Writes one picture. Raises UsageError for a kind that these results do not have, and as `report`."""
     if kind not in KINDS:
         raise UsageError(f"no picture '{kind}'; {suggest(kind, tuple(KINDS))}")
     settings = merged(ReportSettings, None, given)
-    check_picture(drawn.out, drawn.force)
+    out = drawn.out
+    assert out is not None
+    check_picture(out, drawn.force)
     from clusteropt.gathering.results import read
     from clusteropt.pictures.style import content
 
     found = read(results, settings.formula, _MODELS)
     pictures = _pictures(found, kind, results)
     if kind not in pictures:
-        has = f"it has {', '.join(pictures)}" if pictures else "it has none"
-        raise UsageError(f"{results}: there is nothing for the picture '{kind}', which is of {KINDS[kind].of}: {has}")
-    write_atomically(drawn.out, content(pictures[kind](), drawn.out.suffix, f"clusteropt plot {kind}"))
+        has = f"there are {', '.join(pictures)}" if pictures else "there is no other either"
+        raise UsageError(f"{results}: no picture '{kind}': {_lacking(found, kind)}: {has}")
+    write_atomically(out, content(pictures[kind](), out.suffix, f"clusteropt plot {kind}"))
     if not drawn.quiet:
-        say(f"{KINDS[kind].shows} Written to {drawn.out}")
+        say(f"{KINDS[kind].shows} Written to {out}")
+
+
+def _lacking(found: "Results", kind: str) -> str:
+    """The reason why the results do not have that picture."""
+    from clusteropt.records.batches import Batch
+    from clusteropt.records.costs import Costs
+
+    of = BATCH if isinstance(found, Batch) else COSTS if isinstance(found, Costs) else MINIMA
+    wanted = KINDS[kind]
+    return f"it needs {wanted.needs}" if wanted.of == of else f"it is of {wanted.of}, and this is {of}"
 
 
 def _pictures(found: "Results", kind: str, name: str) -> Mapping[str, "Drawing"]:

@@ -159,9 +159,8 @@ def _reported(asked: Asked, works: list["Work"], done: list[Done]) -> bool:
     path, files = asked.outputs.report, works[0].files
     if path is None or not done:
         return True
-    relaxed = files.isomers is not None and files.isomers.exists()
     formula = works[0].task.formula if len(works) == 1 else None
-    return reported(str(files.isomers if relaxed else files.database), path, asked.show.quiet, formula)
+    return reported(str(files.database), path, asked.show.quiet, formula)
 
 
 def _so_far(works: list["Work"], done: list[Done]) -> str:

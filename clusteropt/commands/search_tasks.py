@@ -20,7 +20,7 @@ from clusteropt.errors import InputError, UsageError
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.seats import table_for
 from clusteropt.finding import levels
-from clusteropt.finding.result import SAME, SearchMinimum, SearchResult
+from clusteropt.finding.result import SAME, SearchMinimum, SearchResult, why
 from clusteropt.finding.searching import composition_of, known_to, optimizer_of, positions_of
 from clusteropt.finding.under_way import Task
 from clusteropt.io.best_known import formula_of
@@ -28,7 +28,7 @@ from clusteropt.io.doubts import in_one_line, of_distances
 from clusteropt.io.extxyz import text_of
 from clusteropt.io.reading import Frame, Unreadable, frames, wishes_of
 from clusteropt.potentials.form import SECONDS_PER_PAIR, form_of
-from clusteropt.report.searches import SHOWN, WHY, best_known_words
+from clusteropt.report.searches import SHOWN, best_known_words
 from clusteropt.runtime import devices
 from clusteropt.words import counted
 
@@ -231,9 +231,9 @@ def doubts_of(result: SearchResult) -> list[str]:
 def line_of(result: SearchResult) -> str:
     """A line about the search of a size that has ended."""
     took = f"{counted(result.evaluations, 'evaluation')} in {time_of(result.seconds)}"
-    why = WHY.get(result.stopped_by, result.stopped_by)
+    end = f"stopped by: {why(result.stopped_by)}; {took}"
     if not result.minima:
-        return f"{result.formula}: no minimum was found; stopped by: {why}; {took}"
+        return f"{result.formula}: no minimum was found; {end}"
     unit, lowest = result.potential.energy_unit, result.minima[0]
     compared = best_known_words(result.gap, result.verdict, unit)
-    return f"{result.formula}: {lowest.energy:.6f} {unit}, {lowest.point_group}, {compared}; stopped by: {why}; {took}"
+    return f"{result.formula}: {lowest.energy:.6f} {unit}, {lowest.point_group}, {compared}; {end}"

@@ -7,7 +7,8 @@ from typing import Self
 from uuid import uuid4
 
 from clusteropt import __version__
-from clusteropt.database import keeping, merging, opening, relaxing, store
+from clusteropt.database import keeping, merging, notes, opening, relaxing, soundness, store
+from clusteropt.database.notes import NONE, Notes
 from clusteropt.database.placing import place
 from clusteropt.database.records import (
     Entry,
@@ -113,6 +114,23 @@ class Database:
         with self._reading():
             return [*store.runs(self._db).values()]
 
+    def facts(self) -> dict[str, Notes]:
+        """Further facts about the runs that have told any, by their uuid."""
+        with self._reading():
+            runs = store.runs(self._db)
+            return {runs[number].uuid: facts for number, facts in notes.read(self._db).items() if number in runs}
+
+    def prescreened(self) -> dict[int, Relaxation]:
+        """The lowest minimum of another potential from which an entry was relaxed, by its id, where there is one."""
+        with self._reading():
+            own = relaxing.read(self._db)
+        return dict(sorted(own, key=lambda pair: (-pair[1].energy, -pair[1].rank)))
+
+    def faults(self) -> list[str]:
+        """The damage in the file, a sentence each; empty for a sound one. Reads all of the file."""
+        with self._reading():
+            return soundness.faults(self._db)
+
     def hits(self, uuid: str) -> list[FirstHit]:
         """The first hits of all minima of that run, in the order of its evaluations."""
         with self._reading():
@@ -196,9 +214,10 @@ class Database:
             numbers = [place(self._db, subject.symbols, one, subject.origin, subject.scales)[0] for _, one in relaxed]
             relaxing.write(self._db, [*zip(numbers, (told for told, _ in relaxed), strict=True)])
 
-    def end_run(self, run: int, n_evaluations: int, seconds: float, stopped_by: str) -> None:
-        """Notes that a run has ended, after how much work, and why (in words)."""
+    def end_run(self, run: int, n_evaluations: int, seconds: float, stopped_by: str, facts: Notes = NONE) -> None:
+        """Notes that a run has ended, after how much work, why (in words), and further facts about it."""
         with self._changing():
+            notes.write(self._db, run, facts)
             store.write_progress(self._db, run, n_evaluations, seconds)
             store.write_end(self._db, run, keeping.now(), stopped_by)
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections import Counter
 from typing import NamedTuple
 
-from clusteropt.database import relaxing, store
+from clusteropt.database import notes, relaxing, store
 from clusteropt.database.placing import place, retell
 from clusteropt.database.records import Hit, Merged, Nature, Origin, Relaxation, Run, Scales, nature_in
 from clusteropt.database.rows import elements_of
@@ -28,6 +28,7 @@ class Contents(NamedTuple):
     scales: dict[str, Scales]
     runs: dict[int, Run]
     minima: list[Known]
+    notes: dict[int, notes.Notes]  # by the number of the run there
 
 
 def contents_of(db: sqlite3.Connection) -> Contents:
@@ -47,7 +48,7 @@ def contents_of(db: sqlite3.Connection) -> Contents:
             for k, symbols, minimum in store.minima(db, every=True)
             if k in hits
         ]
-        return Contents(store.read_origin(db), store.read_scales(db), store.runs(db), minima)
+        return Contents(store.read_origin(db), store.read_scales(db), store.runs(db), minima, notes.read(db))
     finally:
         db.execute("COMMIT")
 
@@ -63,6 +64,7 @@ def write(db: sqlite3.Connection, theirs: Contents) -> Merged:
     for k, run in theirs.runs.items():
         store.write_progress(db, runs[k], run.n_evaluations, run.seconds)
         store.write_end(db, runs[k], run.ended, run.stopped_by)
+        notes.write(db, runs[k], theirs.notes.get(k, notes.NONE))
     n_new, rows = 0, []
     numbers = store.read_scales(db)
     for known in theirs.minima:

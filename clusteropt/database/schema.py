@@ -54,3 +54,6 @@ OWN_TABLES = (
 RELAXED_TABLE = """CREATE TABLE IF NOT EXISTS clusteropt_relaxed (
     start TEXT, potential TEXT, rank INTEGER, energy REAL, n_evaluations INTEGER,
     minimum INTEGER REFERENCES clusteropt_minima(id), PRIMARY KEY (start, potential))"""
+# made when it is needed, too: further facts about runs, by name
+NOTES_TABLE = """CREATE TABLE IF NOT EXISTS clusteropt_notes (
+    run INTEGER REFERENCES clusteropt_runs(id), name TEXT, value, PRIMARY KEY (run, name)) WITHOUT ROWID"""

@@ -16,8 +16,8 @@ from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError
 from clusteropt.finding import proving
 from clusteropt.finding.levels import RELAXED, Ends, digest, told
-from clusteropt.finding.result import SearchMinimum, SearchResult
-from clusteropt.finding.under_way import Task, described
+from clusteropt.finding.result import SearchMinimum, SearchResult, prescreen_words
+from clusteropt.finding.under_way import Task, described, facts_of
 from clusteropt.runtime import host
 from clusteropt.search.local import criterion_for, foresee, minimized
 from clusteropt.search.minimum import Minimum, invalid
@@ -111,7 +111,10 @@ class Relaxing:
         minima = [described(one, self.task.composition, self._certificates) for one in self._found]
         numbers = self._ends.numbers(self._found, self._later)
         self._keep(minima)
-        self.problem = self._kept(lambda database, run: database.end_run(run, effort, seconds, why)) or self.problem
+        before = prescreen_words(self._cheap, [*self._ends.minima.values()])
+        facts = {**facts_of(self.task.composition, None), "prescreen": before}
+        ended = self._kept(lambda database, run: database.end_run(run, effort, seconds, why, facts))
+        self.problem = ended or self.problem
         for k in self._left:  # it was cut short
             cut = invalid(self._structure(k), "", Status.INTERRUPTED)
             self._ends.add(k, cut._replace(n_evaluations=self._counts.get(k, 0)))

@@ -1,5 +1,6 @@
 """The result of the search of a composition, as Python programs see it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,8 +12,22 @@ from clusteropt.engine.step import Status
 from clusteropt.potentials.base import Potential
 from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
+from clusteropt.words import counted
 
 SAME = 2e-6  # energy scales within which an energy is the best known; the table has six decimals
+WHY = {  # `stopped_by` in words
+    "confirmed": "confirmed",
+    "target": "target reached",
+    "evaluations": "limit of evaluations",
+    "time": "time limit",
+    "slurm": "end of the Slurm job",
+    "relaxed": "end of the relaxations",
+}
+
+
+def why(stopped_by: str) -> str:
+    """The reason for the end of a search, in words."""
+    return WHY.get(stopped_by, stopped_by)
 
 
 @dataclass(frozen=True)
@@ -153,6 +168,15 @@ class SearchResult:
     def verdict(self) -> str:
         """The lowest energy and the best known: 'reached', 'above', 'below', or empty where none is known."""
         return "" if self.gap is None else verdict_of(self.gap, self.potential)
+
+
+def prescreen_words(cheap: SearchResult, relaxed: Sequence[Minimum]) -> str:
+    """A line about a search by a cheap potential, of whose minima some were `relaxed`."""
+    n_failed = sum(one.status is not Status.CONVERGED for one in relaxed)
+    failed = f", {n_failed} not converged" if n_failed else ""
+    took = f"{counted(cheap.evaluations, 'evaluation')} in {cheap.seconds:.1f} s"
+    done = f"{len(relaxed)} of {counted(len(cheap.minima), 'minimum')} relaxed{failed}"
+    return f"prescreened by {cheap.potential.name}, stopped by: {why(cheap.stopped_by)}; {took}; {done}"
 
 
 def verdict_of(gap: float, potential: Potential) -> str:

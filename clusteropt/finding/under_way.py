@@ -10,6 +10,7 @@ import numpy as np
 from clusteropt.clusters.pointgroups import point_group
 from clusteropt.clusters.sameness import QUANTUM
 from clusteropt.database.database import Database
+from clusteropt.database.notes import Notes
 from clusteropt.database.records import RunInfo
 from clusteropt.database.rows import formula_of
 from clusteropt.errors import ClusterOptError
@@ -19,6 +20,7 @@ from clusteropt.exploration.searching import Limits, Progress, Search, foresee
 from clusteropt.finding import proving
 from clusteropt.finding.result import SearchMinimum, SearchResult
 from clusteropt.io.best_known import formula_of as canonical
+from clusteropt.potentials.calculators.known import version_of
 from clusteropt.runtime import host
 from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
@@ -138,12 +140,12 @@ class Finding:
         found = [*self._below(self._found), *self._found][: self.task.settings.keep]
         minima = tuple(described(one, self.task.composition, self._certificates) for one in found)
         groups, statuses = [one.point_group for one in minima], [one.certificate for one in minima]
-        effort = self._search.n_evaluations
+        effort, facts = self._search.n_evaluations, facts_of(self.task.composition, missed(found) if found else None)
 
         def write(database: Database, run: int) -> None:
             database.keep(run, found, groups, statuses)
             database.leave_out(run, found, self._left)
-            database.end_run(run, effort, seconds, why)
+            database.end_run(run, effort, seconds, why, facts)
 
         self.problem = self._kept(write)
         about = (why, effort, seconds, missed(found), self.task.kit.seed, self.task.best_known)
@@ -175,6 +177,12 @@ def _limits(settings: ExplorationSettings, seconds: float | None) -> Limits:
         none.target if settings.target is None else settings.target,
         settings.n_confirm,
     )
+
+
+def facts_of(composition: Composition, chance: float | None) -> Notes:
+    """The facts about a run that its database is to keep: the chance of a missed minimum, the version of a calculator."""
+    version = version_of(composition.potential.calculator)
+    return ({} if chance is None else {"missed": chance}) | ({"calculator": version} if version else {})
 
 
 def described(one: Found, composition: Composition, certificates: dict[bytes, str]) -> SearchMinimum:

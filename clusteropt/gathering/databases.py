@@ -7,12 +7,22 @@ from pathlib import Path
 from ase import Atoms
 
 from clusteropt.database.database import Database
+from clusteropt.database.notes import NONE, Notes
 from clusteropt.database.records import Entry, Run
 from clusteropt.database.selection import as_atoms, listed
 from clusteropt.database.settings import Wanted
 from clusteropt.gathering.origins import Made, known_of, origin_of
 from clusteropt.gathering.sizes import in_order, mixtures_of, sizes_of
-from clusteropt.records.minima import Composition, Course, Level, Minima, Model, model_of
+from clusteropt.records.minima import (
+    Composition,
+    Course,
+    Level,
+    Minima,
+    Model,
+    Prescreened,
+    model_of,
+    prescreened_of,
+)
 from clusteropt.records.origin import Units
 from clusteropt.words import counted
 
@@ -34,7 +44,15 @@ def minima_of(path: Path, formula: str | None, n_models: int) -> Minima:
             _composition(database, name, own, [run for run in runs if run.formula == name], n_models)
             for name, own in by_formula.items()
         )
-    made = Made(origin.name, [run.command for run in runs], [run.version for run in runs], [run.seed for run in runs])
+        faults, cheap = database.faults(), {one.potential for one in database.prescreened().values()}
+        packages = [str(facts.get("calculator", "")) for facts in database.facts().values()]
+    made = Made(
+        [origin.name],
+        sorted(cheap),
+        [run.command for run in runs],
+        [*(run.version for run in runs), *packages],
+        [run.seed for run in runs],
+    )
     return Minima(
         path.name,
         units,
@@ -42,13 +60,14 @@ def minima_of(path: Path, formula: str | None, n_models: int) -> Minima:
         origin_of(made),
         sizes_of(compositions),
         mixtures_of(compositions),
-        tuple(_missing(runs, entries)),
+        tuple(faults + _missing(runs, entries)),
     )
 
 
 def _composition(
     database: Database, formula: str, entries: Sequence[Entry], runs: Sequence[Run], n_models: int
 ) -> Composition:
+    prescreened = _prescreened(database, {one.id for one in entries})
     levels = [
         Level(
             k,
@@ -60,13 +79,21 @@ def _composition(
             e.n_evaluations,
             str(e.id),
             e.status,
+            prescreened.get(e.id),
         )
         for k, e in enumerate(entries, 1)
     ]
+    notes = database.facts()
     unit = Units(database.origin.energy_unit, database.origin.length_unit).shown.energy
     models = [_model(database, level, e, unit) for level, e in zip(levels, entries[:n_models], strict=False)]
     known = known_of(database.origin.name, Atoms(formula).get_chemical_symbols(), levels[0].energy)
-    return Composition(formula, tuple(levels), tuple(_course(database, run) for run in runs), tuple(models), *known)
+    return Composition(
+        formula,
+        tuple(levels),
+        tuple(_course(database, run, notes.get(run.uuid, NONE)) for run in runs),
+        tuple(models),
+        *known,
+    )
 
 
 def _model(database: Database, level: Level, entry: Entry, unit: str) -> Model:
@@ -74,15 +101,33 @@ def _model(database: Database, level: Level, entry: Entry, unit: str) -> Model:
     return model_of(level, entry.formula, unit, atoms)
 
 
-def _course(database: Database, run: Run) -> Course:
+def _prescreened(database: Database, ids: set[int]) -> dict[int, Prescreened]:
+    """The minima of a cheap potential that led to those of these ids."""
+    own = {number: one for number, one in database.prescreened().items() if number in ids}
+    lowest = {one.potential: one.energy for one in own.values() if one.rank == 1}
+    return {number: prescreened_of(one.potential, one.rank, one.energy, lowest) for number, one in own.items()}
+
+
+def _course(database: Database, run: Run, notes: Notes) -> Course:
     bests = database.bests(run.uuid)
     evaluations, energies = tuple(b.n_evaluations for b in bests), tuple(b.energy for b in bests)
-    return Course(run.seed, evaluations, energies, run.n_evaluations, run.stopped_by or "")
+    missed = notes.get("missed")
+    chance = float(missed) if isinstance(missed, int | float) else None
+    return Course(
+        run.seed,
+        evaluations,
+        energies,
+        run.n_evaluations,
+        run.stopped_by or "",
+        chance,
+        str(notes.get("prescreen", "")),
+    )
 
 
 def _missing(runs: Sequence[Run], entries: Sequence[Entry]) -> list[str]:
     said = [] if entries else ["The file holds no minimum yet."]
     open_ones = sum(run.ended is None for run in runs)
     if open_ones:
-        said.append(f"{counted(open_ones, 'search')} in this file have not ended: still under way, or killed.")
+        have = "has" if open_ones == 1 else "have"
+        said.append(f"{counted(open_ones, 'search')} in this file {have} not ended: still under way, or killed.")
     return said

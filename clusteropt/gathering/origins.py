@@ -1,35 +1,44 @@
 """The foot of a report, from what results tell of their making."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from clusteropt.finding.result import verdict_of
 from clusteropt.io.best_known import best_known
 from clusteropt.potentials import sets
 from clusteropt.potentials.parameters import ParameterSet
-from clusteropt.records.origin import Origin, Units
+from clusteropt.records.origin import Origin, Source, Units
+from clusteropt.report import citations, methods
 
 
 class Made(NamedTuple):
     """The origins of results; entries may be there several times."""
 
-    potential: str = ""
+    potentials: Iterable[str] = ()
+    prescreens: Iterable[str] = ()  # cheap potentials by which a search began
     commands: Iterable[str] = ()
     versions: Iterable[str] = ()
     seeds: Iterable[int] = ()
 
 
 def origin_of(made: Made) -> Origin:
-    """The foot, with the citation of a shipped potential."""
-    own = shipped(made.potential)
+    """The foot, with the citations of shipped potentials and of calculators that are known."""
     return Origin(
-        made.potential,
-        own.source if own else "",
-        own.doi if own else "",
+        (*_sources(made.potentials, ""), *_sources(made.prescreens, "prescreen")),
         tuple(dict.fromkeys(filter(None, made.commands))),
         tuple(dict.fromkeys(filter(None, made.versions))),
         tuple(dict.fromkeys(made.seeds)),
     )
+
+
+def _sources(potentials: Iterable[str], role: str) -> Iterator[Source]:
+    return (Source(name, _citation(name), role) for name in dict.fromkeys(filter(None, potentials)))
+
+
+def _citation(potential: str) -> str:
+    own = shipped(potential)
+    work = methods.work_of(potential) if own is None else citations.of_potential(own)
+    return "" if work is None else work.text
 
 
 def shipped(potential: str) -> ParameterSet | None:

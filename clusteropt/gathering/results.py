@@ -5,33 +5,42 @@ from pathlib import Path
 from typing import TypeVar
 
 from clusteropt.database.opening import is_of_ase
-from clusteropt.errors import ClusterOptError, InputError, unexpected
+from clusteropt.errors import ClusterOptError, InputError, UsageError, unexpected
 from clusteropt.gathering import batches, databases, scores, structures
+from clusteropt.io.reading import wishes_of
 from clusteropt.records.batches import Batch
 from clusteropt.records.costs import Costs
 from clusteropt.records.minima import Minima
+from clusteropt.settings.config import ReadingSettings
 
 Results = Minima | Batch | Costs
 R = TypeVar("R")
+_AS_WRITTEN = ReadingSettings()
 _SQLITE = b"SQLite format 3\0"
 _DATABASES = (".db",)
 
 
-def read(name: str, formula: str | None, n_models: int) -> Results:
+def read(name: str, formula: str | None, n_models: int, reading: ReadingSettings = _AS_WRITTEN) -> Results:
     """The results in a database of minima, the folder of a batch, a file of structures, or the JSON that a command has printed.
 
-    `formula` chooses among those of minima; of each composition the lowest `n_models` structures are read. Raises UsageError or
-    InputError, in one line, for what cannot be used.
+    `formula` chooses among those of minima; of each composition the lowest `n_models` structures are read; `reading` says how a
+    file of structures is to be understood. Raises UsageError or InputError, in one line, for what cannot be used.
     """
     path = Path(name)
+    if _is_of_structures(path):
+        return _in_words(name, lambda: structures.minima_of(name, formula, n_models, wishes_of(reading, None)))
+    if reading != _AS_WRITTEN:
+        raise UsageError(f"{name}: --elements and --no-box are for files of structures: drop them")
     if path.is_dir():
         return _in_words(name, lambda: batches.batch_of(path, n_models))
-    head = _head(path)
     if is_database(path):
         return _in_words(name, lambda: databases.minima_of(path, formula, n_models))
-    if head.lstrip()[:1] in (b"[", b"{"):
-        return _in_words(name, lambda: scores.read(path))
-    return _in_words(name, lambda: structures.minima_of(name, formula, n_models))
+    return _in_words(name, lambda: scores.read(path))
+
+
+def _is_of_structures(path: Path) -> bool:
+    """True for what is neither a folder, nor a database of minima, nor JSON."""
+    return not (path.is_dir() or is_database(path) or _head(path).lstrip()[:1] in (b"[", b"{"))
 
 
 def is_database(path: Path) -> bool:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from clusteropt.errors import InputError
+from clusteropt.gathering.origins import Made, origin_of, shipped, units_of
 from clusteropt.gathering.sizes import series_of
 from clusteropt.records.costs import Cost, Costs, TrainingError
 from clusteropt.records.minima import Minima
-from clusteropt.records.origin import Origin, Units
+from clusteropt.records.origin import Units
 
 _CURE = "a report is made of the output of `evaluate --json` or `grow --json`; of a search, name its database"
 
@@ -48,4 +49,6 @@ def _series(name: str, records: Sequence[dict[str, Any]]) -> Minima:
     units, potential = records[0].get("units") or {}, str(records[0].get("potential") or "")
     energies = {int(one["n_atoms"]): float(one["energy"]) for one in records if one["energy"] is not None}
     own = Units(str(units.get("energy", "")), str(units.get("length", "")))
-    return Minima(name, own, (), Origin(potential), series_of(energies))
+    if not units and shipped(potential) is not None:
+        own = units_of(potential, ())
+    return Minima(name, own, (), origin_of(Made([potential])), series_of(energies))

@@ -1,7 +1,7 @@
 """A file of structures as records."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from clusteropt.database.settings import Wanted
 from clusteropt.errors import InputError
 from clusteropt.gathering.origins import Made, known_of, origin_of, units_of
 from clusteropt.gathering.sizes import in_order, mixtures_of, sizes_of
-from clusteropt.io.reading import Frame, Unreadable, frames
+from clusteropt.io.reading import AS_WRITTEN, Frame, Unreadable, Wishes, frames
 from clusteropt.pictures.records import Pictured
-from clusteropt.records.minima import Composition, Level, Minima, Model, falling, model_of
+from clusteropt.records.minima import Composition, Level, Minima, Model, falling, model_of, prescreened_of
 from clusteropt.records.shape import spacing
 from clusteropt.search.starts import symbols_of
 from clusteropt.words import counted, listed
@@ -27,9 +27,9 @@ _COINCIDING = 0.01  # spacings, up to which two atoms are at one place
 _NAMED = 5  # problems
 
 
-def minima_of(spec: str, formula: str | None, n_models: int) -> Minima:
+def minima_of(spec: str, formula: str | None, n_models: int, wishes: Wishes = AS_WRITTEN) -> Minima:
     """The structures of a file by formula and energy. Raises InputError where there is none that can be read."""
-    every = [*frames(spec)]
+    every = [*frames(spec, wishes)]
     read, damaged = (
         [one for one in every if isinstance(one, Frame)],
         [one for one in every if isinstance(one, Unreadable)],
@@ -54,7 +54,7 @@ def minima_of(spec: str, formula: str | None, n_models: int) -> Minima:
         spec,
         units,
         tuple(compositions),
-        origin_of(_made([one.atoms for one in read], potential)),
+        origin_of(_made([one.atoms for one in read])),
         sizes_of(compositions),
         mixtures_of(compositions),
         tuple(_missing(damaged, by_formula, {*names})),
@@ -63,7 +63,8 @@ def minima_of(spec: str, formula: str | None, n_models: int) -> Minima:
 
 def _composition(formula: str, own: Sequence[Frame], potential: str, unit: str, n_models: int) -> Composition:
     energies = {one.label: energy_of(one.atoms) for one in own}
-    levels = falling([_level(one, energy) for one in own if (energy := energies[one.label]) is not None])
+    lowest = {name: energy for name, rank, energy in map(_prescreen, own) if rank == 1}
+    levels = falling([_level(one, energy, lowest) for one in own if (energy := energies[one.label]) is not None])
     by_label = {one.label: one.atoms for one in own}
     levels = [_grouped(level, by_label[level.name]) if level.rank <= _GROUPS else level for level in levels]
     models = [model_of(one, formula, unit, by_label[one.name]) for one in levels[:n_models]]
@@ -72,11 +73,19 @@ def _composition(formula: str, own: Sequence[Frame], potential: str, unit: str, 
     return Composition(formula, tuple(levels), (), tuple(models), *known)
 
 
-def _level(one: Frame, energy: float) -> Level:
+def _level(one: Frame, energy: float, lowest: Mapping[str, float]) -> Level:
+    info, (name, rank, cheap) = one.atoms.info, _prescreen(one)
+    group, origin, status = (str(info.get(key, "")) for key in ("point_group", "origin", "status"))
+    before = prescreened_of(name, rank, cheap, lowest) if rank else None
+    return Level(0, energy, 0.0, group, _whole(info.get("times_reached")), origin, None, one.label, status, before)
+
+
+def _prescreen(one: Frame) -> tuple[str, int, float]:
+    """Name, rank and energy by the cheap potential of a search in two levels; a rank of 0 where they are not told."""
     info = one.atoms.info
-    group, origin = str(info.get("point_group", "")), str(info.get("origin", ""))
-    about = (None, one.label, str(info.get("status", "")))
-    return Level(0, energy, 0.0, group, _whole(info.get("times_reached")), origin, *about)
+    energy, rank = info.get("prescreen_energy"), _whole(info.get("prescreen_rank"))
+    is_told = isinstance(energy, int | float | np.number) and np.isfinite(energy)
+    return (str(info.get("prescreen", "")), rank, float(energy)) if is_told and energy is not None else ("", 0, 0.0)
 
 
 def _whole(value: Any) -> int:
@@ -106,8 +115,9 @@ def energy_of(atoms: Atoms) -> float | None:
     return number if number is not None and np.isfinite(number) else None
 
 
-def _made(every: Sequence[Atoms], potential: str) -> Made:
-    return Made(potential, (), [str(one.info.get("clusteropt_version", "")) for one in every])
+def _made(every: Sequence[Atoms]) -> Made:
+    told = [[str(one.info.get(name, "")) for one in every] for name in ("potential", "prescreen", "clusteropt_version")]
+    return Made(told[0], told[1], (), told[2])
 
 
 def _missing(damaged: Sequence[Unreadable], by_formula: dict[str, list[Frame]], potentials: set[str]) -> list[str]:

@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clusteropt.pictures.style import HEIGHT, MUTED, PALETTE, WIDTH, shortened, styled
-from clusteropt.records.batches import CONVERGED, WAITING, Batch, Ended
+from clusteropt.records.batches import CONVERGED, WAITING, Batch
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SLOWEST = 12
 _MANY = 1000  # points, above which they are pixels in a vector picture
 _ROW = 0.28  # inches
+_LEVELS = 60  # steps of the axis of energies within which energies are alike
+_STEP = 0.08  # atoms between two structures side by side, at most
 
 
 @styled
@@ -37,36 +38,38 @@ def status(batch: Batch) -> "Figure":
 
 @styled
 def energies(batch: Batch) -> "Figure":
-    """Energies per atom over the numbers of atoms; for structures of one size, how many have which energy."""
+    """Energies per atom over the numbers of atoms, of each size side by side where they are alike."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, HEIGHT))
     axes = figure.subplots()
     units = batch.units
     known = [one for one in batch.ended if one.energy is not None and one.units == units and one.n_atoms]
-    draw = _histogram if len({one.n_atoms for one in known}) == 1 else _scatter
-    draw(axes, known, units.shown.energy)
+    sizes, per_atom = np.array([(one.n_atoms, (one.energy or 0.0) / one.n_atoms) for one in known]).T
+    places, converged = beside(sizes, per_atom), np.array([one.status == CONVERGED for one in known])
+    for here, name, marker, colour in (
+        (~converged, "not converged", "s", PALETTE[1]),
+        (converged, CONVERGED, "o", PALETTE[0]),
+    ):
+        style = {"color": colour, "alpha": 0.6, "markeredgewidth": 0, "rasterized": bool(here.sum() > _MANY)}
+        axes.plot(places[here], per_atom[here], marker, label=name if here.any() else None, **style)
+    axes.set(xlabel="number of atoms", ylabel=f"energy per atom ({units.shown.energy})")
+    axes.set(xlim=(sizes.min() - 1, sizes.max() + 1))
+    axes.locator_params("x", integer=True)
+    axes.legend()
     return figure
 
 
-def _scatter(axes: "Axes", known: list[Ended], unit: str) -> None:
-    kinds = (("not converged", "s", PALETTE[1]), (CONVERGED, "o", PALETTE[0]))
-    for name, marker, colour in kinds:
-        own = [one for one in known if (one.status == CONVERGED) == (name == CONVERGED)]
-        if own:
-            per_atom = [(one.energy or 0.0) / one.n_atoms for one in own]
-            sizes = [one.n_atoms for one in own]
-            flat = len(own) > _MANY
-            axes.plot(sizes, per_atom, marker, color=colour, alpha=0.6, markeredgewidth=0, label=name, rasterized=flat)
-    axes.set(xlabel="number of atoms", ylabel=f"energy per atom ({unit})")
-    axes.locator_params("x", integer=True)
-    axes.legend()
-
-
-def _histogram(axes: "Axes", known: list[Ended], unit: str) -> None:
-    values = np.array([one.energy for one in known], float)
-    axes.hist(values - values.min(), bins=min(40, max(5, int(len(values) ** 0.5))), color=PALETTE[0])
-    axes.set(xlabel=f"energy above the lowest ({unit})", ylabel="structures")
+def beside(sizes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(n,) places near the sizes: those of one size whose values are alike lie side by side, within 0.4 of it."""
+    spread = np.ptp(values) or 1.0
+    levels = np.round((values - values.min()) / spread * _LEVELS)
+    _, group, counts = np.unique(np.stack([sizes, levels]), axis=1, return_inverse=True, return_counts=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    rank = np.empty(len(sizes))
+    rank[order] = np.arange(len(sizes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    step = min(_STEP, 0.8 / max(counts.max() - 1, 1))
+    return sizes + step * (rank - (counts[group.ravel()] - 1) / 2)  # type: ignore[no-any-return]
 
 
 @styled

@@ -45,7 +45,7 @@ def of_batch(batch: Batch) -> dict[str, Drawing]:
     able = {
         "status": (batch.total > 0, lambda: batches.status(batch)),
         "energies": (any(one.energy is not None for one in batch.ended), lambda: batches.energies(batch)),
-        "slowest": (bool(batch.ended), lambda: batches.slowest(batch)),
+        "slowest": (bool(batch.slowest), lambda: batches.slowest(batch)),
     }
     return {name: draw for name, (can, draw) in able.items() if can}
 

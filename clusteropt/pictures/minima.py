@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LABELLED = 20  # levels of the ladder
+_COUNTED = 10  # times reached up to which the axis is linear
 _LINE = 0.054  # of the height of the ladder, for a label
 
 
@@ -58,15 +59,22 @@ def hits(own: Composition, units: Units) -> "Figure":
     timed = [one for one in reached if one.n_evaluations]
     figure = Figure(figsize=(WIDTH, 4.0 if timed else 2.6))
     often, *others = figure.subplots(2 if timed else 1, sharex=True, squeeze=False).ravel()
-    often.vlines([one.above for one in reached], 0.7, [one.n_reached for one in reached], linewidth=0.7)
+    most = max([1, *(one.n_reached for one in reached)])
+    least = 0.7 if most > _COUNTED else 0.0
+    often.vlines([one.above for one in reached], least, [one.n_reached for one in reached], linewidth=0.7)
     often.plot([one.above for one in reached], [one.n_reached for one in reached], "o", markersize=3)
-    often.set(ylabel="times reached", ylim=(0.7, 1.6 * max([1, *(one.n_reached for one in reached)])))
-    in_powers(often.yaxis)
+    often.set(ylabel="times reached", ylim=(least, (1.6 if least else 1.2) * most))
+    if least:
+        in_powers(often.yaxis)
+    else:
+        often.locator_params("y", integer=True, nbins=5)
     for when in others:
         above, evaluations = [one.above for one in timed], [one.n_evaluations for one in timed]
         when.plot(above, evaluations, MARKERS[1], color=PALETTE[1], markersize=3)
         when.set_ylabel("evaluations to\nthe first hit")
         in_powers(when.yaxis)
+    highest = max((one.above for one in reached), default=0.0) or 1.0
+    often.set_xlim(-0.04 * highest, 1.04 * highest)
     figure.axes[-1].set_xlabel(f"energy above the lowest ({units.shown.energy})")
     return figure
 
@@ -95,6 +103,9 @@ def progress(own: Composition, units: Units) -> "Figure":
     if own.best_known is not None and lowest - own.best_known < 10 * max((one.above for one in own.levels), default=0):
         axes.axhline(own.best_known - lowest, color=PALETTE[1], linestyle="--", linewidth=1, label="best known")
     axes.set(xlabel="evaluations", ylabel=f"best energy above the lowest ({units.shown.energy})")
+    low, high = axes.dataLim.intervaly
+    span = high - low or max((one.above for one in own.levels), default=0.0) or 1.0
+    axes.set_ylim(low - 0.02 * span, low + 1.05 * span)  # so little below that no number stands there
     in_powers(axes.xaxis)
     axes.legend()
     return figure

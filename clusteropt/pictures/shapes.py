@@ -143,6 +143,8 @@ def mixing(found: Minima) -> "Figure":
             100 * counts / mixture.n_atoms, excess / mixture.n_atoms, MARKERS[k % 7] + "-", linewidth=0.9, label=label
         )
     axes.axhline(0, color=MUTED, linewidth=0.6)
-    axes.set(xlabel="atoms of the second element (%)", ylabel=f"excess energy ({found.units.shown.energy}/atom)")
+    second = {one.elements[1] for one in found.mixtures if one.excess}
+    name = second.pop() if len(second) == 1 else "the second element"
+    axes.set(xlabel=f"share of {name} among the atoms (%)", ylabel=f"excess energy ({found.units.shown.energy}/atom)")
     axes.legend()
     return figure

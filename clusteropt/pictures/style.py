@@ -22,6 +22,7 @@ MUTED = "#767676"  # 4.5 to 1 against white
 ENDINGS = (".png", ".svg", ".pdf")
 WIDTH, HEIGHT = 4.8, 3.3  # inches
 DPI = 300  # pixels in an inch
+_ALIKE = 5  # the ratio of the ends of an axis below which it stays linear
 _FEW = 60  # the ratio of the ends of an axis below which 2 and 5 are marked too
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -100,10 +101,18 @@ def inline(figure: "Figure", name: str, title: str) -> str:
 
 
 def in_powers(axis: Any) -> None:
-    """Makes an axis with data logarithmic, marked with powers of ten as text: 10⁵, and 2·10⁵ where there are few powers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    """Makes an axis with data logarithmic, marked with powers of ten as text: 10⁵, and 2·10⁵ where there are few powers.
 
-    if not math.isfinite(axis.get_minpos()):  # no positive number is there
+    An axis whose ends are alike stays linear: between them there may be no power.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    least, most = axis.get_minpos(), max(axis.get_data_interval())
+    if not math.isfinite(least):  # no positive number is there
+        return
+    if most < _ALIKE * least:
+        axis.set_major_locator(MaxNLocator(4, integer=least >= 1, min_n_ticks=1))
+        axis.set_major_formatter(FuncFormatter(_power))
         return
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = axis.get_view_interval()

@@ -58,8 +58,8 @@ class Batch(NamedTuple):
 
     @property
     def slowest(self) -> list[Ended]:
-        """All of them, those with the most evaluations first; equal ones in the order of the inputs."""
-        return sorted(self.ended, key=lambda one: -one.n_evaluations)
+        """Those that took evaluations, the most first; equal ones in the order of the inputs."""
+        return sorted((one for one in self.ended if one.n_evaluations), key=lambda one: -one.n_evaluations)
 
     @property
     def units(self) -> Units:

@@ -1,11 +1,25 @@
 """Minima of compositions, the searches that have found them, and series of sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from clusteropt.records.origin import Origin, Units
 
 USUAL = ("", "converged", "minimum")  # statuses that need no word in a title
+
+
+class Prescreened(NamedTuple):
+    """The lowest minimum of a cheap potential from which another one was relaxed; energies by the cheap potential."""
+
+    potential: str
+    rank: int  # among the minima of that potential
+    energy: float
+    above: float | None = None  # energy above the lowest of that potential; None where that is not known
+
+
+def prescreened_of(potential: str, rank: int, energy: float, lowest: Mapping[str, float]) -> Prescreened:
+    """The minimum above the lowest one of its potential, where that is known."""
+    return Prescreened(potential, rank, energy, energy - lowest[potential] if potential in lowest else None)
 
 
 class Level(NamedTuple):
@@ -20,6 +34,7 @@ class Level(NamedTuple):
     n_evaluations: int | None = None  # of the first search that came to it, until then
     name: str = ""  # of the structure in its file
     status: str = ""  # its certificate or its end in a word; empty where that is not told
+    prescreened: Prescreened | None = None
 
 
 class Course(NamedTuple):
@@ -29,7 +44,9 @@ class Course(NamedTuple):
     evaluations: tuple[int, ...]  # until each new lowest minimum
     energies: tuple[float, ...]  # of these
     n_evaluations: int  # of the whole search so far
-    stopped_by: str = ""  # in words; empty where it has not ended
+    stopped_by: str = ""  # as results name it; empty where it has not ended
+    missed: float | None = None  # the estimated chance that a low minimum was missed; None where it is not told
+    before: str = ""  # of a search by a cheap potential before it, in words
 
 
 class Model(NamedTuple):

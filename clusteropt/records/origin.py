@@ -17,12 +17,23 @@ class Units(NamedTuple):
         return Units(_SHOWN.get(self.energy, self.energy), _SHOWN.get(self.length, self.length))
 
 
+class Source(NamedTuple):
+    """A potential or a calculator, and the work to cite for it."""
+
+    potential: str  # its name
+    citation: str = ""  # empty where none is known
+    role: str = ""  # beside the results, as 'prescreen'; empty for the potential of their energies
+
+
 class Origin(NamedTuple):
     """The foot of a report: what a reader needs to make the same results."""
 
-    potential: str = ""  # its name
-    citation: str = ""  # of the potential
-    doi: str = ""
+    sources: tuple[Source, ...] = ()  # that of the results first
     commands: tuple[str, ...] = ()  # distinct ones, in the order in which they ran
-    versions: tuple[str, ...] = ()  # of the program
+    versions: tuple[str, ...] = ()  # of the program, and of the packages of calculators
     seeds: tuple[int, ...] = ()
+
+    @property
+    def potential(self) -> str:
+        """The name of the potential of the results; several ones joined; empty where none is told."""
+        return ", ".join(one.potential for one in self.sources if not one.role)

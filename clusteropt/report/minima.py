@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from clusteropt.database.records import FirstHit, Origin, Run
 from clusteropt.database.selection import Ranked
+from clusteropt.finding.result import why
 from clusteropt.records.minima import Level
 from clusteropt.report.columns import columns
 from clusteropt.report.tables import Column
@@ -58,7 +59,7 @@ def runs_table(runs: Sequence[tuple[Run, Sequence[FirstHit], int]], origin: Orig
         Column("evaluations to it", ["-" if b is None else f"{b.n_evaluations:,}" for b in lowest], rank=4, right=True),
         Column("evaluations", [f"{run.n_evaluations:,}" for run, _, _ in runs], rank=2, right=True),
         Column("seconds", [f"{run.seconds:.1f}" for run, _, _ in runs], rank=5, right=True),
-        Column("stopped by", [run.stopped_by or "-" for run, _, _ in runs], rank=7),
+        Column("stopped by", [why(run.stopped_by or "-") for run, _, _ in runs], rank=7),
         Column("version", [run.version for run, _, _ in runs], rank=9),
         Column("command", [run.command for run, _, _ in runs], rank=8, folds=True),
     ]

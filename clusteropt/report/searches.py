@@ -2,47 +2,29 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from clusteropt.finding.result import Relaxed, SearchMinimum, SearchResult
-from clusteropt.records.minima import Level
-from clusteropt.report.columns import columns
+from clusteropt.finding.result import Relaxed, SearchMinimum, SearchResult, prescreen_words, why
+from clusteropt.records.minima import Level, Prescreened, prescreened_of
+from clusteropt.report.columns import columns, prescreen_columns
 from clusteropt.report.tables import Column
 from clusteropt.words import counted
 
 SHOWN = 10  # minima in a table
-WHY = {  # `stopped_by` in words
-    "confirmed": "confirmed",
-    "target": "target reached",
-    "evaluations": "limit of evaluations",
-    "time": "time limit",
-    "slurm": "end of the Slurm job",
-    "relaxed": "all are relaxed",
-}
 
 
 def heading(result: SearchResult) -> str:
     """Two lines about a search: what was searched, how it ended, and what it took."""
     verdict = best_known_words(result.gap, result.verdict, result.potential.energy_unit)
     first = f"{result.formula}, potential {result.potential.name}: {verdict if result.minima else 'no minimum found'}"
-    why = WHY.get(result.stopped_by, result.stopped_by)
-    rate = f"stopped by: {why}; {counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s after start-up"
+    cheap = result.prescreen
+    before = [] if cheap is None else [prescreen_words(cheap, [one.minimum for one in result.relaxed])]
+    took = f"{counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s after start-up"
+    rate = f"stopped by: {why(result.stopped_by)}; {took}"
     sure = result.minima and math.isfinite(result.missed)
     chance = f"; estimated chance of a missed low minimum: {result.missed:.0%}" if sure else ""
     doubt = "" if result.is_certified or not result.minima else "; not certified"
-    return "\n".join([first, *_before(result), f"{rate}{chance}{doubt}"])
-
-
-def _before(result: SearchResult) -> list[str]:
-    """A line about the search by a cheap potential, where there was one."""
-    cheap = result.prescreen
-    if cheap is None:
-        return []
-    why, n = WHY.get(cheap.stopped_by, cheap.stopped_by), len(result.relaxed)
-    failed = f", {result.n_failed} not converged" if result.n_failed else ""
-    took = f"{counted(cheap.evaluations, 'evaluation')} in {cheap.seconds:.1f} s"
-    relaxed = f"{n} of {counted(len(cheap.minima), 'minimum')} relaxed{failed}"
-    return [f"prescreened by {cheap.potential.name}, stopped by: {why}; {took}; {relaxed}"]
+    return "\n".join([first, *before, f"{rate}{chance}{doubt}"])
 
 
 def best_known_words(gap: float | None, verdict: str, unit: str) -> str:
@@ -61,37 +43,24 @@ def best_known_words(gap: float | None, verdict: str, unit: str) -> str:
 def search_table(result: SearchResult) -> list[Column]:
     """The columns of a table with one row for each of the lowest minima."""
     minima = result.minima[:SHOWN]
+    lowest = {} if result.prescreen is None else {result.prescreen.potential.name: result.prescreen.energy}
     rows = [
-        Level(
-            k,
-            one.energy,
-            one.energy - result.energy,
-            one.point_group,
-            one.times_reached,
-            one.origin,
-            status=one.status,
+        Level(k, one.energy, one.energy - result.energy, one.point_group, one.times_reached, one.origin)._replace(
+            status=one.status, prescreened=_prescreened(one, lowest)
         )
         for k, one in enumerate(minima, 1)
     ]
-    return [*columns(rows, result.potential.energy_unit), *_prescreen_columns(result)]
+    before = [] if result.prescreen is None else prescreen_columns(rows)
+    return [*columns(rows, result.potential.energy_unit), *before]
 
 
-def _prescreen_columns(result: SearchResult) -> list[Column]:
-    """Energies and ranks by the cheap potential, where there is one."""
-    if result.prescreen is None:
-        return []
-    starts, lowest = [one.prescreened for one in result.minima[:SHOWN]], result.prescreen.energy
-    above = ["-" if one is None else f"{one.start.energy - lowest:z.6f}" for one in starts]
-    return [
-        Column("prescreen rank", ["-" if one is None else str(one.rank) for one in starts], rank=2, right=True),
-        Column(
-            "prescreen energy",
-            ["-" if one is None else f"{one.start.energy:.6f}" for one in starts],
-            rank=3,
-            right=True,
-        ),
-        Column("above its lowest", above, rank=6, right=True),
-    ]
+def _prescreened(one: SearchMinimum, lowest: Mapping[str, float]) -> Prescreened | None:
+    before = one.prescreened
+    return (
+        None
+        if before is None
+        else prescreened_of(before.start.potential.name, before.rank, before.start.energy, lowest)
+    )
 
 
 def search_json(results: Sequence[SearchResult], several: bool) -> str:

@@ -83,6 +83,12 @@ def is_known(name: str) -> bool:
     return name in _POOLS
 
 
+def version_of(name: str | None) -> str:
+    """Package and version of the calculator of that name, as 'tblite 0.4.0'; empty where unknown, and for a potential."""
+    recipe = recipe_named(name)
+    return "" if recipe is None else recipes.version_of(recipe.place)
+
+
 def recipe_named(name: str | None) -> Recipe | None:
     """The recipe of the calculator of that name, for another process; None for any other name, and for none."""
     return _POOLS[name].recipe if name in _POOLS else None

@@ -5,11 +5,13 @@ import math
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from clusteropt.errors import UsageError, suggest
 
+_PACKAGES = {"mace": "mace-torch"}  # by module, where the names differ
 _PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -164,6 +166,17 @@ def _read(value: str) -> Any:
 def is_installed(short: Short) -> bool:
     """True where the package of the calculator can be imported."""
     return find_spec(short.needs or short.place.partition(":")[0].partition(".")[0]) is not None
+
+
+def version_of(place: str) -> str:
+    """Package and version of a calculator at module:Class, as 'tblite 0.4.0'; empty where that cannot be told."""
+    module = next((about.needs for about in SHORT.values() if about.place == place and about.needs), "")
+    module = module or place.partition(":")[0].partition(".")[0]
+    package = _PACKAGES.get(module, module)
+    try:
+        return f"{package} {version(package)}"
+    except (PackageNotFoundError, ValueError):
+        return ""
 
 
 def scales_in(text: str | None) -> tuple[float, float] | None:

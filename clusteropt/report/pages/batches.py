@@ -11,19 +11,27 @@ from clusteropt.report.tables import Column
 from clusteropt.words import counted
 
 _FAILURES, _SLOWEST, _FORMULAS, _SHARDS = 50, 20, 50, 50  # rows of tables
-_WHICH = "The lowest structure of each formula, of the first formulas; --structures shows more."
 
 
 def page_of(batch: Batch, most: int) -> Page:
     """The report of a batch, as far as it has come."""
-    pictures = drawn(of_batch(batch))
-    sections = [Section("Status", (), None, pictures[:1], _status(batch))] if batch.total else []
+    pictures = dict(zip(of_batch(batch), drawn(of_batch(batch)), strict=True))
+    sections = [Section("Status", (), None, [pictures["status"]], _status(batch))] if batch.total else []
     if batch.failures:
         sections.append(_failures(batch))
     if batch.ended:
-        sections.append(Section("Energies", (), View(batch.models[:most], _WHICH), pictures[1:2], [_formulas(batch)]))
-        sections.append(Section("Effort", (), None, pictures[2:], [_slowest(batch)]))
+        drawings = [pictures[name] for name in ("energies",) if name in pictures]
+        sections.append(Section("Energies", (), _lowest(batch, most), drawings, [_formulas(batch)]))
+    if batch.slowest:
+        sections.append(Section("Effort", (), None, [pictures["slowest"]], [_slowest(batch)]))
     return Page(f"Batch {batch.source}", _lead(batch), [*batch.missing, *_waiting(batch)], sections, batch.origin)
+
+
+def _lowest(batch: Batch, most: int) -> View:
+    """The lowest structure of each of the first formulas."""
+    shown, formulas = batch.models[:most], {one.formula for one in batch.ended if one.energy is not None}
+    few = f", of the first {len(shown):,} of {len(formulas):,} formulas; --structures shows more"
+    return View(shown, f"The lowest structure of each formula{few if len(shown) < len(formulas) else ''}.")
 
 
 def _lead(batch: Batch) -> list[str]:

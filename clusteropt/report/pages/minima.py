@@ -1,8 +1,11 @@
 """The report of minima: of a database or of a file of structures."""
 
+from collections.abc import Sequence
+
+from clusteropt.finding.result import why
 from clusteropt.pictures.kinds import of_composition, of_minima
 from clusteropt.records.minima import Composition, Course, Minima
-from clusteropt.report.columns import columns
+from clusteropt.report.columns import ORIGIN, columns, prescreen_columns
 from clusteropt.report.page import Page, Section, Table, View
 from clusteropt.report.pages.parts import drawn
 from clusteropt.report.searches import best_known_words
@@ -13,6 +16,7 @@ from clusteropt.words import counted
 _DETAILED = 4  # compositions with pictures of their own
 _ROWS, _COURSES = 20, 30  # of tables
 _COMPOSITIONS = 200
+_CHANCE = "chance of a miss"  # a heading
 
 
 def page_of(found: Minima, most: int) -> Page:
@@ -58,7 +62,14 @@ def _about(own: Composition, found: Minima) -> list[str]:
     if own.best_known is not None and own.verdict:
         gap = lowest.energy - own.best_known
         said.append(f"Beside the table of best-known minima: {best_known_words(gap, own.verdict, unit)}.")
-    return said
+    return said + _of_searches(own.courses)
+
+
+def _of_searches(courses: Sequence[Course]) -> list[str]:
+    """The latest chance of a missed minimum, and the latest search by a cheap potential."""
+    chances, before = [one.missed for one in courses if one.missed is not None], [one.before for one in courses]
+    said = [f"Estimated chance of a missed low minimum: {chances[-1]:.0%}, by the latest search."] if chances else []
+    return said + [f"{one[0].upper()}{one[1:]}." for one in [*filter(None, before)][-1:]]
 
 
 def _together(found: Minima, most: int) -> list[Section]:
@@ -66,7 +77,7 @@ def _together(found: Minima, most: int) -> list[Section]:
     if found.compositions:
         tables.append(Table("Compositions and their lowest minima", _compositions(found)))
     if found.series:
-        tables.append(Table("The series of sizes", size_columns(found.series, found.units.shown.energy)))
+        tables.append(Table("The series of sizes", _told(size_columns(found.series, found.units.shown.energy))))
     said = ["For a report of a single composition, name it with --formula."] if n > _DETAILED else []
     return [Section("All compositions", said, _lowest(found, most), pictures, tables)] if tables else []
 
@@ -113,7 +124,10 @@ def _tables(own: Composition, found: Minima) -> list[Table]:
     if own.levels:
         some = own.levels[:_ROWS]
         of = f"The {len(some)} lowest minima of {len(own.levels):,}" if len(some) < len(own.levels) else "All minima"
-        tables.append(Table(of, _told(columns(some, unit))))
+        every = [*columns(some, unit), *prescreen_columns(some)]
+        if all(one.prescreened for one in some):  # which says where each has come from
+            every = [one for one in every if one.heading != ORIGIN]
+        tables.append(Table(of, _told(every)))
     if own.courses:
         some_runs = own.courses[:_COURSES]
         of = (
@@ -131,10 +145,13 @@ def _told(every: list[Column]) -> list[Column]:
 
 
 def _courses(some: tuple[Course, ...], unit: str) -> list[Column]:
-    return [
+    chances = ["-" if one.missed is None else f"{one.missed:.0%}" for one in some]
+    every = [
         Column("seed", [str(one.seed) for one in some], right=True),
         Column(f"lowest ({unit})", [f"{one.energies[-1]:.6f}" if one.energies else "-" for one in some], right=True),
         Column("evaluations to it", [f"{one.evaluations[-1]:,}" if one.energies else "-" for one in some], right=True),
         Column("evaluations", [f"{one.n_evaluations:,}" for one in some], right=True),
-        Column("stopped by", [one.stopped_by or "not ended" for one in some]),
+        Column(_CHANCE, chances, right=True),
+        Column("stopped by", [why(one.stopped_by) or "not ended" for one in some]),
     ]
+    return [one for one in every if one.heading != _CHANCE or any(course.missed is not None for course in some)]
