@@ -89,9 +89,9 @@ _KINDS |= {"a": "link", "button": "button", "table": "table"}
 
 def _is_hidden(one: Element) -> bool:
     """True for what is there for the eye alone, for parts of a picture, and for a place that is no link."""
-    hidden = any(
-        {"hidden"} & {*each.attributes} or each.attributes.get("aria-hidden") == "true" for each in (*one.around, one)
-    )
+    whole = [each.attributes for each in (*one.around, one)]
+    hidden = any("hidden" in each or each.get("aria-hidden") == "true" for each in whole)
+    hidden |= any("display: none" in each.get("style", "") for each in whole)
     part = one.tag in _PICTURES and any(each.tag in (*_PICTURES, "a", "button", "label") for each in one.around)
     decoration = one.tag == "img" and one.attributes.get("alt") == "" and "role" in one.attributes
     return (
