@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import cache
+from functools import cache, partial
 from itertools import combinations
 from typing import Any
 
@@ -88,7 +88,9 @@ def kernel(form: str, core: float) -> Callable:
 
 @pytest.mark.parametrize("potential", all_potentials(), ids=lambda p: f"{p.name}-{''.join(p.elements)}")
 def test_energies_and_gradients_agree(potential):
-    for dtype, core, periodic in ((np.float64, 0.0, False), (np.float64, 0.0, True), (np.float32, 0.5, False)):
+    ways = [(np.float64, 0.0, False), (np.float64, 0.0, True), (np.float32, 0.5, False)]
+    alone = len(potential.elements) == 1 and len(sets.load(potential.name).elements) > 1  # its mixture goes all ways
+    for dtype, core, periodic in ways[:1] if alone else ways:
         clusters = clusters_of(potential, dtype, periodic)
         assert_agree(kernel(potential.form, core), potential.parameters, clusters, tolerance=AGREEMENT[dtype])
 
@@ -130,7 +132,7 @@ def test_an_update_of_every_optimizer_agrees(name, dtype):
     optimizer = table.make(rule, ClusterProblem(potential))
     clusters = clusters_of(potential, dtype)
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICK)
     def moved(run: Trajectories, n_steps: jax.Array) -> Trajectories:
         return advance(ClusterProblem(potential), optimizer, NEVER, run, n_steps)
 

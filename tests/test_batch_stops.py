@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ase import Atoms
-from cli import FULL_DISK, call, clusters, finish, save, spawn
+from cli import FULL_DISK, call, clusters, finish, run, save, spawn
 from test_batch import lines
 
 from clusteropt.batch.folder import Folder
@@ -31,13 +31,17 @@ def command(*more: str, out: str = "out") -> list[str]:
     return ["batch", "many.xyz", "--out", out, *(() if "--optimizer" in more else ("--optimizer", "lbfgs")), *more]
 
 
-@pytest.fixture
-def folder(tmp_path):
+def begun(folder: Path) -> Path:
     frames = [atoms for k in range(20) for atoms in clusters(5, ("X", "Au", "Si", "Ar")[k % 4])]
     for k, atoms in enumerate(frames):
         atoms.info["k"] = k
-    save(tmp_path / "many.xyz", frames)
-    return tmp_path
+    save(folder / "many.xyz", frames)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return begun(tmp_path)
 
 
 def contents(folder: Path, out: str) -> dict[str, bytes | list]:
@@ -49,6 +53,14 @@ def contents(folder: Path, out: str) -> dict[str, bytes | list]:
     }
     found["results.jsonl"] = lines(folder, out)
     return found
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The contents of a batch that nothing has stopped, on two cores."""
+    own = begun(tmp_path_factory.mktemp("whole"))
+    assert run(own, *command()).code == 0
+    return contents(own, "out")
 
 
 def killed_and_resumed(folder: Path, kills: int, seed: int, longest: float, *more: str) -> int:
@@ -70,15 +82,13 @@ def killed_and_resumed(folder: Path, kills: int, seed: int, longest: float, *mor
         for path in (folder / "killed").rglob("*.json*") if (folder / "killed").exists() else ():
             for text in path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]:
                 json.loads(text)  # nothing is half-written
-    done = call(folder, *command(*more, out="killed"))
-    assert done.code == 0
+    assert run(folder, *command(*more, out="killed")).code == 0
     return at_work
 
 
-def test_killed_and_resumed_is_as_if_never_killed(folder):
-    assert call(folder, *command()).code == 0
+def test_killed_and_resumed_is_as_if_never_killed(folder, whole):
     assert killed_and_resumed(folder, 3, 0, 2) >= 1
-    assert contents(folder, "killed") == contents(folder, "out")
+    assert contents(folder, "killed") == whole
 
 
 @pytest.mark.slow
@@ -118,8 +128,8 @@ def test_a_signal_stops_it_with_what_is_done_kept_and_the_same_command_goes_on(f
         line,
     )
     assert kept
-    (run,) = Folder(folder / "out").runs()
-    assert run["state"] == "stopped"
+    (own,) = Folder(folder / "out").runs()
+    assert own["state"] == "stopped"
     with spawn(folder, *arguments) as process:
         assert f"{kept[1]} of 5 structures done already" in str(process.stderr.readline())
 
@@ -144,7 +154,7 @@ def test_sigterm_in_the_middle_of_a_compilation_is_heard(folder, tmp_path):
         done = finish(process, 20)
     assert done.code == 75
     assert "Traceback" not in done.err
-    assert call(folder, *command()).code == 0
+    assert run(folder, *command()).code == 0
 
 
 def test_a_full_disk_stops_it_with_a_word_and_once_there_is_room_it_goes_on(folder):
@@ -152,25 +162,23 @@ def test_a_full_disk_stops_it_with_a_word_and_once_there_is_room_it_goes_on(fold
     assert done.code == 1
     assert "cannot be written: File too large: make room" in done.complaints[-1]
     assert not list((folder / "out").rglob(".*.tmp"))
-    assert call(folder, *command()).code == 0
+    assert run(folder, *command()).code == 0
     assert len(lines(folder)) == 100
 
 
-def test_two_processes_with_the_same_shard_at_once_do_no_harm(folder):
-    assert call(folder, *command()).code == 0
+def test_two_processes_with_the_same_shard_at_once_do_no_harm(folder, whole):
     with spawn(folder, *command(out="both")) as one, spawn(folder, *command(out="both")) as other:
         assert {finish(one).code, finish(other).code} == {0}
-    assert contents(folder, "both") == contents(folder, "out")
+    assert contents(folder, "both") == whole
 
 
-def test_results_do_not_depend_on_the_number_of_cores(folder):
-    call(folder, *command("--threads", "1"))
-    call(folder, *command("--threads", "2", out="two"))
-    assert contents(folder, "two") == contents(folder, "out")
+def test_results_do_not_depend_on_the_number_of_cores(folder, whole):
+    assert call(folder, *command("--threads", "1")).code == 0
+    assert contents(folder, "out") == whole
 
 
 def state(folder: Path) -> str:
-    (own,) = json.loads(call(folder, "status", "out", "--json").out)["runs"]
+    (own,) = json.loads(run(folder, "status", "out", "--json").out)["runs"]
     return own["state"]
 
 

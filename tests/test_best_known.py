@@ -114,7 +114,7 @@ def test_a_lennard_jones_cluster_of_any_element_is_that_of_x_times_epsilon(eleme
     for n in (2, 13, 55, 309):
         assert best_known(potential, [element] * n) == lj(n) * epsilon
     sigma = chosen.pairs[element, element]["sigma"]
-    magic = Atoms([element] * 55, bonded(Icosahedron("Ar", 3).positions, R_MIN * sigma))
+    magic = Atoms([element] * 13, bonded(Icosahedron("Ar", 2).positions, R_MIN * sigma))
     assert clusteropt.minimize(magic, opt="tight", optimizer="lbfgs").gap == pytest.approx(0, abs=1e-6 * epsilon)
 
 

@@ -124,7 +124,7 @@ def test_a_signal_keeps_what_is_finished_and_the_same_command_goes_on(tmp_path):
     assert "of 33 sizes" in done.complaints[0]
     assert "the same command goes on" in done.complaints[0]
     assert [row.split()[1] for row in done.out.splitlines()[1:2]] == ["-12.712062"]
-    env = {"SLURM_JOB_END_TIME": str(int(time.time() + 60 + 15))}
+    env = {"SLURM_JOB_END_TIME": str(int(time.time() + 60 + 9))}
     with spawn(tmp_path, *command, env=env) as process:
         done = finish(process)
     assert (done.code, "stopped (time limit)" in done.err) == (75, True), done.err

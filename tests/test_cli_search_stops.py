@@ -14,7 +14,9 @@ from cli import call, finish, frames_of, names, run, spawn
 from clusteropt.database.database import Database
 from clusteropt.finding.under_way import Finding
 
-ENDLESS = ("search", "LJ38", "--confirm", "0", "--time-limit", "1h", "--threads", "1")
+ENDLESS = ("search", "LJ13", "--confirm", "0", "--time-limit", "1h", "--threads", "1")
+SHORT = ("search", "LJ13", "--threads", "1", "--no-certify")
+HARD = (ENDLESS[0], "LJ38", *ENDLESS[2:])  # lower minima come in many rounds
 OFTEN = "from clusteropt.commands import search_display; search_display._REPORT = 0"  # a line after every round
 LOWEST = re.compile(r"lowest (-\d+\.\d+) epsilon")
 
@@ -43,10 +45,10 @@ def test_a_signal_keeps_everything_and_tells_it(tmp_path, number, code, why):
     assert done.complaints[0].endswith(": what was found is kept")
     assert f"stopped by: {why}" in done.out
     assert done.out.splitlines()[1].endswith("; not certified")
-    assert names(tmp_path) == {"X38.min.xyz", "X38.minima.db"}
-    (lowest,) = frames_of(tmp_path / "X38.min.xyz")
+    assert names(tmp_path) == {"X13.min.xyz", "X13.minima.db"}
+    (lowest,) = frames_of(tmp_path / "X13.min.xyz")
     assert lowest.get_potential_energy() <= reported[-1] + 1e-6
-    with Database.open(tmp_path / "X38.minima.db") as database:
+    with Database.open(tmp_path / "X13.minima.db") as database:
         (own,) = database.runs()
         assert own.stopped_by == why
         assert database.entries()[0].energy == pytest.approx(lowest.get_potential_energy(), abs=1e-6)
@@ -54,12 +56,12 @@ def test_a_signal_keeps_everything_and_tells_it(tmp_path, number, code, why):
 
 
 def test_the_end_of_a_slurm_job_stops_a_search_that_can_go_on(tmp_path):
-    env = {"SLURM_JOB_END_TIME": str(int(time.time() + 60 + 20))}
+    env = {"SLURM_JOB_END_TIME": str(int(time.time() + 60 + 12))}
     with spawn(tmp_path, *ENDLESS, env=env) as process:
         done = finish(process)
     assert done.code == 75, done.err
     assert "stopped by: end of the Slurm job" in done.out
-    assert names(tmp_path) == {"X38.min.xyz", "X38.minima.db"}
+    assert names(tmp_path) == {"X13.min.xyz", "X13.minima.db"}
 
 
 def test_a_signal_while_libraries_load_ends_the_command_in_a_line(tmp_path):
@@ -106,14 +108,14 @@ def test_ctrl_c_before_the_first_minimum_says_so_and_shows_no_empty_table(tmp_pa
     monkeypatch.setattr(Finding, "__iter__", interrupted)
     done = run(tmp_path, *ENDLESS)
     assert done.code == 130
-    assert "X38, potential lj: no minimum found" in done.out
+    assert "X13, potential lj: no minimum found" in done.out
     assert not {"rank", "chance"} & {*done.out.split()}
     assert "nothing was found yet" in done.complaints[0]
 
 
 def test_what_was_reported_is_in_the_database_when_the_program_is_killed(tmp_path):
     rarely = "from clusteropt.finding import under_way; under_way._EVERY = 1e9"  # but for new lowest minima
-    with spawn(tmp_path, *ENDLESS, before=f"{OFTEN}; {rarely}") as process:
+    with spawn(tmp_path, *HARD, before=f"{OFTEN}; {rarely}") as process:
         reported = lines_until(process, 3)
         process.kill()
         process.wait()
@@ -125,7 +127,7 @@ def test_what_was_reported_is_in_the_database_when_the_program_is_killed(tmp_pat
 def test_twenty_kills_at_random_moments_lose_no_minimum_that_was_reported(tmp_path):
     rng, ever = np.random.default_rng(0), np.inf
     for seed in range(20):
-        with spawn(tmp_path, *ENDLESS, "--seed", str(seed), before=OFTEN) as process:
+        with spawn(tmp_path, *HARD, "--seed", str(seed), before=OFTEN) as process:
             reported = lines_until(process, 1)
             time.sleep(rng.uniform(0, 3))
             process.kill()
@@ -138,14 +140,12 @@ def test_twenty_kills_at_random_moments_lose_no_minimum_that_was_reported(tmp_pa
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {}])
 def test_a_terminal_shows_how_far_the_search_is_and_is_left_clean(tmp_path, variables):
-    warm = call(
-        tmp_path, "search", "LJ38", "--evaluations", "1", "--threads", "1", "--no-db", "--no-certify", "--quiet"
-    )
+    warm = call(tmp_path, *SHORT, "--evaluations", "1", "--no-db", "--quiet")
     assert warm.code == 0, "the programs are in the cache, so that the few seconds below are those of a search"
     ours, theirs = pty.openpty()
     shown = b""
     env = {"TERM": "xterm", "COLUMNS": "100", **variables}
-    with spawn(tmp_path, *ENDLESS[:-4], "--time-limit", "4", stderr=theirs, env=env) as process:
+    with spawn(tmp_path, *SHORT, "--confirm", "0", "--time-limit", "4", stderr=theirs, env=env) as process:
         os.close(theirs)
         while select([ours], [], [], 60)[0]:
             try:
@@ -156,7 +156,7 @@ def test_a_terminal_shows_how_far_the_search_is_and_is_left_clean(tmp_path, vari
         out = process.communicate()[0]
     text = shown.decode()
     assert process.returncode == 0
-    assert "lowest -17" in text
+    assert "lowest -44" in text
     assert re.search(r"reached by [\d,]+ independent chains? · [\d,]+ distinct minim", text)
     assert re.search(r"evaluations \([\d,]+/s\) · 0:0\d used, 0:0\d left", text)
     assert "\x1b" not in out

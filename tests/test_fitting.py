@@ -78,7 +78,7 @@ def test_a_fit_reproduces_structures_that_it_has_not_seen(folder: Path, optimize
 
 
 def test_a_fit_can_be_used_wherever_a_potential_is_named(folder: Path) -> None:
-    assert fit(folder, "--plot", "parity.png").code == 0
+    assert fit(folder, "--plot", "parity.png", "--radial", "4", "--angular", "1").code == 0
     assert (folder / "parity.png").read_bytes().startswith(b"\x89PNG")
     done = run(folder, "minimize", "sevens.xyz@0:3", "-p", "own.h5", "--optimizer", "lbfgs", "--out", "minima.xyz")
     assert done.code == 0, done.err

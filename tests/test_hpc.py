@@ -99,7 +99,7 @@ def test_one_node(folder):
 @pytest.mark.parametrize("how", ["USR1", "end of the job"])
 def test_one_node_is_requeued_when_its_time_is_over_and_then_goes_on(folder, how):
     save(folder / "starts/large.xyz", random_starts("X3000", 6, 0, 0.7))  # takes minutes
-    soon = {"SLURM_JOB_END_TIME": str(int(time.time()) + 74)} if how != "USR1" else {}
+    soon = {"SLURM_JOB_END_TIME": str(int(time.time()) + 70)} if how != "USR1" else {}
     job = submitted(folder, "single-node.sh", **soon)
     if how == "USR1":
         end = time.monotonic() + 90

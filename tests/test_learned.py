@@ -42,6 +42,7 @@ from clusteropt.settings.method import LocalSettings, SearchSettings
 from clusteropt.training import loop
 from clusteropt.training.settings import TrainSettings
 
+QUICK = {"xla_backend_optimization_level": 0}  # to compile is what takes time here
 QUIET = LearnedSettings(noise=False, widths=(8,))
 SMALL = TrainSettings(tasks=("X5",), steps=4, trajectory=20, clusters=8, pairs=3, network=LearnedSettings(widths=(8,)))
 NETWORKS = {"vector": QUIET, "coordinate": dataclasses.replace(QUIET, network="coordinate")}
@@ -60,7 +61,7 @@ def stepper(name: str, made: LearnedSettings, of: int, part: tuple) -> Callable:
     """A compiled step, (theta, batch, state) to (batch, state); without a state it only makes the first."""
     potential = CASES[name].potential
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=QUICK)
     def go(theta, clusters, state=None):
         problem = ClusterProblem(potential)
         rule = learned(theta, jnp.float32(of), jnp.array(part, jnp.float32), made, problem)
@@ -472,14 +473,27 @@ def test_fixed_atoms_stay_in_learned_trajectories_too(file):
 
 
 def test_train_and_use_at_the_shell(tmp_path):
-    options = ["--tasks", "X4", "--steps", "2", "--trajectory", "10", "--clusters", "4", "--pairs", "1"]
+    options = [
+        "--tasks",
+        "X5",
+        "--steps",
+        "2",
+        "--trajectory",
+        "10",
+        "--clusters",
+        "4",
+        "--pairs",
+        "1",
+        "--widths",
+        "8",
+    ]
     done = run(tmp_path, "train", "es", *options, "--out", "o.h5")
     assert done.code == 0
-    assert "step 2 of 2: X4 loss" in done.err
-    assert weights.load(tmp_path / "o.h5").card["tasks"] == ["X4"]
+    assert "step 2 of 2: X5 loss" in done.err
+    assert weights.load(tmp_path / "o.h5").card["tasks"] == ["X5"]
     again = run(tmp_path, "train", "es", *options, "--out", "o.h5")
     assert (again.code, "exists already" in again.err) == (2, True)
-    save(tmp_path / "a.xyz", random_starts("X4", 2, 0, 0.7))
+    save(tmp_path / "a.xyz", random_starts("X5", 2, 0, 0.7))
     used = run(tmp_path, "minimize", "a.xyz", "--optimizer", "o.h5", "--trajectories", "3", "--steps", "10", "--json")
     assert used.code == 0
     assert {record["won_by"] for record in used.records} <= {"learned", "fallback"}

@@ -360,7 +360,7 @@ def test_a_cluster_that_comes_apart_is_no_minimum_in_a_vacuum_box_either(tmp_pat
     in_a_box.set_cell([40, 40, 40])
     in_a_box.pbc = True
     save(tmp_path / "a.xyz", [pairs, in_a_box])
-    save(tmp_path / "crystal.xyz", bulk("Si", cubic=True) * (2, 2, 2))
+    save(tmp_path / "crystal.xyz", bulk("Si", "diamond", 7.6, cubic=True))  # the cutoff fits twice
     done = run(tmp_path, "minimize", *LOCAL, "a.xyz", "crystal.xyz", "--json")
     assert [record["status"] for record in done.records] == ["fragmented", "fragmented", "converged"]
 

@@ -109,7 +109,7 @@ def test_a_search_without_a_calculator_has_no_surrogate():
     assert SURROGATE not in kinds
 
 
-@pytest.mark.parametrize("formula", LOWEST)
+@pytest.mark.parametrize("formula", ["Cu13", pytest.param("Ni17", marks=pytest.mark.slow)])
 def test_the_lowest_minimum_of_a_metal_takes_fewer_evaluations_than_one_quench_of_a_random_start(formula):
     found = clusteropt.search(
         formula, calculator="emt", evaluations=60, certify=False, symmetrize=False, optimizer="none"
@@ -144,8 +144,8 @@ def test_scales_do_not_follow_a_garbled_energy():
 
 def test_evaluations_are_those_that_the_calculator_was_asked_for():
     name = known.use(recipe.recipe_of("emt", {}), 1)
-    composition_of("Cu9", name)
+    composition_of("Cu7", name)
     before = known.pool_of(name).n_asked
-    found = clusteropt.search("Cu9", name, evaluations=500, certify=False, symmetrize=False)
+    found = clusteropt.search("Cu7", name, evaluations=500, certify=False, symmetrize=False)
     asked = known.pool_of(name).n_asked - before
     assert asked <= found.evaluations < 1.1 * asked, "what is asked for again is remembered"

@@ -4,6 +4,7 @@ Many of the best-known minima are symmetric, and far fewer minima can be reached
 (M. T. Oakley, R. L. Johnston and D. J. Wales, Phys. Chem. Chem. Phys. 15, 3965 (2013), doi:10.1039/c3cp44332a).
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import jax
@@ -24,9 +25,6 @@ _NEAR = 0.75  # lengths; a point so near to an atom is passed over, though its o
 _SAME = 1e-3  # lengths; images nearer than this coincide
 _FAR = 1e6  # lengths
 _POINTS = _TRIES * len(_SPHERES)
-_MOST = max(len(operations(name)) for name in GROUPS)
-_ORDERS = np.array([len(operations(name)) for name in GROUPS], np.int32)
-_OPERATIONS = np.stack([np.resize(operations(name), (_MOST, 3, 3)) for name in GROUPS], -1).astype(np.float32)
 N_DRAWS = 3 * _POINTS  # random numbers of a structure, beside three for each atom
 
 
@@ -104,9 +102,18 @@ class _Search(NamedTuple):
     at: Array  # the number of the next point
 
 
+@cache  # made when a program needs it: many commands import this module, and few need it
+def _tables() -> tuple[np.ndarray, np.ndarray]:
+    """The operations (n_most, 3, 3, n_groups) float32 of all GROUPS, repeated to fill, and their numbers (n_groups,) int32."""
+    orders = np.array([len(operations(name)) for name in GROUPS], np.int32)
+    filled = [np.resize(operations(name), (orders.max(), 3, 3)) for name in GROUPS]
+    return np.stack(filled, -1).astype(np.float32), orders
+
+
 def _placed(begun: Begun) -> Array:
-    group = jnp.take(jnp.asarray(_OPERATIONS), begun.group, axis=-1)  # (n_operations, 3, 3, n_structures)
-    order = jnp.take(jnp.asarray(_ORDERS), begun.group)
+    own, orders = _tables()
+    group = jnp.take(jnp.asarray(own), begun.group, axis=-1)  # (n_operations, 3, 3, n_structures)
+    order = jnp.take(jnp.asarray(orders), begun.group)
 
     def open_(now: _Search) -> Array:
         return (now.at < _POINTS) & (now.n_placed < begun.n_atoms)
@@ -161,7 +168,7 @@ def _orbit(group: Array, order: Array, point: Array) -> tuple[Array, Array, Arra
 
     A point with images close to it is moved to their middle, which lies on an axis or a mirror plane.
     """
-    own = jnp.arange(_MOST, dtype=jnp.int32)[:, None] < order
+    own = jnp.arange(group.shape[0], dtype=jnp.int32)[:, None] < order
     images = _images(group, point)
     for _ in range(3):
         near = own & (_squared(images - point[:, None]) < _CLOSEST**2)
@@ -181,13 +188,13 @@ def _images(group: Array, point: Array) -> Array:
 
 def _with_orbit(places: Array, images: Array, order: Array, n_placed: Array, fits: Array) -> Array:
     """The places with the distinct images, where they fit."""
-    numbers = jnp.arange(_MOST, dtype=jnp.int32)[:, None]
+    numbers = jnp.arange(images.shape[1], dtype=jnp.int32)[:, None]
 
     def earlier(k: Array, known: Array) -> Array:
         image = jax.lax.dynamic_index_in_dim(images, k, 1)
         return known | ((numbers > k) & (_squared(images - image) < _SAME**2))
 
-    known = jax.lax.fori_loop(0, _MOST, earlier, jnp.zeros(images.shape[1:], bool))
+    known = jax.lax.fori_loop(0, images.shape[1], earlier, jnp.zeros(images.shape[1:], bool))
     new = ~known & (numbers < order) & fits
     to = jnp.where(new, n_placed + jnp.cumsum(new, 0, dtype=jnp.int32) - 1, places.shape[1])
     columns = jnp.broadcast_to(jnp.arange(places.shape[-1], dtype=jnp.int32), to.shape)
