@@ -13,13 +13,16 @@ from clusteropt.exploration.exploring import Exploration
 from clusteropt.exploration.kinds import STARTS, SURROGATE
 from clusteropt.exploration.surrogate import fit
 from clusteropt.exploration.surrogate.candidates import kit_of
-from clusteropt.exploration.surrogate.potential import potential_of, usual
+from clusteropt.exploration.surrogate.potential import drifts, potential_of, usual
 from clusteropt.finding.searching import composition_of
 from clusteropt.potentials.base import energy_and_gradient
 from clusteropt.potentials.calculators import known, recipe, scales
-from clusteropt.potentials.calculators.memory import Answer, Question
-from clusteropt.potentials.calculators.pool import Pool
+from clusteropt.potentials.calculators.memory import Answer, Memory, Question
 from clusteropt.runtime import host
+from clusteropt.search.local import minimized
+from clusteropt.search.styles import DISPLACEMENT, MOVES
+from clusteropt.search.styles import SURROGATE as SURROGATE_MOVE
+from clusteropt.settings.method import LocalSettings
 
 LOWEST = {"Cu13": 9.361358, "Ni17": 17.460670}  # eV, by effective medium theory
 
@@ -40,19 +43,94 @@ def samples_of(parameters: np.ndarray, n_species: int) -> fit.Samples:
 
 
 @pytest.mark.parametrize("n_species", [1, 2])
-def test_a_fit_finds_the_parameters_from_which_the_values_were_made(n_species):
+def test_a_fit_finds_the_potential_from_which_the_values_were_made(n_species):
     with host.double_precision():
-        true = usual(n_species) + np.random.default_rng(1).uniform(-0.4, 0.4, usual(n_species).shape)
-        found = fit.fitted(samples_of(true, n_species), n_species, usual(n_species))
-    assert abs(found - true).max() < 0.05
+        allowed = drifts(n_species)
+        true = usual(n_species) + np.random.default_rng(1).uniform(-0.5, 0.5, len(allowed)) * allowed
+        samples = samples_of(true, n_species)
+        found = fit.fitted(samples, n_species, usual(n_species))
+        energies, gradient = energy_and_gradient(potential_of(found, n_species), samples.clusters)
+    own = np.asarray(samples.weight) > 0
+    assert np.std((np.asarray(energies).sum(0) - samples.energy)[own]) < 0.01 * 13
+    assert np.std((np.asarray(gradient) - samples.gradient)[..., own]) < 0.1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.8]), st.sampled_from([1, 2]))
+def test_the_kernel_computes_the_formula_and_its_gradient(seed, core, n_species):
+    rng, n = np.random.default_rng(seed), 6
+    parameters = usual(n_species) + rng.normal(0, 0.5, len(usual(n_species))) * drifts(n_species)
+    places, species = grown(rng, n), rng.integers(n_species, size=n).astype(np.int32)
+    push, step = rng.normal(size=(n, 3)), 1e-5
+
+    def values(at: np.ndarray) -> tuple[float, np.ndarray]:
+        batch = pack([Structure(at, species, np.ones(n, bool))], padded_size(n), np.float64)
+        energies, gradient = energy_and_gradient(potential_of(parameters, n_species), batch, core)
+        return float(np.asarray(energies)[:n].sum()), np.asarray(gradient)[:, :n, 0].T
+
+    with host.double_precision():
+        energy, gradient = values(places)
+        ends = [values(places + sign * step * push)[0] for sign in (1, -1)]
+    assert np.isclose((gradient * push).sum(), (ends[0] - ends[1]) / (2 * step), rtol=1e-5, atol=1e-5)
+    if not core:
+        assert np.isclose(energy, formula(parameters, n_species, places, species), rtol=1e-10)
+
+
+def grown(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Positions (n, 3) in lengths, each but the first 0.75 to 1.2 from another one and no nearer to any."""
+    places = [np.zeros(3)]
+    while len(places) < n:
+        way = rng.normal(size=3)
+        new = places[rng.integers(len(places))] + way / np.linalg.norm(way) * rng.uniform(0.75, 1.2)
+        if min(np.linalg.norm(new - place) for place in places) > 0.7:
+            places.append(new)
+    return np.array(places)
+
+
+def formula(parameters: np.ndarray, n_species: int, places: np.ndarray, species: np.ndarray) -> float:
+    """The energy of the surrogate, atom by atom and pair by pair as its formula stands."""
+    pairs = [(a, b) for a in range(n_species) for b in range(a, n_species)]
+    logs, terms = np.split(parameters, [4 * len(pairs)])
+    logs, terms, energy = logs.reshape(4, -1), terms.reshape(4, n_species), 0.0
+    for i, here in enumerate(places):
+        rho, vector, matrix = 0.0, np.zeros(3), np.zeros((3, 3))
+        for j in set(range(len(places))) - {i}:
+            kind = pairs.index(tuple(sorted((species[i], species[j]))))
+            a, xi, p, q = np.exp(logs[:, kind])
+            r = np.linalg.norm(here - places[j])
+            e, part = (here - places[j]) / r, xi**2 * np.exp(-2 * q * (r - 1))
+            energy += a * np.exp(-p * (r - 1))
+            rho, vector, matrix = rho + part, vector + part * e, matrix + part * np.outer(e, e)
+        b, c, v, t = terms[:, species[i]]
+        vector, matrix = vector / rho, matrix / rho
+        energy += b * rho + c * rho**0.75
+        energy -= np.sqrt(rho) * (1 + v * vector @ vector + t * ((matrix**2).sum() - 1 / 3))
+    return energy
+
+
+def test_a_flat_cluster_lies_lowest_where_flat_surroundings_are_low():
+    triangle = [(x + y / 2, y * 3**0.5 / 2, 0) for x, y in ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (0, 2))]
+    octahedron = [np.eye(3)[k] * sign / 2**0.5 for k in range(3) for sign in (1, -1)]
+    both = [
+        Structure(np.array(places, float), np.zeros(6, np.int32), np.ones(6, bool)) for places in (triangle, octahedron)
+    ]
+    lower = {}
+    for t in (0.0, 0.6):
+        with host.double_precision():
+            potential = potential_of(usual(1) + t * np.eye(8)[7], 1)
+            found = {
+                k: minimum for portion in minimized(both, potential, LocalSettings()) for k, minimum in portion.items()
+            }
+        lower[t] = found[0].energy < found[1].energy
+    assert lower == {0.0: False, 0.6: True}
 
 
 def test_the_vector_of_the_normal_equations_is_the_derivative_of_half_the_sum_of_squares():
     with host.double_precision():
         samples, at = samples_of(usual(1) + 0.2, 1), usual(1)
         _, square, slope = fit._normal(samples, 1, at)
-        step = 1e-5 * np.eye(4)
-        ends = [[fit._normal(samples, 1, at + sign * one[:, None])[0] for sign in (1, -1)] for one in step]
+        step = 1e-5 * np.eye(len(at))
+        ends = [[fit._normal(samples, 1, at + sign * one)[0] for sign in (1, -1)] for one in step]
     assert np.allclose(slope, [(a - b) / 2e-5 for a, b in ends], rtol=1e-5)
     assert np.linalg.eigvalsh(square).min() > 0
 
@@ -60,16 +138,16 @@ def test_the_vector_of_the_normal_equations_is_the_derivative_of_half_the_sum_of
 @settings(max_examples=10, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_a_record_does_not_depend_on_the_order_of_the_answers(random):
-    pool, rng = Pool(recipe.recipe_of("emt", {}), 1), np.random.default_rng(0)
-    pool.begin_record()
+    memory, rng = Memory(), np.random.default_rng(0)
+    memory.begin_record()
     numbers = np.full(4, 29, np.int32)
     several = [(Question(numbers, rng.normal(size=(4, 3))), Answer(float(k // 2), np.zeros((4, 3)))) for k in range(20)]
     expected = sorted((answer.energy, question.positions.tobytes()) for question, answer in several)[:12]
     random.shuffle(several)
     for question, answer in several:
-        pool._write(question, answer)
-    pool._write(Question(numbers[:3], np.zeros((3, 3))), Answer(-1.0, np.zeros((3, 3))))
-    found = pool.record(numbers, 12)
+        memory.note(question, answer)
+    memory.note(Question(numbers[:3], np.zeros((3, 3))), Answer(-1.0, np.zeros((3, 3))))
+    found = memory.record(numbers, 12)
     assert [(answer.energy, positions.tobytes()) for positions, answer in found] == expected
 
 
@@ -88,10 +166,24 @@ def test_the_first_chains_start_from_low_minima_of_the_surrogate_and_no_candidat
     with host.double_precision():
         candidates = run.candidates
         problem = kit_of(run.kit, candidates._parameters).composition.problem
-        seen = candidates._energies_of(candidates._seen, problem)
-        waiting = candidates._energies_of(candidates._waiting, problem)
-    assert len(waiting)
-    assert abs(waiting[:, None] - seen).min() > 0.01
+        seen, waiting = (candidates._quenched(own, problem) for own in (candidates._seen, candidates._waiting))
+    assert len(waiting.energies)
+    apart = abs(waiting.energies[:, None] - seen.energies)
+    unlike = abs(waiting.prints[:, None] - seen.prints).max(-1)
+    assert np.maximum(apart, unlike).min() > 0.01
+
+
+def test_rounds_grow_and_one_of_the_first_two_chains_hops_as_basin_hopping_does():
+    _, rounds = explored("Cu7", 4)
+    assert [len(one.origins) for one in rounds] == [2, 2, 4, 4]
+    assert rounds[1].origins == [MOVES[SURROGATE_MOVE], MOVES[DISPLACEMENT]]
+
+
+def test_a_minimum_at_the_target_is_polished_at_once():
+    about = {"certify": False, "symmetrize": False, "optimizer": "none", "evaluations": 2000}
+    found = clusteropt.search("Ni17", calculator="emt", target=LOWEST["Ni17"] + 0.01, **about)
+    assert found.stopped_by == "target"
+    assert found.evaluations < 80
 
 
 def test_rounds_do_not_depend_on_the_number_of_workers():

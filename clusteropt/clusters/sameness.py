@@ -66,7 +66,7 @@ def fingerprints(positions: np.ndarray, species: np.ndarray, length: float) -> n
     x = np.asarray(positions, float)
     kinds, which = np.unique(species, return_inverse=True)
     n, away = x.shape[1], x - x.mean(1, keepdims=True)
-    distances = np.array([pdist(one) for one in x]) if n > 1 else np.zeros((len(x), 0))
+    distances = np.array([pdist(one) for one in x]).reshape(len(x), n * (n - 1) // 2)
     upper = _pairs_of(which, len(kinds)) if len(kinds) > 1 else None
     parts = _parts(distances, upper, len(kinds) * (len(kinds) + 1) // 2, _N_DISTANCES)
     radii = np.sqrt((away * away).sum(2))

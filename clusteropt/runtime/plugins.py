@@ -40,6 +40,7 @@ _SHIPPED: dict[str, dict[str, str]] = {  # group -> name -> module:attribute
         "morse": "clusteropt.potentials.forms.morse:FORM",
         "network": "clusteropt.potentials.forms.network:FORM",
         "calculator": "clusteropt.potentials.forms.calculator:FORM",
+        "surrogate": "clusteropt.potentials.forms.surrogate:FORM",
     },
     "strategies": {  # each makes a Strategy from TrainSettings (training/strategy.py)
         "es": "clusteropt.training.esmc:esmc",

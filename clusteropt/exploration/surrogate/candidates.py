@@ -1,11 +1,12 @@
 """Candidates: the low minima of a surrogate that no evaluation has seen yet, in the order of its energies."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clusteropt.clusters.arrays import Clusters, Structure, pack, padded_size
+from clusteropt.clusters.sameness import fingerprints
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.surrogate import fit, samples
 from clusteropt.exploration.surrogate.potential import potential_of, usual
@@ -14,13 +15,16 @@ from clusteropt.search.descents import quenched
 
 Explore = Callable[[Kit, list[np.ndarray]], Iterator[Any]]  # an exploration: rounds with positions and energies
 
-_LEAST = 1000  # evaluations an atom that the search of a new surrogate has, at least
+_LEAST = 3000  # evaluations an atom that the search of a new surrogate has, at least
 _WORK = 100  # evaluations of that search for each of the calculator's
 _GROWTH = 1.3  # samples for which the surrogate is fitted anew, in those of the last fit
-_SAME = 0.02  # energies within which two quenched minima of the surrogate count as one
-_HEIGHT = 0.5  # energies an atom above the lowest, up to which minima are candidates
+_SAME, _ALIKE = 0.02, 0.02  # energies, and numbers of fingerprints, within which two quenched minima count as one
+_HEIGHT = (
+    0.5  # energies an atom above the lowest minimum of the surrogate, and of the calculator, up to which candidates lie
+)
 _GIVEN = 32  # the lowest minima that are known, from which a search starts
-_SEEN = 256  # positions, the last, whose minima are no candidates any more
+_MOST = 1024  # the lowest minima of a search, which are compared with each other
+_SEEN = 512  # positions, the last, whose minima are no candidates any more
 
 
 class Candidates:
@@ -38,7 +42,8 @@ class Candidates:
     def take(self, n: int) -> np.ndarray:
         """(3, n_atoms, m) positions, in length units, of the next `n`, or of fewer where there are no more."""
         record = self._kit.composition.problem.pool.record(self._numbers)
-        if len(record) > _GROWTH * self._n_fitted or self._n_searches == 0:
+        enough = _GROWTH if self._waiting else 1.0
+        if len(record) > enough * self._n_fitted or self._n_searches == 0:
             self._renew(record)
         own, self._waiting = self._waiting[:n], self._waiting[n:]
         self._seen = [*self._seen, *own][-_SEEN:]
@@ -69,33 +74,64 @@ class Candidates:
             self._parameters = fit.fitted(chosen, len(composition.potential.elements), self._parameters)
         own = kit_of(self._kit, self._parameters, self._n_searches)
         self._n_searches += 1
-        found = self._searched(own)
-        problem = own.composition.problem
-        tried = np.sort(self._energies_of(self._seen, problem)) if self._seen else np.zeros(0)
-        ceiling = (found[0][0] if found else 0.0) + _HEIGHT * composition.n_atoms
-        self._waiting = [
-            place for energy, place in found if energy < ceiling and not (abs(tried - energy) < _SAME).any()
-        ]
+        self._waiting = self._new(self._searched(own), own.composition.problem)
 
-    def _searched(self, kit: Kit) -> list[tuple[float, np.ndarray]]:
-        """Energies and positions (3, n_atoms) of distinct minima of a surrogate, the lowest first."""
-        n, found = kit.composition.n_atoms, []
-        given = [place.T for _, place in _distinct(self._low, _SAME)[:_GIVEN]]
+    def _searched(self, kit: Kit) -> "_Minima":
+        """The distinct minima of a surrogate."""
+        n, energies, places = kit.composition.n_atoms, [], []
+        given = [place.T for _, place in self._lowest()]
         rounds: Any = self._explore(kit, given)
         for visits in rounds:
-            fine = np.flatnonzero(np.isfinite(visits.energy))
-            found += [(float(visits.energy[k]), visits.positions[:, :n, k]) for k in fine]
+            fine = np.isfinite(visits.energy)
+            energies.append(visits.energy[fine])
+            places.append(np.moveaxis(visits.positions[:, :n, fine], -1, 0))
             if rounds.n_evaluations >= max(_LEAST * n, _WORK * self._n_fitted):
                 break
-        return _distinct(sorted(found, key=lambda one: one[0]), _SAME)
+        return _distinct(self._minima(np.concatenate(energies), np.concatenate(places)))
 
-    def _energies_of(self, places: list[np.ndarray], problem: ClusterProblem) -> np.ndarray:
-        """(n,) energies of the surrogate's minima below positions (3, n_atoms)."""
+    def _lowest(self) -> list[tuple[float, np.ndarray]]:
+        """The lowest of the calculator's minima."""
+        if not self._low:
+            return []
+        own = _distinct(self._minima(*(np.array(part) for part in zip(*self._low, strict=True))))  # type: ignore[arg-type]
+        return list(zip(own.energies[:_GIVEN].tolist(), own.places, strict=False))
+
+    def _new(self, found: "_Minima", problem: ClusterProblem) -> list[np.ndarray]:
+        """Of the minima that were found, the low ones that have not been tried."""
+        if not len(found.energies):
+            return []
+        tried = self._quenched(self._seen, problem)
+        best = self._quenched([place for _, place in self._low[:1]], problem).energies
+        ceiling = max([found.energies[0], *best]) + _HEIGHT * self._kit.composition.n_atoms
+        new = [k for k in np.flatnonzero(found.energies < ceiling) if not _is_among(found, k, tried)]
+        return [found.places[k] for k in new]
+
+    def _quenched(self, places: list[np.ndarray], problem: ClusterProblem) -> "_Minima":
+        """The surrogate's minima below positions (3, n_atoms)."""
+        n = self._kit.composition.n_atoms
+        if not places:
+            return self._minima(np.zeros(0), np.zeros((0, 3, n)))
         species = self._kit.composition.species
-        structures = [Structure(place.T, species, np.ones(len(species), bool)) for place in places]
+        structures = [Structure(place.T, species, np.ones(n, bool)) for place in places]
         structures += [structures[-1]] * (_SEEN - len(structures))
-        batch: Clusters = pack(structures, padded_size(len(species)), np.float64)
-        return quenched(batch, problem)[1][: len(places)]
+        batch: Clusters = pack(structures, padded_size(n), np.float64)
+        ends, energies, *_ = quenched(batch, problem)
+        own = slice(len(places))
+        return self._minima(np.asarray(energies)[own], np.moveaxis(np.asarray(ends.positions)[:, :n], -1, 0)[own])
+
+    def _minima(self, energies: np.ndarray, places: np.ndarray) -> "_Minima":
+        """The lowest minima of energies (n,) at places (n, 3, n_atoms), as many as are compared."""
+        order = np.argsort(energies, kind="stable")[:_MOST]
+        prints = fingerprints(places[order].transpose(0, 2, 1), self._kit.composition.species, 1.0)
+        return _Minima(energies[order], places[order], prints)
+
+
+class _Minima(NamedTuple):
+    """Quenched minima, the lowest first."""
+
+    energies: np.ndarray  # (n,)
+    places: np.ndarray  # (n, 3, n_atoms)
+    prints: np.ndarray  # (n, N_NUMBERS), fingerprints
 
 
 def kit_of(kit: Kit, parameters: np.ndarray | None = None, number: int = 0) -> Kit:
@@ -106,10 +142,16 @@ def kit_of(kit: Kit, parameters: np.ndarray | None = None, number: int = 0) -> K
     return Kit(Composition(tuple(model.elements[k] for k in own.species), model), kit.optimizer, seed)
 
 
-def _distinct(found: list[tuple[float, np.ndarray]], margin: float) -> list[tuple[float, np.ndarray]]:
-    """Of sorted energies and positions, those that lie higher than the last by more than the margin."""
-    kept: list[tuple[float, np.ndarray]] = []
-    for one in found:
-        if not kept or one[0] - kept[-1][0] > margin:
-            kept.append(one)
-    return kept
+def _distinct(minima: _Minima) -> _Minima:
+    """The minima without those that are like a lower one."""
+    kept: list[int] = []
+    for k in range(len(minima.energies)):
+        if not _is_among(minima, k, _Minima(*(array[kept] for array in minima))):
+            kept.append(k)
+    return _Minima(*(array[kept] for array in minima))
+
+
+def _is_among(own: _Minima, k: int, others: _Minima) -> bool:
+    """True where the minimum `k` is like one of the others."""
+    near = slice(*np.searchsorted(others.energies, own.energies[k] + np.array([-_SAME, _SAME])))
+    return bool((np.abs(others.prints[near] - own.prints[k]).max(1) < _ALIKE).any())

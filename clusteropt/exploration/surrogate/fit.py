@@ -12,14 +12,12 @@ from jax.sharding import Mesh
 from clusteropt.clusters.arrays import Clusters, Structure, pack, padded_size
 from clusteropt.engine import programs
 from clusteropt.exploration.composition import Composition
-from clusteropt.exploration.surrogate.potential import tables_of, usual
-from clusteropt.potentials.forms import gupta
+from clusteropt.exploration.surrogate.potential import bounded, drifts, tables_of, usual
+from clusteropt.potentials.forms import surrogate
 from clusteropt.runtime import devices
 
 N_SAMPLES = 256  # structures in a fit
 _ENERGY, _GRADIENT = 0.02, 0.3  # errors that count as one: of an energy an atom, and of a gradient's component
-_DRIFT = 0.7  # the change of a logarithm that counts as one
-_FARTHEST = 1.0  # change of a logarithm
 _STEPS = 12  # of the fit, at most
 _ENOUGH = 1e-3  # part of the sum of squares by which a step has to lower it
 
@@ -45,12 +43,12 @@ def foresee(composition: Composition) -> bool:
 
 
 def fitted(samples: Samples, n_species: int, parameters: np.ndarray) -> np.ndarray:
-    """Parameters (N_KINDS, n_pairs) that fit the samples, from `parameters` on."""
-    at, damping, middle = parameters, 1e-2, usual(n_species)
+    """Parameters (n_parameters,) that fit the samples, from `parameters` on."""
+    at, damping = parameters, 1e-2
     total, square, slope = _normal(samples, n_species, at)
     for _ in range(_STEPS):
-        step = np.linalg.solve(square + damping * np.diag(np.diag(square)), -slope).reshape(at.shape)
-        new = np.clip(at + step, middle - _FARTHEST, middle + _FARTHEST)
+        step = np.linalg.solve(square + damping * np.diag(np.diag(square)), -slope)
+        new = bounded(at + step, n_species)
         lower, *rest = _normal(samples, n_species, new)
         if not lower < total:
             damping *= 10
@@ -67,25 +65,24 @@ def _normal(samples: Samples, n_species: int, parameters: np.ndarray) -> tuple[f
     """Half the sum of squares, and the matrix and vector of the normal equations."""
     found = programs.run(equations, (), samples, parameters, mesh=devices.mesh(1), in_place=False, n_species=n_species)
     total, square, slope = (np.asarray(one, np.float64) for one in found)
-    away = (parameters - usual(n_species)).ravel() / _DRIFT
-    own = np.eye(len(away)) / _DRIFT**2
-    return float(total[0] + away @ away / 2), square + own, slope + away / _DRIFT
+    allowed = drifts(n_species)
+    away = (parameters - usual(n_species)) / allowed
+    return float(total[0] + away @ away / 2), square + np.diag(1 / allowed**2), slope + away / allowed
 
 
 def equations(_: tuple, samples: Samples, parameters: Array, *, mesh: Mesh, n_species: int) -> tuple[Array, ...]:
     """The program: half the sum of squares (1,), J^T J and J^T r of the residuals r and their derivatives J."""
 
     def residuals(flat: Array) -> tuple[Array, Array]:
-        tables = tables_of(flat.reshape(parameters.shape), n_species)
-        energies, gradient = gupta.energy_and_gradient(tables, samples.clusters, 0.0)  # type: ignore[arg-type]
+        tables = tables_of(flat, n_species)
+        energies, gradient = surrogate.energy_and_gradient(tables, samples.clusters, 0.0)  # type: ignore[arg-type]
         mask = samples.clusters.mask
         root = jnp.sqrt(samples.weight)
         error = (jnp.where(mask, energies, 0).sum(0) - samples.energy) / jnp.maximum(mask.sum(0), 1) * root / _ENERGY
         slopes = jnp.where(mask & (root > 0), (gradient - samples.gradient) * root / _GRADIENT, 0)
         return jnp.where(root > 0, error, 0), slopes
 
-    flat = parameters.reshape(-1)
-    r, push = residuals(flat), jax.jacfwd(residuals)(flat)
-    parts = [(a.reshape(-1), d.reshape(-1, len(flat))) for a, d in zip(r, push, strict=True)]
+    r, push = residuals(parameters), jax.jacfwd(residuals)(parameters)
+    parts = [(a.reshape(-1), d.reshape(-1, len(parameters))) for a, d in zip(r, push, strict=True)]
     total = sum(a @ a for a, _ in parts) / 2
     return jnp.reshape(total, (1,)), sum(d.T @ d for _, d in parts), sum(d.T @ a for a, d in parts)  # type: ignore[return-value]

@@ -1,8 +1,9 @@
-"""The form of the surrogate: Gupta's, with parameters for each pair of elements, in the calculator's lengths and energies.
+"""The surrogate as a potential: its parameters, their usual values, and the tables of its kernel `forms/surrogate.py`.
 
-A second-moment potential has few parameters, so that the values of a few quenches fit it, and its kernel costs next to nothing
-beside a calculator. How well it orders the minima of a system is learned in use: `exploration/choice.py` spends the evaluations
-where they bring most.
+The form has few parameters, so that the values of a few quenches fit it, and its kernel costs next to nothing beside a
+calculator. How well it orders the minima of a system is learned in use: `exploration/choice.py` spends the evaluations where
+they bring most. Parameters are one vector: the logarithms of A, xi, p and q for each pair of elements, then the terms b, c, v
+and t for each element, in the calculator's lengths and energies.
 """
 
 import jax.numpy as jnp
@@ -11,17 +12,35 @@ from jax import Array
 
 from clusteropt.potentials.base import Potential
 from clusteropt.potentials.form import REDUCED_UNITS
-from clusteropt.potentials.forms import gupta
+from clusteropt.potentials.forms import surrogate
 
-N_KINDS = 4  # parameters of a pair: logarithms of A, xi, p and q
 # Parameters before any value is known. p and q are usual ones of metals (Cleri and Rosato, see `forms/gupta.py`); with A and
 # xi, an icosahedron of 13 atoms has its nearest neighbours at one length, and five energies an atom.
 _USUAL = np.log([0.31, 2.77, 10.5, 3.0])
+# How far parameters may lie from usual ones: errors that count as one, and the farthest. Densities are about 50.
+_DRIFTS = np.array([0.7, 0.7, 0.7, 0.7])
+_TERM_DRIFTS = np.array([0.05, 0.5, 0.2, 0.2])
+_FARTHEST = 1.0  # change of a logarithm
 
 
 def usual(n_species: int) -> np.ndarray:
-    """(N_KINDS, n_pairs) the parameters before any value is known."""
-    return np.repeat(_USUAL[:, None], len(pairs_of(n_species)), 1)
+    """(n_parameters,) the parameters before any value is known."""
+    return _joined(_USUAL, np.zeros(len(_TERM_DRIFTS)), n_species)
+
+
+def drifts(n_species: int) -> np.ndarray:
+    """(n_parameters,) the change of each parameter that counts as an error of one."""
+    return _joined(_DRIFTS, _TERM_DRIFTS, n_species)
+
+
+def bounded(parameters: np.ndarray, n_species: int) -> np.ndarray:
+    """The parameters, logarithms not too far from usual ones."""
+    farthest = _joined(np.full(len(_USUAL), _FARTHEST), np.full(len(_TERM_DRIFTS), np.inf), n_species)
+    return np.clip(parameters, usual(n_species) - farthest, usual(n_species) + farthest)
+
+
+def _joined(pairs: np.ndarray, terms: np.ndarray, n_species: int) -> np.ndarray:
+    return np.concatenate([np.repeat(pairs, len(pairs_of(n_species))), np.repeat(terms, n_species)])
 
 
 def pairs_of(n_species: int) -> list[tuple[int, int]]:
@@ -37,18 +56,21 @@ def table_of(values: np.ndarray | Array, n_species: int) -> np.ndarray | Array:
 
 
 def tables_of(parameters: np.ndarray | Array, n_species: int) -> dict[str, np.ndarray | Array]:
-    """The kernel's tables for parameters (N_KINDS, n_pairs), with every r_0 at one length. See `gupta.tables_from`."""
-    log_a, log_xi, log_p, log_q = (table_of(row, n_species) for row in parameters)
+    """The kernel's tables for parameters (n_parameters,), with every r_0 at one length. See `gupta.tables_from`."""
+    n = len(_USUAL) * len(pairs_of(n_species))
+    logs, terms = parameters[:n].reshape(len(_USUAL), -1), parameters[n:].reshape(-1, n_species)
+    log_a, log_xi, log_p, log_q = (table_of(row, n_species) for row in logs)
     exponential = np.exp if isinstance(parameters, np.ndarray) else jnp.exp
     p, q = exponential(log_p), exponential(log_q)
-    return {"repulsion_log": log_a + p, "repulsion_decay": p, "hopping_log": log_xi + q, "hopping_decay": q}
+    own = {"repulsion_log": log_a + p, "repulsion_decay": p, "hopping_log": log_xi + q, "hopping_decay": q}
+    return own | {"terms": terms}
 
 
 def potential_of(parameters: np.ndarray, n_species: int) -> Potential:
-    """The surrogate with parameters (N_KINDS, n_pairs). Its species are numbers, so that all elements share its programs."""
+    """The surrogate with parameters (n_parameters,). Its species are numbers, so that all elements share its programs."""
     return Potential(
         parameters=tables_of(parameters, n_species),  # type: ignore[arg-type]  numpy
-        form=gupta.FORM.name,
+        form=surrogate.FORM.name,
         name="surrogate",
         elements=tuple(str(k) for k in range(n_species)),
         energy_unit=REDUCED_UNITS["energy"],

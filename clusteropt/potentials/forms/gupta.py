@@ -99,8 +99,8 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
 def _density_terms(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, ...]:
     """The repulsion, the density (the sum under the square root), and the gradient of the repulsion."""
     r = distance(pair, core)
-    repulsion, slope = _decaying(tables, "repulsion", pair, r)
-    hopping, hopping_slope = _decaying(tables, "hopping", pair, r)
+    repulsion, slope = decaying(tables, "repulsion", pair, r)
+    hopping, hopping_slope = decaying(tables, "hopping", pair, r)
     push, density = 2 * slope / r, hopping * hopping
     if core:  # inside the core, repulsion and density continue as straight lines in r^2
         inside = (pair.r2 - r * r) / (2 * r)
@@ -111,12 +111,12 @@ def _density_terms(tables: dict[str, Array], core: float, pair: Pair) -> tuple[A
 def _band_terms(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, ...]:
     """The gradient of the band energy; the last plane of the pair is the inverse square root of the density."""
     r = distance(pair, core)
-    hopping, slope = _decaying(tables, "hopping", pair, r)
+    hopping, slope = decaying(tables, "hopping", pair, r)
     pull = -(pair.here[-1] + pair.there[-1]) * hopping * slope / r
     return tuple(pull * d for d in pair.d)
 
 
-def _decaying(tables: dict[str, Array], kind: str, pair: Pair, r: Array) -> tuple[Array, Array]:
+def decaying(tables: dict[str, Array], kind: str, pair: Pair, r: Array) -> tuple[Array, Array]:
     """The exponential `kind` (repulsion or hopping) at the distance r, and its derivative."""
 
     def table(name: str) -> Array:
