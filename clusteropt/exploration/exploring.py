@@ -104,7 +104,9 @@ class Exploration:
         """The seats where chains begin: whole blocks, `least` seats or more. The first seats are taken `least` a round."""
         vacant, block = np.flatnonzero(self.lives.vacant), self._table.block
         least = min(self._table.least, len(self.lives.vacant))
-        n = least if self.n_begun < len(self.lives.vacant) else len(vacant) // block * block
+        n = len(vacant) // block * block
+        if self.n_begun < len(self.lives.vacant):
+            n = 0 if self.n_rounds % self._table.every else least
         return vacant[: 0 if self.draining or n < least else n]
 
     def _parents(self) -> Parents:

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.exploration.kinds import STARTS
+from clusteropt.exploration.kinds import RANDOM, STARTS, SURROGATE
 from clusteropt.runtime import resources
 from clusteropt.search.styles import STYLES
 
-# Part of the first chains that start from the surrogate of a calculator, and of those that go on with it. A learned start takes
-# several times the evaluations of a candidate; the search finds out later which of both brings more for its cost.
-_SURROGATE = 0.9
+# Where a calculator makes evaluations dear: parts of the first chains that start from its surrogate, and that go on with it. The
+# others hop from random starts as plain basin hopping does, which asks nothing of a potential. One of the first two does so:
+# surrogates know nothing of a system before the first values, and basin hopping shows them other structures.
+_STARTS, _STYLES = 0.9, 0.7
 
 
 class Shares(NamedTuple):
@@ -41,12 +42,10 @@ def shares(directional: bool, hosted: bool = False) -> Shares:
     styles = np.array([own["styles"].get(style.name, 0.0) for style in STYLES])
     if not hosted:
         return Shares(starts, styles)
-    follows = np.array([start.surrogate for start in STARTS]), np.array([bool(style.surrogate) for style in STYLES])
+    by_start, by_style = {SURROGATE: _STARTS, RANDOM: 1 - _STARTS}, {"surrogate": _STYLES, "displacement": 1 - _STYLES}
     return Shares(
-        *(
-            np.where(own, _SURROGATE, (1 - _SURROGATE) * other)
-            for own, other in zip(follows, (starts, styles), strict=True)
-        )
+        np.array([by_start.get(k, 0.0) for k in range(len(STARTS))]),
+        np.array([by_style.get(style.name, 0.0) for style in STYLES]),
     )
 
 

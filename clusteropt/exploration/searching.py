@@ -208,8 +208,18 @@ class Search:
         fitting = min(left / (_SLOW * self._each), MOST)
         if self.stopped_by != "evaluations":
             fitting = min(fitting, (_SHARE * self.n_evaluations - self._polishing) / self._each)
-        least = not self.pool.found or (self._is_lower() and left > 0)  # a search has one minimum at least
-        return max(least, int(fitting))
+        return max(self._is_urgent(left), int(fitting))
+
+    def _is_urgent(self, left: float) -> bool:
+        """True where the lowest that waits is polished at once, with `left` evaluations left: a search has one minimum at least.
+
+        A minimum lower than all others, unless it is at the target, waits while polishing would take more than exploring has.
+        """
+        if self.stopped_by and not self.pool.found:
+            return True
+        at_target = self._limits.target + _ROUGH * self._kit.composition.potential.energy
+        in_time = bool(self.stopped_by) or self.n_evaluations >= 2 * self._polishing + self._each
+        return self._is_lower() and left > 0 and (in_time or self._waiting[0][0] <= at_target)
 
     def _minima(self, waiting: list[tuple[float, np.ndarray, Sighting]]) -> list[Minimum]:
         """The minima that wait, polished from atoms displaced a little."""

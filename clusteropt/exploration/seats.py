@@ -18,9 +18,10 @@ class Table(NamedTuple):
     n_seats: int = N_SEATS
     block: int = BLOCK
     least: int = 2 * BLOCK  # seats that are taken at once, at least; in the first rounds just as many
+    every: int = 1  # rounds, in one of which seats are taken for the first time
 
 
-USUAL, HOSTED = Table(), Table(32, 1, 2)  # where evaluations are dear, a round is to tell the next one soon
+USUAL, HOSTED = Table(), Table(32, 1, 2, 2)  # where evaluations are dear, a round is to tell the next one soon
 
 
 def table_for(composition: Composition) -> Table:
