@@ -146,7 +146,8 @@ def test_a_record_does_not_depend_on_the_order_of_the_answers(random):
     random.shuffle(several)
     for question, answer in several:
         memory.note(question, answer)
-    memory.note(Question(numbers[:3], np.zeros((3, 3))), Answer(-1.0, np.zeros((3, 3))))
+    for n in (3, 5):  # others, whose atomic numbers begin as these or go on from them
+        memory.note(Question(np.full(n, 29, np.int32), np.zeros((n, 3))), Answer(-1.0, np.zeros((n, 3))))
     found = memory.record(numbers, 12)
     assert [(answer.energy, positions.tobytes()) for positions, answer in found] == expected
 
@@ -177,6 +178,14 @@ def test_rounds_grow_and_one_of_the_first_two_chains_hops_as_basin_hopping_does(
     _, rounds = explored("Cu7", 4)
     assert [len(one.origins) for one in rounds] == [2, 2, 4, 4]
     assert rounds[1].origins == [MOVES[SURROGATE_MOVE], MOVES[DISPLACEMENT]]
+
+
+def test_a_round_without_chains_takes_seats_and_ends_no_search():
+    run, rounds = explored("Cu7", 3)
+    run.arrived([int(serial) for serial in run.lives.serials[~run.lives.vacant]], False)
+    assert run.n_rounds % 2
+    with host.double_precision():
+        assert len(next(run).origins) == len(rounds[0].origins) == 2
 
 
 def test_a_minimum_at_the_target_is_polished_at_once():

@@ -101,12 +101,15 @@ class Exploration:
         return columns_of(after, own), Visits(*(array[..., own] for array in visits))
 
     def _vacant(self) -> np.ndarray:
-        """The seats where chains begin: whole blocks, `least` seats or more. The first seats are taken `least` a round."""
+        """The seats where chains begin: whole blocks, `least` seats or more.
+
+        At first `least` are taken in one of `every` rounds, and in any round that would have no chain.
+        """
         vacant, block = np.flatnonzero(self.lives.vacant), self._table.block
         least = min(self._table.least, len(self.lives.vacant))
         n = len(vacant) // block * block
         if self.n_begun < len(self.lives.vacant):
-            n = 0 if self.n_rounds % self._table.every else least
+            n = 0 if self.n_rounds % self._table.every and not self.lives.vacant.all() else least
         return vacant[: 0 if self.draining or n < least else n]
 
     def _parents(self) -> Parents:

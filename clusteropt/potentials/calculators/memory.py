@@ -45,7 +45,8 @@ class Memory:
         The record goes on with as many as `most`. It does not depend on the order of the answers.
         """
         head = numbers.astype(np.int32).tobytes()
-        own = [(content, answer) for content, answer in (self._recorded or {}).items() if content.startswith(head)]
+        every = (self._recorded or {}).items()
+        own = [one for one in every if one[0].startswith(head) and len(one[1].forces) == len(numbers)]
         own = sorted(own, key=lambda one: (one[1].energy, one[0]))[:most]
         self._recorded = dict(own)
         return [
