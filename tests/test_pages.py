@@ -243,7 +243,8 @@ def test_a_file_of_structures_is_read_as_the_options_say_and_other_results_take_
     page = page_of(tmp_path, "a.xyz", "--elements", "Si=Ge", "--no-box")
     assert page.headings[0] == "Minima of Ge2"
     assert "point group" in page.words, "without its box it is a cluster"
-    assert run(tmp_path, "plot", "radial", "a.xyz", "--elements", "Si=Ge", "-o", "p.svg").code == 0
+    drawn = run(tmp_path, "plot", "radial", "a.xyz", "--elements", "Si=Ge", "--formula", "Ge2", "-o", "p.svg")
+    assert drawn.code == 0, drawn.err
     shutil.copy(folder / "a.db", tmp_path)
     done = run(tmp_path, "report", "a.db", "--elements", "X=Ar", "-o", "r.html")
     assert (done.code, "are for files of structures" in done.err) == (2, True), done.err

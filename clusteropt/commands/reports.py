@@ -31,7 +31,7 @@ class Drawn(NamedTuple):
     quiet: bool = False
 
 
-def report(results: str, given: dict[str, Any], reading: dict[str, Any], drawn: "Drawn") -> None:
+def report(results: str, given: dict[str, Any], reading: dict[str, Any], drawn: Drawn) -> None:
     """Writes the report. Raises UsageError and InputError for what cannot be read or written."""
     settings = merged(ReportSettings, None, given)
     name = "stdin" if results == "-" else stem_of(Path(results).name) or "results"
@@ -85,7 +85,7 @@ def reported(results: str, path: Path, quiet: bool, formula: str | None = None) 
 
 
 def plot(kind: str, results: str, given: dict[str, Any], reading: dict[str, Any], drawn: Drawn) -> None:
-    """Writes one picture. Raises UsageError for a kind that these results do not have, and as `report`."""
+    """Writes one picture, to a path that `drawn` names. Raises UsageError for a kind that these results lack, and as `report`."""
     if kind not in KINDS:
         raise UsageError(f"no picture '{kind}'; {suggest(kind, tuple(KINDS))}")
     settings = merged(ReportSettings, None, given)
@@ -95,7 +95,7 @@ def plot(kind: str, results: str, given: dict[str, Any], reading: dict[str, Any]
     from clusteropt.gathering.results import read
     from clusteropt.pictures.style import content
 
-    found = read(results, settings.formula, _MODELS)
+    found = read(results, settings.formula, _MODELS, merged(ReadingSettings, None, reading))
     pictures = _pictures(found, kind, results)
     if kind not in pictures:
         has = f"there are {', '.join(pictures)}" if pictures else "there is no other either"
