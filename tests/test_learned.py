@@ -141,6 +141,14 @@ def test_a_grown_network_does_the_same_until_its_new_numbers_learn(name, kind, m
     assert np.abs(changed - before).max() > 0.001 * np.abs(before - start).max()
 
 
+@pytest.mark.parametrize("made", NETWORKS.values(), ids=NETWORKS)
+def test_a_network_that_loses_its_new_inputs_is_the_old_one(made):
+    old = dataclasses.replace(made, features=OF_ATOMS[1:4], learned=("beta",))
+    new = dataclasses.replace(old, features=OF_ATOMS)
+    theta = theta_of(old)
+    np.testing.assert_array_equal(grown(grown(theta, old, new, 3), new, old, 4), theta)
+
+
 @pytest.mark.parametrize("feature", OF_ATOMS)
 @pytest.mark.parametrize("made", NETWORKS.values(), ids=NETWORKS)
 def test_every_feature_is_felt_by_the_network_that_it_is_for(made, feature):

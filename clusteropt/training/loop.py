@@ -67,9 +67,7 @@ def _optimizer(name: str, wanted: LearnedSettings) -> weights.LearnedOptimizer:
     if len(old.widths) != len(wanted.widths) or any(a > b for a, b in zip(old.widths, wanted.widths, strict=True)):
         own, asked = (",".join(map(str, settings.widths)) for settings in (old, wanted))
         raise UsageError(f"warm_start '{name}' has widths {own}, not {asked}: ask for these, or as many that are wider")
-    if not set(old.features) <= set(wanted.features):
-        raise UsageError(f"warm_start '{name}' has features {','.join(old.features)}: ask for these, or more")
-    if not set(old.radial) <= set(wanted.radial):
+    if "radial" in wanted.features and not set(old.radial) <= set(wanted.radial):
         raise UsageError(f"warm_start '{name}' has radial {old.radial}: ask for these pairs, or more")
     return optimizer
 

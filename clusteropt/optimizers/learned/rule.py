@@ -47,20 +47,21 @@ def first_theta(settings: LearnedSettings, seed: int) -> np.ndarray:
 
 
 def grown(theta: np.ndarray, old: LearnedSettings, new: LearnedSettings, seed: int) -> np.ndarray:
-    """A theta for a network with more features and wider layers, which at first takes the same steps as the old one.
+    """A theta for a network with other features and wider layers, which at first takes the same steps as the old one.
 
     The additions have no effect at first: new inputs have weight zero, and so have new hidden units in the next layer. The
-    weights that lead to new hidden units are random.
+    weights that lead to new hidden units are random. An input that the new network lacks is left out, as if it were always 0.
     """
-    kept = [inputs.names(new).index(name) for name in inputs.names(old)]
+    both = [name for name in inputs.names(old) if name in inputs.names(new)]
+    kept, of_old = ([inputs.names(own).index(name) for name in both] for own in (new, old))
     before = network.layers_of(theta, network.shapes(old, *sizes(old)))
     after = network.layers_of(first_theta(new, seed), network.shapes(new, *sizes(new)))
     for (matrix, biases), (wider, more) in zip(before, after, strict=True):
         n_units = len(biases)
         wider[:n_units] = 0
-        wider[:n_units, kept] = matrix
+        wider[:n_units, kept] = matrix[:, of_old]
         more[:n_units] = biases
-        kept = list(range(n_units))
+        kept = of_old = list(range(n_units))
     flat = [part.ravel() for layer in after for part in layer]
     return np.concatenate([*flat, theta[len(theta) - len(old.learned) :]]).astype(np.float32)
 
