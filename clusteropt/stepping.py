@@ -14,7 +14,7 @@ from clusteropt.engine import programs
 from clusteropt.engine.batches import at, take
 from clusteropt.engine.step import NEVER, Trajectories, advance, begin_trajectories
 from clusteropt.errors import UsageError
-from clusteropt.io.best_known import formula_of
+from clusteropt.io.best_known import full_formula
 from clusteropt.io.structures import elements_of, to_structure
 from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.optimizers.table import OptimizerChoice, learned_choice, make
@@ -34,7 +34,7 @@ class Memory(NamedTuple):
     choice: OptimizerChoice
 
     def __repr__(self) -> str:
-        return f"Memory(of a trajectory of {formula_of(self.symbols)}, potential {self.problem.potential.name})"
+        return f"Memory(of a trajectory of {full_formula(self.symbols)}, potential {self.problem.potential.name})"
 
     @property
     def symbols(self) -> list[str]:
@@ -61,7 +61,7 @@ def step(
     """
     if memory is not None and memory.symbols != atoms.get_chemical_symbols():
         raise UsageError(
-            f"memory is of a trajectory of {formula_of(memory.symbols)}, and the atoms are "
+            f"memory is of a trajectory of {full_formula(memory.symbols)}, and the atoms are "
             f"{atoms.get_chemical_formula() or 'none'}, or in another order: begin theirs without a memory"
         )
     with host.double_precision():

@@ -14,7 +14,7 @@ from helpers import CASES, LARGE, relaxed, structure
 
 import clusteropt
 from clusteropt.clusters.arrays import padded_size
-from clusteropt.io.best_known import best_known, formula_of, table_energy
+from clusteropt.io.best_known import best_known, full_formula, table_energy
 from clusteropt.potentials import sets
 from clusteropt.runtime.resources import shipped
 from clusteropt.search.starts import random_starts
@@ -61,7 +61,7 @@ def test_every_row_is_of_a_shipped_set_that_covers_it_and_names_its_source() -> 
         symbols = list(Formula(row["formula"]))
         elements = tuple(sorted(set(symbols)))
         assert sets.load(row["potential"]).covers(elements), row
-        assert formula_of(symbols) == row["formula"]
+        assert full_formula(symbols) == row["formula"]
         assert row["source"] in ("CCD", "own", "search", "icosahedron") or row["source"].startswith("10."), row
         assert table_energy(row["potential"], symbols[::-1]) == float(row["energy"]) < 0
     assert len({(r["potential"], r["formula"]) for r in ROWS}) == len(ROWS)
@@ -73,7 +73,7 @@ def test_what_a_search_has_found_lies_in_a_file_with_that_energy() -> None:
     for row in rows:
         atoms = read(EXAMPLES / f"{row['formula'].lower()}.xyz")
         assert isinstance(atoms, Atoms)
-        assert formula_of(atoms.get_chemical_symbols()) == row["formula"]
+        assert full_formula(atoms.get_chemical_symbols()) == row["formula"]
         energies = oracles.energies(sets.load(row["potential"]), atoms.get_chemical_symbols(), atoms.positions)
         assert energies.sum() == pytest.approx(float(row["energy"]), abs=6e-7)
 

@@ -23,7 +23,7 @@ from clusteropt.finding import levels
 from clusteropt.finding.result import SAME, SearchMinimum, SearchResult, why
 from clusteropt.finding.searching import composition_of, known_to, optimizer_of, positions_of
 from clusteropt.finding.under_way import Task
-from clusteropt.io.best_known import formula_of
+from clusteropt.io.best_known import full_formula
 from clusteropt.io.doubts import in_one_line, of_distances
 from clusteropt.io.extxyz import text_of
 from clusteropt.io.reading import Frame, Unreadable, frames, wishes_of
@@ -50,10 +50,10 @@ def works_for(asked: Asked) -> list[Work]:
     _refuse_files(asked.formulas)
     levels.check(asked.settings)
     given = _frames(asked)
-    formulas = asked.formulas or [formula_of(given[0].atoms.get_chemical_symbols())]
+    formulas = asked.formulas or [full_formula(given[0].atoms.get_chemical_symbols())]
     timed = {name: _timed(name, asked.settings.potential) for name in formulas}
     by_formula = _by_formula(formulas, {name: own for name, (own, _) in timed.items()})
-    left = {formula_of(own.symbols): _less(asked.seconds, took) for own, took in timed.values()}
+    left = {full_formula(own.symbols): _less(asked.seconds, took) for own, took in timed.values()}
     starts = _starts(given, by_formula)
     n_levels = 1 if asked.settings.prescreen is None else 2
     files = {
@@ -114,7 +114,7 @@ def _refuse_files(formulas: Sequence[str]) -> None:
 
 def _by_formula(formulas: Sequence[str], compositions: dict[str, Composition]) -> dict[str, Composition]:
     """The compositions by their formulas as files are named. Raises UsageError where one is asked for twice."""
-    names = [formula_of(compositions[formula].symbols) for formula in formulas]
+    names = [full_formula(compositions[formula].symbols) for formula in formulas]
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
         raise UsageError(f"{twice[0]} is asked for twice: name each composition once")
@@ -135,7 +135,7 @@ def _starts(given: Sequence[Frame], compositions: dict[str, Composition]) -> dic
     """Positions from which to start, by formula. Raises UsageError for a structure of another composition."""
     starts: dict[str, list[np.ndarray]] = {formula: [] for formula in compositions}
     for frame in given:
-        own = formula_of(frame.atoms.get_chemical_symbols())
+        own = full_formula(frame.atoms.get_chemical_symbols())
         known = own if own in compositions else next(iter(compositions))
         starts[known].append(positions_of(frame.atoms, compositions[known], frame.label))
     return starts

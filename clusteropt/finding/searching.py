@@ -20,7 +20,7 @@ from clusteropt.finding.kept import kept_result
 from clusteropt.finding.relaxing import Relaxing
 from clusteropt.finding.result import SearchResult
 from clusteropt.finding.under_way import Finding, Task
-from clusteropt.io.best_known import best_known, formula_of, table_of
+from clusteropt.io.best_known import best_known, full_formula, table_of
 from clusteropt.io.doubts import warn_caller
 from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
 from clusteropt.potentials import sets
@@ -77,7 +77,7 @@ def positions_of(atoms: Atoms, composition: Composition, label: str) -> np.ndarr
     if not isinstance(atoms, Atoms):
         raise UsageError(f"{label} must be ASE Atoms, got {type(atoms).__name__}: read files with ase.io.read")
     symbols = atoms.get_chemical_symbols()
-    own, wanted = formula_of(symbols), formula_of(composition.symbols)
+    own, wanted = full_formula(symbols), full_formula(composition.symbols)
     if own != wanted:
         raise UsageError(f"{label}: has the atoms {own or 'of none'}, and the search is for {wanted}: leave it out")
     if not np.isfinite(atoms.positions).all():

@@ -19,7 +19,7 @@ from clusteropt.exploration.confidence import missed
 from clusteropt.exploration.searching import Limits, Progress, Search, foresee
 from clusteropt.finding import proving
 from clusteropt.finding.result import SearchMinimum, SearchResult
-from clusteropt.io.best_known import formula_of as canonical
+from clusteropt.io.best_known import full_formula
 from clusteropt.potentials.calculators.known import version_of
 from clusteropt.runtime import host
 from clusteropt.search.found import Found
@@ -47,7 +47,7 @@ class Task(NamedTuple):
     @property
     def formula(self) -> str:
         """Elements in alphabetical order, each with its count: 'Ag30Pd8'."""
-        return canonical(self.composition.symbols)
+        return full_formula(self.composition.symbols)
 
 
 class Finding:

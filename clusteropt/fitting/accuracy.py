@@ -9,6 +9,7 @@ from jax import Array
 from clusteropt.fitting.problem import Errors, FitProblem
 from clusteropt.fitting.samples import Examples
 from clusteropt.fitting.setup import Setup
+from clusteropt.records.costs import Parity
 
 
 class Accuracy(NamedTuple):
@@ -19,14 +20,6 @@ class Accuracy(NamedTuple):
     energy: float  # root mean square, for each atom
     largest: float  # of the errors of energy
     force: float | None  # root mean square of the components, from projections on a few directions; None without forces
-
-
-class Parity(NamedTuple):
-    """Energies for each atom of one part of the structures: as given, and of the fit."""
-
-    part: str
-    given: np.ndarray  # (n,)
-    fitted: np.ndarray  # (n,)
 
 
 @jax.jit

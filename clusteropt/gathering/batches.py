@@ -13,7 +13,7 @@ from clusteropt.errors import InputError, UsageError
 from clusteropt.gathering.origins import Made, origin_of
 from clusteropt.io import extxyz
 from clusteropt.records.batches import Batch, Ended, Shard
-from clusteropt.records.minima import Model
+from clusteropt.records.minima import Model, note_of
 from clusteropt.records.origin import Units
 from clusteropt.settings.config import MinimizeSettings
 from clusteropt.settings.options import options
@@ -97,23 +97,18 @@ def _line(item: Item, record: dict[str, Any], frame: str) -> Line:
 
 def _models(lines: Sequence[Line], most: int) -> tuple[Model, ...]:
     """The lowest structure of each of the first formulas."""
-    lowest: dict[str, Line] = {}
-    for line in lines:
-        ended, _, frame = line
-        known = lowest[ended.formula][0].energy if ended.formula in lowest else None
-        if frame and ended.energy is not None and ended.energy < (math.inf if known is None else known):
-            lowest[ended.formula] = line
+    lowest: dict[str, tuple[float, Ended, str]] = {}
+    for ended, _, frame in lines:
+        known = lowest[ended.formula][0] if ended.formula in lowest else math.inf
+        if frame and ended.energy is not None and ended.energy < known:
+            lowest[ended.formula] = ended.energy, ended, frame
     some = [*lowest.values()][:most]
-    return tuple(
-        _model(ended, frame) for ended, _, frame in sorted(some, key=lambda line: (line[0].n_atoms, line[0].formula))
-    )
+    return tuple(_model(*one) for one in sorted(some, key=lambda one: (one[1].n_atoms, one[1].formula)))
 
 
-def _model(ended: Ended, frame: str) -> Model:
+def _model(energy: float, ended: Ended, frame: str) -> Model:
     (block,) = extxyz.blocks(io.StringIO(frame))
-    return Model(
-        ended.formula, f"{ended.energy:.4f} {ended.units.shown.energy}, {ended.name}", extxyz.atoms_of(block, None)
-    )
+    return Model(ended.formula, note_of(energy, ended.units.shown.energy, ended.name), extxyz.atoms_of(block, None))
 
 
 def _shard(run: dict[str, Any]) -> Shard:

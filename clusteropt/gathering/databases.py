@@ -33,21 +33,20 @@ def minima_of(path: Path, formula: str | None, n_models: int) -> Minima:
     Raises InputError as `Database.open` and `listed` do.
     """
     with Database.open(path, create=False) as database:
-        origin = database.origin
-        units = Units(origin.energy_unit, origin.length_unit)
+        name, units = database.origin.name, _units(database)
         entries = [one.entry for one in listed(database, Wanted(formula))]
         by_formula: dict[str, list[Entry]] = defaultdict(list)
         for entry in entries:
             by_formula[entry.formula].append(entry)
         runs = [run for run in database.runs() if formula is None or run.formula in by_formula]
         compositions = in_order(
-            _composition(database, name, own, [run for run in runs if run.formula == name], n_models)
-            for name, own in by_formula.items()
+            _composition(database, one, own, [run for run in runs if run.formula == one], n_models)
+            for one, own in by_formula.items()
         )
         faults, cheap = database.faults(), {one.potential for one in database.prescreened().values()}
         packages = [str(facts.get("calculator", "")) for facts in database.facts().values()]
     made = Made(
-        [origin.name],
+        [name],
         sorted(cheap),
         [run.command for run in runs],
         [*(run.version for run in runs), *packages],
@@ -62,6 +61,10 @@ def minima_of(path: Path, formula: str | None, n_models: int) -> Minima:
         mixtures_of(compositions),
         tuple(faults + _missing(runs, entries)),
     )
+
+
+def _units(database: Database) -> Units:
+    return Units(database.origin.energy_unit, database.origin.length_unit)
 
 
 def _composition(
@@ -84,8 +87,7 @@ def _composition(
         for k, e in enumerate(entries, 1)
     ]
     notes = database.facts()
-    unit = Units(database.origin.energy_unit, database.origin.length_unit).shown.energy
-    models = [_model(database, level, e, unit) for level, e in zip(levels, entries[:n_models], strict=False)]
+    models = [_model(database, level, e) for level, e in zip(levels, entries[:n_models], strict=False)]
     known = known_of(database.origin.name, Atoms(formula).get_chemical_symbols(), levels[0].energy)
     return Composition(
         formula,
@@ -96,9 +98,9 @@ def _composition(
     )
 
 
-def _model(database: Database, level: Level, entry: Entry, unit: str) -> Model:
+def _model(database: Database, level: Level, entry: Entry) -> Model:
     atoms = as_atoms(*database.atoms_of(entry), entry, database.origin)
-    return model_of(level, entry.formula, unit, atoms)
+    return model_of(level, entry.formula, _units(database).shown.energy, atoms)
 
 
 def _prescreened(database: Database, ids: set[int]) -> dict[int, Prescreened]:

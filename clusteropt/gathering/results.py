@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from clusteropt.database.opening import is_of_ase
 from clusteropt.errors import ClusterOptError, InputError, UsageError, unexpected
-from clusteropt.gathering import batches, databases, scores, structures
+from clusteropt.gathering import batches, databases, printed, structures
 from clusteropt.io.reading import wishes_of
 from clusteropt.records.batches import Batch
 from clusteropt.records.costs import Costs
@@ -35,7 +35,7 @@ def read(name: str, formula: str | None, n_models: int, reading: ReadingSettings
         return _in_words(name, lambda: batches.batch_of(path, n_models))
     if is_database(path):
         return _in_words(name, lambda: databases.minima_of(path, formula, n_models))
-    return _in_words(name, lambda: scores.read(path))
+    return _in_words(name, lambda: printed.read(path))
 
 
 def _is_of_structures(path: Path) -> bool:
@@ -44,7 +44,7 @@ def _is_of_structures(path: Path) -> bool:
 
 
 def is_database(path: Path) -> bool:
-    """True for a database that is not one of ASE's own, which is a file of structures; and for a name that ends as theirs.
+    """True for a database of minima, and for what ends in .db and is no database; one of ASE's own is a file of structures.
 
     Raises InputError for a file that cannot be opened.
     """

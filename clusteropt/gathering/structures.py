@@ -30,21 +30,11 @@ _NAMED = 5  # problems
 def minima_of(spec: str, formula: str | None, n_models: int, wishes: Wishes = AS_WRITTEN) -> Minima:
     """The structures of a file by formula and energy. Raises InputError where there is none that can be read."""
     every = [*frames(spec, wishes)]
-    read, damaged = (
-        [one for one in every if isinstance(one, Frame)],
-        [one for one in every if isinstance(one, Unreadable)],
-    )
+    read = [one for one in every if isinstance(one, Frame)]
+    damaged = [one for one in every if isinstance(one, Unreadable)]
     if not read:
         raise InputError(f"{damaged[0].label}: {damaged[0].problem}")
-    wanted = Wanted(formula).formula
-    by_formula: dict[str, list[Frame]] = defaultdict(list)
-    for frame in read:
-        by_formula[formula_of(frame.atoms.get_chemical_symbols())].append(frame)
-    if wanted is not None:
-        name = formula_of(symbols_of(wanted))
-        if name not in by_formula:
-            raise InputError(f"{spec}: there is no structure of {name}: it holds those of {listed(sorted(by_formula))}")
-        by_formula = defaultdict(list, {name: by_formula[name]})
+    by_formula = _by_formula(spec, read, Wanted(formula).formula)
     names = [str(one.atoms.info.get("potential", "")) for own in by_formula.values() for one in own]
     potential = names[0] if len({*names}) == 1 else ""
     units = units_of(potential, read[0].atoms.get_chemical_symbols())
@@ -59,6 +49,19 @@ def minima_of(spec: str, formula: str | None, n_models: int, wishes: Wishes = AS
         mixtures_of(compositions),
         tuple(_missing(damaged, by_formula, {*names})),
     )
+
+
+def _by_formula(spec: str, read: Sequence[Frame], wanted: str | None) -> dict[str, list[Frame]]:
+    """The structures of each formula, or of the one that is wanted. Raises InputError where there is none of that."""
+    found: dict[str, list[Frame]] = defaultdict(list)
+    for frame in read:
+        found[formula_of(frame.atoms.get_chemical_symbols())].append(frame)
+    if wanted is None:
+        return found
+    name = formula_of(symbols_of(wanted))
+    if name not in found:
+        raise InputError(f"{spec}: there is no structure of {name}: it holds those of {listed(sorted(found))}")
+    return {name: found[name]}
 
 
 def _composition(formula: str, own: Sequence[Frame], potential: str, unit: str, n_models: int) -> Composition:

@@ -22,7 +22,7 @@ _COLUMNS = ("potential", "formula", "energy")
 
 @cache
 def _table() -> Table:
-    """The table that comes with the program; the formulas as `formula_of` writes them."""
+    """The table that comes with the program; the formulas as `full_formula` writes them."""
     text = (shipped("potentials") / "best_known.csv").read_text(encoding="utf-8")
     return {(row["potential"], row["formula"]): float(row["energy"]) for row in _rows(text)}
 
@@ -50,7 +50,7 @@ def table_of(path: str) -> Table:
 def _entry(row: dict[str, str], label: str) -> tuple[tuple[str, str], float]:
     potential, formula, energy = ((row.get(name) or "").strip() for name in _COLUMNS)
     try:
-        key, value = (potential, formula_of(symbols_of(formula))), float(energy)
+        key, value = (potential, full_formula(symbols_of(formula))), float(energy)
     except (UsageError, ValueError):
         key, value = ("", ""), math.nan
     if not potential or not math.isfinite(value):
@@ -58,7 +58,7 @@ def _entry(row: dict[str, str], label: str) -> tuple[tuple[str, str], float]:
     return key, value
 
 
-def formula_of(symbols: Sequence[str]) -> str:
+def full_formula(symbols: Sequence[str]) -> str:
     """Elements in alphabetical order, each with its count: 'Au30Cu30', 'X38'."""
     return "".join(f"{symbol}{count}" for symbol, count in sorted(Counter(symbols).items()))
 
@@ -71,7 +71,7 @@ def best_known(potential: "Potential", symbols: Sequence[str], own: Table | None
     A set that equals one of X in reduced units, as Lennard-Jones for argon, takes the energies of X times its energy scale. The
     table has six decimals, so these energies are precise to six decimals in units of that scale.
     """
-    known = (own or {}).get((potential.name, formula_of(symbols)))
+    known = (own or {}).get((potential.name, full_formula(symbols)))
     if known is not None:
         return known
     if potential.reduced_set:
@@ -82,4 +82,4 @@ def best_known(potential: "Potential", symbols: Sequence[str], own: Table | None
 
 def table_energy(potential: str, symbols: Sequence[str]) -> float | None:
     """The energy that the table has for the parameter set of that name, in its unit; None without an entry."""
-    return _table().get((potential, formula_of(symbols)))
+    return _table().get((potential, full_formula(symbols)))

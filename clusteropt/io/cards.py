@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import cache
 
 from clusteropt.errors import UsageError
-from clusteropt.io.best_known import formula_of
+from clusteropt.io.best_known import full_formula
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
@@ -15,7 +15,7 @@ from clusteropt.search.starts import symbols_of
 def seen(optimizer: LearnedOptimizer, symbols: Sequence[str], potential: Potential) -> str:
     """Tells whether training has seen the cluster: 'trained', 'size unseen' or 'element unseen'."""
     own, tasks = _problem(symbols, potential), _problems(optimizer)
-    if formula_of(own) in map(formula_of, tasks):
+    if full_formula(own) in map(full_formula, tasks):
         return "trained"
     return "size unseen" if set(own) in map(set, tasks) else "element unseen"
 
@@ -39,7 +39,7 @@ def doubts(optimizer: LearnedOptimizer, clusters: Iterable[tuple[str, Sequence[s
     found: dict[tuple[str, str], str] = {}
     doubtful = []
     for label, symbols, potential in clusters:
-        kind = formula_of(symbols), potential.name
+        kind = full_formula(symbols), potential.name
         if kind not in found:
             found[kind] = doubt(optimizer, symbols, potential)
         if found[kind]:
@@ -57,7 +57,7 @@ def trained_on(optimizer: LearnedOptimizer) -> str:
     """The training tasks as formulas in one line: grouped by elements, small clusters first."""
     alike: dict[frozenset[str], set[tuple[int, str]]] = {}
     for task in _tasks(optimizer):
-        alike.setdefault(frozenset(task), set()).add((len(task), formula_of(task)))
+        alike.setdefault(frozenset(task), set()).add((len(task), full_formula(task)))
     compositions = [", ".join(formula for _, formula in sorted(own)) for own in alike.values()]
     return "; ".join([*compositions, *_other_tasks(optimizer)]) or "unknown"
 

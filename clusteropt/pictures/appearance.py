@@ -15,14 +15,14 @@ _SAME = 0.01  # distances below this part of it are none
 _DIRECTIONAL = frozenset(["H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Ge", "As", "Se", "Br", "Sb", "Te", "I"])
 
 
-def numbers_of(symbols: Sequence[str]) -> np.ndarray:
+def _numbers(symbols: Sequence[str]) -> np.ndarray:
     """(n,) atomic numbers; 0 for X and for what is no element."""
     return np.array([atomic_numbers.get(symbol, 0) for symbol in symbols], int)
 
 
 def colours(symbols: Sequence[str]) -> np.ndarray:
     """(n, 3) red, green and blue, from 0 to 1."""
-    numbers = numbers_of(symbols)
+    numbers = _numbers(symbols)
     return np.where(numbers[:, None] > 0, jmol_colors[numbers], _NO_ELEMENT)
 
 
@@ -31,7 +31,7 @@ def radii(symbols: Sequence[str], positions: np.ndarray) -> np.ndarray:
 
     So atoms of reduced units and of noble gases, which do not come as near as bonds, fill the cluster too.
     """
-    plain = covalent_radii[numbers_of(symbols)]
+    plain = covalent_radii[_numbers(symbols)]
     if len(plain) == 1:
         return plain  # type: ignore[no-any-return]
     distances, nearest = (np.asarray(found)[:, 1] for found in KDTree(positions).query(positions, 2))

@@ -9,7 +9,6 @@ from clusteropt.pictures.orientation import TILT, oriented, turned
 from clusteropt.pictures.records import Pictured
 
 SPHERES, STICKS, AUTO = "spheres", "sticks", "auto"
-_STICK_COLOUR = (0.62, 0.62, 0.62)
 _AWAY = 5.0  # distance of the viewer, in radii of the cluster
 
 
@@ -52,11 +51,6 @@ def bodies(one: Pictured, look: Look) -> Bodies:
     pairs = bonds(at, full) if sticks else np.zeros((0, 2), int)
     shown = full * (BALL if sticks else 1) * near
     return Bodies(placed, shown, colours(one.symbols), placed[pairs], STICK * full.mean() * near[pairs].mean(1))
-
-
-def stick_colours(made: Bodies) -> np.ndarray:
-    """(n_sticks, 3)"""
-    return np.tile(_STICK_COLOUR, (len(made.ends), 1))
 
 
 def _nearness(at: np.ndarray, full: np.ndarray) -> np.ndarray:

@@ -2,24 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clusteropt.pictures.style import HEIGHT, MARKERS, MUTED, PALETTE, WIDTH, in_powers, shortened, styled
-from clusteropt.records.costs import Cost, Training, TrainingError
+from clusteropt.pictures.style import HEIGHT, MUTED, WIDTH, colour_of, in_powers, marker_of, shortened, styled
+from clusteropt.records.costs import Cost, Parity, Training, TrainingError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-class Pairs(NamedTuple):
-    """Values as given and as fitted, of one part of the data."""
-
-    part: str
-    given: np.ndarray  # (n,)
-    fitted: np.ndarray  # (n,)
 
 
 @styled
@@ -46,14 +38,14 @@ def per_hit(costs: Sequence[Cost]) -> "Figure":
 
 
 def _points(axes: "Axes", places: Sequence[float], own: Sequence[Cost], k: int) -> None:
-    colour, name = PALETTE[k % 7], shortened(own[0].method, 40)
+    colour, name = colour_of(k), shortened(own[0].method, 40)
     hit = [(x, one) for x, one in zip(places, own, strict=True) if one.n_hits]
     spans = [(one.per_hit - one.interval[0], one.interval[1] - one.per_hit) for _, one in hit]
     axes.errorbar(
         [x for x, _ in hit],
         [one.per_hit for _, one in hit],
         np.array(spans).reshape(-1, 2).T,
-        fmt=MARKERS[k % 7],
+        fmt=marker_of(k),
         color=colour,
         capsize=2,
         elinewidth=1,
@@ -78,7 +70,7 @@ def errors(found: Sequence[TrainingError]) -> "Figure":
         for k, name in enumerate(names):
             own = [s for s in found if (s.task, s.optimizer) == (task, name) and math.isfinite(s.mean)]
             means, halves = (np.array([getattr(s, key) for s in own]) for key in ("mean", "half"))
-            spans, fmt = np.minimum(halves, 0.9 * means), MARKERS[k % 7] + "-"
+            spans, fmt = np.minimum(halves, 0.9 * means), marker_of(k) + "-"
             panel.errorbar([s.n_steps for s in own], means, spans, fmt=fmt, capsize=3, label=shortened(name))
         panel.set(title=shortened(task), xlabel="steps", ylabel="training error")
         in_powers(panel.xaxis)
@@ -114,7 +106,7 @@ def course(training: Training) -> "Figure":
 
 
 @styled
-def parity(pairs: Sequence[Pairs], unit: str) -> "Figure":
+def parity(pairs: Sequence[Parity], unit: str) -> "Figure":
     """Fitted over given energies for each atom, and the errors below."""
     from matplotlib.figure import Figure
 
@@ -123,8 +115,8 @@ def parity(pairs: Sequence[Pairs], unit: str) -> "Figure":
     for k, one in enumerate(pairs):
         off = one.fitted - one.given
         label = f"{one.part}, rms error {(off**2).mean() ** 0.5:.2g} {unit}/atom"
-        above.plot(one.given, one.fitted, MARKERS[k % 7], label=label, markersize=2.5, markeredgewidth=0)
-        below.plot(one.given, off, MARKERS[k % 7], markersize=2.5, markeredgewidth=0)
+        above.plot(one.given, one.fitted, marker_of(k), label=label, markersize=2.5, markeredgewidth=0)
+        below.plot(one.given, off, marker_of(k), markersize=2.5, markeredgewidth=0)
     low, high = above.get_xlim()
     above.plot([low, high], [low, high], color=MUTED, linewidth=0.8, zorder=0)
     below.axhline(0, color=MUTED, linewidth=0.8, zorder=0)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from clusteropt.pictures.bodies import Bodies, stick_colours
+from clusteropt.pictures.bodies import Bodies
 
+_STICK = (0.62, 0.62, 0.62)  # colour of bonds
 _FINE = 2  # pixels are averages of so many by so many
 _LIGHT = np.array([-0.42, 0.52, 0.74], np.float32) / np.float32(np.sqrt(0.9944))  # of length 1
 _HALFWAY = (_LIGHT + np.array([0, 0, 1], np.float32)) / np.float32(np.sqrt(2 + 2 * _LIGHT[2]))  # to the viewer
@@ -47,7 +48,8 @@ def image(made: Bodies, half: float, side: int) -> Image:
         _add_sphere(seen, k, centre, radius)
     for k, (ends, width) in enumerate(zip(made.ends, made.widths, strict=True), len(made.centres)):
         _add_stick(seen, k, ends, width)
-    rgba = _shaded(seen, np.concatenate([made.colours, stick_colours(made)]).astype(np.float32), made)
+    colours = np.concatenate([made.colours, np.tile(_STICK, (len(made.ends), 1))])
+    rgba = _shaded(seen, colours.astype(np.float32), made)
     owner = np.where(seen.body < len(made.centres), seen.body, -1)
     return Image(_averaged(rgba)[::-1], owner[::_FINE, ::_FINE][::-1])
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clusteropt.pictures.records import Pictured
-from clusteropt.pictures.style import HEIGHT, MARKERS, MUTED, PALETTE, WIDTH, styled
+from clusteropt.pictures.style import HEIGHT, MUTED, WIDTH, colour_of, marker_of, styled
 from clusteropt.records import shape
 from clusteropt.records.minima import Composition, Minima, Model
 from clusteropt.records.origin import Units
@@ -108,7 +108,7 @@ def segregation(own: Composition, units: Units) -> "Figure":
     for k, element in enumerate(elements):
         at = away[symbols == element]
         shifts = k + 0.25 * (2 * (np.arange(len(at)) * _GOLDEN % 1) - 1)  # so that few markers hide each other
-        left.plot(shifts, at, MARKERS[k % 7], color=PALETTE[k % 7], markersize=3, alpha=0.8, markeredgewidth=0)
+        left.plot(shifts, at, marker_of(k), color=colour_of(k), markersize=3, alpha=0.8, markeredgewidth=0)
         left.plot([k - 0.32, k + 0.32], [at.mean()] * 2, color="black", linewidth=1.4)
     left.set(xticks=range(len(elements)), xticklabels=elements, xlim=(-0.6, len(elements) - 0.4))
     left.set(ylabel=f"distance from the centre ({units.shown.length})", ylim=(0, 1.05 * away.max() or None))
@@ -120,7 +120,7 @@ def _shares(axes: "Axes", elements: list[str], symbols: np.ndarray, outside: np.
     places = np.arange(len(elements))
     of_all = [100 * (symbols == e).mean() for e in elements]
     of_surface = [100 * (symbols[outside] == e).mean() if outside.any() else 0.0 for e in elements]
-    colours = [PALETTE[k % 7] for k in range(len(elements))]
+    colours = [colour_of(k) for k in range(len(elements))]
     axes.bar(places - 0.2, of_all, 0.36, color=colours, alpha=0.35)
     axes.bar(places + 0.2, of_surface, 0.36, color=colours)
     for place, every, some in zip(places, of_all, of_surface, strict=True):
@@ -140,7 +140,7 @@ def mixing(found: Minima) -> "Figure":
         counts, excess = np.array(mixture.excess).T
         label = f"{mixture.elements[0]}–{mixture.elements[1]}, {mixture.n_atoms} atoms"
         axes.plot(
-            100 * counts / mixture.n_atoms, excess / mixture.n_atoms, MARKERS[k % 7] + "-", linewidth=0.9, label=label
+            100 * counts / mixture.n_atoms, excess / mixture.n_atoms, marker_of(k) + "-", linewidth=0.9, label=label
         )
     axes.axhline(0, color=MUTED, linewidth=0.6)
     second = {one.elements[1] for one in found.mixtures if one.excess}

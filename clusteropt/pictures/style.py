@@ -49,6 +49,16 @@ _STYLE: dict[str, Any] = {
 }
 
 
+def colour_of(k: int) -> str:
+    """The colour of the k-th of several; they come round again."""
+    return PALETTE[k % len(PALETTE)]
+
+
+def marker_of(k: int) -> str:
+    """The marker of the k-th of several; they come round again."""
+    return MARKERS[k % len(MARKERS)]
+
+
 @contextmanager
 def in_style(**more: Any) -> Iterator[None]:
     """The style, whatever the user's own settings of matplotlib are, and these beside it."""

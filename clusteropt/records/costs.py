@@ -1,7 +1,10 @@
-"""Costs of optimizers: evaluations per hit on clusters, errors of networks over the steps, the course of a training."""
+"""Costs and errors: evaluations per hit on clusters, errors of networks, the course of a training, the parity of a fit."""
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _SURE = 0.95
 
@@ -59,6 +62,14 @@ class HitRate(NamedTuple):
     step: int
     share: float
     shipped: bool = False  # of the weights that were kept, on fresh starts
+
+
+class Parity(NamedTuple):
+    """Energies for each atom of one part of the structures of a fit: as given, and of the fit."""
+
+    part: str
+    given: "np.ndarray"  # (n,)
+    fitted: "np.ndarray"  # (n,)
 
 
 class Training(NamedTuple):

@@ -1,4 +1,4 @@
-"""The kinds of pictures: their names, and what each shows. The module imports nothing."""
+"""The kinds of pictures: their names, titles and captions, and the results that have them."""
 
 from typing import NamedTuple
 

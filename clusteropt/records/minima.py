@@ -59,9 +59,14 @@ class Model(NamedTuple):
 
 def model_of(level: Level, formula: str, unit: str, atoms: Any) -> Model:
     """The structure of a level, with its rank, energy and point group."""
-    told = [f"{level.energy:.4f} {unit}", level.point_group, f"reached {level.n_reached:,}×" if level.n_reached else ""]
-    told += [level.status] if level.status not in USUAL else []
-    return Model(f"{level.rank}. {formula}", ", ".join(filter(None, told)), atoms)
+    reached = f"reached {level.n_reached:,}×" if level.n_reached else ""
+    status = level.status if level.status not in USUAL else ""
+    return Model(f"{level.rank}. {formula}", note_of(level.energy, unit, level.point_group, reached, status), atoms)
+
+
+def note_of(energy: float, unit: str, *others: str) -> str:
+    """The note of a structure: its energy, and what else there is to say."""
+    return ", ".join(filter(None, (f"{energy:.4f} {unit}".rstrip(), *others)))
 
 
 class Composition(NamedTuple):
@@ -110,7 +115,7 @@ class Mixture(NamedTuple):
 
 
 class Minima(NamedTuple):
-    """All that a database of minima or a file of structures tells."""
+    """All that a database of minima, a file of structures or the output of `grow --json` tells."""
 
     source: str
     units: Units

@@ -9,8 +9,9 @@ from clusteropt.report import tables
 from clusteropt.report.tables import Column
 
 if TYPE_CHECKING:
-    from clusteropt.fitting.accuracy import Accuracy, Parity
+    from clusteropt.fitting.accuracy import Accuracy
     from clusteropt.fitting.course import Course
+    from clusteropt.records.costs import Parity
 
 Units = dict[str, str]
 
@@ -62,8 +63,7 @@ def table(found: "Sequence[Accuracy]", units: Units) -> list[Column]:
 
 def parity_picture(pairs: "Sequence[Parity]", unit: str, ending: str) -> bytes:
     """Fitted over given energies for each atom, and the errors below, in the format of the file's ending (.png, .pdf or .svg)."""
-    from clusteropt.pictures.costs import Pairs, parity
+    from clusteropt.pictures.costs import parity
     from clusteropt.pictures.style import content
 
-    figure = parity([Pairs(one.part, one.given, one.fitted) for one in pairs], unit)
-    return content(figure, ending or ".png", "clusteropt fit")
+    return content(parity(pairs, unit), ending or ".png", "clusteropt fit")
