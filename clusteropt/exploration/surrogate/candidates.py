@@ -103,7 +103,7 @@ class Candidates:
         tried = self._quenched(self._seen, problem)
         best = self._quenched([place for _, place in self._low[:1]], problem).energies
         ceiling = max([found.energies[0], *best]) + _HEIGHT * self._kit.composition.n_atoms
-        new = [k for k in np.flatnonzero(found.energies < ceiling) if not _is_among(found, k, tried)]
+        new = [k for k in np.flatnonzero(found.energies < ceiling).tolist() if not _is_among(found, k, tried)]
         return [found.places[k] for k in new]
 
     def _quenched(self, places: list[np.ndarray], problem: ClusterProblem) -> "_Minima":

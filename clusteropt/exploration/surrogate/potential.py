@@ -62,8 +62,13 @@ def tables_of(parameters: np.ndarray | Array, n_species: int) -> dict[str, np.nd
     log_a, log_xi, log_p, log_q = (table_of(row, n_species) for row in logs)
     exponential = np.exp if isinstance(parameters, np.ndarray) else jnp.exp
     p, q = exponential(log_p), exponential(log_q)
-    own = {"repulsion_log": log_a + p, "repulsion_decay": p, "hopping_log": log_xi + q, "hopping_decay": q}
-    return own | {"terms": terms}
+    return {
+        "repulsion_log": log_a + p,
+        "repulsion_decay": p,
+        "hopping_log": log_xi + q,
+        "hopping_decay": q,
+        "terms": terms,
+    }
 
 
 def potential_of(parameters: np.ndarray, n_species: int) -> Potential:
