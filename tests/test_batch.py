@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,11 @@ from clusteropt.batch import chunk
 from clusteropt.batch.identity import content_key
 from clusteropt.batch.inputs import files_of
 from clusteropt.batch.items import Given, Item, Parcel
-from clusteropt.batch.job import Shard, shard_of
+from clusteropt.batch.job import Shard, exit_code, shard_of
 from clusteropt.batch.merge import VOCABULARY, outputs_of
 from clusteropt.batch.shards import cost, difference_of, share
 from clusteropt.engine.step import Status
-from clusteropt.errors import UsageError
+from clusteropt.errors import ExitCode, UsageError
 from clusteropt.potentials import sets
 from clusteropt.search.starts import random_starts
 
@@ -683,3 +684,10 @@ def test_structures_that_may_be_saddles_are_counted_at_the_end(folder):
     assert [line["flat"] for line in lines(folder)] == [None] * 5 + ["linear"] * 2
     assert said in run(folder, "merge", "out").err
     assert "saddle" not in batch(folder, "a.xyz").err
+
+
+def test_a_failed_calculator_ends_with_the_code_of_what_did_not_converge_and_unusable_input_wins():
+    failed = Counter({"converged": 3, "calculator-failed": 1})
+    assert exit_code(failed, None) == ExitCode.NOT_CONVERGED
+    assert exit_code(failed + Counter(unreadable=1), None) == ExitCode.INPUT
+    assert exit_code(failed, 0.25) == ExitCode.OK

@@ -17,15 +17,17 @@ from clusteropt.settings.config import MinimizeSettings, ReadingSettings
 
 RETRY_MAY_CHANGE = ("max_steps",)
 _NEAR = 300.0  # seconds: signals that come later than this before the end of a Slurm job are about its time
-_UNUSABLE = ("unreadable", "no-potential", "invalid-structure", "out-of-memory", "calculator-failed")
+_UNUSABLE = ("unreadable", "no-potential", "invalid-structure", "out-of-memory")
+_CALCULATOR = "calculator-failed"
 _UNFINISHED = ("not-converged", "fragmented", "non-finite")
 VOCABULARY = (
     "converged",
     *_UNFINISHED,
     *_UNUSABLE,
+    _CALCULATOR,
     "interrupted",
 )  # the labels of engine.step.Status; every structure ends in one of them
-_RETRIES = ("failed", *_UNFINISHED, *_UNUSABLE)
+_RETRIES = ("failed", *_UNFINISHED, *_UNUSABLE, _CALCULATOR)
 
 
 class Shard(NamedTuple):
