@@ -219,7 +219,7 @@ def test_the_lowest_minimum_of_a_metal_takes_fewer_evaluations_than_one_quench_o
     assert found.minima[0].evaluations < 40
 
 
-def test_polishing_takes_a_quarter_of_the_evaluations():
+def test_a_limit_of_evaluations_is_used_up_and_more_than_the_lowest_minimum_is_polished():
     found = clusteropt.search(
         "Cu7", calculator="emt", evaluations=600, certify=False, symmetrize=False, optimizer="none"
     )

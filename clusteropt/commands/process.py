@@ -19,7 +19,7 @@ def prepare(devices: dict[str, Any], *, alone: bool = True) -> None:
 
 def typed() -> str:
     """The command as it was typed; of one with very many names the middle is left out."""
-    text = " ".join(["clusteropt", *map(shlex.quote, sys.argv[1:])])
+    text = shlex.join(["clusteropt", *sys.argv[1:]])
     if len(text) <= 2 * _HALF:
         return text
     return f"{text[:_HALF].rpartition(' ')[0]} ... {text[-_HALF:].partition(' ')[2]}"

@@ -36,15 +36,15 @@ def table() -> dict[str, dict]:
 
 @cache
 def shares(directional: bool, hosted: bool = False) -> Shares:
-    """The shipped shares; `hosted`: with those of a surrogate."""
-    own = table()[group(directional)]
-    starts = np.array([own["starts"][start.words] if start.alone else 0.0 for start in STARTS])
-    styles = np.array([own["styles"].get(style.name, 0.0) for style in STYLES])
-    if not hosted:
-        return Shares(starts, styles)
-    by_start, by_style = {SURROGATE: _STARTS, RANDOM: 1 - _STARTS}, {"surrogate": _STYLES, "displacement": 1 - _STYLES}
+    """The shipped shares; `hosted`: those of a search by a calculator."""
+    if hosted:
+        by_start = {STARTS[SURROGATE].words: _STARTS, STARTS[RANDOM].words: 1 - _STARTS}
+        by_style = {"surrogate": _STYLES, "displacement": 1 - _STYLES}
+    else:
+        own = table()[group(directional)]
+        by_start, by_style = {one.words: own["starts"][one.words] for one in STARTS if one.alone}, own["styles"]
     return Shares(
-        np.array([by_start.get(k, 0.0) for k in range(len(STARTS))]),
+        np.array([by_start.get(start.words, 0.0) for start in STARTS]),
         np.array([by_style.get(style.name, 0.0) for style in STYLES]),
     )
 

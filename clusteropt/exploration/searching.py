@@ -21,7 +21,9 @@ from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
 
-_COPIES = 16  # of them, at most, whose quenched energies agree, so that other minima of a small cluster have their turn
+_COPIES = (
+    16  # waiting minima, at most, whose quenched energies agree, so that others of a small cluster have their turn
+)
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
 _HOPPED = 1 + _EVERY  # rounds before which the rule ends no search: starts alone tell nothing of what only hops lead to
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
@@ -124,7 +126,7 @@ class Search:
             yield from self._exploration
             return
         while True:
-            problem.pool.left = self._explores - self.n_evaluations
+            problem.pool.left = self._most_explored - self.n_evaluations
             try:
                 visits = next(self._exploration, None)
             finally:
@@ -134,7 +136,7 @@ class Search:
             yield visits
 
     @property
-    def _explores(self) -> float:
+    def _most_explored(self) -> float:
         """The evaluations after which a search only polishes: with a calculator some of the limit are left for that."""
         most = self._limits.evaluations
         if not self._kit.composition.problem.hosted or most == math.inf:
@@ -159,7 +161,7 @@ class Search:
         sure = progress.missed <= ENOUGH and progress.n_rounds >= _HOPPED
         if sure and 0 < limits.confirm <= progress.n_reached:
             return "confirmed"
-        if progress.n_evaluations >= self._explores:
+        if progress.n_evaluations >= self._most_explored:
             return "evaluations"
         return "time" if progress.seconds >= limits.seconds else ""
 
@@ -208,7 +210,7 @@ class Search:
         fitting = min(left / (_SLOW * self._each), MOST)
         if self.stopped_by != "evaluations":
             fitting = min(fitting, (_SHARE * self.n_evaluations - self._polishing) / self._each)
-        return max(self._is_urgent(left), int(fitting))
+        return max(int(self._is_urgent(left)), int(fitting))
 
     def _is_urgent(self, left: float) -> bool:
         """True where the lowest that waits is polished at once, with `left` evaluations left: a search has one minimum at least.

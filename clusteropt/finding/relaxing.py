@@ -17,7 +17,7 @@ from clusteropt.errors import ClusterOptError
 from clusteropt.finding import proving
 from clusteropt.finding.levels import RELAXED, Ends, digest, told
 from clusteropt.finding.result import SearchMinimum, SearchResult, prescreen_words
-from clusteropt.finding.under_way import Task, described, facts_of
+from clusteropt.finding.under_way import Task, described, facts_of, written
 from clusteropt.runtime import host
 from clusteropt.search.local import criterion_for, foresee, minimized
 from clusteropt.search.minimum import Minimum, invalid
@@ -113,8 +113,10 @@ class Relaxing:
         self._keep(minima)
         before = prescreen_words(self._cheap, [*self._ends.minima.values()])
         facts = {**facts_of(self.task.composition, None), "prescreen": before}
-        ended = self._kept(lambda database, run: database.end_run(run, effort, seconds, why, facts))
-        self.problem = ended or self.problem
+        unwritten = written(
+            self._database, self._run, lambda database, run: database.end_run(run, effort, seconds, why, facts)
+        )
+        self.problem = unwritten or self.problem
         for k in self._left:  # it was cut short
             cut = invalid(self._structure(k), "", Status.INTERRUPTED)
             self._ends.add(k, cut._replace(n_evaluations=self._counts.get(k, 0)))
@@ -149,18 +151,8 @@ class Relaxing:
 
     def _keep(self, minima: Sequence[SearchMinimum] = ()) -> None:
         """Writes all that has ended into the database, if there is one, also what could not be written before."""
-        self.problem = self._kept(lambda database, run: self._write(database, run, minima))
+        self.problem = written(self._database, self._run, lambda database, run: self._write(database, run, minima))
         self._at = monotonic()
-
-    def _kept(self, write: Callable[[Database, int], object]) -> ClusterOptError | None:
-        """Writes into the database, if there is one. Returns the problem that kept it from being written."""
-        if self._database is None or self._run is None:
-            return None
-        try:
-            write(self._database, self._run)
-        except ClusterOptError as problem:
-            return problem
-        return None
 
     def _write(self, database: Database, run: int, minima: Sequence[SearchMinimum]) -> None:
         numbers = self._ends.numbers(self._found, self._later)

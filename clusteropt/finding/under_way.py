@@ -112,21 +112,11 @@ class Finding:
         if self._database is None or (lowest >= self._written and waited < max(_EVERY, _RARELY * self._took)):
             return
         began = time.monotonic()
-        self.problem = self._kept(lambda database, run: database.keep(run, self._found))
+        self.problem = written(self._database, self._run, lambda database, run: database.keep(run, self._found))
         if self.problem is None:
             self._written = lowest
         self._at = time.monotonic()
         self._took = self._at - began
-
-    def _kept(self, write: Callable[[Database, int], object]) -> ClusterOptError | None:
-        """Writes into the database, if there is one. Returns the problem that kept it from being written."""
-        if self._database is None or self._run is None:
-            return None
-        try:
-            write(self._database, self._run)
-        except ClusterOptError as problem:
-            return problem
-        return None
 
     @property
     def lowest(self) -> SearchMinimum | None:
@@ -147,7 +137,7 @@ class Finding:
             database.leave_out(run, found, self._left)
             database.end_run(run, effort, seconds, why, facts)
 
-        self.problem = self._kept(write)
+        self.problem = written(self._database, self._run, write)
         about = (why, effort, seconds, missed(found), self.task.kit.seed, self.task.best_known)
         return SearchResult(self.task.formula, self.task.composition.potential, minima, *about)
 
@@ -162,6 +152,19 @@ class Finding:
             self.problem = problem
         ceiling = found[0].minimum.energy - 2 * QUANTUM * composition.potential.energy if found else np.inf
         return [one._replace(n_reached=0) for one in known if one.minimum.energy < ceiling]
+
+
+def written(
+    database: Database | None, run: int | None, write: Callable[[Database, int], object]
+) -> ClusterOptError | None:
+    """Writes of a run into the database, if there is one. Returns the problem that kept it from being written."""
+    if database is None or run is None:
+        return None
+    try:
+        write(database, run)
+    except ClusterOptError as problem:
+        return problem
+    return None
 
 
 def _seed_of(seed: int, n: int) -> int:

@@ -14,7 +14,7 @@ from clusteropt.database.settings import Wanted
 from clusteropt.errors import InputError
 from clusteropt.gathering.origins import Made, known_of, origin_of, units_of
 from clusteropt.gathering.sizes import in_order, mixtures_of, sizes_of
-from clusteropt.io.reading import AS_WRITTEN, Frame, Unreadable, Wishes, frames
+from clusteropt.io.reading import Frame, Unreadable, Wishes, frames
 from clusteropt.pictures.records import Pictured
 from clusteropt.records.minima import Composition, Level, Minima, Model, falling, model_of, prescreened_of
 from clusteropt.records.shape import spacing
@@ -27,7 +27,7 @@ _COINCIDING = 0.01  # spacings, up to which two atoms are at one place
 _NAMED = 5  # problems
 
 
-def minima_of(spec: str, formula: str | None, n_models: int, wishes: Wishes = AS_WRITTEN) -> Minima:
+def minima_of(spec: str, formula: str | None, n_models: int, wishes: Wishes) -> Minima:
     """The structures of a file by formula and energy. Raises InputError where there is none that can be read."""
     every = [*frames(spec, wishes)]
     read = [one for one in every if isinstance(one, Frame)]

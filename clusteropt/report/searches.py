@@ -45,8 +45,15 @@ def search_table(result: SearchResult) -> list[Column]:
     minima = result.minima[:SHOWN]
     lowest = {} if result.prescreen is None else {result.prescreen.potential.name: result.prescreen.energy}
     rows = [
-        Level(k, one.energy, one.energy - result.energy, one.point_group, one.times_reached, one.origin)._replace(
-            status=one.status, prescreened=_prescreened(one, lowest)
+        Level(
+            k,
+            one.energy,
+            one.energy - result.energy,
+            one.point_group,
+            one.times_reached,
+            one.origin,
+            status=one.status,
+            prescreened=_prescreened(one, lowest),
         )
         for k, one in enumerate(minima, 1)
     ]
@@ -56,11 +63,9 @@ def search_table(result: SearchResult) -> list[Column]:
 
 def _prescreened(one: SearchMinimum, lowest: Mapping[str, float]) -> Prescreened | None:
     before = one.prescreened
-    return (
-        None
-        if before is None
-        else prescreened_of(before.start.potential.name, before.rank, before.start.energy, lowest)
-    )
+    if before is None:
+        return None
+    return prescreened_of(before.start.potential.name, before.rank, before.start.energy, lowest)
 
 
 def search_json(results: Sequence[SearchResult], several: bool) -> str:

@@ -80,7 +80,7 @@ class ReadingSettings:
     )
     box: bool = option(
         True,
-        "Drop periodic cells, so that a cluster in a box of vacuum is searched.",
+        "Drop periodic cells, as those of clusters in a box of vacuum.",
         usual="cells are kept",
         flags=(" /--no-box",),
     )

@@ -20,7 +20,7 @@ _WORK = 100  # evaluations of that search for each of the calculator's
 _GROWTH = 1.3  # samples for which the surrogate is fitted anew, in those of the last fit
 _SAME, _ALIKE = 0.02, 0.02  # energies, and numbers of fingerprints, within which two quenched minima count as one
 _HEIGHT = (
-    0.5  # energies an atom above the lowest minimum of the surrogate, and of the calculator, up to which candidates lie
+    0.5  # energies an atom, up to which candidates lie above the lowest minima of the surrogate and the calculator
 )
 _GIVEN = 32  # the lowest minima that are known, from which a search starts
 _MOST = 1024  # the lowest minima of a search, which are compared with each other
@@ -90,7 +90,7 @@ class Candidates:
         return _distinct(self._minima(np.concatenate(energies), np.concatenate(places)))
 
     def _lowest(self) -> list[tuple[float, np.ndarray]]:
-        """The lowest of the calculator's minima."""
+        """The lowest distinct minima of the calculator, in the order of their energies."""
         if not self._low:
             return []
         own = _distinct(self._minima(*(np.array(part) for part in zip(*self._low, strict=True))))  # type: ignore[arg-type]
@@ -103,7 +103,7 @@ class Candidates:
         tried = self._quenched(self._seen, problem)
         best = self._quenched([place for _, place in self._low[:1]], problem).energies
         ceiling = max([found.energies[0], *best]) + _HEIGHT * self._kit.composition.n_atoms
-        new = [k for k in np.flatnonzero(found.energies < ceiling).tolist() if not _is_among(found, k, tried)]
+        new = [k for k in np.flatnonzero(found.energies < ceiling).tolist() if not _is_among(found, int(k), tried)]
         return [found.places[k] for k in new]
 
     def _quenched(self, places: list[np.ndarray], problem: ClusterProblem) -> "_Minima":

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from clusteropt.potentials.calculators.memory import Answer
+from clusteropt.potentials.calculators.memory import answer_in
 from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.potentials.calculators.recipe import Recipe
 from clusteropt.potentials.calculators.worker import computed, words_of
@@ -32,4 +32,4 @@ class Here(Pool):
         except Exception as problem:  # noqa: BLE001  whatever the calculator raises
             self._note(number, words_of(problem))
             return
-        self._note(number, Answer(float(found[0]), found[1:].reshape(-1, 3)))
+        self._note(number, answer_in(found))

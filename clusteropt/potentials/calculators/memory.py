@@ -23,6 +23,11 @@ class Answer(NamedTuple):
     forces: np.ndarray
 
 
+def answer_in(values: np.ndarray) -> Answer:
+    """The answer in one array (1 + 3 n_atoms,): the energy, and then the forces."""
+    return Answer(float(values[0]), values[1:].reshape(-1, 3))
+
+
 class Memory:
     """Answers by their questions, the latest ones."""
 

@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from clusteropt.errors import ClusterOptError, UsageError
-from clusteropt.potentials.calculators.memory import Answer, Memory, Question
+from clusteropt.potentials.calculators.memory import Answer, Memory, Question, answer_in
 from clusteropt.potentials.calculators.process import Worker
 from clusteropt.potentials.calculators.recipe import Recipe, not_made
 from clusteropt.potentials.calculators.worker import answer_of, question_bytes
@@ -180,7 +180,7 @@ class Pool(Memory):
         worker.quick = worker.since - before < _QUICK
         worker.tasks.popleft()
         number, found = answer_of(content)
-        self._note(number, found if isinstance(found, str) else Answer(float(found[0]), found[1:].reshape(-1, 3)))
+        self._note(number, found if isinstance(found, str) else answer_in(found))
 
     def _greet(self, worker: Worker, problem: list[str]) -> None:
         """Notes that a worker has made its calculator. Raises UsageError where it could not."""

@@ -94,9 +94,9 @@ def recipe_of(name: str, options: dict[str, Any], **others: Any) -> Recipe:
         about = (short.needs_cell, short.install, short.strict)
         return Recipe(shown, short.place, json.dumps(own, sort_keys=True), *about, **others)
     if short is not None:
-        raise UsageError(f"calculator '{name}': write {short.written(head)}" if short.argument else _no(name))
+        raise UsageError(f"calculator '{name}': write {short.written(head)}" if short.argument else _unknown(name))
     if not _PLACE.fullmatch(name):
-        raise UsageError(_no(name))
+        raise UsageError(_unknown(name))
     return Recipe(shown, name, json.dumps(options, sort_keys=True), **others)
 
 
@@ -133,7 +133,8 @@ def _fault_of_electrons(recipe: Recipe, numbers: Sequence[int]) -> str:
     return f"with {int(n)} electrons the multiplicity is {other} ..., not {multiplicity}"
 
 
-def _no(name: str) -> str:
+def _unknown(name: str) -> str:
+    """The sentence about a name that no calculator has."""
     known = [about.written(short) for short, about in SHORT.items()]
     near = get_close_matches(name.partition(":")[0].lower(), SHORT, n=1)
     word = SHORT[near[0]].written(near[0]) if near else name

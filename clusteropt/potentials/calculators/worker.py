@@ -1,7 +1,7 @@
 """A worker process: makes one calculator and computes energies and forces with it, one structure after the other.
 
 What comes in and goes out are numbers in bytes and texts in JSON; nothing is ever unpickled. The first message says how to make
-the calculator. A worker imports neither jax nor numpy's threads: it has one thread.
+the calculator. A worker has one thread, and does not import jax.
 """
 
 import faulthandler
@@ -139,7 +139,3 @@ def words_of(problem: BaseException) -> str:
 
 def _line(problem: BaseException) -> str:
     return " ".join(str(problem).split())[:200]
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -25,7 +25,7 @@ from clusteropt.potentials.pairwise import distance
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
 
-_FACES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # the components of a symmetric matrix
+_COMPONENTS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # of a symmetric matrix
 
 
 def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
@@ -64,7 +64,7 @@ def _sums(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, ...
         repulsion = repulsion + slope * (pair.r2 - r * r) / (2 * r)
     e = [d / r for d in pair.d]
     along = [part * x for x in e]
-    return repulsion, *(2 * slope / r * d for d in pair.d), part, *along, *(along[a] * e[b] for a, b in _FACES)
+    return repulsion, *(2 * slope / r * d for d in pair.d), part, *along, *(along[a] * e[b] for a, b in _COMPONENTS)
 
 
 def _density(tables: dict[str, Array], core: float, pair: Pair, r: Array) -> tuple[Array, Array]:
@@ -87,17 +87,15 @@ def _slopes(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, .
         yy * e[1] + (xy * e[0] + yz * e[2]) / 2,
         zz * e[2] + (xz * e[0] + yz * e[1]) / 2,
     ]
-    along, twice = (
-        sum(x * y for x, y in zip(vector, e, strict=True)),
-        sum(x * y for x, y in zip(turned, e, strict=True)),
-    )
+    along = sum(x * y for x, y in zip(vector, e, strict=True))
+    twice = sum(x * y for x, y in zip(turned, e, strict=True))
     push = rate * (own[0] + other[0] + along + twice)
-    outside = (
-        (pair.r2 >= r * r) * (along + 2 * twice) if core else along + 2 * twice
-    )  # inside, e grows with the distance
+    radial = along + 2 * twice
+    if core:  # inside the core, e grows with the distance
+        radial = (pair.r2 >= r * r) * radial
     sideways = part / r
     return tuple(
-        push * d + sideways * (v + 2 * t - outside * x) for d, v, t, x in zip(pair.d, vector, turned, e, strict=True)
+        push * d + sideways * (v + 2 * t - radial * x) for d, v, t, x in zip(pair.d, vector, turned, e, strict=True)
     )
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from clusteropt.pictures.kinds import of_batch
 from clusteropt.records.batches import CONVERGED, WAITING, Batch, Ended
 from clusteropt.report.page import Page, Section, Table, View
-from clusteropt.report.pages.parts import drawn
+from clusteropt.report.pages.parts import by_kind
 from clusteropt.report.results import batch_table
 from clusteropt.report.tables import Column
 from clusteropt.words import counted
@@ -15,7 +15,7 @@ _FAILURES, _SLOWEST, _FORMULAS, _SHARDS = 50, 20, 50, 50  # rows of tables
 
 def page_of(batch: Batch, most: int) -> Page:
     """The report of a batch, as far as it has come."""
-    pictures = dict(zip(of_batch(batch), drawn(of_batch(batch)), strict=True))
+    pictures = by_kind(of_batch(batch))
     sections = [Section("Status", (), None, [pictures["status"]], _status(batch))] if batch.total else []
     if batch.failures:
         sections.append(_failures(batch))

@@ -3,7 +3,7 @@
 import math
 
 from clusteropt.pictures.kinds import of_costs
-from clusteropt.records.costs import Costs
+from clusteropt.records.costs import Cost, Costs
 from clusteropt.records.origin import Origin
 from clusteropt.report.page import Page, Section, Table
 from clusteropt.report.pages.parts import drawn
@@ -15,7 +15,7 @@ def page_of(found: Costs) -> Page:
     """The report of scores on clusters, or on networks."""
     pictures, missing = drawn(of_costs(found)), ["The file names neither the command nor the seed of the measurement."]
     own = found.clusters or found.networks
-    tasks, methods = {one.task for one in own}, {one[1] for one in own}
+    tasks, methods = {one.task for one in own}, {one.method if isinstance(one, Cost) else one.optimizer for one in own}
     lead = [f"{counted(len(methods), 'method')} on {counted(len(tasks), 'task')}, in {found.source}."]
     table = _on_clusters(found) if found.clusters else _on_networks(found)
     return Page(f"Evaluation {found.source}", lead, missing, [Section("Scores", (), None, pictures, [table])], Origin())

@@ -30,20 +30,14 @@ def page_of(found: Minima, most: int) -> Page:
 def _title(found: Minima) -> str:
     if len(found.compositions) == 1:
         return f"Minima of {found.compositions[0].formula}"
-    return (
-        f"Minima in {found.source}"
-        if found.compositions
-        else f"Sizes in {found.source}"
-        if found.series
-        else found.source
-    )
+    if found.compositions:
+        return f"Minima in {found.source}"
+    return f"Sizes in {found.source}" if found.series else found.source
 
 
 def _lead(found: Minima) -> list[str]:
-    total, runs = (
-        sum(len(one.levels) for one in found.compositions),
-        sum(len(one.courses) for one in found.compositions),
-    )
+    total = sum(len(one.levels) for one in found.compositions)
+    runs = sum(len(one.courses) for one in found.compositions)
     by = f" by {found.origin.potential}" if found.origin.potential else ""
     first = f"{counted(total, 'minimum')} of {counted(len(found.compositions), 'composition')}{by}"
     searches = f", from {counted(runs, 'search')}" if runs else ""
