@@ -150,6 +150,9 @@ def test_a_record_does_not_depend_on_the_order_of_the_answers(random):
         memory.note(Question(np.full(n, 29, np.int32), np.zeros((n, 3))), Answer(-1.0, np.zeros((n, 3))))
     found = memory.record(numbers, 12)
     assert [(answer.energy, positions.tobytes()) for positions, answer in found] == expected
+    memory.note(Question(numbers, np.ones((4, 3))), Answer(-2.0, np.zeros((4, 3))))
+    assert len(memory.record(numbers, 12)) == 12
+    assert memory.n_recorded == 21, "those that were left out count, or a full record would look as if nothing were new"
 
 
 def explored(formula: str, n_rounds: int, n_workers: int = 1, seed: int = 0) -> tuple[Exploration, list]:

@@ -47,7 +47,7 @@ def news_of(symbols: Sequence[str], found: Sequence[Found], natures: Sequence[Na
 
 
 def natures_of(point_groups: Sequence[str], statuses: Sequence[str]) -> list[Nature]:
-    """What is known of minima by their point groups and certificates in words; there may be none of either."""
+    """Point groups and certificates of minima in words; there may be none of either."""
     pairs = zip_longest(point_groups, statuses, fillvalue="")
     return [Nature(*pair) for pair in pairs]
 

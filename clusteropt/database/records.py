@@ -12,7 +12,7 @@ _LEAST = ("", "not-converged", "flat", "fragmented", "minimum", "saddle")  # cer
 
 
 class Nature(NamedTuple):
-    """What is known of a structure of a database besides its numbers; where two differ, the order does not matter."""
+    """Facts about a structure of a database besides its numbers; where two differ, the order does not matter."""
 
     point_group: str = ""  # empty where it is unknown
     status: str = ""  # the certificate in a word; empty without one
@@ -20,7 +20,7 @@ class Nature(NamedTuple):
 
     @property
     def pairs(self) -> dict[str, str | float]:
-        """What is known, as key-value pairs."""
+        """These facts as key-value pairs."""
         told = {"point_group": self.point_group, "status": self.status}
         return {key: value for key, value in told.items() if value} | (
             {} if self.below is None else {BELOW: self.below}
@@ -34,7 +34,7 @@ class Nature(NamedTuple):
 
 
 def nature_in(pairs: Mapping[str, Any]) -> Nature:
-    """What key-value pairs tell of a structure; a user may have changed them."""
+    """The facts that key-value pairs tell of a structure; a user may have changed the pairs."""
     status, below = str(pairs.get("status", "")), pairs.get(BELOW)
     known = status if status in _LEAST else ""
     return Nature(str(pairs.get("point_group", "")), known, below if isinstance(below, int | float) else None)

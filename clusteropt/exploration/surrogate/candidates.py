@@ -41,9 +41,10 @@ class Candidates:
 
     def take(self, n: int) -> np.ndarray:
         """(3, n_atoms, m) positions, in length units, of the next `n`, or of fewer where there are no more."""
-        record = self._kit.composition.problem.pool.record(self._numbers)
+        pool = self._kit.composition.problem.pool
+        record = pool.record(self._numbers)
         enough = _GROWTH if self._waiting else 1.0
-        if len(record) > enough * self._n_fitted or self._n_searches == 0:
+        if pool.n_recorded > enough * self._n_fitted or self._n_searches == 0:
             self._renew(record)
         own, self._waiting = self._waiting[:n], self._waiting[n:]
         self._seen = [*self._seen, *own][-_SEEN:]
@@ -68,7 +69,7 @@ class Candidates:
     def _renew(self, record: list) -> None:
         """Fits the surrogate to all values, and searches it."""
         composition = self._kit.composition
-        self._n_fitted = len(record)
+        self._n_fitted = composition.problem.pool.n_recorded
         if record:
             chosen = samples.chosen(record, composition)
             self._parameters = fit.fitted(chosen, len(composition.potential.elements), self._parameters)

@@ -1,4 +1,4 @@
-"""What became of questions to a calculator: values that are not asked for twice, faults, and a record of all structures."""
+"""Answers to the questions that a calculator was asked, which are not asked for twice; faults; and a record of all structures."""
 
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -34,7 +34,8 @@ class Memory:
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Answer] = OrderedDict()
         self._faults: OrderedDict[bytes, str] = OrderedDict()
-        self._recorded: dict[bytes, Answer] | None = None  # all answers since `begin_record`
+        self._recorded: dict[bytes, Answer] | None = None  # answers since `begin_record`
+        self._n_dropped = 0  # answers that the record has left out again
 
     def remembered(self, question: Question) -> Answer | None:
         """The answer that was given to the question before; None for a question that is new, forgotten or has failed."""
@@ -42,7 +43,12 @@ class Memory:
 
     def begin_record(self) -> None:
         """Begins a record of all structures and their values, whoever asks for them."""
-        self._recorded = {}
+        self._recorded, self._n_dropped = {}, 0
+
+    @property
+    def n_recorded(self) -> int:
+        """The structures since the record began, those that it has left out as too high among them."""
+        return len(self._recorded or {}) + self._n_dropped
 
     def record(self, numbers: np.ndarray, most: int = 4096) -> list[tuple[np.ndarray, Answer]]:
         """Positions (n_atoms, 3) and values of the structures with these atomic numbers (n_atoms,), the lowest first.
@@ -52,7 +58,9 @@ class Memory:
         head = numbers.astype(np.int32).tobytes()
         every = (self._recorded or {}).items()
         own = [one for one in every if one[0].startswith(head) and len(one[1].forces) == len(numbers)]
-        own = sorted(own, key=lambda one: (one[1].energy, one[0]))[:most]
+        own = sorted(own, key=lambda one: (one[1].energy, one[0]))
+        self._n_dropped += len(own[most:])
+        own = own[:most]
         self._recorded = dict(own)
         return [
             (np.frombuffer(content, "<f8", 3 * len(numbers), len(head)).reshape(-1, 3), answer)
