@@ -444,10 +444,11 @@ def test_a_search_by_tight_binding_finds_the_lowest_minimum():
         (("emu",), "no calculator 'emu'; did you mean 'emt'"),
         (("tblite",), "write tblite:METHOD"),
         (("tblte:GFN1-xTB",), "no calculator 'tblte:GFN1-xTB'; did you mean 'tblite:METHOD'"),
-        (("ebt:EMT",), "No module named 'ebt': did you mean 'emt'? otherwise install it with `pip install ebt`"),
+        (("ebt:EMT",), "Python cannot import ebt: did you mean 'emt'? otherwise install it in the environment"),
         (("ase.calculators.emtt:EMT",), "No module named 'ase.calculators.emtt': did you mean 'ase.calculators.emt'?"),
         (("ase.calculators.emt:EMTT",), "has no attribute 'EMTT': did you mean 'EMT'?"),
-        (("no_such_module:Class",), "No module named 'no_such_module': install it with `pip install no_such_module`"),
+        (("ase.nothing_like_it:EMT",), "No module named 'ase.nothing_like_it': check the name"),
+        (("no_such.module:Class",), "Python cannot import no_such: install it in the environment that runs clusteropt"),
         (("faulty:Missing",), "has no attribute 'Missing': name a class of the module faulty"),
         (("faulty:Faulty", "--calculator-options", "charge=1"), "unexpected keyword argument 'charge'"),
         (("emt", "--calculator-options", "charge"), "write key=value"),
@@ -462,6 +463,19 @@ def test_what_cannot_be_asked_for_is_refused_in_a_line(options, words, tmp_path)
     assert outcome.code == 2
     assert len(outcome.complaints) == 1
     assert words in outcome.complaints[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "package", "cure"),
+    [
+        ("mace.calculators:MACECalculator", "mace", "install it with `pip install mace-torch`"),
+        ("tblite.ase:TBLite", "tblite", "install it with `pip install 'clusteropt[xtb]'`"),
+        ("nosuch.module:Calc", "nosuch", "install it in the environment that runs clusteropt"),
+    ],
+)
+def test_a_command_that_installs_is_named_for_known_packages_only(place, package, cure):
+    told = recipe.not_made(recipe.Recipe(place, place), "ModuleNotFoundError", package, "No module", "")
+    assert told == f"calculator {place}: Python cannot import {package}: {cure}"
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,14 @@ SHORT = {
 }
 
 
+def _top(place: str) -> str:
+    """The package of module:Class."""
+    return place.partition(":")[0].partition(".")[0]
+
+
+_INSTALLS = {about.needs or _top(about.place): about.install for about in SHORT.values()}  # by package
+
+
 class Recipe(NamedTuple):
     """How to make a calculator, and how long to wait for it. Two recipes are equal where their calculators are."""
 
@@ -166,13 +174,13 @@ def _read(value: str) -> Any:
 
 def is_installed(short: Short) -> bool:
     """True where the package of the calculator can be imported."""
-    return find_spec(short.needs or short.place.partition(":")[0].partition(".")[0]) is not None
+    return find_spec(short.needs or _top(short.place)) is not None
 
 
 def version_of(place: str) -> str:
     """Package and version of a calculator at module:Class, as 'tblite 0.4.0'; empty where that cannot be told."""
     module = next((about.needs for about in SHORT.values() if about.place == place and about.needs), "")
-    module = module or place.partition(":")[0].partition(".")[0]
+    module = module or _top(place)
     package = _PACKAGES.get(module, module)
     try:
         return f"{package} {version(package)}"
@@ -199,10 +207,12 @@ def not_made(recipe: Recipe, kind: str, module: str, text: str, near: str) -> st
     """The fault of a calculator that could not be made, and the cure; `near` is a name that resembles a missing one."""
     name, hint = f"calculator {recipe.name}", _hint(recipe, kind, module, near)
     if kind in ("ModuleNotFoundError", "ImportError"):
-        if hint and "." in module:  # the package is installed
-            return f"{name}: {text}: {hint.removesuffix(' otherwise ')}"
-        package = module.partition(".")[0] or recipe.place.partition(".")[0].partition(":")[0]
-        return f"{name}: {text}: {hint}install it with `{recipe.install or f'pip install {package}'}`"
+        if "." in module and not recipe.install:  # the package is installed
+            return f"{name}: {text}: {hint.removesuffix(' otherwise ') or 'check the name'}"
+        missing, why = module or _top(recipe.place), "" if kind == "ModuleNotFoundError" else f" ({text})"
+        command = recipe.install or _INSTALLS.get(_top(missing))
+        cure = f"install it with `{command}`" if command else "install it in the environment that runs clusteropt"
+        return f"{name}: Python cannot import {missing}{why}: {hint}{cure}"
     if kind == "AttributeError":
         return f"{name}: {text}: {hint}name a class of the module {recipe.place.partition(':')[0]}"
     if kind == "TypeError":
@@ -213,7 +223,7 @@ def not_made(recipe: Recipe, kind: str, module: str, text: str, near: str) -> st
 def _hint(recipe: Recipe, kind: str, module: str, near: str) -> str:
     """The question for a name that resembles the one that a user has written; empty without one."""
     written = f"{recipe.place.partition(':')[0]}.".startswith(f"{module}.") and not recipe.install
-    if kind == "ModuleNotFoundError" and not written:  # the module is there, and needs another one
+    if kind == "ModuleNotFoundError" and (not written or module in _INSTALLS):  # written as it should be
         return ""
     short = get_close_matches(module, SHORT, n=1) if kind == "ModuleNotFoundError" else []
     names = [*(SHORT[one].written(one) for one in short), *([near] if near else [])]
