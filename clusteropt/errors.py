@@ -1,5 +1,6 @@
 """Errors, whose text is meant for the user, and the exit codes of the commands."""
 
+import textwrap
 from enum import IntEnum
 
 
@@ -57,7 +58,12 @@ def is_of_memory(problem: Exception) -> bool:
 
 def unexpected(problem: Exception) -> str:
     """A short description of an unforeseen error: `unexpected ValueError (a fault)`."""
-    return f"unexpected {type(problem).__name__} ({' '.join(str(problem).split())[:160]})"
+    return f"unexpected {type(problem).__name__} ({in_a_line(problem, 160)})"
+
+
+def in_a_line(problem: BaseException, most: int = 300) -> str:
+    """The text of an error in one line, its first words where it is longer than so many characters."""
+    return textwrap.shorten(str(problem), most, placeholder=" ...", break_on_hyphens=False)
 
 
 def suggest(word: str, allowed: list[str] | tuple[str, ...]) -> str:

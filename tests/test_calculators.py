@@ -386,6 +386,7 @@ def test_tight_binding_is_what_ase_computes(tmp_path):
     wrong = run(tmp_path, "energy", file, *about, "charg=1")
     assert (wrong.code, len(wrong.complaints)) == (2, 1)
     assert "no option 'charg'; there are accuracy, " in wrong.complaints[0]
+    assert ", xtb_config): correct --calculator-options" in wrong.complaints[0]
 
 
 def test_electrons_that_a_formula_cannot_have_are_refused_before_a_process_is_started(monkeypatch):
@@ -443,6 +444,9 @@ def test_a_search_by_tight_binding_finds_the_lowest_minimum():
     [
         (("emu",), "no calculator 'emu'; did you mean 'emt'"),
         (("tblite",), "write tblite:METHOD"),
+        (("tblite:GFN3-xTB",), "no method 'GFN3-xTB'; did you mean 'GFN2-xTB'? allowed: GFN1-xTB, GFN2-xTB, IPEA1-xTB"),
+        (("tblite:gfn1-xtb",), "no method 'gfn1-xtb'; did you mean 'GFN1-xTB'?"),
+        (("tblite.ase:TBLite", "--calculator-options", "method=gfn2"), "no method 'gfn2'; did you mean 'GFN2-xTB'?"),
         (("tblte:GFN1-xTB",), "no calculator 'tblte:GFN1-xTB'; did you mean 'tblite:METHOD'"),
         (("ebt:EMT",), "Python cannot import ebt: did you mean 'emt'? otherwise install it in the environment"),
         (("ase.calculators.emtt:EMT",), "No module named 'ase.calculators.emtt': did you mean 'ase.calculators.emt'?"),

@@ -84,6 +84,10 @@ def test_elements_without_a_set_are_refused_by_name() -> None:
         sets.load("gupta-rosato").potential(("Ag", "Cu"))
     with pytest.raises(UsageError, match="no potential named 'gupta-rosatto'; did you mean 'gupta-rosato'"):
         sets.load("gupta-rosatto")
+    with pytest.raises(
+        UsageError, match="no potential named 'gupa'; did you mean 'gupta'\\? allowed: gupta, lennard-jones"
+    ):
+        sets.prescreening(("Cu",), "gupa")
 
 
 def test_a_set_with_lorentz_berthelot_mixing_gives_means() -> None:

@@ -1,6 +1,7 @@
 """Finds a parameter set: a shipped one by name, a user's by its file, or the default for some elements."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -29,9 +30,9 @@ def load(name: str) -> ParameterSet:
     return of_file(name)
 
 
-def of_file(name: str) -> ParameterSet:
-    """As `load`, but no calculator."""
-    return replace(read(_file_of(name)), own=name not in names())
+def of_file(name: str, others: Sequence[str] = ()) -> ParameterSet:
+    """As `load`, but no calculator; `others` are further names that the user might have meant."""
+    return replace(read(_file_of(name, others)), own=name not in names())
 
 
 def text_of(name: str) -> str:
@@ -43,16 +44,17 @@ def text_of(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _file_of(name: str) -> Path | Traversable:
+def _file_of(name: str, others: Sequence[str] = ()) -> Path | Traversable:
     if name.endswith((".toml", ".h5")) or "/" in name:
         path = Path(name)
         if not path.is_file():
             raise UsageError(f"{name}: no such parameter file: check the name")
         return path
     if name not in names():
+        allowed = suggest(name, [*others, *names()])
         doubtful = ", ".join(other for other in names() if load(other).doubtful)
         raise UsageError(
-            f"no potential named '{name}'; {suggest(name, names())} (doubtful: {doubtful}); or the path of a .toml or .h5 file"
+            f"no potential named '{name}'; {allowed} (doubtful: {doubtful}); or the path of a .toml or .h5 file"
         )
     return resources.shipped("potentials") / f"{name}.toml"
 
@@ -78,8 +80,9 @@ def prescreening(elements: tuple[str, ...], named: str) -> ParameterSet:
     Raises UsageError where there is none, and for a calculator; InputError for an invalid file.
     """
     shipped = [load(name) for name in names()]
-    if named in names() or named not in {one.form for one in shipped}:
-        return of_file(named)
+    forms = sorted({one.form for one in shipped})
+    if named in names() or named not in forms:
+        return of_file(named, forms)
     able = [one for one in shipped if one.form == named and one.covers(elements) and not one.doubtful]
     usual = [one for one in able if set(elements) in [set(system.split("-")) for system in one.default_for]]
     if not able:

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from clusteropt.errors import ClusterOptError, Deserted, UsageError
+from clusteropt.errors import ClusterOptError, Deserted, UsageError, in_a_line
 from clusteropt.runtime import host
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def join(coordinator: str | None = None, number: int | None = None, total: int |
             coordinator, total, number, initialization_timeout=_TO_JOIN, heartbeat_timeout_seconds=_HEARTBEAT
         )
     except (RuntimeError, ValueError) as problem:
-        reason = " ".join(str(problem).split())[:200]
+        reason = in_a_line(problem)
         raise ClusterOptError(
             f"the processes of this run did not connect ({reason}): check that all of them are started"
         ) from None
@@ -75,7 +75,7 @@ def gathered(array: "np.ndarray") -> "np.ndarray":
     try:
         return process_allgather(array)
     except (RuntimeError, ValueError) as problem:
-        reason = " ".join(str(problem).split())[:120]
+        reason = in_a_line(problem, 120)
         raise Deserted(
             f"another process of this run has ended ({reason}): start all processes again with --resume"
         ) from None

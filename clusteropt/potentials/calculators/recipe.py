@@ -27,6 +27,7 @@ class Short(NamedTuple):
     strict: bool = False  # takes no options but those of its `default_parameters`, though its constructor does
     needs: str = ""  # the package that must be there, where it is not that of the place
     value: str = ""  # what stands behind the colon, in a word
+    values: tuple[str, ...] = ()  # those that the calculator knows; empty for any
 
     def written(self, name: str) -> str:
         """The calculator as a user writes it, as 'mace:PATH'."""
@@ -43,6 +44,7 @@ SHORT = {
         about="tight binding by GFN1-xTB or GFN2-xTB",
         strict=True,
         value="METHOD",
+        values=("GFN1-xTB", "GFN2-xTB", "IPEA1-xTB"),
     ),
     "chgnet": Short(
         "chgnet.model.dynamics:CHGNetCalculator",
@@ -92,20 +94,30 @@ class Recipe(NamedTuple):
 
 
 def recipe_of(name: str, options: dict[str, Any], **others: Any) -> Recipe:
-    """The recipe of a short name or of module:Class. Raises UsageError for any other name."""
+    """The recipe of a short name or of module:Class. Raises UsageError for any other name, and for an unknown method."""
     head, _, tail = name.partition(":")
     short = SHORT.get(head)
     shown = " ".join([name, *(f"{key}={value}" for key, value in sorted(options.items()))])
     _check_electrons(options)
     if short is not None and bool(tail) == bool(short.argument):
         own = {**short.options, **({short.argument: tail} if tail else {}), **options}
+        _check_value(shown, short.place, own)
         about = (short.needs_cell, short.install, short.strict)
         return Recipe(shown, short.place, json.dumps(own, sort_keys=True), *about, **others)
     if short is not None:
         raise UsageError(f"calculator '{name}': write {short.written(head)}" if short.argument else _unknown(name))
     if not _PLACE.fullmatch(name):
         raise UsageError(_unknown(name))
+    _check_value(shown, name, options)
     return Recipe(shown, name, json.dumps(options, sort_keys=True), **others)
+
+
+def _check_value(shown: str, place: str, options: dict[str, Any]) -> None:
+    """Raises UsageError for a value of the calculator's argument, such as a method, that it does not know."""
+    for short in SHORT.values():
+        value = options.get(short.argument)
+        if short.place == place and short.values and isinstance(value, str) and value not in short.values:
+            raise UsageError(f"calculator {shown}: no {short.argument} '{value}'; {suggest(value, short.values)}")
 
 
 def _check_electrons(options: dict[str, Any]) -> None:
@@ -223,7 +235,7 @@ def not_made(recipe: Recipe, kind: str, module: str, text: str, near: str) -> st
 def _hint(recipe: Recipe, kind: str, module: str, near: str) -> str:
     """The question for a name that resembles the one that a user has written; empty without one."""
     written = f"{recipe.place.partition(':')[0]}.".startswith(f"{module}.") and not recipe.install
-    if kind == "ModuleNotFoundError" and (not written or module in _INSTALLS):  # written as it should be
+    if kind == "ModuleNotFoundError" and (not written or module in _INSTALLS):  # no name is misspelt
         return ""
     short = get_close_matches(module, SHORT, n=1) if kind == "ModuleNotFoundError" else []
     names = [*(SHORT[one].written(one) for one in short), *([near] if near else [])]

@@ -17,6 +17,8 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
+from clusteropt.errors import in_a_line
+
 _HEAD = struct.Struct("<q?")  # the number of the question, and whether it has initial values or was answered
 _GRACE = 5.0  # seconds after the timeout at which a worker that nobody has ended ends itself
 _VACUUM = 12.0  # angstrom around a cluster in the box of a calculator that needs one
@@ -45,7 +47,7 @@ def main(descriptor: int) -> None:
         if recipe["strict"]:
             check_known(recipe["options"], calculator)
     except (Exception, SystemExit) as problem:  # noqa: BLE001  whatever the package raises
-        about = [type(problem).__name__, getattr(problem, "name", None) or "", _line(problem), near(problem)]
+        about = [type(problem).__name__, getattr(problem, "name", None) or "", in_a_line(problem), near(problem)]
         link.send_bytes(json.dumps(about).encode())
         return
     link.send_bytes(b"[]")
@@ -134,8 +136,4 @@ def words_of(problem: BaseException) -> str:
     """The error of a calculator, in a line."""
     if type(problem).__name__ == "PropertyNotImplementedError":
         return "the calculator gives no forces"
-    return f"{type(problem).__name__}: {_line(problem)}"
-
-
-def _line(problem: BaseException) -> str:
-    return " ".join(str(problem).split())[:200]
+    return f"{type(problem).__name__}: {in_a_line(problem)}"
