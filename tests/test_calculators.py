@@ -27,7 +27,7 @@ from clusteropt.engine import hosted
 from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials import sets
-from clusteropt.potentials.calculators import known, recipe
+from clusteropt.potentials.calculators import electrons, known, recipe
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.problems.clusters import ClusterProblem
@@ -354,8 +354,9 @@ def test_initial_moments_and_charges_reach_the_calculator_and_stay(tmp_path):
         ("multiplicity=0", "must be 1, 2, 3"),
         ("multiplicity=1.5", "must be 1, 2, 3"),
         ("charge=much", "must be a number"),
-        ("multiplicity=2", "with 116 electrons the multiplicity is odd: 1, 3, 5 ..., not 2"),
-        ("multiplicity=1,charge=1", "with 115 electrons the multiplicity is even: 2, 4, 6 ..., not 1"),
+        ("multiplicity=2", "with 116 electrons, cores included, the multiplicity is odd: 1, 3, 5 ..., not 2"),
+        ("multiplicity=1,charge=1", "with 115 electrons, cores included, the multiplicity is even: 2, 4, 6 ..., not 1"),
+        ("multiplicity=9999", "with 116 electrons, cores included, the multiplicity is at most 117, not 9999"),
         ("charge=117", "is more than its 116 electrons"),
     ],
 )
@@ -392,8 +393,39 @@ def test_tight_binding_is_what_ase_computes(tmp_path):
 def test_electrons_that_a_formula_cannot_have_are_refused_before_a_process_is_started(monkeypatch):
     monkeypatch.setattr(known, "use", lambda *_: pytest.fail("a worker was started"))
     about = {"calculator": "tblite:GFN1-xTB", "calculator_options": "multiplicity=1"}
-    with pytest.raises(UsageError, match=r"Cu3: .*87 electrons the multiplicity is even: 2, 4, 6 \.\.\., not 1"):
+    with pytest.raises(
+        UsageError, match=r"Cu3: .*33 valence electrons, the multiplicity is even: 2, 4, 6 \.\.\., not 1"
+    ):
         calculators.named({}, about, {}, ["Cu2", "Cu3"])
+
+
+@pytest.mark.parametrize(
+    ("formula", "charge", "multiplicity", "words"),
+    [
+        ("Au2", 0, 25, "with 22 valence electrons, the multiplicity is at most 23, not 25"),
+        ("Au2", 0, 24, "at most 23, not 24"),
+        ("Au2", 0, 23, ""),
+        ("Au2", 2, 23, "with 20 valence electrons, the multiplicity is at most 21, not 23"),
+        ("Au2", 23, 1, "charge=23 is more than its 22 valence electrons"),
+        ("H2O", 0, 9, ""),
+        ("H2O", 0, 11, "at most 9"),
+        ("U2", 0, 25, ""),  # no method of tblite has uranium; what it says of the element comes later
+    ],
+)
+def test_no_more_electrons_are_unpaired_than_tight_binding_has(formula, charge, multiplicity, words):
+    name = recipe.recipe_of("tblite:GFN1-xTB", {"charge": charge, "multiplicity": multiplicity})
+    fault = electrons.electron_fault(name, Atoms(formula).numbers)
+    assert words in fault if words else not fault
+
+
+@pytest.mark.parametrize("method", ["GFN1-xTB", "GFN2-xTB"])
+def test_the_valence_electrons_of_an_atom_are_those_of_tight_binding(method):
+    interface = pytest.importorskip("tblite.interface")
+    for number in range(1, 87):
+        calculator = interface.Calculator(method, np.array([number]), np.zeros((1, 3)))
+        calculator.set("verbosity", 0)
+        occupied = calculator.singlepoint().get("orbital-occupations").sum()
+        assert electrons.valence_electrons(number) == round(occupied), number
 
 
 def test_evaluate_says_in_a_line_that_it_takes_no_calculator(tmp_path):

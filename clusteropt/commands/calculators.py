@@ -47,7 +47,7 @@ def _check_electrons(formula: str, recipe: "Recipe") -> None:
     """Raises UsageError for a charge or multiplicity that the atoms cannot have, before any process is started for them."""
     from ase.data import atomic_numbers
 
-    from clusteropt.potentials.calculators.recipe import electron_fault
+    from clusteropt.potentials.calculators.electrons import electron_fault
     from clusteropt.search.starts import symbols_of
 
     if fault := electron_fault(recipe, [atomic_numbers[symbol] for symbol in symbols_of(formula)]):

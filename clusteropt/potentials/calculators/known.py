@@ -10,6 +10,7 @@ from typing import Any
 
 from clusteropt.errors import UsageError
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.calculators import electrons
 from clusteropt.potentials.calculators import recipe as recipes
 from clusteropt.potentials.calculators.here import Here
 from clusteropt.potentials.calculators.pool import Pool
@@ -135,7 +136,7 @@ def _scales_found(pool: Pool, elements: tuple[str, ...]) -> Found:
 def electron_fault(name: str, numbers: Sequence[int]) -> str:
     """The sentence about a multiplicity or charge of the calculator that these atoms cannot have; empty for any other."""
     pool = _POOLS.get(name)
-    return "" if pool is None or isinstance(pool, Here) else recipes.electron_fault(pool.recipe, numbers)
+    return "" if pool is None or isinstance(pool, Here) else electrons.electron_fault(pool.recipe, numbers)
 
 
 def failures(name: str | None) -> str:

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -133,24 +132,6 @@ def neutral(recipe: Recipe) -> Recipe:
     """The recipe without charge and multiplicity, which belong to a cluster of a certain number of electrons."""
     options = {key: value for key, value in json.loads(recipe.options).items() if key not in ("charge", "multiplicity")}
     return recipe._replace(options=json.dumps(options, sort_keys=True))
-
-
-def electron_fault(recipe: Recipe, numbers: Sequence[int]) -> str:
-    """The sentence about a multiplicity or charge that atoms of these atomic numbers cannot have; empty for what they can."""
-    fault = _fault_of_electrons(recipe, numbers)
-    return f"calculator {recipe.name}: {fault}: correct --calculator-options" if fault else ""
-
-
-def _fault_of_electrons(recipe: Recipe, numbers: Sequence[int]) -> str:
-    options = json.loads(recipe.options)
-    charge, multiplicity = options.get("charge") or 0, options.get("multiplicity")
-    n = sum(numbers) - charge
-    if n < 0:
-        return f"charge={charge:g} is more than its {sum(numbers)} electrons"
-    if multiplicity is None or n != int(n) or (multiplicity - 1 <= n and (int(n) + 1 - multiplicity) % 2 == 0):
-        return ""
-    other = "odd: 1, 3, 5" if n % 2 == 0 else "even: 2, 4, 6"
-    return f"with {int(n)} electrons the multiplicity is {other} ..., not {multiplicity}"
 
 
 def _unknown(name: str) -> str:
