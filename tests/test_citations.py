@@ -81,6 +81,8 @@ def test_a_doubtful_set_is_cited_with_a_warning_and_an_unknown_one_refused(tmp_p
     [
         ("tblite:GFN1-xTB", "doi:10.1021/acs.jctc.7b00118"),
         ("tblite:GFN2-xTB charge=1", "doi:10.1021/acs.jctc.8b01176"),
+        ("tblite.ase:TBLite charge=1 method=GFN1-xTB", "doi:10.1021/acs.jctc.7b00118"),
+        ("tblite:GFN1-xTB method=GFN2-xTB", "doi:10.1021/acs.jctc.8b01176"),
         ("emt", "doi:10.1016/0039-6028(96)00816-3"),
         ("ase.calculators.emt:EMT", "doi:10.1016/0039-6028(96)00816-3"),
         ("chgnet", "doi:10.1038/s42256-023-00716-3"),

@@ -131,6 +131,10 @@ def known() -> tuple[str, ...]:
 
 
 def _head(name: str) -> str:
-    """The name without options; the short one of a calculator that was named as module:Class."""
-    head = name.partition(" ")[0]
-    return next((short for short, about in SHORT.items() if about.place == head), head)
+    """The name without options but the method; the short one of a calculator that was named as module:Class."""
+    head, *options = name.split(" ")
+    at = {about.place: short for short, about in SHORT.items()}
+    short, _, value = at.get(head, head).partition(":")
+    argument = SHORT[short].argument if short in SHORT else ""
+    value = next((one.partition("=")[2] for one in options if argument and one.startswith(f"{argument}=")), value)
+    return f"{short}:{value}" if value else short

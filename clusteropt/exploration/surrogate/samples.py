@@ -9,7 +9,7 @@ from clusteropt.exploration.surrogate.fit import N_SAMPLES, Samples
 from clusteropt.potentials.calculators.pool import Answer
 
 _HEIGHT = 1.0  # energies an atom above the lowest, up to which structures are samples
-_USUAL = 0.3  # energies an atom above the lowest, where a sample counts half
+_HALF = 0.3  # energies an atom above the lowest, where a sample counts half
 _STEEP = 20.0  # the largest component of a gradient, in energies over lengths, where a sample counts half
 
 
@@ -27,6 +27,6 @@ def chosen(record: list[tuple[np.ndarray, Answer]], composition: Composition) ->
     for j, k in enumerate(own):
         gradient[:, :n, j] = -record[k][1].forces.T * potential.length / potential.energy
         energy[j] = energies[k]
-        height, steepness = (energies[k] - energies[0]) / n / _USUAL, abs(gradient[..., j]).max() / _STEEP
+        height, steepness = (energies[k] - energies[0]) / n / _HALF, abs(gradient[..., j]).max() / _STEEP
         weight[j] = 1 / ((1 + height**2) * (1 + steepness**2))
     return Samples(batch, energy, gradient, weight)  # type: ignore[arg-type]  numpy
