@@ -276,13 +276,19 @@ def test_a_search_and_a_batch_write_their_reports_at_the_end(tmp_path):
         (("search", "X5", "--report", "r.html", "--no-db"), "--no-db wants none"),
         (("search", "X5", "X6", "--report", "r.html"), "name one for all formulas with --db"),
         (("search", "X5", "--report", "r.txt"), "end the name in .html"),
+        (
+            ("search", "X5", "--report", "own.html"),
+            "own.html: exists already, and is no report: choose another name with --report",
+        ),
+        (("batch", "in.xyz", "-o", "out", "--report", "own.html"), "is no report: choose another name with --report"),
         (("batch", "in.xyz", "-o", "out", "--report", "r.html", "--dry-run"), "drop --report"),
     ],
 )
 def test_a_report_that_cannot_be_is_refused_before_any_work(tmp_path, arguments, words):
+    (tmp_path / "own.html").write_text("a page of one's own")
     done = run(tmp_path, *arguments)
     assert (done.code, words in done.err) == (2, True), done.err
-    assert names(tmp_path) == set()
+    assert names(tmp_path) == {"own.html"}
 
 
 @pytest.mark.parametrize("at", [np.nan, 1e200, 1e-200])

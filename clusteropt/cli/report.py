@@ -42,7 +42,7 @@ def report(
     """
     from clusteropt.commands import reports
 
-    reports.report(results, given, reading, reports.Drawn(out, force, quiet))
+    reports.report(results, given, reading, reports.Drawn(out or reports.page_for(results), force, quiet))
 
 
 @spread

@@ -24,7 +24,7 @@ def batch(
     if job.report is not None:
         if dry_run:
             raise UsageError("--dry-run computes nothing to report: drop --report")
-        check_page(job.report)
+        check_page(job.report, option="--report")
     job.reading, job.command = merged(ReadingSettings, None, reading), typed()
     with remembered(*STOPPING, seconds=seconds_left(time_limit)) as signals:
         job.signals = signals

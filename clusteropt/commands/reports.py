@@ -26,7 +26,7 @@ _MODELS = 3  # structures that pictures need
 class Drawn(NamedTuple):
     """The file of a page or a picture."""
 
-    out: Path | None  # None for a name that follows from that of the results
+    out: Path
     force: bool = False  # overwrite an existing file
     quiet: bool = False
 
@@ -34,19 +34,29 @@ class Drawn(NamedTuple):
 def report(results: str, given: dict[str, Any], reading: dict[str, Any], drawn: Drawn) -> None:
     """Writes the report. Raises UsageError and InputError for what cannot be read or written."""
     settings = merged(ReportSettings, None, given)
-    name = "stdin" if results == "-" else stem_of(Path(results).name) or "results"
-    path = drawn.out or Path(f"{name}.report.html")
-    check_page(path, drawn.force)
-    write_page(results, path, settings, merged(ReadingSettings, None, reading))
+    check_page(drawn.out, drawn.force)
+    write_page(results, drawn.out, settings, merged(ReadingSettings, None, reading))
     if not drawn.quiet:
-        say(f"report written to {path}")
+        say(f"report written to {drawn.out}")
 
 
-def check_page(path: Path, force: bool = False) -> None:
-    """Raises UsageError where a report cannot be written to that file, or would overwrite one that is none."""
+def page_for(results: str) -> Path:
+    """The usual file of a report of these results."""
+    name = "stdin" if results == "-" else stem_of(Path(results).name) or "results"
+    return Path(f"{name}.report.html")
+
+
+def check_page(path: Path, force: bool = False, option: str = "--out") -> None:
+    """Raises UsageError where a report cannot be written to that file, or would overwrite one that is none.
+
+    `option` is the one that names the file; where it is --report, nothing overwrites another file.
+    """
     if path.suffix not in _PAGES:
         raise UsageError(f"{path}: a report is a web page: end the name in .html")
-    check_writable(path, force or _is_ours(path))
+    ours = _is_ours(path)
+    if option == "--report" and path.is_file() and not ours:
+        raise UsageError(f"{path}: exists already, and is no report: choose another name with --report")
+    check_writable(path, force or ours, option)
 
 
 def _is_ours(path: Path) -> bool:
@@ -89,9 +99,7 @@ def plot(kind: str, results: str, given: dict[str, Any], reading: dict[str, Any]
     if kind not in KINDS:
         raise UsageError(f"no picture '{kind}'; {suggest(kind, tuple(KINDS))}")
     settings = merged(ReportSettings, None, given)
-    out = drawn.out
-    assert out is not None
-    check_picture(out, drawn.force)
+    check_picture(drawn.out, drawn.force)
     from clusteropt.gathering.results import read
     from clusteropt.pictures.style import content
 
@@ -100,9 +108,9 @@ def plot(kind: str, results: str, given: dict[str, Any], reading: dict[str, Any]
     if kind not in pictures:
         has = f"there are {', '.join(pictures)}" if pictures else "there is no other either"
         raise UsageError(f"{results}: no picture '{kind}': {_lacking(found, kind)}: {has}")
-    write_atomically(out, content(pictures[kind](), out.suffix, f"clusteropt plot {kind}"))
+    write_atomically(drawn.out, content(pictures[kind](), drawn.out.suffix, f"clusteropt plot {kind}"))
     if not drawn.quiet:
-        say(f"{KINDS[kind].shows} Written to {out}")
+        say(f"{KINDS[kind].shows} Written to {drawn.out}")
 
 
 def _lacking(found: "Results", kind: str) -> str:

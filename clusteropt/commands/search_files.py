@@ -52,13 +52,13 @@ def check_outputs(wanted: SearchOutputs, json: bool, n_formulas: int) -> None:
     if wanted.out is not None and n_formulas > 1:
         raise UsageError("--out names one file, and there are several formulas: leave it out, or search one at a time")
     if wanted.report is not None:
-        _check_report(wanted, n_formulas)
+        _check_report(wanted.report, wanted, n_formulas)
     if json and wanted.out == STDOUT:
         raise UsageError("--json and --out - both write to standard output: give --out a file name")
 
 
-def _check_report(wanted: SearchOutputs, n_formulas: int) -> None:
-    check_page(wanted.report or Path())
+def _check_report(page: Path, wanted: SearchOutputs, n_formulas: int) -> None:
+    check_page(page, option="--report")
     if wanted.no_db:
         raise UsageError("--report reads the database, and --no-db wants none: drop one of them")
     if wanted.db is None and n_formulas > 1:

@@ -31,7 +31,7 @@ def check_writable(path: Path, force: bool, option: str = "--out") -> None:
     if not os.path.isdir(path.parent):
         raise UsageError(f"{path}: the folder {path.parent} does not exist: make it first")
     if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"{path}: the folder {path.parent} is not writable: choose another with --out")
+        raise UsageError(f"{path}: the folder {path.parent} is not writable: choose another with {option}")
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -72,7 +72,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(target)
     except OSError as problem:
         reason = problem.strerror
-        raise ClusterOptError(f"{path}: cannot be written: {reason}: make room or choose another --out") from None
+        raise ClusterOptError(f"{path}: cannot be written: {reason}: make room or choose another folder") from None
     finally:  # also after Ctrl-C; the file is renamed already where writing succeeded
         with suppress(OSError):
             temporary.unlink()
