@@ -19,6 +19,7 @@ from clusteropt.potentials.parameters import ParameterSet
 from clusteropt.result import Certified, Result, failed
 from clusteropt.runtime import host
 from clusteropt.search.certify import certified
+from clusteropt.search.inputs import misplaced
 from clusteropt.search.local import evaluated, minimized
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.observer import SILENT, Observer, Renumbered
@@ -264,14 +265,16 @@ def _by_potential(
     structures: Sequence[Atoms], name: str | None, optimizer: str
 ) -> tuple[dict[tuple, list[Member]], dict[int, Result]]:
     """Groups of structures that share a potential, and the results of structures that cannot be used."""
-    for structure in structures:
-        if not isinstance(structure, Atoms):
-            raise _no_atoms(structure)
+    if odd := [one for one in structures if not isinstance(one, Atoms)]:
+        raise _no_atoms(odd[0])
     groups: dict[tuple, list[Member]] = {}
     failures: dict[int, Result] = {}
     found: dict[tuple[str, ...], Potential | UsageError] = {}
-    chosen = None if name is None else sets.load(name)
+    chosen, hosted = (None, False) if name is None else (sets.load(name), known.is_known(name))
     for i, atoms in enumerate(structures):
+        if hosted and (fault := misplaced(atoms.positions)):  # no calculator is asked about it, not even for scales
+            failures[i] = failed(atoms, Status.INVALID_STRUCTURE, fault, optimizer)
+            continue
         elements = elements_of(atoms)
         if elements not in found:
             found[elements] = _potential(elements, chosen)

@@ -529,6 +529,28 @@ def test_what_a_calculator_cannot_do_is_said_of_the_structure(atoms, calculator,
     assert words in outcome.complaints[0]
 
 
+@pytest.mark.parametrize("place", [[0, 0, 0], [0, 0, 5e-7], [0, 0, np.nan]])
+@pytest.mark.parametrize("command", ["energy", "minimize"])
+def test_a_calculator_is_not_asked_about_atoms_that_are_nowhere_or_at_one_place(command, place, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Pool, "ask", lambda self, key, question, afresh=False: asked.append(question))
+    bad = Atoms("Fe3", [[0, 0, 0], place, [0, 0, 2.5]])  # iron, which the calculator could not compute
+    file = save(tmp_path / "in.xyz", [bad])
+    done = run(tmp_path, command, file, "--calculator", "emt", "--calculator-scales", "2.5,0.5", "--json")
+    assert (done.code, [one["status"] for one in done.records], asked) == (3, ["invalid-structure"], [])
+
+
+def test_sound_structures_beside_a_coincidence_are_computed_as_alone():
+    sound, near = copper(4), copper(4)
+    near.positions[1] = near.positions[0] + [0, 0, 2e-6]  # angstrom, and the shortest bond is 2.5
+    alone, *_ = clusteropt.energy([sound], calculator="emt")
+    before = known.pool_of("emt").n_asked
+    bad, beside = clusteropt.energy([near, sound], calculator="emt")
+    assert known.pool_of("emt").n_asked == before
+    assert (bad.status, beside.energy) == ("invalid-structure", alone.energy)
+    assert "atoms 0 and 1 are at the same place" in bad.problem
+
+
 def test_a_periodic_structure_is_refused_and_its_box_can_be_dropped(tmp_path):
     boxed = copper(4)
     boxed.cell, boxed.pbc = [12, 12, 12], True

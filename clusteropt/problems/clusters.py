@@ -20,7 +20,7 @@ from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.problems.base import Inspection, Problem, Scale
 from clusteropt.problems.units import over_units
 
-_SAME_PLACE = 1e-6  # distance, in lengths
+SAME_PLACE = 1e-6  # distance, in lengths, below which atoms are on top of each other
 _TOUCHING = 1.25  # lengths within which atoms are neighbours
 _OF_NEIGHBOUR = 0.4  # energy scales, by which one neighbour less makes an atom looser
 
@@ -113,7 +113,7 @@ class ClusterProblem(Problem):
 
         A calculator gives no energies of atoms; there their parts of the energy follow from their numbers of neighbours.
         """
-        near = jnp.asarray(_SAME_PLACE * self.potential.length, batch.positions.dtype)
+        near = jnp.asarray(SAME_PLACE * self.potential.length, batch.positions.dtype)
         distance = jnp.asarray(self.potential.cohesion_distance, batch.positions.dtype)
         coincident, connected = cohesion(batch, near, distance)
         if self.hosted:

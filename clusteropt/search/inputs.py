@@ -8,7 +8,7 @@ from clusteropt.engine.batches import at
 from clusteropt.engine.step import Status
 from clusteropt.potentials.base import Potential
 from clusteropt.problems.base import Inspection
-from clusteropt.problems.clusters import ClusterProblem
+from clusteropt.problems.clusters import SAME_PLACE, ClusterProblem
 
 Fault = tuple[str, Status]  # what makes a structure unusable, and the status that it gets
 
@@ -16,18 +16,23 @@ Fault = tuple[str, Status]  # what makes a structure unusable, and the status th
 def inspect_input(
     batch: Clusters, structures: list[Structure], potential: Potential
 ) -> tuple[Inspection, list[Fault | None]]:
-    """Energies and forces of the structures as given, and the fault that makes a structure unusable (None for sound ones)."""
-    finite = np.asarray(np.isfinite(batch.positions).all((0, 1)))
-    values = inspected(at(batch, np.where(finite, batch.positions, 0)), potential)
+    """Energies and forces of the structures as given, and the fault that makes a structure unusable (None for sound ones).
+
+    A calculator is not asked about structures whose atoms are where none can be.
+    """
+    problem, sound = ClusterProblem(potential), np.asarray(np.isfinite(batch.positions).all((0, 1)))
+    seen = at(batch, np.where(sound, batch.positions, 0))
+    if problem.hosted:
+        near = SAME_PLACE * potential.length
+        sound = np.array([not misplaced(one.positions, one.cell, near) for one in structures])
+        seen = seen._replace(mask=np.asarray(seen.mask) & sound)  # type: ignore[arg-type]  numpy
+    values = inspected(seen, potential)
     faults: list[Fault | None] = [None] * len(structures)
-    problem = ClusterProblem(potential)
-    for k in np.flatnonzero(finite & ~np.isfinite(values.energy)) if problem.hosted else ():
+    for k in np.flatnonzero(sound & ~np.isfinite(values.energy)) if problem.hosted else ():
         why = problem.pool.fault(problem.question(batch, int(k)))
         faults[k] = f"calculator {potential.calculator} failed: {why}", Status.CALCULATOR_FAILED
-    for k in np.flatnonzero(~finite | values.coincident):
-        no_number = "a coordinate is not a finite number: mend the file"
-        what = f"{_coincidence(structures[k])}: remove one or move them apart" if finite[k] else no_number
-        faults[k] = what, Status.INVALID_STRUCTURE
+    for k in np.flatnonzero(~sound | values.coincident):
+        faults[k] = misplaced(structures[k].positions, structures[k].cell, np.inf), Status.INVALID_STRUCTURE
     return values, faults
 
 
@@ -36,15 +41,18 @@ def inspected(clusters: Clusters, potential: Potential) -> Inspection:
     return lanes.inspect(clusters, ClusterProblem(potential))
 
 
-def _coincidence(structure: Structure) -> str:
-    """The words that name two atoms at the same place."""
+def misplaced(positions: np.ndarray, cell: np.ndarray | None = None, near: float = SAME_PLACE) -> str:
+    """The fault of atoms (n_atoms, 3) without finite coordinates, or two of which are closer than `near`; empty for no fault."""
+    if not np.isfinite(positions).all():
+        return "a coordinate is not a finite number: mend the file"
     nearest = []
-    for k, place in enumerate(structure.positions):
-        d = structure.positions - place
-        if structure.cell is not None:
-            d -= np.round(d @ np.linalg.inv(structure.cell)) @ structure.cell
+    for k, place in enumerate(positions):
+        d = positions - place
+        if cell is not None:
+            d -= np.round(d @ np.linalg.inv(cell)) @ cell
         distances = np.linalg.norm(d, axis=1)
         distances[k] = np.inf
         nearest.append((distances.min(), k, int(distances.argmin())))
-    i, j = sorted(min(nearest)[1:])
-    return f"atoms {i} and {j} are at the same place"
+    distance, *pair = min(nearest, default=(np.inf, 0, 0))
+    i, j = sorted(pair)
+    return f"atoms {i} and {j} are at the same place: remove one or move them apart" if distance < near else ""
