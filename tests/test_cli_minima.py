@@ -185,6 +185,9 @@ def test_the_runs_are_listed_with_their_bests(folder):
         (["new.db", "--merge", "none.db"], 3, "none.db: no such file"),
         (["a.db", "--merge", "a.db"], 2, "a.db: is the database to merge into"),
         (["a.db", "--merge", "morse.db"], 2, "morse.db: holds minima of the potential morse-rho6, not of lj"),
+        (["a.db", "--merge", "b.db", "morse.db"], 2, "morse.db: holds minima of the potential morse-rho6, not of lj"),
+        (["new.db", "--merge", "b.db", "morse.db"], 2, "morse.db: holds minima of the potential morse-rho6, not of lj"),
+        (["new.db", "--merge", "b.db", "none.db"], 3, "none.db: no such file"),
         (["a.db", "--formula", "X8"], 3, "a.db: there are no minima of X8: it holds those of X7"),
         (["a.db", "--formula", "gold"], 2, "'gold' is not a chemical formula"),
         (["a.db", "--within", "-1"], 2, "within must not be negative"),
@@ -197,12 +200,13 @@ def test_the_runs_are_listed_with_their_bests(folder):
 )
 def test_what_cannot_be_done_ends_in_one_line_and_changes_nothing(folder, arguments, code, words):
     opened(folder / "morse.db", potential="morse-rho6").close()
-    before = names(folder)
+    filled(folder / "b.db", [found(7)])
+    before, known = names(folder), told(folder / "a.db")
     done = run(folder, "minima", *arguments)
     assert (done.code, done.out) == (code, "")
     (line,) = done.complaints
     assert words in line
-    assert names(folder) == before
+    assert (names(folder), told(folder / "a.db")) == (before, known)
 
 
 def test_python_programs_get_atoms(folder):

@@ -1,5 +1,6 @@
 """`clusteropt minima`: lists, exports and merges the minima of a database."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,13 +70,14 @@ def _merge(asked: Asked, show: Show) -> None:
     for path in asked.others:
         if path.exists() and asked.file.exists() and path.samefile(asked.file):
             raise UsageError(f"{path}: is the database to merge into: name others after it")
-        with Database.open(path) as other, Database.like(asked.file, other) as database:
-            done = database.merge(other)
-        if not show.quiet:
-            say(
-                f"{path}: {counted(done.n_new, 'new minimum')} of {done.n_minima:,}, "
-                f"{counted(done.n_new_runs, 'new run')} of {done.n_runs:,}"
-            )
+    with ExitStack() as stack:
+        others = [stack.enter_context(Database.open(path)) for path in dict.fromkeys(asked.others)]
+        every = Database.merged(asked.file, others)
+    for other, done in zip(others, every if not show.quiet else (), strict=False):
+        say(
+            f"{other.path}: {counted(done.n_new, 'new minimum')} of {done.n_minima:,}, "
+            f"{counted(done.n_new_runs, 'new run')} of {done.n_runs:,}"
+        )
 
 
 def _show_minima(database: "Database", asked: Asked, wanted: Wanted, show: Show) -> None:

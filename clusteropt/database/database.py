@@ -1,7 +1,8 @@
 """`Database`: all distinct minima that searches with one potential have found, in a file that several searches may share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import combinations
 from pathlib import Path
 from typing import Self
 from uuid import uuid4
@@ -237,13 +238,30 @@ class Database:
 
         Raises UsageError where it is of another potential.
         """
-        with other._reading():
-            theirs = merging.contents_of(other._db)
+        return self._take_over({other.path: other._contents()})[0]
+
+    @classmethod
+    def merged(cls, path: str | Path, others: Sequence["Database"], patience: float = opening.PATIENCE) -> list[Merged]:
+        """Takes over all of the others into the file, made if it is not there: of all of them, or nothing. Raises as `merge`."""
+        every = {other.path: other._contents() for other in others}
+        for (_, one), (name, other) in combinations(every.items(), 2):
+            opening.check_origin(other.origin, one.origin, name)
+            opening.check_scales(other.scales, one.scales, name)
+        with cls.like(path, others[0], patience) as database:
+            return database._take_over(every)
+
+    def _contents(self) -> merging.Contents:
         with self._reading():
-            opening.check_origin(theirs.origin, store.read_origin(self._db), other.path)
-            opening.check_scales(theirs.scales, store.read_scales(self._db), other.path)
+            return merging.contents_of(self._db)
+
+    def _take_over(self, every: Mapping[Path, merging.Contents]) -> list[Merged]:
+        """Takes over the contents of files in one transaction. Raises UsageError where one is of another potential."""
+        for name, theirs in every.items():
+            with self._reading():
+                opening.check_origin(theirs.origin, store.read_origin(self._db), name)
+                opening.check_scales(theirs.scales, store.read_scales(self._db), name)
         with self._changing():
-            return merging.write(self._db, theirs)
+            return [merging.write(self._db, theirs) for theirs in every.values()]
 
     def close(self) -> None:
         """Closes the file; nothing can be kept afterwards."""
