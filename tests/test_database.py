@@ -255,6 +255,27 @@ def test_a_database_of_another_potential_is_neither_opened_nor_merged(tmp_path):
         database.merge(other)
 
 
+def test_a_database_without_minima_is_given_to_another_potential_when_its_searches_have_ended(tmp_path):
+    path = tmp_path / "a.db"
+    with opened(path) as database:
+        run = database.begin_run(INFO)
+        with pytest.raises(UsageError, match="holds minima of the potential lj, not of morse-rho6"):
+            opened(path, potential="morse-rho6")
+        database.end_run(run, 100, 1.0, "time limit", {"missed": 1.0})
+        with opened(path, potential="morse-rho6") as other:
+            assert (other.origin.name, other.runs(), other.facts()) == ("morse-rho6", [], {})
+        with pytest.raises(UsageError, match="holds minima of the potential morse-rho6, not of lj"):
+            database.begin_run(INFO)
+    with opened(path) as database:
+        run = database.begin_run(INFO)
+        database.keep(run, [found(0)])
+        database.end_run(run, 100, 1.0, "time limit")
+    with pytest.raises(UsageError, match="holds minima of the potential lj, not of morse-rho6"):
+        opened(path, potential="morse-rho6")
+    with opened(path) as database:
+        assert len(database.runs()) == 1
+
+
 def test_the_fingerprint_of_a_potential_is_of_its_numbers_and_not_of_their_last_bits_or_its_name():
     lj = sets.load("lj").potential(("X",))
 

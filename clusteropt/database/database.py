@@ -53,13 +53,16 @@ class Database:
     ) -> Self:
         """Opens the file. It is made if it is not there and `create` is set; without a potential it is only read and merged into.
 
-        A method waits `patience` seconds for other writers. Raises InputError for a file that is missing or no database of
+        A method waits `patience` seconds for other writers. A file without minima, whose searches have ended, may be of another
+        potential: it is given to this one. Raises InputError for a file that is missing or no database of
         minima, UsageError for one of another potential.
         """
         opened = cls(path, potential, create and potential is not None, patience)
         try:
             origin = origin_of(potential) if potential is not None and create else None
             opening.prepare(opened._db, opened.path, origin, patience)
+            if potential is not None and create:
+                opening.renew(opened._db, opened.path, potential, patience)
             if potential is not None:
                 with opened._reading():
                     opening.check_potential(opened._db, opened.path, potential)
@@ -142,7 +145,10 @@ class Database:
         return falling(self.hits(uuid))
 
     def begin_run(self, info: RunInfo) -> int:
-        """The number of a new run. Raises ValueError unless the database was opened with the potential for its elements."""
+        """The number of a new run. Raises ValueError unless the database was opened with the potential for its elements.
+
+        Raises UsageError where the file has been given to another potential since.
+        """
         potential, elements = self._potential, elements_of(info.symbols)
         if potential is None or elements != elements_of(potential.elements):
             raise ValueError(
@@ -161,6 +167,7 @@ class Database:
             None,
         )
         with self._changing():
+            opening.check_potential(self._db, self.path, potential)
             store.write_scales(self._db, elements, scales_of(potential))
             number = store.insert_run(self._db, run)
             scales = store.read_scales(self._db)[elements]

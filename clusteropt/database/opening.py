@@ -132,6 +132,18 @@ def prepare(connection: sqlite3.Connection, path: Path, origin: Origin | None, p
                 store.write_origin(connection, origin)
 
 
+def renew(connection: sqlite3.Connection, path: Path, potential: Potential, patience: float = PATIENCE) -> None:
+    """Gives a file without minima, whose searches have all ended, to this potential. No other file is changed."""
+    try:
+        with in_words(path, patience):
+            check_potential(connection, path, potential)
+    except UsageError:
+        with transaction(connection, path, patience):
+            if store.is_vacant(connection):
+                store.forget_all(connection)
+                store.write_origin(connection, origin_of(potential))
+
+
 def check_potential(connection: sqlite3.Connection, path: Path, potential: Potential) -> None:
     """Raises UsageError where the minima are those of another potential, or of other numbers under its name."""
     check_origin(store.read_origin(connection), origin_of(potential), path, _OWN)

@@ -19,6 +19,20 @@ _IS_NONE = f"s.id IN (SELECT id FROM number_key_values WHERE key = '{BELOW}')"  
 _PAIRS = ("keys", "text_key_values", "number_key_values")
 
 
+def is_vacant(db: sqlite3.Connection) -> bool:
+    """True where there is no structure, and no run that has not ended."""
+    held = "SELECT 1 FROM systems UNION ALL SELECT 1 FROM clusteropt_runs WHERE ended IS NULL LIMIT 1"
+    return db.execute(held).fetchone() is None
+
+
+def forget_all(db: sqlite3.Connection) -> None:
+    """Deletes the potential, and all runs; for a file without minima."""
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table in {"clusteropt_potentials", "clusteropt_runs", "clusteropt_notes"} & there:
+        db.execute(f"DELETE FROM {table}")
+    db.execute("DELETE FROM clusteropt_meta WHERE name != 'schema'")
+
+
 def write_origin(db: sqlite3.Connection, origin: Origin) -> None:
     """Notes the potential of all minima."""
     db.executemany("INSERT INTO clusteropt_meta VALUES (?, ?)", origin._asdict().items())
