@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clusteropt.commands.display import TimeLeft, time_of
+from clusteropt.commands.search_display import SearchDisplay
+from clusteropt.exploration.searching import Progress
 from clusteropt.io.doubts import of_shape
+from clusteropt.potentials import sets
 
 PLANE = Atoms("X9", [[1.1 * i, 1.1 * j, 0] for i in range(3) for j in range(3)])
 LINE = Atoms("X4", [[1.1 * i, 0, 0] for i in range(4)])
@@ -89,3 +92,15 @@ def test_the_time_left_falls_between_two_words_and_a_share_never_does():
 
 def test_times_are_written_as_clocks_do():
     assert [time_of(s) for s in (7.4, 205, 3723)] == ["0:07", "3:25", "1:02:03"]
+
+
+@pytest.mark.parametrize("best", [None, -173.928427, -180.0])
+@pytest.mark.parametrize("n_evaluations", [1, 57_168, 123_456_789])
+def test_the_progress_of_a_search_is_two_lines_of_at_most_80_columns(best, n_evaluations):
+    display = SearchDisplay("Ag20Cu18", sets.load("lj").potential(("X",)), best, 100 * 3600, quiet=False)
+    display.show(Progress(n_evaluations, 3723.0, 9, 1234, -173.928427, 123, 12_345, 1.0))
+    lowest, course = display._lines()
+    assert max(len(lowest), len(course)) <= 80
+    assert "lowest -173.928427 epsilon" in lowest
+    assert f"{n_evaluations:,} evaluation" in course
+    assert "0:00 used, 100:00:00 left · chance of a miss 100%" in course

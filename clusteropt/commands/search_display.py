@@ -1,4 +1,4 @@
-"""The progress of a search: lines that change in place on a terminal, otherwise a line a minute."""
+"""The progress of a search: two lines that change in place on a terminal, otherwise a longer one a minute."""
 
 import sys
 import time
@@ -63,12 +63,12 @@ class SearchDisplay:
         self._progress = progress
         if self._live is None and not self._quiet and time.monotonic() - self._said >= _REPORT:
             self._said = time.monotonic()
-            say(" · ".join(self._lines()))
+            say(" · ".join([*self._lines(), *_details(progress)]))
 
     def _text(self) -> "Text":
         from rich.text import Text
 
-        return Text("\n".join(self._lines()))
+        return Text("\n".join(self._lines()), no_wrap=True, overflow="ellipsis")
 
     def _lines(self) -> list[str]:
         used = time.monotonic() - self._began
@@ -76,12 +76,9 @@ class SearchDisplay:
         took, now = f"{time_of(used)} used{left}", self._progress
         if now is None:
             return [f"{self._formula} · starting · {took}"]
-        rate = now.n_evaluations / max(now.seconds, 1e-9)
         return [
             f"{self._formula} · {self._lowest(now.lowest)}",
-            f"reached by {counted(now.n_reached, 'independent chain')} · {counted(now.n_distinct, 'distinct minimum')} · "
-            f"estimated chance of a miss {now.missed:.0%}",
-            f"{counted(now.n_evaluations, 'evaluation')} ({rate:,.0f}/s) · {took}",
+            f"{counted(now.n_evaluations, 'evaluation')} · {took} · chance of a miss {now.missed:.0%}",
         ]
 
     def _lowest(self, lowest: float) -> str:
@@ -90,4 +87,15 @@ class SearchDisplay:
         gap = None if self._best is None else lowest - self._best
         verdict = "" if gap is None else verdict_of(gap, self._potential)
         unit = self._potential.energy_unit
-        return f"lowest {lowest:.6f} {unit}, {best_known_words(gap, verdict, unit)}"
+        beside = "" if gap is None else f", {best_known_words(gap, verdict, unit)}"
+        return f"lowest {lowest:.6f} {unit}{beside}"
+
+
+def _details(now: "Progress") -> list[str]:
+    """What a log tells besides."""
+    rate = now.n_evaluations / max(now.seconds, 1e-9)
+    return [
+        f"reached by {counted(now.n_reached, 'independent chain')}",
+        counted(now.n_distinct, "distinct minimum"),
+        f"{rate:,.0f} evaluations/s",
+    ]
