@@ -145,8 +145,8 @@ def certify(
 ) -> Certified | list[Certified]:
     """The minima below the structures, with the proof that they are: one Certified for one Atoms object, a list for several.
 
-    Structures are minimized to 1e-8 of the potential's energy over length scale, and saddle points are left. With `symmetrize`
-    atoms go to symmetric places nearby first, where that does not end higher.
+    Structures are minimized to 1e-8 of the potential's energy over length scale (by a calculator 5e-4); saddle points are left.
+    With `symmetrize` atoms go to symmetric places nearby first, where that does not end higher.
 
     `calculator`: an ASE calculator, its class, or a name such as 'emt', in place of a potential.
     """

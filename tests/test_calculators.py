@@ -6,6 +6,7 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from clusteropt.potentials import sets
 from clusteropt.potentials.calculators import electrons, known, recipe
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool
+from clusteropt.potentials.calculators.scales import scales_of
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search.descents import quench_motion
 from clusteropt.search.local import minimized
@@ -527,6 +529,17 @@ def test_what_a_calculator_cannot_do_is_said_of_the_structure(atoms, calculator,
     assert outcome.code == 3
     assert [one["status"] for one in outcome.records] == [status]
     assert words in outcome.complaints[0]
+
+
+def test_who_is_asked_for_scales_learns_how_to_give_them():
+    def repulsive(questions: list[Question], **_: bool) -> list[Answer]:
+        return [Answer(len(one.numbers) - 1.0, np.zeros((len(one.numbers), 3))) for one in questions]
+
+    pool = SimpleNamespace(recipe=recipe.Recipe("mine", "my:Own"), all_answers=repulsive)
+    with pytest.raises(
+        UsageError, match=r"of H-O, as of molecules: give the length .*, as --calculator-scales 0\.\d+,4$"
+    ):
+        scales_of(pool, ("H", "O"))
 
 
 @pytest.mark.parametrize("place", [[0, 0, 0], [0, 0, 5e-7], [0, 0, np.nan]])

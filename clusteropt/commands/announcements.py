@@ -39,7 +39,7 @@ def scales_of(potential: Potential) -> list[str]:
         f"{potential.length:.3g} {potential.length_unit}",
         f"{potential.energy:.3g} {potential.energy_unit}",
     )
-    why = "these scales set the lengths of steps, and --calculator-scales changes them"
+    why = "these scales set the lengths of steps; for molecules give those of a bond, as --calculator-scales 1,4"
     return [f"calculator {potential.name}: nearest neighbours at {length}, {energy} a bond; {why}"]
 
 

@@ -53,7 +53,8 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
     atomization = float(free[np.resize(np.arange(len(numbers)), len(many))].sum() - energies[best]) / len(many)
     if given is None and not atomization > 0:
         raise UsageError(
-            f"calculator {pool.recipe.name} binds no cluster of {'-'.join(elements)}: give --calculator-scales"
+            f"calculator {pool.recipe.name} binds no icosahedron of {'-'.join(elements)}, as of molecules: give the length of a "
+            f"bond in angstrom and its energy in eV, as --calculator-scales {contact:.2g},4"
         )
     length, energy = (_MEAN * lowest(lengths, energies, best), atomization / _BONDS) if given is None else given
     _check_repeats(pool, asked[best], float(energies[best]), energy)
