@@ -24,7 +24,7 @@ import clusteropt
 from clusteropt.clusters.apart import pushed_apart
 from clusteropt.clusters.arrays import Structure, pack
 from clusteropt.commands import calculators
-from clusteropt.engine import hosted
+from clusteropt.engine import lanes
 from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials import sets
@@ -112,13 +112,17 @@ def test_a_slow_structure_does_not_hold_the_others(tmp_path):
     pool = faulty("slow", tmp_path)
     quick, slow = copper(13), copper(4)
     pool.all_answers([question(copper(13, k)) for k in range(8)])  # both workers are quick
-    pool.ask("slow", question(slow))
+    keys = []
+
+    def taker(answers):
+        keys.extend(key for key, _ in answers)
+
+    pool.ask("slow", question(slow), taker)
     for k in range(4):
         quick.rattle(0.01, seed=k)
-        pool.ask(k, question(quick))
-    keys = []
-    while pool.n_open:
-        keys += [key for key, _ in pool.answers()]
+        pool.ask(k, question(quick), taker)
+    while pool.is_asked(taker):
+        pool.drive()
     pool.close()
     assert keys[-1] == "slow"
 
@@ -455,7 +459,7 @@ def test_moves_that_explore_share_what_is_left_and_those_without_a_share_stay_wh
     batch = pack(starts, 8, np.float64)
     problem.pool.left = 90
     try:
-        moved = hosted.move(batch, np.full(5, 1000), quench_motion(problem))
+        moved = lanes.move(batch, np.full(5, 1000), quench_motion(problem))
     finally:
         problem.pool.left = np.inf
     assert moved.n_evaluations.sum() <= 90

@@ -18,6 +18,7 @@ _N_DISTANCES = 24  # numbers of a fingerprint that tell of pairs; the others tel
 _PORTIONS = ((1, 24, 2), (3, 160, 6))  # anchors, rotations of each, and of all how many are worked out
 _WORK = 2e8  # squared distances for the rotations of one anchor, at most; so large clusters have fewer
 _PLAIN_GAP, _PLAIN_PRINT = 1e-6, 1e-3  # energy scales, lengths; see `is_plainly_same`
+_SMALL, _AT_ONCE = 64, 128  # atoms of a cluster, up to which so many clusters have their distances at once
 _MIRROR = np.diag([1.0, 1.0, -1.0])
 
 
@@ -66,12 +67,22 @@ def fingerprints(positions: np.ndarray, species: np.ndarray, length: float) -> n
     x = np.asarray(positions, float)
     kinds, which = np.unique(species, return_inverse=True)
     n, away = x.shape[1], x - x.mean(1, keepdims=True)
-    distances = np.array([pdist(one) for one in x]).reshape(len(x), n * (n - 1) // 2)
+    distances = np.array([pdist(one) for one in x]).reshape(len(x), n * (n - 1) // 2) if n > _SMALL else _distances(x)
     upper = _pairs_of(which, len(kinds)) if len(kinds) > 1 else None
     parts = _parts(distances, upper, len(kinds) * (len(kinds) + 1) // 2, _N_DISTANCES)
     radii = np.sqrt((away * away).sum(2))
     outer = _parts(radii, which if upper is not None else None, len(kinds), N_NUMBERS - _N_DISTANCES)
     return np.concatenate([parts, outer], 1) / length
+
+
+def _distances(x: np.ndarray) -> np.ndarray:
+    """As `pdist` gives them, the pair distances of clusters (k, n, 3), all clusters at once."""
+    i, j = np.triu_indices(x.shape[1], 1)
+    out = np.empty((len(x), len(i)))
+    for first in range(0, len(x), _AT_ONCE):
+        apart = x[first : first + _AT_ONCE, i] - x[first : first + _AT_ONCE, j]
+        out[first : first + _AT_ONCE] = np.sqrt((apart * apart).sum(2))
+    return out
 
 
 def _pairs_of(which: np.ndarray, n_kinds: int) -> np.ndarray:

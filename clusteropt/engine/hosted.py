@@ -1,10 +1,11 @@
 """The inner loop of hosted problems, whose values come from worker processes: instances move side by side, each at its own pace.
 
 The host asks for the values of every instance. Whoever has got them takes one step, in a compiled program with all others that
-are ready, and is asked for again. No program calls the host. The state of an instance has a lane of its own, so which instances
-step together leaves no trace in a result.
+are ready, and is asked for again. Several batches may be under way: while the host waits for one, all of them move. No program
+calls the host. The state of an instance has a lane of its own, so which instances step together leaves no trace in a result.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -23,8 +24,8 @@ from clusteropt.runtime import devices
 from clusteropt.runtime.backend import n_lanes
 
 _WATCH = 10  # evaluations between two calls of a `Watch`
-_AHEAD = 2  # questions for each worker that are open while others wait to step
-_ENOUGH = 40  # evaluations that an instance may take at least where few are left; most need fewer
+ENOUGH = 60  # evaluations that an instance may take at least where few are left; most need fewer
+_PART = 0.125  # of the evaluations that are left, which a batch may take at most where there are many
 _SHAKE = 0.02  # lengths, by which a structure is displaced where the calculator has failed
 
 
@@ -34,38 +35,6 @@ class Given(NamedTuple):
     now: Trajectories
     energies: Array  # (n_units, 1, n_instances)
     gradient: Array  # (n_components, n_units, 1, n_instances)
-
-
-def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = None) -> Moved:
-    """`lanes.move` of a hosted problem. Where its values cannot be had twice in a row, an instance ends as CALCULATOR_FAILED.
-
-    In single precision, which explores, the evaluations that the pool has left are shared out, and no more are made; an instance
-    that would take more than its share, or gets none, ends as INTERRUPTED.
-    """
-    pool = motion.problem.pool
-    most = limit
-    if motion.dtype is np.float32:
-        most = _shares(limit, pool.left, np.flatnonzero(np.asarray(batch.mask).any(0)))
-    course = _Course(batch, most, motion, watch)
-    pool.forget()
-    course.begin()
-    while pool.n_open:
-        back = pool.answers(_AHEAD * pool.n_workers, course.width)
-        course.take(back)
-    moved = course.moved
-    pool.left -= int(moved.n_evaluations.sum()) if motion.dtype is np.float32 else 0
-    cut = ((moved.status == Status.NOT_CONVERGED) & (most < limit)) | (most == 0)
-    return moved._replace(status=np.where(cut, Status.INTERRUPTED, moved.status).astype(np.int32))
-
-
-def _shares(limit: np.ndarray, left: float, used: np.ndarray) -> np.ndarray:
-    """The evaluations (n_instances,) that the instances `used` (n,) may take, of all that are `left`; the first ones get them."""
-    if left == np.inf:
-        return limit
-    n = max(1, min(len(used), int(left / _ENOUGH)))
-    most = np.zeros_like(limit)
-    most[used[:n]] = max(1, int(left / n))
-    return np.minimum(limit, most)
 
 
 def inspect(batch: Any, problem: Problem) -> Inspection:
@@ -169,54 +138,106 @@ def _forms_of(tree: Any, shapes: tuple[tuple[tuple[int, ...], str], ...]) -> Tra
     return jax.eval_shape(begin, problem, choice, batch, limit)
 
 
-class _Course:
-    """The instances of a batch on their way; numpy's arrays, with one lane for each instance."""
+class Course:
+    """The instances of a batch on their way, see `lanes.begin`; numpy's arrays, with one lane for each instance.
+
+    An instance whose values cannot be had twice in a row ends as CALCULATOR_FAILED. In single precision, which explores, the
+    evaluations that the pool has left are shared out, and no more are made; an instance that would take more than its share, or
+    gets none, ends as INTERRUPTED.
+    """
 
     def __init__(self, batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None) -> None:
-        self._motion, self._watch = motion, watch
+        self._motion, self._watch, self._pool = motion, watch, motion.problem.pool
         self._mesh, self._common = devices.mesh(1), (motion.problem, motion.choice)
-        self.width = _width(batch.mask.shape[0])
+        self._width = _width(batch.mask.shape[0])
         self._start = np.asarray(batch.positions)
-        self._now = self._begun(
-            take(motion.problem.prepared(batch), np.arange(len(limit)), motion.dtype), limit.astype(np.int32)
+        used = np.asarray(batch.mask).any(0)
+        self._limit = limit
+        self._most = (
+            _shares(limit, self._pool.left - self._pool.held, np.flatnonzero(used)) if self._explores else limit
         )
+        self._held = int(self._most[used].sum()) if self._explores else 0
+        self._pool.held += self._held
+        batch = take(motion.problem.prepared(batch), np.arange(len(limit)), motion.dtype)
+        self._now = self._begun(batch, self._most.astype(np.int32))
         self._faults = no_faults(len(limit))
         self._known = np.array(self._now.batch.positions)  # where the values of an instance were last had
         self._displaced: set[int] = set()  # instances that were displaced after a failure
+        self._begin()
 
     @property
-    def status(self) -> np.ndarray:
+    def _explores(self) -> bool:
+        return self._motion.dtype is np.float32
+
+    @property
+    def ended(self) -> bool:
+        """True where no instance moves any more."""
+        return not self._pool.is_asked(self.take)
+
+    @property
+    def n_made(self) -> int:
+        """The evaluations that every instance has made that moves; those of the longest, where all have ended."""
+        counts, moving = np.asarray(self._now.n_evaluations)[0], self._moving
+        return int(counts[moving].min() if moving.any() else counts.max())
+
+    def drive(self) -> None:
+        """Waits for the next values that the calculator has, for these instances or others."""
+        self._pool.drive(self._width)
+
+    def ended_within(self, n: int) -> bool:
+        """True where no instance takes more than `n` evaluations. It waits until that is known."""
+        while not self.ended and self.n_made < n:
+            self.drive()
+        return self.ended and self.n_made <= n
+
+    def end(self) -> Moved:
+        """The instances at their ends."""
+        while not self.ended:
+            self.drive()
+        moved, most = self._moved, self._most
+        self._pool.held -= self._held
+        self._pool.left -= int(moved.n_evaluations.sum()) if self._explores else 0
+        cut = ((moved.status == Status.NOT_CONVERGED) & (most < self._limit)) | (most == 0)
+        return moved._replace(status=np.where(cut, Status.INTERRUPTED, moved.status).astype(np.int32))
+
+    @property
+    def _moving(self) -> np.ndarray:
+        """(n_instances,) bool."""
+        return (self._status == Status.RUNNING) & (np.asarray(self._now.limit)[0] > 0)
+
+    @property
+    def _status(self) -> np.ndarray:
         """(n_instances,), values of Status."""
         return np.asarray(self._now.status)[0]
 
     @property
-    def moved(self) -> Moved:
+    def _moved(self) -> Moved:
         """The instances as they are."""
         places = np.asarray(self._now.batch.positions, np.float64)[..., 0, :]
         counts = np.asarray(self._now.n_evaluations)[0]
-        return Moved(np.where(counts < 1, self._start, places), self.status.copy(), counts, self._faults)
+        return Moved(np.where(counts < 1, self._start, places), self._status.copy(), counts, self._faults)
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """Asks for the values of all instances, those that have failed before at points next to where they are."""
-        running = np.flatnonzero((self.status == Status.RUNNING) & (np.asarray(self._now.limit)[0] > 0))
+        running = np.flatnonzero(self._moving)
         problem = self._motion.problem
-        faults = {k: problem.pool.fault(problem.question(self._now.batch, k)) for k in running.tolist()}
-        self.ask(running[[not faults[k] for k in running.tolist()]])
+        faults = {k: self._pool.fault(problem.question(self._now.batch, k)) for k in running.tolist()}
+        self._ask(running[[not faults[k] for k in running.tolist()]])
         self._failed({k: fault for k, fault in faults.items() if fault})
 
-    def ask(self, columns: np.ndarray) -> None:
+    def _ask(self, columns: np.ndarray) -> None:
         """Asks for the values of these instances."""
         for k in columns.tolist():
-            self._motion.problem.pool.ask(k, self._motion.problem.question(self._now.batch, k))
+            self._pool.ask(k, self._motion.problem.question(self._now.batch, k), self.take)
 
     def take(self, answers: list[tuple[Any, Any]]) -> None:
         """Takes values, makes a step with them, and asks for those that go on."""
         self._failed({k: answer for k, answer in answers if isinstance(answer, str)})
         good = {k: answer for k, answer in answers if not isinstance(answer, str)}
         columns = np.array(sorted(good), int)
-        for first in range(0, len(columns), self.width):
-            self._step(columns[first : first + self.width], good)
-        self.ask(columns[self.status[columns] == Status.RUNNING])
+        for first in range(0, len(columns), self._width):
+            self._step(columns[first : first + self._width], good)
+        self._ask(columns[self._status[columns] == Status.RUNNING])
 
     def _failed(self, faults: dict[int, str]) -> None:
         """Displaces instances whose values could not be had, and asks again; those that were displaced before have failed."""
@@ -233,17 +254,17 @@ class _Course:
                 free = np.asarray(self._now.batch.free)[..., k]
                 step = _SHAKE * self._motion.problem.scale.length * shift
                 positions[..., k] += np.where(free, step, 0).astype(positions.dtype)  # type: ignore[index]
-                self.ask(np.array([k]))
+                self._ask(np.array([k]))
 
     def _begun(self, batch: Any, limit: np.ndarray) -> Trajectories:
         """Trajectories from a batch, as many at a time as step together."""
         n = batch.mask.shape[-1]
-        blank = _blank(self._motion, take(batch, np.full(self.width, -1), self._motion.dtype)).now
+        blank = _blank(self._motion, take(batch, np.full(self._width, -1), self._motion.dtype)).now
         leaves, tree = jax.tree.flatten(blank)
         out = [np.zeros((*leaf.shape[:-1], n), leaf.dtype) for leaf in leaves]
-        for first in range(0, n, self.width):
-            own = np.arange(first, min(first + self.width, n))
-            full = np.append(own, np.full(self.width - len(own), -1))
+        for first in range(0, n, self._width):
+            own = np.arange(first, min(first + self._width, n))
+            full = np.append(own, np.full(self._width - len(own), -1))
             fresh = _single(take(batch, full, self._motion.dtype)), limit[full][None]
             found = programs.run(begun, self._common, fresh, mesh=self._mesh, in_place=False)
             for whole, new in zip(out, found, strict=True):
@@ -252,7 +273,7 @@ class _Course:
 
     def _step(self, columns: np.ndarray, answers: dict[int, Any]) -> None:
         """One step of these instances, which are no more than step together, from their values."""
-        full = np.append(columns, np.full(self.width - len(columns), columns[0]))
+        full = np.append(columns, np.full(self._width - len(columns), columns[0]))
         self._known[..., columns] = np.asarray(self._now.batch.positions)[..., columns]
         leaves, tree = jax.tree.flatten(self._now)
         now = jax.tree.unflatten(tree, [leaf[..., full] for leaf in leaves])
@@ -279,6 +300,32 @@ class _Course:
     def _show(self, column: int) -> None:
         """Calls the watch with the positions of an instance, now and then."""
         n = int(self._now.n_evaluations[0, column])
-        if self._watch is not None and (n % _WATCH == 0 or self.status[column] != Status.RUNNING):
+        if self._watch is not None and (n % _WATCH == 0 or self._status[column] != Status.RUNNING):
             mask = np.asarray(self._now.batch.mask)[:, 0, column]
             self._watch(column, n, np.asarray(self._now.batch.positions, np.float64)[:, mask, 0, column].T)
+
+
+def first(courses: Sequence[Course], began: Sequence[int]) -> int:
+    """The number of the course that ends first, if each began at such a time, and an evaluation of any takes one.
+
+    It waits until that is known.
+    """
+    while True:
+        k = min(range(len(courses)), key=lambda k: (began[k] + courses[k].n_made, not courses[k].ended))
+        if courses[k].ended:
+            return k
+        courses[k].drive()
+
+
+def _shares(limit: np.ndarray, left: float, used: np.ndarray) -> np.ndarray:
+    """The evaluations (n_instances,) that the instances `used` (n,) may take, of all that are `left`; the first ones get them.
+
+    Where there are many, a part of them is for instances that begin meanwhile.
+    """
+    if left == np.inf:
+        return limit
+    whole = min(left, max(_PART * left, ENOUGH * len(used)))
+    n = max(1, min(len(used), int(whole / ENOUGH)))
+    most = np.zeros_like(limit)
+    most[used[:n]] = max(1, int(whole / n))
+    return np.minimum(limit, most)

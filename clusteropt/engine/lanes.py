@@ -5,7 +5,7 @@ all instances of a batch have one padded size.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jax.sharding import Mesh
@@ -33,10 +33,30 @@ def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = No
     """Moves every instance by at most `limit` (n_instances,) evaluations, on all devices.
 
     `watch(column, n_evaluations, positions)` is called with each instance's positions (n_units, n_components) every few
-    evaluations. `hosted.move` moves instances of a hosted problem.
+    evaluations.
     """
-    if motion.problem.hosted:
-        return hosted.move(batch, limit, motion, watch)
+    return begin(batch, limit, motion, watch).end()
+
+
+def begin(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = None) -> "hosted.Course | Later":
+    """Begins to `move` instances. Those of a hosted problem move while somebody waits for any, others when they are to end."""
+    return (hosted.Course if motion.problem.hosted else Later)(batch, limit, motion, watch)
+
+
+class Later(NamedTuple):
+    """Instances that move when they are to end."""
+
+    batch: Any
+    limit: np.ndarray
+    motion: Motion
+    watch: Watch | None
+
+    def end(self) -> Moved:
+        """The instances at their ends."""
+        return _moved(*self)
+
+
+def _moved(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None) -> Moved:
     size, n_instances = batch.mask.shape
     status, counts = np.zeros((2, n_instances), np.int32)
     result = Moved(np.array(batch.positions), status, counts, no_faults(n_instances))

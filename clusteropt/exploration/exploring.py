@@ -1,6 +1,11 @@
 """The rounds of a search: free seats get new chains, all chains move and are quenched together, and what they brought is noted.
 
-What a round does follows from the seed and the rounds before it. A limit only cuts the sequence short.
+What a round does follows from the seed and the rounds that had ended when it began. A limit only cuts the sequence short.
+
+With a calculator every chain makes rounds of its own, and many are under way. Then the evaluations of a chain are its clock: all
+clocks run alike, and the round that ends next is the one that ends first by its clock. So the sequence depends on no machine, and
+hardly any chain waits for another. This is a conservative simulation of discrete events (K. M. Chandy and J. Misra, IEEE Trans.
+Softw. Eng. SE-5, 440 (1979), doi:10.1109/TSE.1979.230182).
 """
 
 from collections.abc import Sequence
@@ -8,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clusteropt.engine import hosted
 from clusteropt.engine.batches import at, take
 from clusteropt.exploration import choice, choosing, moving, records, seats, starting
 from clusteropt.exploration.composition import Kit
@@ -17,6 +23,7 @@ from clusteropt.exploration.seats import Parents, table_for
 from clusteropt.exploration.surrogate.candidates import Candidates
 from clusteropt.search import hops
 from clusteropt.search.chains import Chains, columns_of, with_columns
+from clusteropt.search.descents import Quench
 from clusteropt.search.styles import MOVES, STYLES, temperatures
 from clusteropt.search.walk import Visits, landed
 
@@ -37,6 +44,19 @@ class Round(NamedTuple):
     alone: np.ndarray  # bool, True for chains that have taken nothing from the lowest minimum
 
 
+class _UnderWay(NamedTuple):
+    """A round whose chains are being quenched. Its arrays have as many places as there are seats, the last ones empty."""
+
+    active: np.ndarray  # (n,) the seats of the chains
+    n_fresh: int  # the first of them have just begun
+    origins: list[str]
+    cost: np.ndarray  # (n,) before the quench
+    chains: Chains
+    proposal: hops.Proposal
+    quench: Quench
+    began: int  # by the clock
+
+
 class Exploration:
     """An endless search of a composition, a round at a time. It ends only when it is `draining` and all chains have ended."""
 
@@ -47,6 +67,9 @@ class Exploration:
         self.chains, self.lives = seats.empty(kit.composition, n_seats)
         self.candidates = Candidates(kit, Exploration) if kit.composition.problem.hosted else None
         self.marks, self.records = Marks(n_seats), records.none()
+        self._under_way: list[_UnderWay] = []
+        self._n_started = 0  # rounds
+        self.clock = 0  # evaluations that a chain had made that never waited
         self.n_begun = self.n_rounds = self.n_evaluations = 0
         self.draining = False
         self.n_best = 0  # chains that have come to the lowest minimum alone
@@ -64,40 +87,91 @@ class Exploration:
         return self
 
     def __next__(self) -> Round:
-        fresh, hopping = self._vacant(), np.flatnonzero(~self.lives.vacant)
-        if not (fresh.size or hopping.size):
+        while self._start():
+            pass
+        if not self._under_way:
             raise StopIteration
+        return self._ended(self._under_way.pop(self._next_to_end))
+
+    @property
+    def n_under_way(self) -> int:
+        """Evaluations of the rounds under way, by the clock."""
+        return self.n_learned + sum((self.clock - one.began) * len(one.active) for one in self._under_way)
+
+    @property
+    def n_learned(self) -> int:
+        """Evaluations of the rounds under way before their quenches."""
+        return sum(int(one.proposal.n_evaluations[: len(one.active)].sum()) for one in self._under_way)
+
+    def _start(self) -> bool:
+        """Starts a round with chains that have none under way. Returns False where there are no more, or no evaluations."""
+        fresh, hopping = self._vacant(), np.flatnonzero(self._idle & ~self.lives.vacant)
+        if self._table.alone:
+            fresh, hopping = (fresh[:0], hopping[:1]) if hopping.size else (fresh[:1], hopping)
+        if not (fresh.size or hopping.size) or (self._under_way and not self._may_start):
+            return False
         parents = self._parents()
         new = self._begun(fresh, parents)
         old = moving.tried(self.kit, columns_of(self.chains, hopping), parents, self.candidates)
         self.lives.alone[hopping] &= old.alone
         both = moving.Tried(*(np.concatenate(pair, -1) for pair in zip(new, old, strict=True)))
-        active = np.concatenate([fresh, hopping])
-        after, visits = self._landed(active, both)
-        self.chains = with_columns(self.chains, active, after)
-        self._note(active, fresh, both.cost + visits.n_evaluations - both.n_evaluations)
-        if self.candidates is not None:
-            self.candidates.note(visits.positions, visits.energy)
-        self.n_evaluations += int(visits.n_evaluations.sum())
-        self.n_rounds += 1
         words = [STARTS[k].words for k in self.lives.kinds[fresh]] + [MOVES[m] for m in old.moves]
-        alone = self.lives.alone[active]
-        serials = self.lives.serials[active]
-        self._end()
-        return Round(serials, words, visits.positions, visits.energy, alone)
+        self._under_way.append(self._quenching(np.concatenate([fresh, hopping]), fresh.size, words, both))
+        self._n_started += 1
+        return True
 
-    def _landed(self, active: np.ndarray, tried: moving.Tried) -> tuple[Chains, Visits]:
-        """The chains `active` at the minima below what they have tried."""
+    def _quenching(self, active: np.ndarray, n_fresh: int, words: list[str], tried: moving.Tried) -> _UnderWay:
+        """The round of these chains, whose quench begins."""
         n, n_seats = len(active), len(self.lives.vacant)
-        full = np.append(active, np.full(n_seats - n, -1))  # programs are compiled for one number of devices
+        chains = columns_of(self.chains, np.append(active, np.full(n_seats - n, -1)))  # programs are for so many places
         whole = np.minimum(np.arange(n_seats), n - 1)
         proposal = hops.Proposal(
             *(a[..., whole] for a in (tried.positions, tried.moves, tried.n_evaluations, tried.luck))
         )
-        temperature = temperatures(STYLES, self.chains.styles[full], proposal.moves)
+        quench = Quench(at(chains.clusters, proposal.positions), self.kit.composition.problem)
+        cost = tried.cost - tried.n_evaluations
+        return _UnderWay(active, n_fresh, words, cost, chains, proposal, quench, self.clock)
+
+    @property
+    def _idle(self) -> np.ndarray:
+        """(n_seats,) True for seats that no round under way has."""
+        idle = np.ones(len(self.lives.vacant), bool)
+        idle[[seat for one in self._under_way for seat in one.active]] = False
+        return idle
+
+    @property
+    def _may_start(self) -> bool:
+        """True where another round may start beside those under way, and the calculator has evaluations left for its quench."""
         problem = self.kit.composition.problem
-        after, visits = landed(columns_of(self.chains, full), proposal, problem, temperature, _LOWER)
-        own = np.arange(n)
+        return self._table.alone and problem.pool.left - problem.pool.held >= hosted.ENOUGH
+
+    @property
+    def _next_to_end(self) -> int:
+        """The number of the round under way that ends first."""
+        if not self._table.alone:
+            return 0
+        courses = [one.quench.course for one in self._under_way]
+        return hosted.first(courses, [one.began for one in self._under_way])  # type: ignore[arg-type]  all of calculators
+
+    def _ended(self, one: _UnderWay) -> Round:
+        """The round at its end."""
+        after, visits = self._landed(one)
+        self.chains = with_columns(self.chains, one.active, after)
+        self._note(one.active, one.active[: one.n_fresh], one.cost + visits.n_evaluations)
+        if self.candidates is not None:
+            self.candidates.note(visits.positions, visits.energy)
+        self.n_evaluations += int(visits.n_evaluations.sum())
+        self.n_rounds += 1
+        alone, serials = self.lives.alone[one.active], self.lives.serials[one.active]
+        self._end(one.active)
+        return Round(serials, one.origins, visits.positions, visits.energy, alone)
+
+    def _landed(self, one: _UnderWay) -> tuple[Chains, Visits]:
+        """The chains of a round at the minima below what they have tried."""
+        temperature = temperatures(STYLES, one.chains.styles, one.proposal.moves)
+        ends, problem, own = one.quench.end(), self.kit.composition.problem, np.arange(len(one.active))
+        self.clock = one.began + int(ends.n_evaluations[own].max())
+        after, visits = landed(one.chains, one.proposal, problem, temperature, _LOWER, ends)
         return columns_of(after, own), Visits(*(array[..., own] for array in visits))
 
     def _vacant(self) -> np.ndarray:
@@ -105,12 +179,17 @@ class Exploration:
 
         At first `least` are taken in one of `every` rounds, and in any round that would have no chain.
         """
-        vacant, block = np.flatnonzero(self.lives.vacant), self._table.block
+        vacant, block = np.flatnonzero(self.lives.vacant & self._idle), self._table.block
         least = min(self._table.least, len(self.lives.vacant))
         n = len(vacant) // block * block
         if self.n_begun < len(self.lives.vacant):
-            n = 0 if self.n_rounds % self._table.every and not self.lives.vacant.all() else least
+            n = least if not self._table.alone or self.n_begun < self._n_due else 0
         return vacant[: 0 if self.draining or n < least else n]
+
+    @property
+    def _n_due(self) -> int:
+        """Chains that have begun after so many rounds, where each has its own: as if two began in every second round of all."""
+        return int(1 + np.sqrt(1 + 2 * self.n_rounds)) if (~self.lives.vacant).any() else self.n_begun + 1
 
     def _parents(self) -> Parents:
         """The lowest minima of the lower half of the chains."""
@@ -149,7 +228,7 @@ class Exploration:
         block = self._table.block
         if self.n_begun < len(self.lives.vacant):
             return choosing.first(self.kit, self.n_begun // block, n_blocks, block)
-        rng = np.random.default_rng([self.kit.seed, 1, self.n_rounds])
+        rng = np.random.default_rng([self.kit.seed, 1, self._n_started])
         n_minima = int(np.isfinite(self.chains.lowest_energy).sum())
         standing = choosing.Standing(self.rule, self.spent, self.by_style, self.n_best, n_minima)
         return choosing.chosen(self.kit, rng, standing, n_blocks, block)
@@ -175,11 +254,11 @@ class Exploration:
         lows = np.concatenate([self.records.ends, chains.lowest_energy[~lives.vacant]])
         self.top = choice.threshold(lows) + _LOWER * scale
 
-    def _end(self) -> None:
-        """Ends chains that have fallen apart or are out of patience."""
+    def _end(self, active: np.ndarray) -> None:
+        """Ends those of the chains that have fallen apart or are out of patience."""
         chains, lives = self.chains, self.lives
         self.rule = choice.rule(self.records, self.top)
-        own = np.flatnonzero(~lives.vacant)
+        own = active[~lives.vacant[active]]
         limits = lives.limits[own]
         low = chains.lowest_energy[own]
         ended = own[~np.isfinite(low) | (chains.n_idle[own] >= limits)]

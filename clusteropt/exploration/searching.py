@@ -9,10 +9,12 @@ import numpy as np
 
 from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.clusters.sameness import QUANTUM
+from clusteropt.engine.hosted import Course
+from clusteropt.exploration import polishing
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
 from clusteropt.exploration.exploring import Exploration, Round
-from clusteropt.exploration.polishing import MOST, polished
+from clusteropt.exploration.polishing import MOST
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.exploration.seats import N_SEATS
 from clusteropt.exploration.surrogate import candidates, fit
@@ -31,6 +33,7 @@ _SHAKE = 0.02  # lengths, by which atoms are displaced before they are polished:
 _SHARE, _USUAL = 0.25, 25  # of a calculator's evaluations go into polishing at most; evaluations of a minimum, at first
 _TO_POLISH = 0.1  # share of a limit of a calculator's evaluations that is left for the last polishing
 _SLOW = 1.5  # times as many evaluations as a usual one a slow polishing takes
+_BESIDE = 2.0  # times as many are set aside for each polishing beside a round
 _AGAIN = 5e-4  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
 
 
@@ -77,6 +80,11 @@ def _still(composition: Composition) -> Structure:
     return Structure(np.zeros((composition.n_atoms, 3)), composition.species, np.ones(composition.n_atoms, bool))
 
 
+_Waiting = tuple[
+    float, np.ndarray, Sighting
+]  # quenched energy, positions (3, n_padded), and a sighting without its minimum
+
+
 class Search:
     """A search under way: an iterator over its progress, after every round. `stopped_by` says in the end which limit held."""
 
@@ -91,7 +99,10 @@ class Search:
         self._kit, self._limits = kit, limits
         self._exploration = Exploration(kit, given)
         self.pool = Pool(kit.composition, keep, known)
-        self._waiting: list[tuple[float, np.ndarray, Sighting]] = []
+        self._waiting: list[_Waiting] = []
+        self._under_way: list[_Waiting] = []  # being polished beside a round
+        self._course: Course | None = None  # of these
+        self._polished_from = 0  # by the clock of the exploration
         self._polished_of: dict[int, list[float]] = {}  # quenched energies that were polished, by chain
         self._polishing = self._n_polished = 0
         self.stopped_by = ""
@@ -99,6 +110,11 @@ class Search:
 
     @property
     def n_evaluations(self) -> int:
+        return self._made + self._exploration.n_under_way
+
+    @property
+    def _made(self) -> int:
+        """The evaluations of all that has ended."""
         return self._exploration.n_evaluations + self._polishing
 
     @property
@@ -109,15 +125,23 @@ class Search:
         self._began = time.perf_counter()
         for visits in self._rounds():
             self._note(visits)
-            if self._due():
-                self._polish()
-            progress = self.progress()
-            self.stopped_by = self._ended(progress)
+            if self._is_polished():
+                self._end_polishing()
+            if not self._under_way and self._due():
+                self._begin_polishing()
+            self.stopped_by = self._ended(self.progress())
             if self.stopped_by:
-                self._polish()
-                yield self.progress()
+                self._end_polishing()
+                self._begin_polishing()
+                self.stopped_by = "" if self._goes_on() else self.stopped_by
+            yield self.progress()
+            if self.stopped_by:
                 return
-            yield progress
+
+    def _goes_on(self) -> bool:
+        """True where polishing has left enough of a calculator's evaluations for more rounds."""
+        hosted, left = self._kit.composition.problem.hosted, self._most_explored - self._made
+        return hosted and self.stopped_by == "evaluations" and left >= self._each
 
     def _rounds(self) -> Iterator[Round]:
         """The rounds of the exploration. With a calculator none makes more evaluations than the limit leaves for exploring."""
@@ -125,15 +149,20 @@ class Search:
         if not problem.hosted:
             yield from self._exploration
             return
-        while True:
-            problem.pool.left = self._most_explored - self.n_evaluations
-            try:
-                visits = next(self._exploration, None)
-            finally:
-                problem.pool.left = math.inf
-            if visits is None:
-                return
-            yield visits
+        try:
+            problem.pool.left = self._left
+            for visits in self._exploration:
+                yield visits
+                problem.pool.left = self._left
+        finally:
+            problem.pool.left = math.inf
+            problem.pool.forget()
+
+    @property
+    def _left(self) -> float:
+        """The evaluations that the limit leaves for rounds; some are set aside for what is polished beside them."""
+        aside = _BESIDE * self._each * len(self._under_way)
+        return self._most_explored - self._made - self._exploration.n_learned - aside
 
     @property
     def _most_explored(self) -> float:
@@ -161,7 +190,7 @@ class Search:
         sure = progress.missed <= ENOUGH and progress.n_rounds >= _HOPPED
         if sure and 0 < limits.confirm <= progress.n_reached:
             return "confirmed"
-        if progress.n_evaluations >= self._most_explored:
+        if self._made >= self._most_explored:
             return "evaluations"
         return "time" if progress.seconds >= limits.seconds else ""
 
@@ -185,17 +214,42 @@ class Search:
         """True where it is time to polish: every few rounds, or when a lower minimum than all others waits."""
         if not self._waiting:
             return False
-        return self._is_lower() or self._exploration.n_rounds % _EVERY == 1
+        every = 1 if self._kit.composition.problem.hosted else _EVERY
+        return self._is_lower() or (self._exploration.n_rounds - 1) % every == 0
 
     def _is_lower(self) -> bool:
         """True where a lower minimum than all others waits."""
         scale = self._kit.composition.potential.energy
         return bool(self._waiting) and self._waiting[0][0] < self.pool.lowest - _ROUGH * scale
 
-    def _polish(self) -> None:
-        """Polishes what waits, and tells the exploration which chains have come to the lowest minimum."""
+    def _begin_polishing(self) -> None:
+        """Begins to polish what waits. A calculator computes it beside the next rounds, if nobody waits for it."""
+        n = self._room()
+        if not self._kit.composition.problem.hosted or self.stopped_by or self._is_at_target(self._waiting):
+            self._under_way, self._waiting = self._waiting[:n], self._waiting[n:]
+            self._end_polishing()
+        elif (
+            n and self._left - self._kit.composition.problem.pool.held > _BESIDE * n * self._each
+        ):  # else it is polished at the end, together with all others
+            self._under_way, self._waiting = self._waiting[:n], self._waiting[n:]
+            places, most = [positions for _, positions, _ in self._under_way], int(_BESIDE * self._each)
+            self._course = polishing.begin(self._kit.composition, places, self._settings(most))
+            self._polished_from = self._exploration.clock
+
+    def _is_polished(self) -> bool:
+        """True where polishing beside the rounds has come to its end by the clock, or where it holds up what is at the target."""
+        if self._course is None:
+            return False
+        return self._is_at_target(self._waiting) or self._course.ended_within(
+            self._exploration.clock - self._polished_from
+        )
+
+    def _end_polishing(self) -> None:
+        """Takes what was polished, and tells the exploration which chains have come to the lowest minimum."""
+        if self._course:
+            self._course.end()
         before = self.pool.lowest
-        own, self._waiting = self._waiting[: self._room()], self._waiting[self._room() :]
+        own, self._under_way, self._course = self._under_way, [], None
         new = [one._replace(minimum=minimum) for (*_, one), minimum in zip(own, self._minima(own), strict=True)]
         numbers = self.pool.add_all(new)
         there = [one.serial for one, number in zip(new, numbers, strict=True) if number == self.pool.number]
@@ -206,11 +260,17 @@ class Search:
         """The number of minima to polish now. Where a calculator's evaluations are dear, the others wait on."""
         if not self._kit.composition.problem.hosted:
             return len(self._waiting)
-        left = self._limits.evaluations - self.n_evaluations
+        left = self._to_polish
         fitting = min(left / (_SLOW * self._each), MOST)
         if self.stopped_by != "evaluations":
             fitting = min(fitting, (_SHARE * self.n_evaluations - self._polishing) / self._each)
         return max(int(self._is_urgent(left)), int(fitting))
+
+    @property
+    def _to_polish(self) -> float:
+        """The evaluations that the limit leaves, without those that rounds under way may take."""
+        held = self._kit.composition.problem.pool.held if self._kit.composition.problem.hosted else 0
+        return self._limits.evaluations - self._made - self._exploration.n_learned - held
 
     def _is_urgent(self, left: float) -> bool:
         """True where the lowest that waits is polished at once, with `left` evaluations left: a search has one minimum at least.
@@ -219,22 +279,29 @@ class Search:
         """
         if self.stopped_by and not self.pool.found:
             return True
-        at_target = self._limits.target + _ROUGH * self._kit.composition.potential.energy
         in_time = bool(self.stopped_by) or self.n_evaluations >= 2 * self._polishing + self._each
-        return self._is_lower() and left > 0 and (in_time or self._waiting[0][0] <= at_target)
+        return self._is_lower() and left > 0 and (in_time or self._is_at_target(self._waiting))
 
-    def _minima(self, waiting: list[tuple[float, np.ndarray, Sighting]]) -> list[Minimum]:
+    def _is_at_target(self, waiting: "list[_Waiting]") -> bool:
+        """True where the lowest of these, which are sorted, may be at the target."""
+        return bool(waiting) and waiting[0][0] <= self._limits.target + _ROUGH * self._kit.composition.potential.energy
+
+    def _minima(self, waiting: "list[_Waiting]") -> list[Minimum]:
         """The minima that wait, polished from atoms displaced a little."""
-        shake = _SHAKE * self._kit.composition.potential.length
-        settings = LocalSettings(perturb=shake, seed=self._kit.seed, max_steps=self._steps(len(waiting)))
-        found = polished(self._kit.composition, [positions for _, positions, _ in waiting], settings)
+        places = [positions for _, positions, _ in waiting]
+        found = polishing.polished(self._kit.composition, places, self._settings(self._steps(len(waiting))))
         self._n_polished += len(found)
         self._polishing += sum(minimum.n_evaluations for minimum in found)
         return found
 
+    def _settings(self, most: int) -> LocalSettings:
+        """The settings of polishing with so many evaluations at most."""
+        shake = _SHAKE * self._kit.composition.potential.length
+        return LocalSettings(perturb=shake, seed=self._kit.seed, max_steps=most)
+
     def _steps(self, n: int) -> int:
         """The evaluations that each of `n` minima may take to be polished; one that would take more is none of the result."""
-        usual, left = LocalSettings().max_steps, self._limits.evaluations - self.n_evaluations
+        usual, left = LocalSettings().max_steps, self._to_polish
         if not self._kit.composition.problem.hosted or not self.pool.found or left == math.inf:
             return usual
         return min(usual, max(1, int(left / max(1, n))))

@@ -18,10 +18,11 @@ class Table(NamedTuple):
     n_seats: int = N_SEATS
     block: int = BLOCK
     least: int = 2 * BLOCK  # seats that are taken at once, at least; in the first rounds just as many
-    every: int = 1  # rounds, in one of which seats are taken for the first time
+    alone: bool = False  # every chain makes rounds of its own, one after the other
 
 
-USUAL, HOSTED = Table(), Table(32, 1, 2, 2)  # where evaluations are dear, a round is to tell the next one soon
+# Where evaluations are dear, a chain is to learn from the last one, and none is to wait for another's long quench.
+USUAL, HOSTED = Table(), Table(32, 1, 1, True)
 
 
 def table_for(composition: Composition) -> Table:

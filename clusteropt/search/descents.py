@@ -1,12 +1,12 @@
 """Two ways down from a start, for the instances of a batch side by side: a learned trajectory, and a rough quench."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clusteropt.engine import lanes
 from clusteropt.engine.batches import at, take
-from clusteropt.engine.lanes import Motion
+from clusteropt.engine.motions import Motion
 from clusteropt.engine.step import NEVER, Criterion, Status
 from clusteropt.optimizers.learned.weights import LearnedOptimizer
 from clusteropt.optimizers.table import OptimizerChoice, learned_choice
@@ -42,18 +42,38 @@ def by_learned(
     return at(batch, positions), moved.n_evaluations.astype(np.int64)
 
 
-def quenched(batch: Any, problem: Problem) -> tuple[Any, np.ndarray, Inspection, np.ndarray]:
-    """The batch roughly at the minima below, the energies and an inspection there, and the evaluations (n_instances,).
+class Quenched(NamedTuple):
+    """Instances roughly at the minima below their starts."""
 
-    The energies (n_instances,) are infinite where an instance has fallen apart or is not finite. The inspection counts as one
-    evaluation, but for a calculator, which is not asked twice for the same positions.
+    batch: Any  # there
+    energy: np.ndarray  # (n_instances,), infinite where an instance has fallen apart or is not finite
+    seen: Inspection  # there
+    n_evaluations: np.ndarray  # (n_instances,) int64
+
+
+def quenched(batch: Any, problem: Problem) -> Quenched:
+    """The batch roughly at the minima below.
+
+    The inspection counts as one evaluation, but for a calculator, which is not asked twice for the same positions.
     """
-    moved = lanes.move(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem))
-    finite = np.isfinite(moved.positions).all((0, 1))
-    there = at(batch, np.where(batch.free & finite, moved.positions, batch.positions))
-    cut = (moved.status == Status.CALCULATOR_FAILED) | (moved.status == Status.INTERRUPTED)
-    known = take(there, np.where(cut, -1, np.arange(len(cut)))) if cut.any() else there
-    seen = lanes.inspect(known, problem)
-    fine = seen.connected & finite & np.isfinite(seen.energy) & ~cut
-    energy = np.where(fine, seen.energy, np.inf)
-    return there, energy, seen, moved.n_evaluations.astype(np.int64) + (not problem.hosted)
+    return Quench(batch, problem).end()
+
+
+class Quench:
+    """The quench of a batch, under way; see `lanes.begin`."""
+
+    def __init__(self, batch: Any, problem: Problem) -> None:
+        self._batch, self._problem = batch, problem
+        self.course = lanes.begin(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem))
+
+    def end(self) -> Quenched:
+        """The batch at the end."""
+        moved, batch = self.course.end(), self._batch
+        finite = np.isfinite(moved.positions).all((0, 1))
+        there = at(batch, np.where(batch.free & finite, moved.positions, batch.positions))
+        cut = (moved.status == Status.CALCULATOR_FAILED) | (moved.status == Status.INTERRUPTED)
+        known = take(there, np.where(cut, -1, np.arange(len(cut)))) if cut.any() else there
+        seen = lanes.inspect(known, self._problem)
+        fine = seen.connected & finite & np.isfinite(seen.energy) & ~cut
+        energy = np.where(fine, seen.energy, np.inf)
+        return Quenched(there, energy, seen, moved.n_evaluations.astype(np.int64) + (not self._problem.hosted))

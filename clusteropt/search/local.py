@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from clusteropt.clusters.arrays import Clusters, Structure, by_size, pack
+from clusteropt.clusters.arrays import Clusters, Structure, by_size, pack, padded_size
 from clusteropt.clusters.boxes import vacuum
-from clusteropt.engine import lanes
+from clusteropt.engine import hosted, lanes
 from clusteropt.engine.batches import at, take
 from clusteropt.engine.motions import Motion, Moved, Watch, no_faults
 from clusteropt.engine.step import Criterion, Status
@@ -91,6 +91,14 @@ def foresee(
         if any(new):
             sizes.append(size)
     return sizes
+
+
+def begin(structures: list[Structure], potential: Potential, settings: LocalSettings) -> hosted.Course:
+    """Begins to ask a calculator what `minimized` will ask it for structures of one size."""
+    batch = pack(structures, padded_size(len(structures[0].positions)), np.float64)
+    given = _perturbed(batch, structures, np.arange(len(structures)), settings)
+    limit = np.full(len(structures), min(settings.max_steps, _MOST))
+    return hosted.Course(given, limit, _motions(potential, settings)[1], None)
 
 
 def evaluated(structures: list[Structure], potential: Potential) -> Iterator[dict[int, Minimum]]:

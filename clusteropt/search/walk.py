@@ -18,7 +18,7 @@ from clusteropt.engine.batches import at
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.search import hops, styles
 from clusteropt.search.chains import Chains, columns_of, with_columns
-from clusteropt.search.descents import by_learned, learned_motion, quench_motion, quenched
+from clusteropt.search.descents import Quenched, by_learned, learned_motion, quench_motion, quenched
 from clusteropt.search.policy import SearchPlan
 from clusteropt.search.styles import START
 
@@ -156,14 +156,16 @@ def landed(
     problem: ClusterProblem,
     temperature: float | np.ndarray,
     distinctly: float = _LOWER,
+    ends: Quenched | None = None,
 ) -> tuple[Chains, Visits]:
     """The chains after a quench of what they propose, which Metropolis accepts or not, and the minima that they came to.
 
     `temperature` (n_chains,) or one for all, and `distinctly`, by which a minimum has to lie lower to
-    end idle hops, in energy scales. A chain without a minimum, whose energy is infinite, accepts any.
+    end idle hops, in energy scales. A chain without a minimum, whose energy is infinite, accepts any. `ends` of the quench are
+    given where it was made before.
     """
     scale = problem.scale.energy
-    moved, energy, seen, n_quench = quenched(at(chains.clusters, proposal.positions), problem)
+    moved, energy, seen, n_quench = ends or quenched(at(chains.clusters, proposal.positions), problem)
     with np.errstate(invalid="ignore", over="ignore"):  # infinite energies
         uphill = np.maximum(energy - chains.energy, 0) / (temperature * scale)
         taken = np.isfinite(energy) & ~(proposal.luck >= np.exp(-uphill))

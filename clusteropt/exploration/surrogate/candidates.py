@@ -17,7 +17,7 @@ Explore = Callable[[Kit, list[np.ndarray]], Iterator[Any]]  # an exploration: ro
 
 _LEAST = 1000  # evaluations an atom that the search of a new surrogate has, at least
 _WORK = 100  # evaluations of that search for each of the calculator's
-_GROWTH = 1.3  # samples for which the surrogate is fitted anew, in those of the last fit
+_GROWTH, _NONE_LEFT = 1.5, 1.1  # samples for which the surrogate is fitted anew, in those of the last fit
 _SAME, _ALIKE = 0.02, 0.02  # energies, and numbers of fingerprints, within which two quenched minima count as one
 _HEIGHT = (
     0.5  # energies an atom, up to which candidates lie above the lowest minima of the surrogate and the calculator
@@ -43,7 +43,7 @@ class Candidates:
         """(3, n_atoms, m) positions, in length units, of the next `n`, or of fewer where there are no more."""
         pool = self._kit.composition.problem.pool
         record = pool.record(self._numbers)
-        enough = _GROWTH if self._waiting else 1.0
+        enough = _GROWTH if self._waiting else _NONE_LEFT
         if pool.n_recorded > enough * self._n_fitted or self._n_searches == 0:
             self._renew(record)
         own, self._waiting = self._waiting[:n], self._waiting[n:]

@@ -26,7 +26,7 @@ class Here(Pool):
 
     def _listen(self) -> None:
         number = self._waiting.popleft()
-        question = self._open[number][1]
+        question = self._open[number].question
         try:
             found = computed(self._calculator, self.recipe.needs_cell, *question)
         except Exception as problem:  # noqa: BLE001  whatever the calculator raises

@@ -3,6 +3,9 @@
 A question is answered by values or by a text that says what went wrong. A quick worker has one question under way and the next
 one waiting, so that it never waits for this process; where the first turns out slow, an idle worker gets the other. A worker that
 dies, or computes for too long, is replaced; its question has failed, and the one that waited goes to another worker.
+
+Every question has a taker, which may put the next one. Several takers have questions open at a time: while somebody waits for the
+last answer to one, the workers compute for the others.
 """
 
 import json
@@ -10,10 +13,10 @@ import math
 import sys
 import time
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
-from typing import Any
+from typing import Any, NamedTuple
 
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials.calculators.memory import Answer, Memory, Question, answer_in
@@ -25,6 +28,18 @@ from clusteropt.words import counted
 _ENOUGH = 20  # evaluations from which on a share of failures stops a run
 _QUICK = 0.1  # seconds
 
+_AHEAD = 2  # open questions for each worker, at which takers get what is answered
+
+Taker = Callable[[list[tuple[Any, Answer | str]]], None]  # of answers by the keys of their questions, in no order
+
+
+class _Asked(NamedTuple):
+    """A question that was put."""
+
+    key: Hashable
+    question: Question
+    taker: Taker
+
 
 class Pool(Memory):
     """Workers of one recipe. They start with the first questions."""
@@ -34,18 +49,14 @@ class Pool(Memory):
         self.recipe, self.n_workers = recipe, n_workers
         self.n_evaluations = self.n_failed = 0
         self.left = math.inf  # evaluations that explorations may still take; whoever bounds them sets it
+        self.held = 0  # those of them that are promised to moves under way
         self._workers: list[Worker] = []
         self.n_asked = 0  # the number of the last question
-        self._open: OrderedDict[int, tuple[Hashable, Question]] = OrderedDict()  # by number, not answered
+        self._open: OrderedDict[int, _Asked] = OrderedDict()  # by number, not answered
         self._waiting: deque[int] = deque()  # those that no worker has
-        self._done: list[tuple[Hashable, Answer | str]] = []
+        self._done: list[tuple[_Asked, Answer | str]] = []  # answered, not handed to their takers
         self._tolerant = False  # no number of failures is too many
         self._proven = False  # the recipe has made a calculator
-
-    @property
-    def n_open(self) -> int:
-        """Questions that have not been answered, or whose answers nobody has taken."""
-        return len(self._open) + len(self._done)
 
     def begin(self) -> None:
         """Starts a worker. Raises UsageError where it cannot make the calculator."""
@@ -54,42 +65,53 @@ class Pool(Memory):
         while not self._proven:
             self._listen()
 
-    def ask(self, key: Hashable, question: Question, afresh: bool = False) -> None:
-        """Puts a question. What was asked before is answered at once, with the same values, unless it is to be done `afresh`."""
+    def ask(self, key: Hashable, question: Question, taker: Taker, afresh: bool = False) -> None:
+        """Puts a question, whose answer `drive` hands to the taker by the key.
+
+        What was asked before is answered at once, with the same values, unless it is to be done `afresh`.
+        """
+        asked = _Asked(key, question, taker)
         known = None if afresh else self.remembered(question)
         if known is not None:
             self.note(question, known)
-            self._done.append((key, known))
+            self._done.append((asked, known))
             return
         self.n_asked += 1
-        self._open[self.n_asked] = key, question
+        self._open[self.n_asked] = asked
         self._waiting.append(self.n_asked)
         with self._whole():
             self._deal()
 
-    def answers(self, most_open: int = 0, enough: int = sys.maxsize) -> list[tuple[Hashable, Answer | str]]:
-        """Answers by their keys, in no order: those that are there when so few questions are open, or so many are answered.
+    def is_asked(self, taker: Taker) -> bool:
+        """True while the taker has not been handed all answers."""
+        return any(asked.taker == taker for asked in self._open.values()) or any(
+            asked.taker == taker for asked, _ in self._done
+        )
 
-        There is at least one. Raises UsageError where the calculator cannot be made, ClusterOptError where too many have failed.
+    def drive(self, enough: int = sys.maxsize) -> None:
+        """Hands answers to their takers, which may ask more: as soon as few questions are open, or so many are answered.
+
+        Raises UsageError where the calculator cannot be made, ClusterOptError where too many have failed.
         """
-        while self._open and (not self._done or (len(self._open) > most_open and len(self._done) < enough)):
-            with self._whole():
+        few = _AHEAD * self.n_workers
+        with self._whole():
+            while self._open and (not self._done or (len(self._open) > few and len(self._done) < enough)):
                 self._listen()
-        done, self._done = self._done, []
-        return done
+            done, self._done = self._done, []
+            for taker in dict.fromkeys(asked.taker for asked, _ in done):
+                taker([(asked.key, answer) for asked, answer in done if asked.taker == taker])
 
     def all_answers(
         self, questions: list[Question], afresh: bool = False, tolerant: bool = False
     ) -> list[Answer | str]:
         """The answers in the order of the questions. Where it is `tolerant`, failures do not count."""
-        self.forget()
         counts = self.n_evaluations, self.n_failed
         self._tolerant = tolerant
-        for k, question in enumerate(questions):
-            self.ask(k, question, afresh)
         found: dict[Any, Answer | str] = {}
-        while self.n_open:
-            found.update(self.answers())
+        for k, question in enumerate(questions):
+            self.ask(k, question, found.update, afresh)
+        while len(found) < len(questions):
+            self.drive()
         if tolerant:
             self._tolerant, (self.n_evaluations, self.n_failed) = False, counts
         return [found[k] for k in range(len(questions))]
@@ -119,6 +141,7 @@ class Pool(Memory):
         self._open.clear()
         self._waiting.clear()
         self._done.clear()
+        self.held = 0
 
     def close(self) -> None:
         """Ends all workers."""
@@ -148,7 +171,7 @@ class Pool(Memory):
         if not worker.tasks:
             worker.since = time.monotonic()
         worker.tasks.append(number)
-        question = self._open[number][1]
+        question = self._open[number].question
         with suppress(OSError):  # it has died, which `_listen` notices
             worker.link.send_bytes(question_bytes(number, *question))
 
@@ -203,12 +226,12 @@ class Pool(Memory):
 
     def _note(self, number: int, answer: Answer | str) -> None:
         """Notes an answer. Raises ClusterOptError where too many have failed."""
-        key, question = self._open.pop(number, (None, None))
+        asked = self._open.pop(number, None)
         self.n_evaluations += 1
-        if question is None:  # nobody wants it any more
+        if asked is None:  # nobody wants it any more
             return
-        self._done.append((key, answer))
-        self.note(question, answer)
+        self._done.append((asked, answer))
+        self.note(asked.question, answer)
         if isinstance(answer, Answer):
             return
         self.n_failed += 1
