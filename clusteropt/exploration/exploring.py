@@ -31,6 +31,7 @@ _PATIENT, _MORE = 8, 4  # one chain in 8 has four times the patience, so that mo
 _PATIENCES = (16, 1024)  # hops in vain that such a chain has, at least and at most
 _LOWER = 0.005  # energy scales by which a minimum has to lie lower to count as lower
 _NEAR = 0.02  # energy scales, within which quenched energies may be of one minimum
+_PAIR = 8  # rounds until which two chains are enough, where each has rounds of its own
 _FIRST = 4096  # first minima that are remembered
 
 
@@ -188,8 +189,10 @@ class Exploration:
 
     @property
     def _n_due(self) -> int:
-        """Chains that have begun after so many rounds, where each has its own: as if two began in every second round of all."""
-        return int(1 + np.sqrt(1 + 2 * self.n_rounds)) if (~self.lives.vacant).any() else self.n_begun + 1
+        """Chains that are to have begun, where each has rounds of its own: two, and later as if two began in every second round."""
+        if self.lives.vacant.all():
+            return self.n_begun + 1
+        return int(1 + np.sqrt(1 + 2 * max(0, self.n_rounds - _PAIR)))
 
     def _parents(self) -> Parents:
         """The lowest minima of the lower half of the chains."""

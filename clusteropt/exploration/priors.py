@@ -13,7 +13,7 @@ from clusteropt.search.styles import STYLES
 # Where a calculator makes evaluations dear: parts of the first chains that start from its surrogate, and that go on with it. The
 # others hop from random starts as plain basin hopping does, which asks nothing of a potential. One of the first two does so:
 # surrogates know nothing of a system before the first values, and basin hopping shows them other structures.
-_STARTS, _STYLES = 0.9, 0.7
+_STARTS, _STYLES = 0.9, 0.6
 
 
 class Shares(NamedTuple):
