@@ -163,6 +163,10 @@ class Course:
         self._faults = no_faults(len(limit))
         self._known = np.array(self._now.batch.positions)  # where the values of an instance were last had
         self._displaced: set[int] = set()  # instances that were displaced after a failure
+        self._asked: dict[int, Any] = {}  # by instance
+        self._untold: list[
+            tuple[int, Any, Any]
+        ] = []  # questions and answers, and the evaluations of their instance until then
         self._begin()
 
     @property
@@ -194,11 +198,18 @@ class Course:
         """The instances at their ends."""
         while not self.ended:
             self.drive()
+        self.tell()
         moved, most = self._moved, self._most
         self._pool.held -= self._held
         self._pool.left -= int(moved.n_evaluations.sum()) if self._explores else 0
         cut = ((moved.status == Status.NOT_CONVERGED) & (most < self._limit)) | (most == 0)
         return moved._replace(status=np.where(cut, Status.INTERRUPTED, moved.status).astype(np.int32))
+
+    def tell(self, n: float = np.inf) -> None:
+        """Gives the pool's record the values of the first `n` evaluations of every instance, which have been made."""
+        for _, question, answer in [one for one in self._untold if one[0] <= n]:
+            self._pool.keep(question, answer)
+        self._untold = [one for one in self._untold if one[0] > n]
 
     @property
     def _moving(self) -> np.ndarray:
@@ -228,12 +239,15 @@ class Course:
     def _ask(self, columns: np.ndarray) -> None:
         """Asks for the values of these instances."""
         for k in columns.tolist():
-            self._pool.ask(k, self._motion.problem.question(self._now.batch, k), self.take)
+            self._asked[k] = self._motion.problem.question(self._now.batch, k)
+            self._pool.ask(k, self._asked[k], self.take)
 
     def take(self, answers: list[tuple[Any, Any]]) -> None:
         """Takes values, makes a step with them, and asks for those that go on."""
         self._failed({k: answer for k, answer in answers if isinstance(answer, str)})
         good = {k: answer for k, answer in answers if not isinstance(answer, str)}
+        made = np.asarray(self._now.n_evaluations)[0]
+        self._untold += [(int(made[k]) + 1, self._asked[k], answer) for k, answer in good.items()]
         columns = np.array(sorted(good), int)
         for first in range(0, len(columns), self._width):
             self._step(columns[first : first + self._width], good)

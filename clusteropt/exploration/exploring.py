@@ -172,6 +172,8 @@ class Exploration:
         temperature = temperatures(STYLES, one.chains.styles, one.proposal.moves)
         ends, problem, own = one.quench.end(), self.kit.composition.problem, np.arange(len(one.active))
         self.clock = one.began + int(ends.n_evaluations[own].max())
+        for other in self._under_way:
+            other.quench.course.tell(self.clock - other.began)  # type: ignore[union-attr]  of a calculator
         after, visits = landed(one.chains, one.proposal, problem, temperature, _LOWER, ends)
         return columns_of(after, own), Visits(*(array[..., own] for array in visits))
 
@@ -189,7 +191,7 @@ class Exploration:
 
     @property
     def _n_due(self) -> int:
-        """Chains that are to have begun, where each has rounds of its own: two, and later as if two began in every second round."""
+        """Chains that are to have begun, where each has its own rounds: two, and later as if two began in every second round."""
         if self.lives.vacant.all():
             return self.n_begun + 1
         return int(1 + np.sqrt(1 + 2 * max(0, self.n_rounds - _PAIR)))

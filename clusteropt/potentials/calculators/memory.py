@@ -42,7 +42,7 @@ class Memory:
         return self._known.get(_content(question))
 
     def begin_record(self) -> None:
-        """Begins a record of all structures and their values, whoever asks for them."""
+        """Begins a record of all structures that are kept, and their values."""
         self._recorded, self._n_dropped = {}, 0
 
     @property
@@ -74,8 +74,14 @@ class Memory:
             _keep(self._faults, content, answer)
             return
         _keep(self._known, content, answer)
+
+    def keep(self, question: Question, answer: Answer) -> None:
+        """Takes a structure and its values into the record, if there is one.
+
+        A record follows from the values that were told to whoever reads it, and not from how quickly workers compute.
+        """
         if self._recorded is not None:
-            self._recorded[content] = answer
+            self._recorded[_content(question)] = answer
 
     @property
     def last_fault(self) -> str:

@@ -114,7 +114,11 @@ class Pool(Memory):
             self.drive()
         if tolerant:
             self._tolerant, (self.n_evaluations, self.n_failed) = False, counts
-        return [found[k] for k in range(len(questions))]
+        answers = [found[k] for k in range(len(questions))]
+        for question, answer in zip(questions, answers, strict=True):
+            if isinstance(answer, Answer):
+                self.keep(question, answer)
+        return answers
 
     @property
     def failures(self) -> str:
