@@ -24,7 +24,7 @@ from clusteropt.runtime import devices
 from clusteropt.runtime.backend import n_lanes
 
 _WATCH = 10  # evaluations between two calls of a `Watch`
-ENOUGH = 60  # evaluations that an instance may take at least where few are left; most need fewer
+_ENOUGH = 60  # evaluations that an instance may take at least where few are left; most need fewer
 _PART = 0.125  # of the evaluations that are left, which a batch may take at most where there are many
 _SHAKE = 0.02  # lengths, by which a structure is displaced where the calculator has failed
 
@@ -338,8 +338,8 @@ def _shares(limit: np.ndarray, left: float, used: np.ndarray) -> np.ndarray:
     """
     if left == np.inf:
         return limit
-    whole = min(left, max(_PART * left, ENOUGH * len(used)))
-    n = max(1, min(len(used), int(whole / ENOUGH)))
+    whole = min(left, max(_PART * left, _ENOUGH * len(used)))
+    n = max(1, min(len(used), int(whole / _ENOUGH)))
     most = np.zeros_like(limit)
     most[used[:n]] = max(1, int(whole / n))
     return np.minimum(limit, most)

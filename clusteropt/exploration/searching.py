@@ -160,9 +160,12 @@ class Search:
 
     @property
     def _left(self) -> float:
-        """The evaluations that the limit leaves for rounds; some are set aside for what is polished beside them."""
-        aside = _BESIDE * self._each * len(self._under_way)
-        return self._most_explored - self._made - self._exploration.n_learned - aside
+        """The evaluations that the limit leaves for rounds, and for what is polished beside them beyond what is set aside."""
+        most = self._most_explored
+        if most == math.inf:
+            return most
+        beside = _BESIDE * self._each * len(self._under_way)
+        return most - self._made - self._exploration.n_learned - max(0.0, beside - (self._limits.evaluations - most))
 
     @property
     def _most_explored(self) -> float:

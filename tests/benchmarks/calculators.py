@@ -86,7 +86,10 @@ def share(formula: str, calculator: str, evaluations: int) -> None:
     """
     for n in (2, 1):
         name = known.use(recipe.recipe_of(calculator, {}, timeout=600.0 + n), n)
-        clusteropt.search(formula, name, evaluations=20, certify=False)  # programs and workers are there
+        clusteropt.search(formula, name, evaluations=20, certify=False)  # programs are there
+        composition = composition_of(formula, name)
+        several = [Atoms(composition.symbols, positions=start_of(composition, k)) for k in range(8)]
+        clusteropt.energy(several, name)  # all workers are there
         known.pool_of(name)._known.clear()
         n_before = known.pool_of(name).n_evaluations
         began, ours, theirs = time.perf_counter(), time.process_time(), of_workers(name)

@@ -19,7 +19,7 @@ from clusteropt.runtime import devices
 N_SAMPLES = 256  # structures in a fit
 _ENERGY, _GRADIENT = 0.02, 0.3  # errors that count as one: of an energy an atom, and of a gradient's component
 _STEPS = 12  # of the fit, at most
-_ENOUGH = 1e-3  # part of the sum of squares by which a step has to lower it
+_ENOUGH = 1e-2  # part of the sum of squares by which a step has to lower it
 
 
 class Samples(NamedTuple):
