@@ -24,7 +24,7 @@ import clusteropt
 from clusteropt.clusters.apart import pushed_apart
 from clusteropt.clusters.arrays import Structure, pack
 from clusteropt.commands import calculators
-from clusteropt.engine import lanes
+from clusteropt.engine import hosted, lanes
 from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials import sets
@@ -33,6 +33,8 @@ from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.potentials.calculators.scales import scales_of
 from clusteropt.problems.clusters import ClusterProblem
+from clusteropt.runtime import host
+from clusteropt.search import local
 from clusteropt.search.descents import quench_motion
 from clusteropt.search.local import minimized
 from clusteropt.settings.method import LocalSettings
@@ -438,6 +440,45 @@ def test_evaluate_says_in_a_line_that_it_takes_no_calculator(tmp_path):
     outcome = run(tmp_path, "evaluate", "learned", "--calculator", "emt")
     assert (outcome.code, len(outcome.complaints)) == (2, 1)
     assert "`clusteropt search FORMULA --calculator emt`" in outcome.complaints[0]
+
+
+class Scripted:
+    """Stands for a course whose instance takes so many evaluations, and that goes on by fits and starts."""
+
+    def __init__(self, n, pace):
+        self.n, self.pace, self.n_made = n, pace, 0
+
+    @property
+    def ended(self):
+        return self.n_made == self.n
+
+    def drive(self):
+        for one in self.others:
+            one.n_made = min(one.n, one.n_made + next(one.pace))
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 30)), min_size=1, max_size=6), st.integers(0, 99))
+def test_the_course_that_ends_first_by_its_clock_is_next_whatever_the_pace(courses, seed):
+    rng = np.random.default_rng(seed)
+    scripted = [Scripted(n, iter(lambda: int(rng.integers(0, 4)), None)) for _, n in courses]
+    Scripted.others = scripted
+    k = hosted.first(scripted, [began for began, _ in courses])
+    ends = [began + n for began, n in courses]
+    assert ends[k] == min(ends)
+
+
+def test_what_is_polished_beside_other_work_is_asked_for_once():
+    potential = sets.potential_for(("Cu",), known.use_object("emt"))
+    structures = [structure(copper(7, k).positions) for k in range(3)]
+    settings = LocalSettings(perturb=0.01, seed=3)
+    with host.double_precision():
+        pool = ClusterProblem(potential).pool
+        list(local.minimized(structures, potential, LocalSettings(max_steps=1), few=False))  # inputs are known
+        counts = local.begin(structures, potential, settings).end().n_evaluations
+        before = pool.n_asked
+        minima = next(local.minimized(structures, potential, settings, few=False))
+    assert pool.n_asked == before
+    assert [minima[k].n_evaluations for k in range(3)] == counts[:3].tolist()
 
 
 @pytest.mark.parametrize("most", [80, 200, 601])

@@ -20,8 +20,7 @@ from clusteropt.potentials.calculators import known, recipe, scales
 from clusteropt.potentials.calculators.memory import Answer, Memory, Question
 from clusteropt.runtime import host
 from clusteropt.search.local import minimized
-from clusteropt.search.styles import DISPLACEMENT, MOVES
-from clusteropt.search.styles import SURROGATE as SURROGATE_MOVE
+from clusteropt.search.styles import STYLES
 from clusteropt.settings.method import LocalSettings
 
 LOWEST = {"Cu13": 9.361358, "Ni17": 17.460670}  # eV, by effective medium theory
@@ -145,12 +144,12 @@ def test_a_record_does_not_depend_on_the_order_of_the_answers(random):
     expected = sorted((answer.energy, question.positions.tobytes()) for question, answer in several)[:12]
     random.shuffle(several)
     for question, answer in several:
-        memory.note(question, answer)
+        memory.keep(question, answer)
     for n in (3, 5):  # others, whose atomic numbers begin as these or go on from them
-        memory.note(Question(np.full(n, 29, np.int32), np.zeros((n, 3))), Answer(-1.0, np.zeros((n, 3))))
+        memory.keep(Question(np.full(n, 29, np.int32), np.zeros((n, 3))), Answer(-1.0, np.zeros((n, 3))))
     found = memory.record(numbers, 12)
     assert [(answer.energy, positions.tobytes()) for positions, answer in found] == expected
-    memory.note(Question(numbers, np.ones((4, 3))), Answer(-2.0, np.zeros((4, 3))))
+    memory.keep(Question(numbers, np.ones((4, 3))), Answer(-2.0, np.zeros((4, 3))))
     assert len(memory.record(numbers, 12)) == 12
     assert memory.n_recorded == 21, "those that were left out count, or a full record would look as if nothing were new"
 
@@ -164,9 +163,10 @@ def explored(formula: str, n_rounds: int, n_workers: int = 1, seed: int = 0) -> 
 
 
 def test_the_first_chains_start_from_low_minima_of_the_surrogate_and_no_candidate_comes_twice():
-    run, rounds = explored("Cu7", 3)
-    assert rounds[0].origins == [STARTS[SURROGATE].words] * 2
-    assert not rounds[0].alone.any(), "they are not independent"
+    run, rounds = explored("Cu7", 6)
+    starts = [one for one in rounds if one.serials[0] < 2][:2]
+    assert [one.origins for one in starts] == [[STARTS[SURROGATE].words]] * 2
+    assert not any(one.alone.any() for one in starts), "they are not independent"
     with host.double_precision():
         candidates = run.candidates
         problem = kit_of(run.kit, candidates._parameters).composition.problem
@@ -177,18 +177,44 @@ def test_the_first_chains_start_from_low_minima_of_the_surrogate_and_no_candidat
     assert np.maximum(apart, unlike).min() > 0.01
 
 
-def test_rounds_grow_and_one_of_the_first_two_chains_hops_as_basin_hopping_does():
-    _, rounds = explored("Cu7", 4)
-    assert [len(one.origins) for one in rounds] == [2, 2, 4, 4]
-    assert rounds[1].origins == [MOVES[SURROGATE_MOVE], MOVES[DISPLACEMENT]]
+def test_two_chains_are_under_way_at_first_and_the_second_hops_as_basin_hopping_does():
+    run, rounds = explored("Cu7", 8)
+    assert {int(one.serials[0]) for one in rounds} == {0, 1}
+    assert [STYLES[style].name for style in run.chains.styles[:2]] == ["surrogate", "displacement"]
 
 
-def test_a_round_without_chains_takes_seats_and_ends_no_search():
-    run, rounds = explored("Cu7", 3)
-    run.arrived([int(serial) for serial in run.lives.serials[~run.lives.vacant]], False)
-    assert run.n_rounds % 2
+def test_more_chains_begin_with_the_rounds_and_no_seat_is_in_two_rounds_at_a_time():
+    run, n_begun = explored("Cu7", 1)[0], []
     with host.double_precision():
-        assert len(next(run).origins) == len(rounds[0].origins) == 2
+        for _ in range(60):
+            next(run)
+            busy = [int(seat) for one in run._under_way for seat in one.active]
+            assert len(set(busy)) == len(busy)
+            n_begun.append(run.n_begun)
+    assert n_begun[6] == 2
+    assert n_begun == sorted(n_begun)
+    assert 10 <= n_begun[-1] <= 16
+
+
+def test_the_seat_of_a_chain_that_has_ended_is_free_only_when_its_round_has_ended():
+    run, _ = explored("Cu7", 12)
+    seat = int(run._under_way[0].active[0])
+    serial = int(run.lives.serials[seat])
+    run.arrived([serial], False)
+    with host.double_precision():
+        while any(seat in one.active for one in run._under_way):
+            assert run.lives.serials[seat] == serial
+            last = next(run)
+    assert last.serials[0] == serial, "what it came to at last is told"
+    assert run.lives.vacant[seat]
+
+
+def test_an_exploration_without_chains_begins_others_and_ends_no_search():
+    run, _ = explored("Cu7", 3)
+    with host.double_precision():
+        run.arrived([int(serial) for serial in run.lives.serials[~run.lives.vacant]], False)
+        assert run.lives.vacant.all()
+        assert [len(next(run).origins) for _ in range(4)] == [1] * 4
 
 
 def test_a_minimum_at_the_target_is_polished_at_once():
@@ -199,11 +225,13 @@ def test_a_minimum_at_the_target_is_polished_at_once():
 
 
 def test_rounds_do_not_depend_on_the_number_of_workers():
-    one, two = explored("Cu2Au5", 3, 1)[1], explored("Cu2Au5", 3, 2)[1]
-    for a, b in zip(one, two, strict=True):
+    """Rounds overlap, and workers have their own pace: surrogates are fitted to what the clock allows, not to what is there."""
+    (one, first), (three, second) = explored("Cu2Au5", 14, 1), explored("Cu2Au5", 14, 3)
+    for a, b in zip(first, second, strict=True):
         assert a.origins == b.origins
         assert np.array_equal(a.positions, b.positions)
         assert np.array_equal(a.energy, b.energy)
+    assert (one.clock, one.n_evaluations, one.n_under_way) == (three.clock, three.n_evaluations, three.n_under_way)
 
 
 def test_a_search_without_a_calculator_has_no_surrogate():
