@@ -6,19 +6,16 @@ calls the host. The state of an instance has a lane of its own, so which instanc
 """
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
-from jax import Array
-from jax.sharding import Mesh
 
 from clusteropt.engine import programs
 from clusteropt.engine.batches import take
+from clusteropt.engine.hosted_programs import Given, begun, blank, inspected, single, stepped, width
 from clusteropt.engine.motions import Motion, Moved, Watch, no_faults
-from clusteropt.engine.step import Criterion, Status, Trajectories, begin_trajectories, judged_step
-from clusteropt.optimizers.table import OptimizerChoice, make
+from clusteropt.engine.step import Status, Trajectories
 from clusteropt.problems.base import Inspection, Problem
 from clusteropt.runtime import devices
 from clusteropt.runtime.backend import n_lanes
@@ -27,14 +24,6 @@ _WATCH = 10  # evaluations between two calls of a `Watch`
 _ENOUGH = 60  # evaluations that an instance may take at least where few are left; most need fewer
 _PART = 0.125  # of the evaluations that are left, which a batch may take at most where there are many
 _SHAKE = 0.02  # lengths, by which a structure is displaced where the calculator has failed
-
-
-class Given(NamedTuple):
-    """Instances and the values at their positions. Every array ends in instances, after one lane for each."""
-
-    now: Trajectories
-    energies: Array  # (n_units, 1, n_instances)
-    gradient: Array  # (n_components, n_units, 1, n_instances)
 
 
 def inspect(batch: Any, problem: Problem) -> Inspection:
@@ -57,41 +46,6 @@ def inspect(batch: Any, problem: Problem) -> Inspection:
     return whole._replace(energy=total)
 
 
-def foresee(sample: Any, motion: Motion) -> bool:
-    """`lanes.foresee` of a hosted problem, for any number of instances."""
-    lanes = take(sample, np.full(_width(sample.mask.shape[0]), -1), motion.dtype)
-    limit = np.zeros((1, lanes.mask.shape[-1]), np.int32)
-    common, mesh = (motion.problem, motion.choice), devices.mesh(1)
-    first = programs.request(begun, common, (_single(lanes), limit), mesh=mesh, in_place=False)
-    given = _blank(motion, lanes)
-    return first | programs.request(
-        stepped, common, given, motion.tolerance, mesh=mesh, in_place=True, norm=motion.criterion.norm
-    )
-
-
-def begun(common: tuple[Problem, OptimizerChoice], fresh: tuple[Any, Array], *, mesh: Mesh) -> tuple[Array, ...]:
-    """The program: the arrays of trajectories that have not moved yet, from a batch and the evaluations allowed."""
-    problem, choice = common
-    optimizer = make(choice, problem)
-    return tuple(jax.tree.leaves(jax.vmap(lambda b, n: begin_trajectories(b, n, optimizer), -1, -1)(*fresh)))
-
-
-def stepped(common: tuple[Problem, OptimizerChoice], given: Given, tolerance: Array, *, mesh: Mesh, norm: str) -> Given:
-    """The program: every instance judged, and one step further where it is not finished."""
-    problem, choice = common
-    optimizer, criterion = make(choice, problem), Criterion(norm, tolerance)
-
-    def one(own: Given) -> Given:
-        return own._replace(now=judged_step(problem, optimizer, criterion, own.now, (own.energies, own.gradient)))
-
-    return jax.vmap(one, -1, -1)(given)
-
-
-def inspected(problem: Problem, batch: tuple[Any, Array, Array], *, mesh: Mesh) -> tuple[Array, ...]:
-    """The program: the inspection of a batch with its energies and gradient."""
-    return tuple(problem.inspection(*batch))
-
-
 def _inspected(
     problem: Problem, batch: Any, energies: np.ndarray, gradient: np.ndarray, first: int
 ) -> list[np.ndarray]:
@@ -101,41 +55,6 @@ def _inspected(
     columns = np.where(own < n, own, -1)
     values = (take(batch, columns), energies[..., columns], gradient[..., columns])
     return [np.asarray(one) for one in programs.run(inspected, problem, values, mesh=devices.mesh(1), in_place=False)]
-
-
-def _width(size: int) -> int:
-    """Instances that step together, at most."""
-    return max(n_lanes(size), 8)
-
-
-def _single(batch: Any) -> Any:
-    """The batch with a lane for each instance: arrays (..., 1, n_instances)."""
-    return jax.tree.map(lambda a: np.asarray(a)[..., None, :], batch)
-
-
-def _blank(motion: Motion, lanes: Any) -> Given:
-    """The shapes of what `stepped` takes, as zeros."""
-    forms = _forms(motion.problem, motion.choice, _single(lanes))
-    now = jax.tree.map(lambda form: np.zeros(form.shape, form.dtype), forms)
-    shape = np.shape(now.batch.positions)
-    return Given(now, np.zeros(shape[1:], motion.dtype), np.zeros(shape, motion.dtype))  # type: ignore[arg-type]
-
-
-def _forms(problem: Problem, choice: OptimizerChoice, batch: Any) -> Trajectories:
-    """Shapes and types of trajectories from a batch with a lane for each instance."""
-    leaves, tree = jax.tree.flatten((problem, choice, batch))
-    return _forms_of(tree, tuple((np.shape(leaf), np.dtype(leaf.dtype).str) for leaf in leaves))
-
-
-@cache
-def _forms_of(tree: Any, shapes: tuple[tuple[tuple[int, ...], str], ...]) -> Trajectories:
-    problem, choice, batch = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*one) for one in shapes])
-    limit = jax.ShapeDtypeStruct((1, batch.mask.shape[-1]), np.int32)
-
-    def begin(problem: Problem, choice: OptimizerChoice, batch: Any, limit: Array) -> Trajectories:
-        return jax.vmap(lambda b, n: begin_trajectories(b, n, make(choice, problem)), -1, -1)(batch, limit)
-
-    return jax.eval_shape(begin, problem, choice, batch, limit)
 
 
 class Course:
@@ -149,7 +68,7 @@ class Course:
     def __init__(self, batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None) -> None:
         self._motion, self._watch, self._pool = motion, watch, motion.problem.pool
         self._mesh, self._common = devices.mesh(1), (motion.problem, motion.choice)
-        self._width = _width(batch.mask.shape[0])
+        self._width = width(batch.mask.shape[0])
         self._start = np.asarray(batch.positions)
         used = np.asarray(batch.mask).any(0)
         self._limit = limit
@@ -273,13 +192,13 @@ class Course:
     def _begun(self, batch: Any, limit: np.ndarray) -> Trajectories:
         """Trajectories from a batch, as many at a time as step together."""
         n = batch.mask.shape[-1]
-        blank = _blank(self._motion, take(batch, np.full(self._width, -1), self._motion.dtype)).now
-        leaves, tree = jax.tree.flatten(blank)
+        still = take(batch, np.full(self._width, -1), self._motion.dtype)
+        leaves, tree = jax.tree.flatten(blank(self._motion, still).now)
         out = [np.zeros((*leaf.shape[:-1], n), leaf.dtype) for leaf in leaves]
         for first in range(0, n, self._width):
             own = np.arange(first, min(first + self._width, n))
             full = np.append(own, np.full(self._width - len(own), -1))
-            fresh = _single(take(batch, full, self._motion.dtype)), limit[full][None]
+            fresh = single(take(batch, full, self._motion.dtype)), limit[full][None]
             found = programs.run(begun, self._common, fresh, mesh=self._mesh, in_place=False)
             for whole, new in zip(out, found, strict=True):
                 whole[..., own] = np.asarray(new)[..., : len(own)]

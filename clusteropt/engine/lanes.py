@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.sharding import Mesh
 
-from clusteropt.engine import hosted, programs, queues
+from clusteropt.engine import hosted, hosted_programs, programs, queues
 from clusteropt.engine.batches import take
 from clusteropt.engine.motions import Motion, Moved, Watch, no_faults
 from clusteropt.engine.step import Status
@@ -81,7 +81,7 @@ def foresee(sample: Any, n_instances: int, motion: Motion) -> bool:
     Returns True where the program has to be compiled.
     """
     if motion.problem.hosted:
-        return hosted.foresee(sample, motion)
+        return hosted_programs.foresee(sample, motion)
     size = sample.mask.shape[0]
     mesh = mesh_for(n_instances, size)
     nobody = np.full(queue_length(size) * mesh.size, -1)

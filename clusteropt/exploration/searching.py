@@ -7,18 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.clusters.sameness import QUANTUM
 from clusteropt.engine.hosted import Course
 from clusteropt.exploration import polishing
-from clusteropt.exploration.composition import Composition, Kit
+from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
 from clusteropt.exploration.exploring import Exploration, Round
 from clusteropt.exploration.polishing import MOST
 from clusteropt.exploration.pool import Pool, Sighting
-from clusteropt.exploration.seats import N_SEATS
-from clusteropt.exploration.surrogate import candidates, fit
-from clusteropt.search import hops, local, symmetric, walk
 from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
@@ -28,6 +24,7 @@ _COPIES = (
 )
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
 _HOPPED = 1 + _EVERY  # rounds before which the rule ends no search: starts alone tell nothing of what only hops lead to
+_HOPPED_ALONE = 4 * _HOPPED  # where every chain makes rounds of its own
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
 _SHAKE = 0.02  # lengths, by which atoms are displaced before they are polished: symmetric starts lead to saddle points
 _SHARE, _USUAL = 0.25, 25  # of a calculator's evaluations go into polishing at most; evaluations of a minimum, at first
@@ -57,27 +54,6 @@ class Progress(NamedTuple):
     n_reached: int  # independent chains that came to it
     n_distinct: int  # minima in the pool
     missed: float  # estimated chance that a low minimum was missed
-
-
-def foresee(kit: Kit) -> bool:
-    """Starts to build, in the background, the programs of a search. Returns True where one has to be compiled."""
-    new = _foresee_rounds(kit)
-    if kit.composition.problem.hosted:
-        new += [*_foresee_rounds(candidates.kit_of(kit)), fit.foresee(kit.composition)]
-    still = [_still(kit.composition)] * MOST
-    return any([*new, local.foresee(still, kit.composition.potential, LocalSettings(), few=False)])
-
-
-def _foresee_rounds(kit: Kit) -> list[bool]:
-    """The programs of an exploration."""
-    problem, still = kit.composition.problem, _still(kit.composition)
-    sample = pack([still], padded_size(kit.composition.n_atoms), np.float64)
-    new = [symmetric.foresee(kit.composition.n_atoms, N_SEATS), walk.foresee([still] * N_SEATS, problem, kit.plan)]
-    return new + hops.foresee(sample, N_SEATS, problem, kit.plan)
-
-
-def _still(composition: Composition) -> Structure:
-    return Structure(np.zeros((composition.n_atoms, 3)), composition.species, np.ones(composition.n_atoms, bool))
 
 
 _Waiting = tuple[
@@ -190,7 +166,8 @@ class Search:
         limits = self._limits
         if progress.lowest <= limits.target:
             return "target"
-        sure = progress.missed <= ENOUGH and progress.n_rounds >= _HOPPED
+        hopped = _HOPPED_ALONE if self._kit.composition.problem.hosted else _HOPPED
+        sure = progress.missed <= ENOUGH and progress.n_rounds >= hopped
         if sure and 0 < limits.confirm <= progress.n_reached:
             return "confirmed"
         if self._made >= self._most_explored:
@@ -215,10 +192,8 @@ class Search:
 
     def _due(self) -> bool:
         """True where it is time to polish: every few rounds, or when a lower minimum than all others waits."""
-        if not self._waiting:
-            return False
-        every = 1 if self._kit.composition.problem.hosted else _EVERY
-        return self._is_lower() or (self._exploration.n_rounds - 1) % every == 0
+        often = self._kit.composition.problem.hosted or self._exploration.n_rounds % _EVERY == 1
+        return bool(self._waiting) and (often or self._is_lower())
 
     def _is_lower(self) -> bool:
         """True where a lower minimum than all others waits."""
@@ -232,7 +207,7 @@ class Search:
             self._under_way, self._waiting = self._waiting[:n], self._waiting[n:]
             self._end_polishing()
         elif (
-            n and self._left - self._kit.composition.problem.pool.held > _BESIDE * n * self._each
+            n and self._to_polish > _BESIDE * n * self._each
         ):  # else it is polished at the end, together with all others
             self._under_way, self._waiting = self._waiting[:n], self._waiting[n:]
             places, most = [positions for _, positions, _ in self._under_way], int(_BESIDE * self._each)

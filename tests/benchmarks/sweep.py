@@ -49,7 +49,8 @@ def worker(job: Job, began: float) -> dict:
     host.prepare(len(os.sched_getaffinity(0)))
     from clusteropt.evaluation.adaptive import kit_for, warm_up
     from clusteropt.evaluation.target import target_for
-    from clusteropt.exploration.searching import Limits, Search, foresee
+    from clusteropt.exploration.foreseeing import foresee
+    from clusteropt.exploration.searching import Limits, Search
     from clusteropt.optimizers.learned import weights
 
     target = target_for(job.formula)
