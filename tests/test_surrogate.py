@@ -222,6 +222,8 @@ def test_a_minimum_at_the_target_is_polished_at_once():
     found = clusteropt.search("Ni17", calculator="emt", target=LOWEST["Ni17"] + 0.01, **about)
     assert found.stopped_by == "target"
     assert found.evaluations < 80
+    pool = known.pool_of(found.potential.name)
+    assert (pool.held, len(pool._open), pool.left) == (0, 0, np.inf), "nothing of the rounds under way is left"
 
 
 def test_rounds_do_not_depend_on_the_number_of_workers():

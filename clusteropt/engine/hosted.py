@@ -95,7 +95,7 @@ class Course:
     @property
     def ended(self) -> bool:
         """True where no instance moves any more."""
-        return not self._pool.is_asked(self.take)
+        return not self._moving.any()
 
     @property
     def n_made(self) -> int:
@@ -123,6 +123,10 @@ class Course:
         self._pool.left -= int(moved.n_evaluations.sum()) if self._explores else 0
         cut = ((moved.status == Status.NOT_CONVERGED) & (most < self._limit)) | (most == 0)
         return moved._replace(status=np.where(cut, Status.INTERRUPTED, moved.status).astype(np.int32))
+
+    def drop(self) -> None:
+        """Lets the instances stand where they are; nobody is to ask for their ends any more."""
+        self._pool.drop(self.take)
 
     def tell(self, n: float = np.inf) -> None:
         """Gives the pool's record the values of the first `n` evaluations of every instance, which have been made."""

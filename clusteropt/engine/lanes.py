@@ -35,7 +35,12 @@ def move(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = No
     `watch(column, n_evaluations, positions)` is called with each instance's positions (n_units, n_components) every few
     evaluations.
     """
-    return begin(batch, limit, motion, watch).end()
+    try:
+        return begin(batch, limit, motion, watch).end()
+    except BaseException:
+        if motion.problem.hosted:  # whoever asks next is not to wait for these instances
+            motion.problem.pool.forget()
+        raise
 
 
 def begin(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None = None) -> "hosted.Course | Later":

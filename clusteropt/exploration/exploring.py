@@ -95,6 +95,11 @@ class Exploration:
             raise StopIteration
         return self._ended(self._under_way.pop(self._next_to_end))
 
+    def drop(self) -> None:
+        """Leaves the rounds under way as they are: the search is over."""
+        for one in self._under_way:
+            one.quench.course.drop()  # type: ignore[union-attr]  of a calculator
+
     @property
     def n_under_way(self) -> int:
         """Evaluations of the rounds under way, by the clock."""
@@ -179,10 +184,7 @@ class Exploration:
         return columns_of(after, own), Visits(*(array[..., own] for array in visits))
 
     def _vacant(self) -> np.ndarray:
-        """The seats where chains begin: whole blocks, `least` seats or more.
-
-        At first `least` are taken in one of `every` rounds, and in any round that would have no chain.
-        """
+        """The seats where chains begin: whole blocks, `least` or more; at first `least`, and no more chains than are due."""
         vacant, block = np.flatnonzero(self.lives.vacant & self._idle), self._table.block
         least = min(self._table.least, len(self.lives.vacant))
         n = len(vacant) // block * block

@@ -29,6 +29,7 @@ _ROUGH = 0.02  # energy scales, the error of a quenched energy
 _SHAKE = 0.02  # lengths, by which atoms are displaced before they are polished: symmetric starts lead to saddle points
 _SHARE, _USUAL = 0.25, 25  # of a calculator's evaluations go into polishing at most; evaluations of a minimum, at first
 _TO_POLISH = 0.1  # share of a limit of a calculator's evaluations that is left for the last polishing
+_AT_ONCE = 16  # minima that are polished beside rounds, at most
 _SLOW = 1.5  # times as many evaluations as a usual one a slow polishing takes
 _BESIDE = 2.0  # times as many are set aside for each polishing beside a round
 _AGAIN = 5e-4  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
@@ -75,8 +76,7 @@ class Search:
         self._kit, self._limits = kit, limits
         self._exploration = Exploration(kit, given)
         self.pool = Pool(kit.composition, keep, known)
-        self._waiting: list[_Waiting] = []
-        self._under_way: list[_Waiting] = []  # being polished beside a round
+        self._waiting, self._under_way = list[_Waiting](), list[_Waiting]()  # to be polished; beside rounds, at present
         self._course: Course | None = None  # of these
         self._polished_from = 0  # by the clock of the exploration
         self._polished_of: dict[int, list[float]] = {}  # quenched energies that were polished, by chain
@@ -107,6 +107,8 @@ class Search:
                 self._begin_polishing()
             self.stopped_by = self._ended(self.progress())
             if self.stopped_by:
+                if self.stopped_by != "evaluations":
+                    self._exploration.drop()
                 self._end_polishing()
                 self._begin_polishing()
                 self.stopped_by = "" if self._goes_on() else self.stopped_by
@@ -126,6 +128,7 @@ class Search:
             yield from self._exploration
             return
         try:
+            problem.pool.forget()
             problem.pool.left = self._left
             for visits in self._exploration:
                 yield visits

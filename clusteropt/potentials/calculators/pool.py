@@ -93,6 +93,8 @@ class Pool(Memory):
 
         Raises UsageError where the calculator cannot be made, ClusterOptError where too many have failed.
         """
+        if not self._open and not self._done:
+            raise ClusterOptError(f"calculator {self.recipe.name}: its workers were ended while they computed")
         few = _AHEAD * self.n_workers
         with self._whole():
             while self._open and (not self._done or (len(self._open) > few and len(self._done) < enough)):
@@ -140,6 +142,12 @@ class Pool(Memory):
             self.close()
             raise
 
+    def drop(self, taker: Taker) -> None:
+        """Forgets what this taker has asked."""
+        self._open = OrderedDict((k, asked) for k, asked in self._open.items() if asked.taker != taker)
+        self._waiting = deque(number for number in self._waiting if number in self._open)
+        self._done = [one for one in self._done if one[0].taker != taker]
+
     def forget(self) -> None:
         """Forgets what was asked; answers that still come are dropped."""
         self._open.clear()
@@ -162,10 +170,10 @@ class Pool(Memory):
             while self._waiting and worker.ready and len(worker.tasks) < 1 + worker.quick:
                 self._send(worker, self._waiting.popleft())
         idle = [worker for worker in self._workers if worker.ready and not worker.tasks]
-        for worker, number in zip(idle, self._held(), strict=False):
+        for worker, number in zip(idle, self._stuck(), strict=False):
             self._send(worker, number)
 
-    def _held(self) -> list[int]:
+    def _stuck(self) -> list[int]:
         """Open questions that wait behind slow ones, and that no second worker has."""
         late, all_ = time.monotonic() - _QUICK, [number for worker in self._workers for number in worker.tasks]
         held = [worker.tasks[1] for worker in self._workers if len(worker.tasks) > 1 and worker.since < late]
