@@ -140,7 +140,7 @@ def test_evaluations_are_counted_in_full(monkeypatch, move):
 
         return noted
 
-    monkeypatch.setattr(lanes, "move", noting(lanes.move, lambda out: out.n_evaluations.sum()))
+    monkeypatch.setattr(lanes, "_moved", noting(lanes._moved, lambda out: out.n_evaluations.sum()))
     monkeypatch.setattr(lanes, "inspect", noting(lanes.inspect, lambda out: out.energy.size))
     for name in ("moved_over_surface", "rebuilt_surface"):
         monkeypatch.setattr(hops, name, noting(getattr(hops, name), lambda out: out[1].sum()))
