@@ -92,7 +92,7 @@ class SearchDisplay:
 
 
 def _details(now: "Progress") -> list[str]:
-    """What a log tells besides."""
+    """The parts of a line of the log for which a terminal has no room."""
     rate = now.n_evaluations / max(now.seconds, 1e-9)
     return [
         f"reached by {counted(now.n_reached, 'independent chain')}",

@@ -61,8 +61,8 @@ class Course:
     """The instances of a batch on their way, see `lanes.begin`; numpy's arrays, with one lane for each instance.
 
     An instance whose values cannot be had twice in a row ends as CALCULATOR_FAILED. In single precision, which explores, the
-    evaluations that the pool has left are shared out, and no more are made; an instance that would take more than its share, or
-    gets none, ends as INTERRUPTED.
+    evaluations that the pool has left are shared out, one at least to a course; an instance that would take more than its share,
+    or gets none, ends as INTERRUPTED.
     """
 
     def __init__(self, batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None) -> None:
@@ -83,9 +83,8 @@ class Course:
         self._known = np.array(self._now.batch.positions)  # where the values of an instance were last had
         self._displaced: set[int] = set()  # instances that were displaced after a failure
         self._asked: dict[int, Any] = {}  # by instance
-        self._untold: list[
-            tuple[int, Any, Any]
-        ] = []  # questions and answers, and the evaluations of their instance until then
+        # evaluations of an instance, and the last question and answer until then
+        self._untold: list[tuple[int, Any, Any]] = []
         self._begin()
 
     @property
@@ -242,7 +241,7 @@ class Course:
             self._watch(column, n, np.asarray(self._now.batch.positions, np.float64)[:, mask, 0, column].T)
 
 
-def first(courses: Sequence[Course], began: Sequence[int]) -> int:
+def first_to_end(courses: Sequence[Course], began: Sequence[int]) -> int:
     """The number of the course that ends first, if each began at such a time, and an evaluation of any takes one.
 
     It waits until that is known.

@@ -2,7 +2,7 @@
 
 What a round does follows from the seed and the rounds that had ended when it began. A limit only cuts the sequence short.
 
-With a calculator every chain makes rounds of its own, and many are under way. Then the evaluations of a chain are its clock: all
+With a calculator every chain makes rounds of its own, and many are under way. Then the evaluations of quenches are a clock: all
 clocks run alike, and the round that ends next is the one that ends first by its clock. So the sequence depends on no machine, and
 hardly any chain waits for another. This is a conservative simulation of discrete events (K. M. Chandy and J. Misra, IEEE Trans.
 Softw. Eng. SE-5, 440 (1979), doi:10.1109/TSE.1979.230182).
@@ -158,7 +158,7 @@ class Exploration:
         if not self._table.alone:
             return 0
         courses = [one.quench.course for one in self._under_way]
-        return hosted.first(courses, [one.began for one in self._under_way])  # type: ignore[arg-type]  all of calculators
+        return hosted.first_to_end(courses, [one.began for one in self._under_way])  # type: ignore[arg-type]  all of calculators
 
     def _ended(self, one: _UnderWay) -> Round:
         """The round at its end."""

@@ -82,12 +82,6 @@ class Pool(Memory):
         with self._whole():
             self._deal()
 
-    def is_asked(self, taker: Taker) -> bool:
-        """True while the taker has not been handed all answers."""
-        return any(asked.taker == taker for asked in self._open.values()) or any(
-            asked.taker == taker for asked, _ in self._done
-        )
-
     def drive(self, enough: int = sys.maxsize) -> None:
         """Hands answers to their takers, which may ask more: as soon as few questions are open, or so many are answered.
 
@@ -110,12 +104,15 @@ class Pool(Memory):
         counts = self.n_evaluations, self.n_failed
         self._tolerant = tolerant
         found: dict[Any, Answer | str] = {}
-        for k, question in enumerate(questions):
-            self.ask(k, question, found.update, afresh)
-        while len(found) < len(questions):
-            self.drive()
+        try:
+            for k, question in enumerate(questions):
+                self.ask(k, question, found.update, afresh)
+            while len(found) < len(questions):
+                self.drive()
+        finally:
+            self._tolerant = False
         if tolerant:
-            self._tolerant, (self.n_evaluations, self.n_failed) = False, counts
+            self.n_evaluations, self.n_failed = counts
         answers = [found[k] for k in range(len(questions))]
         for question, answer in zip(questions, answers, strict=True):
             if isinstance(answer, Answer):
