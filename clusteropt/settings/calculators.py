@@ -11,8 +11,8 @@ class CalculatorSettings:
 
     calculator: str | None = option(
         None,
-        "ASE calculator in place of a potential: emt, tblite:GFN1-xTB, chgnet, mace:PATH or any module:Class "
-        "(see `clusteropt potentials list`).",
+        "ASE calculator in place of a potential: emt, tblite:GFN1-xTB, chgnet, lammps:FILE, mace:PATH or any "
+        "module:Class (see `clusteropt potentials list`).",
         usual="none",
     )
     calculator_options: str | None = option(

@@ -61,7 +61,7 @@ def use_object(calculator: Any, **others: Any) -> str:
         raise UsageError(f"calculator must be an ASE calculator, a class or a name, got {type(calculator).__name__}")
     options = " ".join(f"{key}={value}" for key, value in sorted(dict(getattr(made, "parameters", {})).items()))
     shown = f"{type(made).__module__}:{type(made).__qualname__} {options}".strip()
-    recipe = Recipe(shown, f"object {id(made)}", **others)
+    recipe = Recipe(shown, f"object {id(made)}", needs_cell=recipes.needs_cell(shown), **others)
     if shown not in _POOLS or _POOLS[shown].recipe != recipe:
         _enter(Here(recipe, made))
     return shown

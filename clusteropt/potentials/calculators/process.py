@@ -38,7 +38,7 @@ class Worker:
             )
         self.link = Connection(ours.detach())
         about = {"place": recipe.place, "options": json.loads(recipe.options)}
-        about |= {"timeout": recipe.timeout, "needs_cell": recipe.needs_cell, "strict": recipe.strict}
+        about |= {"timeout": recipe.timeout, "needs_cell": recipe.needs_cell, "allows": recipe.allows}
         self.link.send_bytes(json.dumps(about).encode())
         self.patience = max(_START, recipe.timeout)  # seconds
         self.ready = False

@@ -4,8 +4,10 @@ import json
 import math
 import re
 from difflib import get_close_matches
+from glob import glob
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from clusteropt.errors import UsageError, suggest
@@ -23,10 +25,13 @@ class Short(NamedTuple):
     options: dict[str, Any] = {}  # noqa: RUF012  never changed
     needs_cell: bool = False
     about: str = ""
-    strict: bool = False  # takes no options but those of its `default_parameters`, though its constructor does
+    allows: tuple[str, ...] | None = (
+        None  # options that it takes and names nowhere; None: whichever its constructor takes
+    )
     needs: str = ""  # the package that must be there, where it is not that of the place
     value: str = ""  # what stands behind the colon, in a word
     values: tuple[str, ...] = ()  # those that the calculator knows; empty for any
+    of_file: bool = False  # the value is the path of a file
 
     def written(self, name: str) -> str:
         """The calculator as a user writes it, as 'mace:PATH'."""
@@ -34,14 +39,16 @@ class Short(NamedTuple):
 
 
 SHORT = {
-    "emt": Short("ase.calculators.emt:EMT", "pip install ase", about="effective medium theory: Al Cu Ag Au Ni Pd Pt"),
+    "emt": Short(
+        "ase.calculators.emt:EMT", "pip install ase", about="effective medium theory: Al Cu Ag Au Ni Pd Pt", allows=()
+    ),
     "tblite": Short(
         "tblite.ase:TBLite",
         "pip install 'clusteropt[xtb]'",
         "method",
         {"verbosity": 0, "cache_api": False},
         about="tight binding by GFN1-xTB or GFN2-xTB",
-        strict=True,
+        allows=(),
         value="METHOD",
         values=("GFN1-xTB", "GFN2-xTB", "IPEA1-xTB"),
     ),
@@ -50,6 +57,7 @@ SHORT = {
         "pip install chgnet",
         needs_cell=True,
         about="a machine-learned potential of 89 elements",
+        allows=(),
     ),
     "lammps": Short(
         "clusteropt.potentials.calculators.lammps:of_file",
@@ -59,13 +67,16 @@ SHORT = {
         about="LAMMPS with the pair style in a FILE; elements by --calculator-options types=Ag-Au",
         needs="lammps",
         value="FILE",
+        of_file=True,
     ),
     "mace": Short(
         "mace.calculators:MACECalculator",
         "pip install mace-torch",
         "model_paths",
         about="machine-learned potentials; PATH of the model",
+        allows=("head",),
         value="PATH",
+        of_file=True,
     ),
 }
 
@@ -86,7 +97,7 @@ class Recipe(NamedTuple):
     options: str = "{}"  # JSON
     needs_cell: bool = False  # gets a box of vacuum
     install: str = ""  # the command that installs it; empty where it is unknown
-    strict: bool = False  # as of `Short`
+    allows: tuple[str, ...] | None = None  # as of `Short`
     timeout: float = 600.0  # seconds of one evaluation
     share: float = 0.2  # of the evaluations that may fail
     scales: tuple[float, float] | None = None  # length in angstrom and energy in eV; None to find them
@@ -99,16 +110,38 @@ def recipe_of(name: str, options: dict[str, Any], **others: Any) -> Recipe:
     shown = " ".join([name, *(f"{key}={value}" for key, value in sorted(options.items()))])
     _check_electrons(options)
     if short is not None and bool(tail) == bool(short.argument):
-        own = {**short.options, **({short.argument: tail} if tail else {}), **options}
+        value = _file(shown, tail) if short.of_file else tail
+        own = {**short.options, **({short.argument: value} if value else {}), **options}
         _check_value(shown, short.place, own)
-        about = (short.needs_cell, short.install, short.strict)
+        about = (short.needs_cell, short.install, short.allows)
         return Recipe(shown, short.place, json.dumps(own, sort_keys=True), *about, **others)
     if short is not None:
         raise UsageError(f"calculator '{name}': write {short.written(head)}" if short.argument else _unknown(name))
     if not _PLACE.fullmatch(name):
         raise UsageError(_unknown(name))
     _check_value(shown, name, options)
-    return Recipe(shown, name, json.dumps(options, sort_keys=True), **others)
+    allows = next((about.allows for about in SHORT.values() if about.place == name), None)
+    return Recipe(shown, name, json.dumps(options, sort_keys=True), needs_cell(name), "", allows, **others)
+
+
+def needs_cell(place: str) -> bool:
+    """True for whatever a package has whose calculators need a cell."""
+    return any(about.needs_cell and not about.needs and _top(about.place) == _top(place) for about in SHORT.values())
+
+
+def _file(shown: str, path: str) -> str:
+    """The path of the calculator's file, with the folder that ~ stands for. Raises UsageError where there is none."""
+    whole = str(Path(path).expanduser())
+    if not any(Path(one).is_file() for one in [whole, *glob(whole)]):  # MACE takes several models, as m-*.model
+        raise UsageError(f"calculator {shown}: there is no file {whole}: correct the path behind the colon")
+    return whole
+
+
+def at_fault(recipe: Recipe) -> str:
+    """What a user can correct about a calculator: its file, if it has one, and the options."""
+    about = next((one for one in SHORT.values() if one.place == recipe.place and one.of_file), None)
+    file = "" if about is None else json.loads(recipe.options).get(about.argument, "")
+    return f"{file} or --calculator-options" if file else "--calculator-options"
 
 
 def _check_value(shown: str, place: str, options: dict[str, Any]) -> None:
@@ -206,11 +239,11 @@ def not_made(recipe: Recipe, kind: str, module: str, text: str, near: str) -> st
         command = recipe.install or _INSTALLS.get(_top(missing))
         cure = f"install it with `{command}`" if command else "install it in the environment that runs clusteropt"
         return f"{name}: Python cannot import {missing}{why}: {hint}{cure}"
-    if kind == "AttributeError":
+    if kind == "AttributeError" and module in recipe.place.partition(":")[2].split("."):
         return f"{name}: {text}: {hint}name a class of the module {recipe.place.partition(':')[0]}"
     if kind == "TypeError":
         return f"{name}: does not take these options ({text}): correct --calculator-options"
-    return f"{name}: cannot be made ({kind}: {text}): correct --calculator-options, or try it in Python"
+    return f"{name}: cannot be made ({kind}: {text}): correct {at_fault(recipe)}, or try it in Python"
 
 
 def _hint(recipe: Recipe, kind: str, module: str, near: str) -> str:

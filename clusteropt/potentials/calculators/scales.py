@@ -8,12 +8,16 @@ from ase.data import atomic_numbers, covalent_radii
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool
+from clusteropt.potentials.calculators.recipe import at_fault
 
 _STEP = 1.05  # between two lengths
 _FACTORS = 0.8 * _STEP ** np.arange(22)  # of the sum of the covalent radii
 _JUMP = 0.1  # of the range of energies, by which a difference may be another than the forces tell
 _BONDS = 5.0  # energy scales of an atom in an icosahedron of 13: 3.4 by Lennard-Jones, 5 to 6 by potentials of metals
 _MEAN = (12 + 30 / np.sin(2 * np.pi / 5)) / 42  # the mean length of its bonds, in that of the 12 shortest
+_LEAST = (
+    1e-5  # eV of an atom, of which two of helium have a hundred times as much; less is the rounding of a calculator
+)
 _SAME = 1e-3  # energy scales by which two values for the same positions may differ
 _GOLDEN = (1 + 5**0.5) / 2
 _TWELVE = np.array([np.roll([0, a, b * _GOLDEN], k) for k in range(3) for a in (-1, 1) for b in (-1, 1)])
@@ -51,7 +55,7 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
     spread = energies[np.isfinite(energies)][-1] / len(many)  # the atoms far apart, where one alone cannot be computed
     free = np.where(np.isfinite(atoms), atoms, spread)
     atomization = float(free[np.resize(np.arange(len(numbers)), len(many))].sum() - energies[best]) / len(many)
-    if given is None and not atomization > 0:
+    if given is None and not atomization > _LEAST:
         raise UsageError(
             f"calculator {pool.recipe.name} binds no icosahedron of {'-'.join(elements)}, as of molecules: give the length of a "
             f"bond in angstrom and its energy in eV, as --calculator-scales {contact:.2g},4"
@@ -96,7 +100,9 @@ def _energy(answer: Answer | str) -> float:
 def _refusal(pool: Pool, elements: tuple[str, ...], alone: list[Answer | str]) -> str:
     """The sentence about a calculator that cannot do the elements."""
     why = next((f" ({answer})" for answer in alone if isinstance(answer, str)), "")
-    return f"calculator {pool.recipe.name} gives no energies and forces of {'-'.join(elements)}{why}: name another calculator"
+    fault = at_fault(pool.recipe)
+    cure = "name another calculator" if fault.startswith("--") else f"correct {fault}, or name another calculator"
+    return f"calculator {pool.recipe.name} gives no energies and forces of {'-'.join(elements)}{why}: {cure}"
 
 
 def _check_repeats(pool: Pool, question: Question, energy: float, scale: float) -> None:

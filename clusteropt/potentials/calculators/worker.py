@@ -9,9 +9,11 @@ import json
 import os
 import struct
 import sys
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import reduce
 from importlib import import_module
+from inspect import signature
 from multiprocessing.connection import Connection
 from pkgutil import iter_modules
 from types import ModuleType
@@ -44,8 +46,8 @@ def main(descriptor: int) -> None:
     recipe = json.loads(link.recv_bytes())
     try:
         calculator = made(recipe["place"], recipe["options"])
-        if recipe["strict"]:
-            check_known(recipe["options"], calculator)
+        if recipe["allows"] is not None:
+            check_known(recipe["options"], calculator, recipe["allows"])
     except (Exception, SystemExit) as problem:  # noqa: BLE001  whatever the package raises
         about = [type(problem).__name__, getattr(problem, "name", None) or "", in_a_line(problem), near(problem)]
         link.send_bytes(json.dumps(about).encode())
@@ -82,10 +84,12 @@ def near(problem: BaseException) -> str:
     return ""
 
 
-def check_known(options: dict[str, Any], calculator: Any) -> None:
-    """Raises TypeError for an option that is not among the calculator's parameters; ASE takes any without a word."""
-    known = type(calculator).default_parameters
-    for key in options.keys() - known.keys():
+def check_known(options: dict[str, Any], calculator: Any, others: Iterable[str] = ()) -> None:
+    """Raises TypeError for an option that the calculator names nowhere, nor is among the `others`; ASE takes any in silence."""
+    named = signature(type(calculator)).parameters.values()
+    own = {one.name for one in named if one.kind is not one.VAR_KEYWORD} - {"atoms"}
+    known = own | {*getattr(calculator, "default_parameters", ()), *others}
+    for key in sorted(options.keys() - known):
         raise TypeError(f"no option '{key}'; there are {', '.join(sorted(known))}")
 
 
