@@ -22,9 +22,9 @@ def learned_motion(problem: Problem, optimizer: LearnedOptimizer, n_steps: int, 
     return Motion(problem.softened(), choice, NEVER, np.float32)
 
 
-def quench_motion(problem: Problem) -> Motion:
-    """L-BFGS until no force is longer than 0.3 in the problem's energy over length."""
-    tolerance = _QUENCH * problem.scale.energy / problem.scale.length
+def quench_motion(problem: Problem, longest: float = _QUENCH) -> Motion:
+    """L-BFGS until no force is longer than `longest`, in the problem's energy over length."""
+    tolerance = longest * problem.scale.energy / problem.scale.length
     return Motion(problem.softened(), OptimizerChoice("lbfgs"), Criterion("fmax", tolerance), np.float32)
 
 
@@ -51,20 +51,20 @@ class Quenched(NamedTuple):
     n_evaluations: np.ndarray  # (n_instances,) int64
 
 
-def quenched(batch: Any, problem: Problem) -> Quenched:
-    """The batch roughly at the minima below.
+def quenched(batch: Any, problem: Problem, longest: float = _QUENCH) -> Quenched:
+    """The batch at the minima below, roughly unless the `longest` force at the end is small.
 
     The inspection counts as one evaluation, but for a calculator, which is not asked twice for the same positions.
     """
-    return Quench(batch, problem).end()
+    return Quench(batch, problem, longest).end()
 
 
 class Quench:
     """The quench of a batch, under way; see `lanes.begin`."""
 
-    def __init__(self, batch: Any, problem: Problem) -> None:
+    def __init__(self, batch: Any, problem: Problem, longest: float = _QUENCH) -> None:
         self._batch, self._problem = batch, problem
-        self.course = lanes.begin(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem))
+        self.course = lanes.begin(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem, longest))
 
     def end(self) -> Quenched:
         """The batch at the end."""

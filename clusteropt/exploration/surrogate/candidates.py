@@ -24,7 +24,10 @@ _HEIGHT = (
 )
 _GIVEN = 32  # the lowest minima that are known, from which a search starts
 _MOST = 1024  # the lowest minima of a search, which are compared with each other
-_SEEN = 512  # positions, the last, whose minima are no candidates any more
+_QUENCHED = 512  # of them, the lowest distinct ones; and positions, the last, whose minima are no candidates any more
+# The longest force, in energies over lengths, at a surrogate's minima. At the end of a rough quench one minimum has many
+# fingerprints, and the calculator would be asked for each of them.
+_FINE = 0.01
 
 
 class Candidates:
@@ -47,7 +50,7 @@ class Candidates:
         if pool.n_recorded > enough * self._n_fitted or self._n_searches == 0:
             self._renew(record)
         own, self._waiting = self._waiting[:n], self._waiting[n:]
-        self._seen = [*self._seen, *own][-_SEEN:]
+        self._seen = [*self._seen, *own][-_QUENCHED:]
         composition = self._kit.composition
         return np.reshape(own, (-1, 3, composition.n_atoms)).transpose(1, 2, 0) * composition.potential.length
 
@@ -59,7 +62,7 @@ class Candidates:
             self._seen.append(place)
             self._low.append((float(energies[k]), place))
         self._low = sorted(self._low, key=lambda one: one[0])[: 4 * _GIVEN]
-        self._seen = self._seen[-_SEEN:]
+        self._seen = self._seen[-_QUENCHED:]
 
     @property
     def _numbers(self) -> np.ndarray:
@@ -78,7 +81,7 @@ class Candidates:
         self._waiting = self._new(self._searched(own), own.composition.problem)
 
     def _searched(self, kit: Kit) -> "_Minima":
-        """The distinct minima of a surrogate."""
+        """The distinct low minima of a surrogate."""
         n, energies, places = kit.composition.n_atoms, [], []
         given = [place.T for _, place in self._lowest()]
         rounds: Any = self._explore(kit, given)
@@ -88,7 +91,8 @@ class Candidates:
             places.append(np.moveaxis(visits.positions[:, :n, fine], -1, 0))
             if rounds.n_evaluations >= max(_LEAST * n, _WORK * self._n_fitted):
                 break
-        return _distinct(self._minima(np.concatenate(energies), np.concatenate(places)))
+        rough = _distinct(self._minima(np.concatenate(energies), np.concatenate(places)))
+        return _distinct(self._quenched(list(rough.places[:_QUENCHED]), kit.composition.problem))
 
     def _lowest(self) -> list[tuple[float, np.ndarray]]:
         """The lowest distinct minima of the calculator, in the order of their energies."""
@@ -114,9 +118,9 @@ class Candidates:
             return self._minima(np.zeros(0), np.zeros((0, 3, n)))
         species = self._kit.composition.species
         structures = [Structure(place.T, species, np.ones(n, bool)) for place in places]
-        structures += [structures[-1]] * (_SEEN - len(structures))
+        structures += [structures[-1]] * (_QUENCHED - len(structures))
         batch: Clusters = pack(structures, padded_size(n), np.float64)
-        ends, energies, *_ = quenched(batch, problem)
+        ends, energies, *_ = quenched(batch, problem, _FINE)
         own = slice(len(places))
         return self._minima(np.asarray(energies)[own], np.moveaxis(np.asarray(ends.positions)[:, :n], -1, 0)[own])
 

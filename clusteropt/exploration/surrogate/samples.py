@@ -6,10 +6,12 @@ from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.engine.batches import take
 from clusteropt.exploration.composition import Composition
 from clusteropt.exploration.surrogate.fit import N_SAMPLES, Samples
+from clusteropt.exploration.surrogate.potential import usual
 from clusteropt.potentials.calculators.pool import Answer
 
 _HEIGHT = 1.0  # energies an atom above the lowest, up to which structures are samples
 _HALF = 0.3  # energies an atom above the lowest, where a sample counts half
+_FEW = 5  # samples for each parameter, below which all count less: a few steps of one quench would settle parameters
 _STEEP = 20.0  # the largest component of a gradient, in energies over lengths, where a sample counts half
 
 
@@ -23,10 +25,12 @@ def chosen(record: list[tuple[np.ndarray, Answer]], composition: Composition) ->
     structures = [Structure(record[k][0] / potential.length, composition.species, np.ones(n, bool)) for k in own]
     columns = np.append(np.arange(len(own)), np.full(N_SAMPLES - len(own), -1))
     batch = take(pack(structures, size, np.float64), columns)
+    enough = _FEW * len(usual(len(potential.elements)))
+    whole = len(own) ** 2 / (len(own) ** 2 + enough**2)
     gradient, energy, weight = np.zeros((3, size, N_SAMPLES)), np.zeros(N_SAMPLES), np.zeros(N_SAMPLES)
     for j, k in enumerate(own):
         gradient[:, :n, j] = -record[k][1].forces.T * potential.length / potential.energy
         energy[j] = energies[k]
         height, steepness = (energies[k] - energies[0]) / n / _HALF, abs(gradient[..., j]).max() / _STEEP
-        weight[j] = 1 / ((1 + height**2) * (1 + steepness**2))
+        weight[j] = whole / ((1 + height**2) * (1 + steepness**2))
     return Samples(batch, energy, gradient, weight)  # type: ignore[arg-type]  numpy
