@@ -21,8 +21,6 @@ from clusteropt.runtime import devices
 from clusteropt.runtime.backend import n_lanes
 
 _WATCH = 10  # evaluations between two calls of a `Watch`
-_ENOUGH = 60  # evaluations that an instance may take at least where few are left; most need fewer
-_PART = 0.125  # of the evaluations that are left, which a batch may take at most where there are many
 _SHAKE = 0.02  # lengths, by which a structure is displaced where the calculator has failed
 
 
@@ -71,12 +69,8 @@ class Course:
         self._width = width(batch.mask.shape[0])
         self._start = np.asarray(batch.positions)
         used = np.asarray(batch.mask).any(0)
-        self._limit = limit
-        self._most = (
-            _shares(limit, self._pool.left - self._pool.held, np.flatnonzero(used)) if self._explores else limit
-        )
-        self._held = int(self._most[used].sum()) if self._explores else 0
-        self._pool.held += self._held
+        self._limit, self._allowance = limit, self._pool.allowance
+        self._most = self._allowance.shares(limit, np.flatnonzero(used)) if self._explores else limit
         batch = take(motion.problem.prepared(batch), np.arange(len(limit)), motion.dtype)
         self._now = self._begun(batch, self._most.astype(np.int32))
         self._faults = no_faults(len(limit))
@@ -118,8 +112,8 @@ class Course:
             self.drive()
         self.tell()
         moved, most = self._moved, self._most
-        self._pool.held -= self._held
-        self._pool.left -= int(moved.n_evaluations.sum()) if self._explores else 0
+        if self._explores:
+            self._allowance.end(most, moved.n_evaluations)
         cut = ((moved.status == Status.NOT_CONVERGED) & (most < self._limit)) | (most == 0)
         return moved._replace(status=np.where(cut, Status.INTERRUPTED, moved.status).astype(np.int32))
 
@@ -176,11 +170,14 @@ class Course:
         self._ask(columns[self._status[columns] == Status.RUNNING])
 
     def _failed(self, faults: dict[int, str]) -> None:
-        """Displaces instances whose values could not be had, and asks again; those that were displaced before have failed."""
+        """Displaces instances whose values could not be had, and asks again.
+
+        Those that were displaced before, or have no evaluation left, have failed.
+        """
         positions = self._now.batch.positions
         for k, fault in faults.items():
             self._now.n_evaluations[0, k] += 1  # type: ignore[index]  numpy
-            if k in self._displaced:
+            if k in self._displaced or self._now.n_evaluations[0, k] >= self._now.limit[0, k]:
                 positions[..., k] = self._known[..., k]  # type: ignore[index]
                 self._now.status[0, k] = Status.CALCULATOR_FAILED  # type: ignore[index]
                 self._faults[k] = fault
@@ -251,17 +248,3 @@ def first_to_end(courses: Sequence[Course], began: Sequence[int]) -> int:
         if courses[k].ended:
             return k
         courses[k].drive()
-
-
-def _shares(limit: np.ndarray, left: float, used: np.ndarray) -> np.ndarray:
-    """The evaluations (n_instances,) that the instances `used` (n,) may take, of all that are `left`; the first ones get them.
-
-    Where there are many, a part of them is for instances that begin meanwhile.
-    """
-    if left == np.inf:
-        return limit
-    whole = min(left, max(_PART * left, _ENOUGH * len(used)))
-    n = max(1, min(len(used), int(whole / _ENOUGH)))
-    most = np.zeros_like(limit)
-    most[used[:n]] = max(1, int(whole / n))
-    return np.minimum(limit, most)

@@ -12,7 +12,7 @@ from clusteropt.engine.hosted import Course
 from clusteropt.exploration import polishing
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
-from clusteropt.exploration.exploring import Exploration, Round
+from clusteropt.exploration.exploring import FAIR, Exploration, Round
 from clusteropt.exploration.polishing import MOST
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.search.found import Found
@@ -129,12 +129,11 @@ class Search:
             return
         try:
             problem.pool.forget()
-            problem.pool.left = self._left
+            problem.pool.allowance.left = self._left
             for visits in self._exploration:
                 yield visits
-                problem.pool.left = self._left
+                problem.pool.allowance.left = self._left
         finally:
-            problem.pool.left = math.inf
             problem.pool.forget()
 
     @property
@@ -218,12 +217,11 @@ class Search:
             self._polished_from = self._exploration.clock
 
     def _is_polished(self) -> bool:
-        """True where polishing beside the rounds has come to its end by the clock, or where it holds up what is at the target."""
+        """True where polishing beside rounds has ended by the clock, or holds up what is at the target or the next round."""
         if self._course is None:
             return False
-        return self._is_at_target(self._waiting) or self._course.ended_within(
-            self._exploration.clock - self._polished_from
-        )
+        holds_up = self._is_at_target(self._waiting) or self._left < FAIR
+        return holds_up or self._course.ended_within(self._exploration.clock - self._polished_from)
 
     def _end_polishing(self) -> None:
         """Takes what was polished, and tells the exploration which chains have come to the lowest minimum."""
@@ -250,7 +248,7 @@ class Search:
     @property
     def _to_polish(self) -> float:
         """The evaluations that the limit leaves, without those that rounds under way may take."""
-        held = self._kit.composition.problem.pool.held if self._kit.composition.problem.hosted else 0
+        held = self._kit.composition.problem.pool.allowance.held if self._kit.composition.problem.hosted else 0
         return self._limits.evaluations - self._made - self._exploration.n_learned - held
 
     def _is_urgent(self, left: float) -> bool:

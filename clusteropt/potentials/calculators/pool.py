@@ -9,7 +9,6 @@ last answer to one, the workers compute for the others.
 """
 
 import json
-import math
 import sys
 import time
 from collections import OrderedDict, deque
@@ -19,6 +18,7 @@ from multiprocessing.connection import wait
 from typing import Any, NamedTuple
 
 from clusteropt.errors import ClusterOptError, UsageError
+from clusteropt.potentials.calculators.allowance import Allowance
 from clusteropt.potentials.calculators.memory import Answer, Memory, Question, answer_in
 from clusteropt.potentials.calculators.process import Worker
 from clusteropt.potentials.calculators.recipe import Recipe, not_made
@@ -48,8 +48,7 @@ class Pool(Memory):
         super().__init__()
         self.recipe, self.n_workers = recipe, n_workers
         self.n_evaluations = self.n_failed = 0
-        self.left = math.inf  # evaluations that explorations may still take; whoever bounds them sets it
-        self.held = 0  # those of them that are promised to moves under way
+        self.allowance = Allowance()
         self._workers: list[Worker] = []
         self.n_asked = 0  # the number of the last question
         self._open: OrderedDict[int, _Asked] = OrderedDict()  # by number, not answered
@@ -146,11 +145,11 @@ class Pool(Memory):
         self._done = [one for one in self._done if one[0].taker != taker]
 
     def forget(self) -> None:
-        """Forgets what was asked; answers that still come are dropped."""
+        """Forgets what was asked, and what is allowed; answers that still come are dropped."""
         self._open.clear()
         self._waiting.clear()
         self._done.clear()
-        self.held = 0
+        self.allowance = Allowance()
 
     def close(self) -> None:
         """Ends all workers."""
