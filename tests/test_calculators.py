@@ -725,6 +725,20 @@ def test_different_values_for_the_same_positions_are_noticed(tmp_path):
     assert "gives different energies" in outcome.complaints[0]
 
 
+def test_bonds_that_no_element_has_set_no_scales():
+    """GFN1-xTB gives an icosahedron of gallium energies of thousands of electronvolts an atom below those of free atoms."""
+
+    class Unsettled(EMT):
+        def calculate(self, *arguments):
+            super().calculate(*arguments)
+            for key in self.results:
+                self.results[key] = 100 * self.results[key]
+
+    pool = known.pool_of(known.use_object(Unsettled()))
+    with pytest.raises(UsageError, match=r"eV an atom: its electrons do not settle.*--calculator-scales 2.6,1"):
+        scales_of(pool, ("Cu",))
+
+
 def test_no_file_names_a_calculator(tmp_path):
     file = save(tmp_path / "in.xyz", copper(4))
     for name in ("faulty:make", "chgnet"):

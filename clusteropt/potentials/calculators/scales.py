@@ -13,6 +13,7 @@ from clusteropt.potentials.calculators.recipe import at_fault
 _STEP = 1.05  # between two lengths
 _FACTORS = 0.8 * _STEP ** np.arange(22)  # of the sum of the covalent radii
 _JUMP = 0.1  # of the range of energies, by which a difference may be another than the forces tell
+_MOST = 25.0  # eV, by which an atom may be bound; no solid binds one by 9
 _BONDS = 5.0  # energy scales of an atom in an icosahedron of 13: 3.4 by Lennard-Jones, 5 to 6 by potentials of metals
 _MEAN = (12 + 30 / np.sin(2 * np.pi / 5)) / 42  # the mean length of its bonds, in that of the 12 shortest
 _LEAST = (
@@ -59,6 +60,12 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
         raise UsageError(
             f"calculator {pool.recipe.name} binds no icosahedron of {'-'.join(elements)}, as of molecules: give the length of a "
             f"bond in angstrom and its energy in eV, as --calculator-scales {contact:.2g},4"
+        )
+    if given is None and atomization > _MOST:
+        raise UsageError(
+            f"calculator {pool.recipe.name} binds an icosahedron of {'-'.join(elements)} by {atomization:,.0f} eV an atom: its "
+            "electrons do not settle: change its options, or give the length of a bond in angstrom and its energy in eV, as "
+            f"--calculator-scales {contact:.2g},1"
         )
     length, energy = (_MEAN * lowest(lengths, energies, best), atomization / _BONDS) if given is None else given
     _check_repeats(pool, asked[best], float(energies[best]), energy)
