@@ -32,7 +32,7 @@ def samples_of(parameters: np.ndarray, n_species: int) -> fit.Samples:
     potential = potential_of(parameters, n_species)
     structures = []
     for _ in range(60):
-        places = scales._ICOSAHEDRON * rng.uniform(0.9, 1.2) + rng.normal(0, 0.08, (n, 3))
+        places = scales._ICOSAHEDRON.places * rng.uniform(0.9, 1.2) + rng.normal(0, 0.08, (n, 3))
         structures.append(Structure(places, rng.integers(n_species, size=n).astype(np.int32), np.ones(n, bool)))
     columns = np.append(np.arange(60), np.full(fit.N_SAMPLES - 60, -1))
     batch = take(pack(structures, padded_size(n), np.float64), columns)
@@ -298,7 +298,8 @@ def test_scales_do_not_follow_a_garbled_energy():
     energies = 13 * (np.exp(-6 * (lengths - 1.1)) - 2 * np.exp(-3 * (lengths - 1.1)))
     slopes = 13 * lengths * (-6 * np.exp(-6 * (lengths - 1.1)) + 6 * np.exp(-3 * (lengths - 1.1)))
     best = scales._bottom(energies, slopes)
-    assert abs(lengths[best] - 1.1) < 0.03
+    assert best[1]
+    assert abs(lengths[best[0]] - 1.1) < 0.03
     for place in (15, 20, 21):
         garbled, forces = energies.copy(), slopes.copy()
         garbled[place:] -= 3000
@@ -306,7 +307,7 @@ def test_scales_do_not_follow_a_garbled_energy():
         assert scales._bottom(garbled, forces) == best
         garbled[place - 1] = forces[place - 1] = np.nan
         assert scales._bottom(garbled, forces) == best
-    assert scales._bottom(np.array([np.nan, 2.0]), np.array([np.nan, 0.0])) == 1
+    assert scales._bottom(np.array([np.nan, 2.0]), np.array([np.nan, 0.0])) == (1, False)
 
 
 def test_evaluations_are_those_that_the_calculator_was_asked_for():

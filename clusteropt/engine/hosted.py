@@ -58,7 +58,7 @@ def _inspected(
 class Course:
     """The instances of a batch on their way, see `lanes.begin`; numpy's arrays, with one lane for each instance.
 
-    An instance whose values cannot be had twice in a row ends as CALCULATOR_FAILED. In single precision, which explores, the
+    An instance whose values cannot be had twice in a row, or at its last evaluation, ends as CALCULATOR_FAILED. In single precision, which explores, the
     evaluations that the pool has left are shared out, one at least to a course; an instance that would take more than its share,
     or gets none, ends as INTERRUPTED.
     """
@@ -120,6 +120,8 @@ class Course:
     def drop(self) -> None:
         """Lets the instances stand where they are; nobody is to ask for their ends any more."""
         self._pool.drop(self.take)
+        if self._explores:
+            self._allowance.end(self._most, np.zeros_like(self._most))
 
     def tell(self, n: float = np.inf) -> None:
         """Gives the pool's record the values of the first `n` evaluations of every instance, which have been made."""

@@ -31,7 +31,6 @@ _PATIENT, _MORE = 8, 4  # one chain in 8 has four times the patience, so that mo
 _PATIENCES = (16, 1024)  # hops in vain that such a chain has, at least and at most
 _LOWER = 0.005  # energy scales by which a minimum has to lie lower to count as lower
 _NEAR = 0.02  # energy scales, within which quenched energies may be of one minimum
-FAIR = 40  # evaluations, in which most quenches end
 _PAIR = 8  # rounds until which two chains are enough, where each has rounds of its own
 _FIRST = 4096  # first minima that are remembered
 
@@ -149,7 +148,7 @@ class Exploration:
     @property
     def _may_start(self) -> bool:
         """True where another round may start beside those under way, and the calculator has evaluations left for its quench."""
-        return self._table.alone and self.kit.composition.problem.pool.allowance.free >= FAIR
+        return self._table.alone and self.kit.composition.problem.pool.allowance.may_begin
 
     @property
     def _next_to_end(self) -> int:

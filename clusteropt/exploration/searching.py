@@ -12,9 +12,10 @@ from clusteropt.engine.hosted import Course
 from clusteropt.exploration import polishing
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
-from clusteropt.exploration.exploring import FAIR, Exploration, Round
+from clusteropt.exploration.exploring import Exploration, Round
 from clusteropt.exploration.polishing import MOST
 from clusteropt.exploration.pool import Pool, Sighting
+from clusteropt.potentials.calculators.allowance import FAIR
 from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
@@ -151,7 +152,7 @@ class Search:
         most = self._limits.evaluations
         if not self._kit.composition.problem.hosted or most == math.inf:
             return most
-        return max(1.0, most - max(_TO_POLISH * most, _SLOW * self._each))
+        return max(1.0, most - min(most / 2, max(_TO_POLISH * most, _SLOW * self._each)))
 
     @property
     def _each(self) -> float:
@@ -220,7 +221,8 @@ class Search:
         """True where polishing beside rounds has ended by the clock, or holds up what is at the target or the next round."""
         if self._course is None:
             return False
-        holds_up = self._is_at_target(self._waiting) or self._left < FAIR
+        free = self._left - self._kit.composition.problem.pool.allowance.held
+        holds_up = self._is_at_target(self._waiting) or free < FAIR
         return holds_up or self._course.ended_within(self._exploration.clock - self._polished_from)
 
     def _end_polishing(self) -> None:
@@ -249,15 +251,16 @@ class Search:
     def _to_polish(self) -> float:
         """The evaluations that the limit leaves, without those that rounds under way may take."""
         held = self._kit.composition.problem.pool.allowance.held if self._kit.composition.problem.hosted else 0
-        return self._limits.evaluations - self._made - self._exploration.n_learned - held
+        return self._limits.evaluations - max(self._made + self._exploration.n_learned + held, self.n_evaluations)
 
     def _is_urgent(self, left: float) -> bool:
-        """True where the lowest that waits is polished at once, with `left` evaluations left: a search has one minimum at least.
+        """True where the lowest that waits is polished at once, with `left` evaluations left.
 
-        A minimum lower than all others, unless it is at the target, waits while polishing would take more than exploring has.
+        The end of a search polishes one at least, if an evaluation is left. A minimum lower than all others, unless it is at the
+        target, waits while polishing would take more than exploring has.
         """
         if self.stopped_by and not self.pool.found:
-            return True
+            return left >= 1
         in_time = bool(self.stopped_by) or self.n_evaluations >= 2 * self._polishing + self._each
         return self._is_lower() and left > 0 and (in_time or self._is_at_target(self._waiting))
 
@@ -281,7 +284,7 @@ class Search:
     def _steps(self, n: int) -> int:
         """The evaluations that each of `n` minima may take to be polished; one that would take more is none of the result."""
         usual, left = LocalSettings().max_steps, self._to_polish
-        if not self._kit.composition.problem.hosted or not self.pool.found or left == math.inf:
+        if not self._kit.composition.problem.hosted or left == math.inf:
             return usual
         return min(usual, max(1, int(left / max(1, n))))
 

@@ -22,9 +22,9 @@ def learned_motion(problem: Problem, optimizer: LearnedOptimizer, n_steps: int, 
     return Motion(problem.softened(), choice, NEVER, np.float32)
 
 
-def quench_motion(problem: Problem, longest: float = _QUENCH) -> Motion:
-    """L-BFGS until no force is longer than `longest`, in the problem's energy over length."""
-    tolerance = longest * problem.scale.energy / problem.scale.length
+def quench_motion(problem: Problem, fmax: float = _QUENCH) -> Motion:
+    """L-BFGS until no force is longer than `fmax`, in the problem's energy over length."""
+    tolerance = fmax * problem.scale.energy / problem.scale.length
     return Motion(problem.softened(), OptimizerChoice("lbfgs"), Criterion("fmax", tolerance), np.float32)
 
 
@@ -51,20 +51,20 @@ class Quenched(NamedTuple):
     n_evaluations: np.ndarray  # (n_instances,) int64
 
 
-def quenched(batch: Any, problem: Problem, longest: float = _QUENCH) -> Quenched:
-    """The batch at the minima below, roughly unless the `longest` force at the end is small.
+def quenched(batch: Any, problem: Problem, fmax: float = _QUENCH) -> Quenched:
+    """The batch at the minima below, where no force is longer than `fmax`, in energy over length.
 
     The inspection counts as one evaluation, but for a calculator, which is not asked twice for the same positions.
     """
-    return Quench(batch, problem, longest).end()
+    return Quench(batch, problem, fmax).end()
 
 
 class Quench:
     """The quench of a batch, under way; see `lanes.begin`."""
 
-    def __init__(self, batch: Any, problem: Problem, longest: float = _QUENCH) -> None:
+    def __init__(self, batch: Any, problem: Problem, fmax: float = _QUENCH) -> None:
         self._batch, self._problem = batch, problem
-        self.course = lanes.begin(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem, longest))
+        self.course = lanes.begin(batch, np.full(batch.mask.shape[-1], _MOST_STEPS), quench_motion(problem, fmax))
 
     def end(self) -> Quenched:
         """The batch at the end."""

@@ -24,8 +24,10 @@ _HEIGHT = (
 )
 _GIVEN = 32  # the lowest minima that are known, from which a search starts
 _MOST = 1024  # the lowest minima of a search, which are compared with each other
-_QUENCHED = 512  # of them, the lowest distinct ones; and positions, the last, whose minima are no candidates any more
-# The longest force, in energies over lengths, at a surrogate's minima. At the end of a rough quench one minimum has many
+_PLACES = (
+    512  # positions that are quenched to small forces at a time: the lowest of a search, and the last that were tried
+)
+# The longest force, in energies over lengths, at the end of those quenches. At the end of a rough quench one minimum has many
 # fingerprints, and the calculator would be asked for each of them.
 _FINE = 0.01
 
@@ -50,7 +52,7 @@ class Candidates:
         if pool.n_recorded > enough * self._n_fitted or self._n_searches == 0:
             self._renew(record)
         own, self._waiting = self._waiting[:n], self._waiting[n:]
-        self._seen = [*self._seen, *own][-_QUENCHED:]
+        self._seen = [*self._seen, *own][-_PLACES:]
         composition = self._kit.composition
         return np.reshape(own, (-1, 3, composition.n_atoms)).transpose(1, 2, 0) * composition.potential.length
 
@@ -62,7 +64,7 @@ class Candidates:
             self._seen.append(place)
             self._low.append((float(energies[k]), place))
         self._low = sorted(self._low, key=lambda one: one[0])[: 4 * _GIVEN]
-        self._seen = self._seen[-_QUENCHED:]
+        self._seen = self._seen[-_PLACES:]
 
     @property
     def _numbers(self) -> np.ndarray:
@@ -92,7 +94,7 @@ class Candidates:
             if rounds.n_evaluations >= max(_LEAST * n, _WORK * self._n_fitted):
                 break
         rough = _distinct(self._minima(np.concatenate(energies), np.concatenate(places)))
-        return _distinct(self._quenched(list(rough.places[:_QUENCHED]), kit.composition.problem))
+        return _distinct(self._quenched(list(rough.places[:_PLACES]), kit.composition.problem))
 
     def _lowest(self) -> list[tuple[float, np.ndarray]]:
         """The lowest distinct minima of the calculator, in the order of their energies."""
@@ -118,7 +120,7 @@ class Candidates:
             return self._minima(np.zeros(0), np.zeros((0, 3, n)))
         species = self._kit.composition.species
         structures = [Structure(place.T, species, np.ones(n, bool)) for place in places]
-        structures += [structures[-1]] * (_QUENCHED - len(structures))
+        structures += [structures[-1]] * (_PLACES - len(structures))
         batch: Clusters = pack(structures, padded_size(n), np.float64)
         ends, energies, *_ = quenched(batch, problem, _FINE)
         own = slice(len(places))

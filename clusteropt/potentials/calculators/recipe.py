@@ -26,7 +26,7 @@ class Short(NamedTuple):
     needs_cell: bool = False
     about: str = ""
     allows: tuple[str, ...] | None = (
-        None  # options that it takes and names nowhere; None: whichever its constructor takes
+        None  # options beside those that its constructor names; None: the constructor checks them
     )
     needs: str = ""  # the package that must be there, where it is not that of the place
     value: str = ""  # what stands behind the colon, in a word
@@ -138,7 +138,7 @@ def _file(shown: str, path: str) -> str:
 
 
 def at_fault(recipe: Recipe) -> str:
-    """What a user can correct about a calculator: its file, if it has one, and the options."""
+    """The parts of a calculator that a user can correct: its file, if it has one, and the options."""
     about = next((one for one in SHORT.values() if one.place == recipe.place and one.of_file), None)
     file = "" if about is None else json.loads(recipe.options).get(about.argument, "")
     return f"{file} or --calculator-options" if file else "--calculator-options"

@@ -1,4 +1,7 @@
-"""The scales of a calculator for some elements: found from free atoms and from an icosahedron of 13 atoms that breathes."""
+"""The scales of a calculator for some elements: found from free atoms and from an icosahedron of 13 atoms that breathes.
+
+Where the electrons of the icosahedron do not settle, as those of gold by GFN2-xTB, a tetrahedron takes its place.
+"""
 
 from typing import NamedTuple
 
@@ -14,15 +17,29 @@ _STEP = 1.05  # between two lengths
 _FACTORS = 0.8 * _STEP ** np.arange(22)  # of the sum of the covalent radii
 _JUMP = 0.1  # of the range of energies, by which a difference may be another than the forces tell
 _MOST = 25.0  # eV, by which an atom may be bound; no solid binds one by 9
-_BONDS = 5.0  # energy scales of an atom in an icosahedron of 13: 3.4 by Lennard-Jones, 5 to 6 by potentials of metals
-_MEAN = (12 + 30 / np.sin(2 * np.pi / 5)) / 42  # the mean length of its bonds, in that of the 12 shortest
 _LEAST = (
     1e-5  # eV of an atom, of which two of helium have a hundred times as much; less is the rounding of a calculator
 )
 _SAME = 1e-3  # energy scales by which two values for the same positions may differ
 _GOLDEN = (1 + 5**0.5) / 2
 _TWELVE = np.array([np.roll([0, a, b * _GOLDEN], k) for k in range(3) for a in (-1, 1) for b in (-1, 1)])
-_ICOSAHEDRON = np.concatenate([np.zeros((1, 3)), _TWELVE / np.linalg.norm(_TWELVE[0])])  # its shortest distance is 1
+_THIRTEEN = np.concatenate([np.zeros((1, 3)), _TWELVE / np.linalg.norm(_TWELVE[0])])  # its shortest distance is 1
+
+
+class Shape(NamedTuple):
+    """A cluster that tells of the scales."""
+
+    name: str
+    places: np.ndarray  # (n_atoms, 3), the shortest distance is 1
+    stretch: float  # the scale of lengths, in the shortest distance at the lowest energy
+    binding: float  # the energy by which an atom is bound, in the scale of energies
+
+
+# The scale of lengths is the mean length of the icosahedron's 42 bonds, of which 30 are on its surface. An icosahedron has 3.4
+# energies an atom by Lennard-Jones, 5 to 6 by potentials of metals. Against its scales, tetrahedra of nine elements by effective
+# medium theory, GFN1-xTB and GFN2-xTB had 0.98 to 1.22 lengths and 2.7 to 4.9 energies.
+_ICOSAHEDRON = Shape("an icosahedron", _THIRTEEN, (12 + 30 / np.sin(2 * np.pi / 5)) / 42, 5.0)
+_TETRAHEDRON = Shape("a tetrahedron", np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 8**0.5, 1.06, 4.0)
 
 
 class Found(NamedTuple):
@@ -43,37 +60,83 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
     alone = pool.all_answers(
         [Question(numbers[k : k + 1], np.zeros((1, 3))) for k in range(len(numbers))], tolerant=True
     )
-    many = np.resize(numbers, len(_ICOSAHEDRON))
-    contact = 2 * float(np.mean(covalent_radii[many]))
-    lengths = contact * _FACTORS if given is None else np.array([given[0]])
-    asked = [Question(many, length * _ICOSAHEDRON) for length in lengths]
+    atoms = np.array([_energy(one) for one in alone])
+    best = _breathed(pool, numbers, atoms, _ICOSAHEDRON, given)
+    if best.is_unsettled(given) and len(numbers) <= len(_TETRAHEDRON.places):
+        other = _breathed(pool, numbers, atoms, _TETRAHEDRON, given)
+        best = other if not other.is_unsettled(given) or not np.isfinite(best.energy) else best
+    if not np.isfinite(best.energy):
+        raise UsageError(_refusal(pool, elements, alone))
+    if given is None and not _LEAST < best.atomization < _MOST:
+        raise UsageError(_no_scales(pool, elements, best))
+    length, energy = (best.length, best.atomization / best.shape.binding) if given is None else given
+    _check_repeats(pool, best.question, best.energy, energy)
+    return Found(float(length), float(energy), tuple(best.free.tolist()))
+
+
+class _Breath(NamedTuple):
+    """A cluster that was computed at several lengths, or at a given one."""
+
+    shape: Shape
+    question: Question  # of the lowest energy that can be believed
+    energy: float  # eV, there; NaN where the calculator gives none at all
+    atomization: float  # eV, by which an atom is bound there
+    length: float  # angstrom, the scale
+    free: np.ndarray  # (n_elements,) eV, the energies of atoms alone
+    is_bottom: bool  # higher energies are on both sides, as the forces tell
+
+    def is_unsettled(self, given: tuple[float, float] | None) -> bool:
+        """True where the energy cannot be believed; False where the atoms are just not bound. At a length `given` any will do."""
+        if given is not None or not np.isfinite(self.energy):
+            return not np.isfinite(self.energy)
+        return self.atomization >= _MOST or (self.atomization > _LEAST and not self.is_bottom)
+
+
+def _breathed(
+    pool: Pool, numbers: np.ndarray, atoms: np.ndarray, shape: Shape, given: tuple[float, float] | None
+) -> _Breath:
+    """Computes a cluster of the elements `numbers`, whose `atoms` alone have these energies (n_elements,) or NaN."""
+    n = len(shape.places)
+    many = np.resize(numbers, n)
+    lengths = _contact(numbers) * _FACTORS if given is None else np.array([given[0]])
+    asked = [Question(many, length * shape.places) for length in lengths]
     answers = pool.all_answers(asked, tolerant=True)
     energies = np.array([_energy(answer) for answer in answers])
     if not np.isfinite(energies).any():
-        raise UsageError(_refusal(pool, elements, alone))
-    best = _bottom(energies, np.array([_slope(*pair) for pair in zip(asked, answers, strict=True)]))
-    atoms = np.array([_energy(one) for one in alone])
-    spread = energies[np.isfinite(energies)][-1] / len(many)  # the atoms far apart, where one alone cannot be computed
-    free = np.where(np.isfinite(atoms), atoms, spread)
-    atomization = float(free[np.resize(np.arange(len(numbers)), len(many))].sum() - energies[best]) / len(many)
-    if given is None and not atomization > _LEAST:
-        raise UsageError(
-            f"calculator {pool.recipe.name} binds no icosahedron of {'-'.join(elements)}, as of molecules: give the length of a "
-            f"bond in angstrom and its energy in eV, as --calculator-scales {contact:.2g},4"
-        )
-    if given is None and atomization > _MOST:
-        raise UsageError(
-            f"calculator {pool.recipe.name} binds an icosahedron of {'-'.join(elements)} by {atomization:,.0f} eV an atom: its "
-            "electrons do not settle: change its options, or give the length of a bond in angstrom and its energy in eV, as "
-            f"--calculator-scales {contact:.2g},1"
-        )
-    length, energy = (_MEAN * lowest(lengths, energies, best), atomization / _BONDS) if given is None else given
-    _check_repeats(pool, asked[best], float(energies[best]), energy)
-    return Found(float(length), float(energy), tuple(free.tolist()))
+        return _Breath(shape, asked[0], np.nan, np.nan, np.nan, atoms, False)
+    best, is_bottom = _bottom(energies, np.array([_slope(*pair) for pair in zip(asked, answers, strict=True)]))
+    apart = energies[np.isfinite(energies)][-1] / n  # the largest cluster, where one atom alone cannot be computed
+    free = np.where(np.isfinite(atoms), atoms, apart)
+    atomization = float(free[np.resize(np.arange(len(numbers)), n)].sum() - energies[best]) / n
+    length = shape.stretch * lowest(lengths, energies, best)
+    return _Breath(shape, asked[best], float(energies[best]), atomization, length, free, is_bottom)
 
 
-def _bottom(energies: np.ndarray, slopes: np.ndarray) -> int:
-    """The index of the lowest energy (n,) with higher neighbours, by differences that agree with the forces.
+def _contact(numbers: np.ndarray) -> float:
+    """The sum of the covalent radii of two atoms (angstrom), the mean over these elements as a cluster of 13 has them."""
+    return 2 * float(np.mean(covalent_radii[np.resize(numbers, len(_THIRTEEN))]))
+
+
+def _no_scales(pool: Pool, elements: tuple[str, ...], told: _Breath) -> str:
+    """The sentence about a calculator that binds a cluster too little or too much."""
+    own, contact = (
+        f"calculator {pool.recipe.name}",
+        _contact(np.array([atomic_numbers[element] for element in elements])),
+    )
+    name, give = (
+        "-".join(elements),
+        "give the length of a bond in angstrom and its energy in eV, as --calculator-scales",
+    )
+    if told.atomization > _MOST:
+        why = f"by {told.atomization:,.0f} eV an atom: its electrons do not settle: change its options, or"
+        return f"{own} binds {told.shape.name} of {name} {why} {give} {contact:.2g},1"
+    return f"{own} binds no icosahedron of {name}, as of molecules: {give} {contact:.2g},4"
+
+
+def _bottom(energies: np.ndarray, slopes: np.ndarray) -> tuple[int, bool]:
+    """The index of the lowest energy (n,) with higher neighbours, by differences that agree with the forces, and if there is one.
+
+    Where there is none, the index is that of the lowest energy.
 
     Where electrons do not settle, as in stretched clusters, a method may give an energy that is far too low. `slopes` (n,):
     derivatives of the energy with respect to the logarithm of the length.
@@ -82,7 +145,7 @@ def _bottom(energies: np.ndarray, slopes: np.ndarray) -> int:
     fine = np.abs(rises - told) <= _JUMP * (np.nanmax(energies) - np.minimum(energies[:-1], energies[1:]))
     bottom = fine[:-1] & fine[1:] & (rises[:-1] <= 0) & (rises[1:] >= 0)
     sound = np.concatenate([[False], bottom, [False]]) if bottom.any() else np.isfinite(energies)
-    return int(np.where(sound, energies, np.inf).argmin())
+    return int(np.where(sound, energies, np.inf).argmin()), bool(bottom.any())
 
 
 def _slope(question: Question, answer: Answer | str) -> float:
