@@ -58,9 +58,9 @@ def _inspected(
 class Course:
     """The instances of a batch on their way, see `lanes.begin`; numpy's arrays, with one lane for each instance.
 
-    An instance whose values cannot be had twice in a row, or at its last evaluation, ends as CALCULATOR_FAILED. In single precision, which explores, the
-    evaluations that the pool has left are shared out, one at least to a course; an instance that would take more than its share,
-    or gets none, ends as INTERRUPTED.
+    An instance whose values cannot be had twice in a row, or at its last evaluation, ends as CALCULATOR_FAILED. In single
+    precision, which explores, the evaluations that the pool has left are shared out, one at least to a course; an instance that
+    would take more than its share, or gets none, ends as INTERRUPTED.
     """
 
     def __init__(self, batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None) -> None:

@@ -20,9 +20,7 @@ from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
 
-_COPIES = (
-    16  # waiting minima, at most, whose quenched energies agree, so that others of a small cluster have their turn
-)
+_COPIES = 16  # waiting minima, at most, whose quenched energies agree: others of a small cluster have their turn
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
 _HOPPED = 1 + _EVERY  # rounds before which the rule ends no search: starts alone tell nothing of what only hops lead to
 _HOPPED_ALONE = 4 * _HOPPED  # where every chain makes rounds of its own
