@@ -11,7 +11,7 @@ _PART = 0.125  # of what is free, which a batch may take in any case
 
 
 class Allowance:
-    """What is left, and what of it is promised to moves under way."""
+    """The evaluations that are left, and how many of them are promised to moves under way."""
 
     def __init__(self, left: float = math.inf) -> None:
         self.left = left  # whoever bounds a search sets it
