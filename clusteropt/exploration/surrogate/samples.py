@@ -11,9 +11,7 @@ from clusteropt.potentials.calculators.pool import Answer
 
 _HEIGHT = 1.0  # energies an atom above the lowest, up to which structures are samples
 _HALF = 0.3  # energies an atom above the lowest, where a sample counts half
-_HALF_AT = (
-    5  # low structures for each parameter, with which all samples count half: else one quench settles the parameters
-)
+_HALF_AT = 5  # low structures for each parameter, with which all samples count half: one quench is not to settle it
 _STEEP = 20.0  # the largest component of a gradient, in energies over lengths, where a sample counts half
 
 
