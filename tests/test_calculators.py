@@ -34,7 +34,9 @@ from clusteropt.potentials.calculators.allowance import Allowance
 from clusteropt.potentials.calculators.lammps import lines_of, of_file
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool, _Asked
+from clusteropt.potentials.calculators.process import Worker
 from clusteropt.potentials.calculators.scales import scales_of
+from clusteropt.potentials.calculators.worker import question_bytes
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
 from clusteropt.search import local
@@ -159,6 +161,16 @@ def test_too_many_failures_stop_the_run(tmp_path):
     with pytest.raises(ClusterOptError, match=r"failed in 5 of 21 .*SCF did not converge.*--stop-if-more-than"):
         pool.all_answers(ill[3:5])
     pool.close()
+
+
+def test_a_worker_that_nobody_ends_does_not_outlive_its_time(tmp_path):
+    worker = Worker(faulty("hangs", tmp_path, timeout=0.1).recipe)
+    try:
+        assert worker.link.recv_bytes() == b"[]"
+        worker.link.send_bytes(question_bytes(1, *question(copper(4))))
+        assert worker.process.wait(20) == -signal.SIGALRM
+    finally:
+        worker.end()
 
 
 @pytest.mark.parametrize("after", [0.05, 0.4, 1.6])

@@ -13,7 +13,7 @@ import numpy as np
 
 from clusteropt.engine import programs
 from clusteropt.engine.batches import take
-from clusteropt.engine.hosted_programs import Given, begun, blank, inspected, single, stepped, width
+from clusteropt.engine.hosted_programs import WIDTH, Given, begun, blank, inspected, single, stepped
 from clusteropt.engine.motions import Motion, Moved, Watch, no_faults
 from clusteropt.engine.step import Status, Trajectories
 from clusteropt.problems.base import Inspection, Problem
@@ -66,7 +66,6 @@ class Course:
     def __init__(self, batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None) -> None:
         self._motion, self._watch, self._pool = motion, watch, motion.problem.pool
         self._mesh, self._common = devices.mesh(1), (motion.problem, motion.choice)
-        self._width = width(batch.mask.shape[0])
         self._start = np.asarray(batch.positions)
         used = np.asarray(batch.mask).any(0)
         self._limit, self._allowance = limit, self._pool.allowance
@@ -98,7 +97,7 @@ class Course:
 
     def drive(self) -> None:
         """Waits for the next values that the calculator has, for these instances or others."""
-        self._pool.drive(self._width)
+        self._pool.drive(WIDTH)
 
     def ended_within(self, n: int) -> bool:
         """True where no instance takes more than `n` evaluations. It waits until that is known."""
@@ -167,8 +166,8 @@ class Course:
         made = np.asarray(self._now.n_evaluations)[0]
         self._untold += [(int(made[k]) + 1, self._asked[k], answer) for k, answer in good.items()]
         columns = np.array(sorted(good), int)
-        for first in range(0, len(columns), self._width):
-            self._step(columns[first : first + self._width], good)
+        for first in range(0, len(columns), WIDTH):
+            self._step(columns[first : first + WIDTH], good)
         self._ask(columns[self._status[columns] == Status.RUNNING])
 
     def _failed(self, faults: dict[int, str]) -> None:
@@ -194,12 +193,12 @@ class Course:
     def _begun(self, batch: Any, limit: np.ndarray) -> Trajectories:
         """Trajectories from a batch, as many at a time as step together."""
         n = batch.mask.shape[-1]
-        still = take(batch, np.full(self._width, -1), self._motion.dtype)
+        still = take(batch, np.full(WIDTH, -1), self._motion.dtype)
         leaves, tree = jax.tree.flatten(blank(self._motion, still).now)
         out = [np.zeros((*leaf.shape[:-1], n), leaf.dtype) for leaf in leaves]
-        for first in range(0, n, self._width):
-            own = np.arange(first, min(first + self._width, n))
-            full = np.append(own, np.full(self._width - len(own), -1))
+        for first in range(0, n, WIDTH):
+            own = np.arange(first, min(first + WIDTH, n))
+            full = np.append(own, np.full(WIDTH - len(own), -1))
             fresh = single(take(batch, full, self._motion.dtype)), limit[full][None]
             found = programs.run(begun, self._common, fresh, mesh=self._mesh, in_place=False)
             for whole, new in zip(out, found, strict=True):
@@ -208,7 +207,7 @@ class Course:
 
     def _step(self, columns: np.ndarray, answers: dict[int, Any]) -> None:
         """One step of these instances, which are no more than step together, from their values."""
-        full = np.append(columns, np.full(self._width - len(columns), columns[0]))
+        full = np.append(columns, np.full(WIDTH - len(columns), columns[0]))
         self._known[..., columns] = np.asarray(self._now.batch.positions)[..., columns]
         leaves, tree = jax.tree.flatten(self._now)
         now = jax.tree.unflatten(tree, [leaf[..., full] for leaf in leaves])

@@ -10,6 +10,7 @@ from clusteropt.potentials.base import Potential
 from clusteropt.problems.base import Inspection
 from clusteropt.problems.clusters import SAME_PLACE, ClusterProblem
 
+_AT_ONCE = 100_000  # pairs of atoms whose distances are computed at a time
 Fault = tuple[str, Status]  # what makes a structure unusable, and the status that it gets
 
 
@@ -45,14 +46,22 @@ def misplaced(positions: np.ndarray, cell: np.ndarray | None = None, near: float
     """The fault of atoms (n_atoms, 3) without finite coordinates, or two of which are closer than `near`; empty for no fault."""
     if not np.isfinite(positions).all():
         return "a coordinate is not a finite number: mend the file"
-    nearest = []
-    for k, place in enumerate(positions):
-        d = positions - place
+    distance, i, j = _nearest(positions, cell)
+    return f"atoms {i} and {j} are at the same place: remove one or move them apart" if distance < near else ""
+
+
+def _nearest(positions: np.ndarray, cell: np.ndarray | None) -> tuple[float, int, int]:
+    """The distance of the two atoms that are nearest to each other, and their numbers; infinite for a single atom."""
+    found, n = (np.inf, 0, 0), len(positions)
+    at_once = max(1, _AT_ONCE // max(1, n))
+    for first in range(0, n, at_once):
+        d = positions - positions[first : first + at_once, None]
         if cell is not None:
             d -= np.round(d @ np.linalg.inv(cell)) @ cell
-        distances = np.linalg.norm(d, axis=1)
-        distances[k] = np.inf
-        nearest.append((distances.min(), k, int(distances.argmin())))
-    distance, *pair = min(nearest, default=(np.inf, 0, 0))
-    i, j = sorted(pair)
-    return f"atoms {i} and {j} are at the same place: remove one or move them apart" if distance < near else ""
+        squares = (d * d).sum(2)
+        own = np.arange(len(squares))
+        squares[own, first + own] = np.inf
+        row, column = np.unravel_index(squares.argmin(), squares.shape)
+        i, j = sorted((first + int(row), int(column)))
+        found = min(found, (float(np.sqrt(squares[row, column])), i, j))
+    return found

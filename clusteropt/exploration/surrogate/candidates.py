@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clusteropt.clusters.arrays import Clusters, Structure, pack, padded_size
+from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.clusters.sameness import fingerprints
+from clusteropt.engine.batches import take
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.surrogate import fit, samples
 from clusteropt.exploration.surrogate.potential import potential_of, usual
@@ -52,7 +53,7 @@ class Candidates:
         if pool.n_recorded > enough * self._n_fitted or self._n_searches == 0:
             self._renew(record)
         own, self._waiting = self._waiting[:n], self._waiting[n:]
-        self._seen = [*self._seen, *own][-_PLACES:]
+        self._seen = [*self._seen, *own][1 - _PLACES :]
         composition = self._kit.composition
         return np.reshape(own, (-1, 3, composition.n_atoms)).transpose(1, 2, 0) * composition.potential.length
 
@@ -64,7 +65,7 @@ class Candidates:
             self._seen.append(place)
             self._low.append((float(energies[k]), place))
         self._low = sorted(self._low, key=lambda one: one[0])[: 4 * _GIVEN]
-        self._seen = self._seen[-_PLACES:]
+        self._seen = self._seen[1 - _PLACES :]
 
     @property
     def _numbers(self) -> np.ndarray:
@@ -94,7 +95,7 @@ class Candidates:
             if rounds.n_evaluations >= max(_LEAST * n, _WORK * self._n_fitted):
                 break
         rough = _distinct(self._minima(np.concatenate(energies), np.concatenate(places)))
-        return _distinct(self._quenched(list(rough.places[:_PLACES]), kit.composition.problem))
+        return _distinct(self._minima(*self._quenched(list(rough.places[:_PLACES]), kit.composition.problem)))
 
     def _lowest(self) -> list[tuple[float, np.ndarray]]:
         """The lowest distinct minima of the calculator, in the order of their energies."""
@@ -107,24 +108,22 @@ class Candidates:
         """Of the minima that were found, the low ones that have not been tried."""
         if not len(found.energies):
             return []
-        tried = self._quenched(self._seen, problem)
-        best = self._quenched([place for _, place in self._low[:1]], problem).energies
-        ceiling = max([found.energies[0], *best]) + _HEIGHT * self._kit.composition.n_atoms
+        best = [place for _, place in self._low[:1]]
+        energies, places = self._quenched([*best, *self._seen], problem)
+        ceiling = max([found.energies[0], *energies[: len(best)]]) + _HEIGHT * self._kit.composition.n_atoms
+        tried = self._minima(energies, places)
         new = [k for k in np.flatnonzero(found.energies < ceiling).tolist() if not _is_among(found, int(k), tried)]
         return [found.places[k] for k in new]
 
-    def _quenched(self, places: list[np.ndarray], problem: ClusterProblem) -> "_Minima":
-        """The surrogate's minima below positions (3, n_atoms)."""
-        n = self._kit.composition.n_atoms
-        if not places:
-            return self._minima(np.zeros(0), np.zeros((0, 3, n)))
-        species = self._kit.composition.species
-        structures = [Structure(place.T, species, np.ones(n, bool)) for place in places]
-        structures += [structures[-1]] * (_PLACES - len(structures))
-        batch: Clusters = pack(structures, padded_size(n), np.float64)
-        ends, energies, *_ = quenched(batch, problem, _FINE)
-        own = slice(len(places))
-        return self._minima(np.asarray(energies)[own], np.moveaxis(np.asarray(ends.positions)[:, :n], -1, 0)[own])
+    def _quenched(self, places: list[np.ndarray], problem: ClusterProblem) -> tuple[np.ndarray, np.ndarray]:
+        """The surrogate's minima below at most `_PLACES` positions (3, n_atoms), in their order: energies, and positions."""
+        n, species = self._kit.composition.n_atoms, self._kit.composition.species
+        own = [Structure(place.T, species, np.ones(n, bool)) for place in places]
+        own += [Structure(np.zeros((n, 3)), species, np.ones(n, bool))] * (not own)
+        columns = np.append(np.arange(len(places)), np.full(_PLACES - len(places), -1))  # programs are for so many
+        ends, energies, *_ = quenched(take(pack(own, padded_size(n), np.float64), columns), problem, _FINE)
+        first = slice(len(places))
+        return np.asarray(energies)[first], np.moveaxis(np.asarray(ends.positions)[:, :n], -1, 0)[first]
 
     def _minima(self, energies: np.ndarray, places: np.ndarray) -> "_Minima":
         """The lowest minima of energies (n,) at places (n, 3, n_atoms), as many as are compared."""
@@ -151,9 +150,12 @@ def kit_of(kit: Kit, parameters: np.ndarray | None = None, number: int = 0) -> K
 
 def _distinct(minima: _Minima) -> _Minima:
     """The minima without those that are like a lower one."""
+    energies, prints, first = minima.energies, minima.prints, 0
     kept: list[int] = []
-    for k in range(len(minima.energies)):
-        if not _is_among(minima, k, _Minima(*(array[kept] for array in minima))):
+    for k in range(len(energies)):
+        while first < len(kept) and energies[kept[first]] < energies[k] - _SAME:
+            first += 1
+        if not (np.abs(prints[kept[first:]] - prints[k]).max(1) < _ALIKE).any():
             kept.append(k)
     return _Minima(*(array[kept] for array in minima))
 
