@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import program, value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from clusteropt.exploration.surrogate import fit, samples
 from clusteropt.exploration.surrogate.candidates import Candidates, kit_of
 from clusteropt.exploration.surrogate.potential import drifts, potential_of, usual
 from clusteropt.finding.searching import composition_of
-from clusteropt.potentials.base import energy_and_gradient
 from clusteropt.potentials.calculators import known, recipe, scales
 from clusteropt.potentials.calculators.memory import Answer, Memory, Question
 from clusteropt.runtime import host
@@ -36,9 +36,10 @@ def samples_of(parameters: np.ndarray, n_species: int) -> fit.Samples:
         structures.append(Structure(places, rng.integers(n_species, size=n).astype(np.int32), np.ones(n, bool)))
     columns = np.append(np.arange(60), np.full(fit.N_SAMPLES - 60, -1))
     batch = take(pack(structures, padded_size(n), np.float64), columns)
-    energies, gradient = energy_and_gradient(potential, batch)
-    weight = (np.arange(fit.N_SAMPLES) < 60).astype(float)
-    return fit.Samples(batch, np.asarray(energies).sum(0), np.asarray(gradient), weight)
+    energies, gradient = map(np.asarray, program("surrogate", 0.0)(potential.parameters, batch))
+    weight = np.arange(fit.N_SAMPLES) < 60
+    values = (one.astype(fit.PRECISION) for one in (energies.sum(0), gradient, weight))
+    return fit.Samples(take(batch, np.arange(fit.N_SAMPLES), fit.PRECISION), *values)
 
 
 @pytest.mark.parametrize("n_species", [1, 2])
@@ -48,7 +49,7 @@ def test_a_fit_finds_the_potential_from_which_the_values_were_made(n_species):
         true = usual(n_species) + np.random.default_rng(1).uniform(-0.5, 0.5, len(allowed)) * allowed
         several = samples_of(true, n_species)
         found = fit.fitted(several, n_species, usual(n_species))
-        energies, gradient = energy_and_gradient(potential_of(found, n_species), several.clusters)
+        energies, gradient = program("surrogate", 0.0)(potential_of(found, n_species).parameters, several.clusters)
     own = np.asarray(several.weight) > 0
     assert np.std((np.asarray(energies).sum(0) - several.energy)[own]) < 0.01 * 13
     assert np.std((np.asarray(gradient) - several.gradient)[..., own]) < 0.1
@@ -63,9 +64,9 @@ def test_the_kernel_computes_the_formula_and_its_gradient(seed, core, n_species)
     push, step = rng.normal(size=(n, 3)), 1e-5
 
     def values(at: np.ndarray) -> tuple[float, np.ndarray]:
-        batch = pack([Structure(at, species, np.ones(n, bool))], padded_size(n), np.float64)
-        energies, gradient = energy_and_gradient(potential_of(parameters, n_species), batch, core)
-        return float(np.asarray(energies)[:n].sum()), np.asarray(gradient)[:, :n, 0].T
+        one = Structure(at, species, np.ones(n, bool))
+        found = value(potential_of(parameters, n_species), one, core=core)
+        return found.energy, found.gradient
 
     with host.double_precision():
         energy, gradient = values(places)
@@ -124,7 +125,8 @@ def test_a_flat_cluster_lies_lowest_where_flat_surroundings_are_low():
     assert lower == {0.0: False, 0.6: True}
 
 
-def test_the_vector_of_the_normal_equations_is_the_derivative_of_half_the_sum_of_squares():
+def test_the_vector_of_the_normal_equations_is_the_derivative_of_half_the_sum_of_squares(monkeypatch):
+    monkeypatch.setattr(fit, "PRECISION", np.float64)  # for differences
     with host.double_precision():
         several, at = samples_of(usual(1) + 0.2, 1), usual(1)
         _, square, slope = fit._normal(several, 1, at)

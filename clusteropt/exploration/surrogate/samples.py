@@ -5,7 +5,7 @@ import numpy as np
 from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.engine.batches import take
 from clusteropt.exploration.composition import Composition
-from clusteropt.exploration.surrogate.fit import N_SAMPLES, Samples
+from clusteropt.exploration.surrogate.fit import N_SAMPLES, PRECISION, Samples
 from clusteropt.exploration.surrogate.potential import usual
 from clusteropt.potentials.calculators.pool import Answer
 
@@ -24,10 +24,10 @@ def chosen(record: list[tuple[np.ndarray, Answer]], composition: Composition) ->
     own = np.unique(np.linspace(0, low - 1, min(low, N_SAMPLES)).round().astype(int))
     structures = [Structure(record[k][0] / potential.length, composition.species, np.ones(n, bool)) for k in own]
     columns = np.append(np.arange(len(own)), np.full(N_SAMPLES - len(own), -1))
-    batch = take(pack(structures, size, np.float64), columns)
+    batch = take(pack(structures, size, np.float64), columns, PRECISION)
     half = _HALF_AT * len(usual(len(potential.elements)))
     whole = low**2 / (low**2 + half**2)
-    gradient, energy, weight = np.zeros((3, size, N_SAMPLES)), np.zeros(N_SAMPLES), np.zeros(N_SAMPLES)
+    gradient, (energy, weight) = np.zeros((3, size, N_SAMPLES), PRECISION), np.zeros((2, N_SAMPLES), PRECISION)
     for j, k in enumerate(own):
         gradient[:, :n, j] = -record[k][1].forces.T * potential.length / potential.energy
         energy[j] = energies[k]
