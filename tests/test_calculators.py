@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 import time
-from contextlib import suppress
+from contextlib import chdir, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -605,6 +605,8 @@ def test_a_search_by_tight_binding_finds_the_lowest_minimum():
         (("emt", "--calculator-options", "charge=1"), "no option 'charge'; there are asap_cutoff"),
         (("mace:no.model",), "there is no file no.model: correct the path behind the colon"),
         (("lammps:no.in", "--calculator-options", "types=Cu"), "there is no file no.in: correct the path"),
+        (("lammps:i*.xyz", "--calculator-options", "types=Cu"), "there is no file i*.xyz: correct the path behind the"),
+        (("mace:no-*.model",), "there is no file no-*.model: correct the path behind the colon"),
         (("emt", "--calculator-options", "charge"), "write key=value"),
         (("emt", "--calculator-timeout", "soon"), "--calculator-timeout cannot be 'soon'"),
         (("emt", "--calculator-scales", "2.5"), "write two positive numbers"),
@@ -642,6 +644,17 @@ def test_a_calculator_of_a_file_is_corrected_there(tmp_path):
     file.write_text("")
     own = recipe.recipe_of(f"lammps:{file}", {"types": "Cu"})
     assert f"correct {file} or --calculator-options, or" in recipe.not_made(own, "ValueError", "", "nothing", "")
+
+
+def test_only_mace_takes_several_files(tmp_path):
+    for name in ("a.model", "--b.model"):
+        (tmp_path / name).write_text("")
+    with chdir(tmp_path):
+        several, one = recipe.recipe_of("mace:*.model", {}), recipe.recipe_of("mace:--b.model", {})
+        with pytest.raises(UsageError, match=r"there is no file \*\.model: correct the path"):
+            recipe.recipe_of("lammps:*.model", {})
+    assert [recipe.file_of(made) for made in (several, one)] == ["*.model", "--b.model"]
+    assert recipe.file_of(recipe.recipe_of("emt", {})) is None
 
 
 def test_lammps_without_its_mpi_is_installed_with_it(tmp_path, monkeypatch):

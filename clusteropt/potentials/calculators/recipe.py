@@ -32,6 +32,7 @@ class Short(NamedTuple):
     value: str = ""  # what stands behind the colon, in a word
     values: tuple[str, ...] = ()  # those that the calculator knows; empty for any
     of_file: bool = False  # the value is the path of a file
+    of_several: bool = False  # or a pattern of several paths, as m-*.model
 
     def written(self, name: str) -> str:
         """The calculator as a user writes it, as 'mace:PATH'."""
@@ -77,6 +78,7 @@ SHORT = {
         allows=("head",),
         value="PATH",
         of_file=True,
+        of_several=True,
     ),
 }
 
@@ -110,7 +112,7 @@ def recipe_of(name: str, options: dict[str, Any], **others: Any) -> Recipe:
     shown = " ".join([name, *(f"{key}={value}" for key, value in sorted(options.items()))])
     _check_electrons(options)
     if short is not None and bool(tail) == bool(short.argument):
-        value = _file(shown, tail) if short.of_file else tail
+        value = _path(shown, tail, short.of_several) if short.of_file else tail
         own = {**short.options, **({short.argument: value} if value else {}), **options}
         _check_value(shown, short.place, own)
         about = (short.needs_cell, short.install, short.allows)
@@ -129,19 +131,18 @@ def needs_cell(place: str) -> bool:
     return any(about.needs_cell and not about.needs and _top(about.place) == _top(place) for about in SHORT.values())
 
 
-def _file(shown: str, path: str) -> str:
+def _path(shown: str, path: str, of_several: bool) -> str:
     """The path of the calculator's file, with the folder that ~ stands for. Raises UsageError where there is none."""
     whole = str(Path(path).expanduser())
-    if not any(Path(one).is_file() for one in [whole, *glob(whole)]):  # MACE takes several models, as m-*.model
+    if not any(Path(one).is_file() for one in [whole, *(glob(whole) if of_several else [])]):
         raise UsageError(f"calculator {shown}: there is no file {whole}: correct the path behind the colon")
     return whole
 
 
-def at_fault(recipe: Recipe) -> str:
-    """The parts of a calculator that a user can correct: its file, if it has one, and the options."""
+def file_of(recipe: Recipe) -> str | None:
+    """The path of the file that a calculator with a short name is made of; None for one without."""
     about = next((one for one in SHORT.values() if one.place == recipe.place and one.of_file), None)
-    file = "" if about is None else json.loads(recipe.options).get(about.argument, "")
-    return f"{file} or --calculator-options" if file else "--calculator-options"
+    return None if about is None else json.loads(recipe.options).get(about.argument)
 
 
 def _check_value(shown: str, place: str, options: dict[str, Any]) -> None:
@@ -243,7 +244,8 @@ def not_made(recipe: Recipe, kind: str, module: str, text: str, near: str) -> st
         return f"{name}: {text}: {hint}name a class of the module {recipe.place.partition(':')[0]}"
     if kind == "TypeError":
         return f"{name}: does not take these options ({text}): correct --calculator-options"
-    return f"{name}: cannot be made ({kind}: {text}): correct {at_fault(recipe)}, or try it in Python"
+    wrong = " or ".join(filter(None, (file_of(recipe), "--calculator-options")))
+    return f"{name}: cannot be made ({kind}: {text}): correct {wrong}, or try it in Python"
 
 
 def _hint(recipe: Recipe, kind: str, module: str, near: str) -> str:

@@ -11,7 +11,7 @@ from ase.data import atomic_numbers, covalent_radii
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool
-from clusteropt.potentials.calculators.recipe import at_fault
+from clusteropt.potentials.calculators.recipe import file_of
 
 _STEP = 1.05  # between two lengths
 _FACTORS = 0.8 * _STEP ** np.arange(22)  # of the sum of the covalent radii
@@ -170,9 +170,9 @@ def _energy(answer: Answer | str) -> float:
 def _refusal(pool: Pool, elements: tuple[str, ...], alone: list[Answer | str]) -> str:
     """The sentence about a calculator that cannot do the elements."""
     why = next((f" ({answer})" for answer in alone if isinstance(answer, str)), "")
-    fault = at_fault(pool.recipe)
-    cure = "name another calculator" if fault.startswith("--") else f"correct {fault}, or name another calculator"
-    return f"calculator {pool.recipe.name} gives no energies and forces of {'-'.join(elements)}{why}: {cure}"
+    file, name = file_of(pool.recipe), "-".join(elements)
+    cure = "" if file is None else f"correct {file} or --calculator-options, or "
+    return f"calculator {pool.recipe.name} gives no energies and forces of {name}{why}: {cure}name another calculator"
 
 
 def _check_repeats(pool: Pool, question: Question, energy: float, scale: float) -> None:
