@@ -18,7 +18,7 @@ from ase.optimize import BFGS
 from cli import frames_of, run, save, spawn
 from faulty import Faulty, Magnetic, make
 from helpers import structure
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import clusteropt
@@ -30,7 +30,6 @@ from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials import sets
 from clusteropt.potentials.calculators import electrons, known, recipe
-from clusteropt.potentials.calculators.allowance import Allowance
 from clusteropt.potentials.calculators.lammps import lines_of, of_file, of_text
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool, _Asked
@@ -530,33 +529,6 @@ def test_moves_that_explore_share_what_is_left_and_those_without_a_share_stay_wh
     assert (moved.n_evaluations[1:] == 0).all()
     assert [Status(s) for s in moved.status[1:]] == [Status.INTERRUPTED] * 4
     assert np.array_equal(moved.positions[..., 1:], np.asarray(batch.positions)[..., 1:])
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(1, 3000), st.lists(st.tuples(st.integers(1, 4), st.floats(0, 1)), min_size=1, max_size=30))
-def test_no_more_evaluations_are_promised_than_are_left(left, moves):
-    allowance, under_way = Allowance(left), []
-    for n, part in moves:
-        if allowance.free < 1:
-            break
-        free = allowance.free
-        most = allowance.shares(np.full(5, 2000), np.arange(n))
-        assert most[0] >= min(free, 60)
-        assert (most[n:] == 0).all()
-        assert 0 <= allowance.free <= free - most[0]
-        under_way.append((most, (most * part).astype(int)))
-    for most, made in under_way:
-        allowance.end(most, made)
-    assert allowance.held == 0
-    assert 0 <= allowance.left <= left
-
-
-def test_a_move_may_be_longer_than_the_longest_before_where_few_evaluations_are_left():
-    allowance = Allowance(800)
-    first = allowance.shares(np.full(1, 2000), np.arange(1))
-    assert first[0] == 400, "another one has the other half"
-    allowance.end(first, np.array([100]))
-    assert allowance.shares(np.full(1, 2000), np.arange(1))[0] == 150
 
 
 def test_a_failure_of_the_last_evaluation_allowed_asks_for_no_other(tmp_path):
