@@ -34,7 +34,6 @@ from clusteropt.potentials.calculators.lammps import lines_of, of_file, of_text
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool, _Asked
 from clusteropt.potentials.calculators.process import Worker
-from clusteropt.potentials.calculators.scales import scales_of
 from clusteropt.potentials.calculators.worker import question_bytes
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
@@ -680,18 +679,6 @@ def test_what_a_calculator_cannot_do_is_said_of_the_structure(atoms, calculator,
     assert words in outcome.complaints[0]
 
 
-@pytest.mark.parametrize("bound", [-1.0, 0.0, 1e-7])  # eV an atom, the last by rounding
-def test_who_is_asked_for_scales_learns_how_to_give_them(bound):
-    def repulsive(questions: list[Question], **_: bool) -> list[Answer]:
-        return [Answer(-bound * (len(one.numbers) - 1.0), np.zeros((len(one.numbers), 3))) for one in questions]
-
-    pool = SimpleNamespace(recipe=recipe.Recipe("mine", "my:Own"), all_answers=repulsive)
-    with pytest.raises(
-        UsageError, match=r"of H-O, as of molecules: give the length .*, as --calculator-scales 0\.\d+,4$"
-    ):
-        scales_of(pool, ("H", "O"))
-
-
 @pytest.mark.parametrize("place", [[0, 0, 0], [0, 0, 5e-7], [0, 0, np.nan]])
 @pytest.mark.parametrize("command", ["energy", "minimize"])
 def test_a_calculator_is_not_asked_about_atoms_that_are_nowhere_or_at_one_place(command, place, tmp_path, monkeypatch):
@@ -729,26 +716,6 @@ def test_different_values_for_the_same_positions_are_noticed(tmp_path):
     outcome = run(tmp_path, "energy", file, "--calculator", "faulty:Faulty", "--calculator-options", "mode=drifts")
     assert outcome.code == 1
     assert "gives different energies" in outcome.complaints[0]
-
-
-@pytest.mark.parametrize("sizes", [{13}, {13, 4}])
-def test_a_cluster_whose_electrons_do_not_settle_sets_no_scales(sizes):
-    """GFN2-xTB binds an icosahedron of gold by 205 eV an atom, where it settles at all, and a tetrahedron by 1.1."""
-
-    class Unsettled(EMT):
-        def calculate(self, *arguments):
-            super().calculate(*arguments)
-            if len(self.atoms) in sizes:
-                for key in ("energy", "free_energy"):
-                    self.results[key] -= 50 * len(self.atoms)
-
-    pool, plain = known.pool_of(known.use_object(Unsettled())), known.pool_of(known.use_object("emt"))
-    if 4 in sizes:
-        with pytest.raises(UsageError, match=r"eV an atom: its electrons do not settle.*--calculator-scales 2.6,1"):
-            scales_of(pool, ("Cu",))
-    else:
-        expected = scales_of(plain, ("Cu",))
-        assert np.allclose(scales_of(pool, ("Cu",))[:2], expected[:2], rtol=0.2)
 
 
 def test_no_file_names_a_calculator(tmp_path):

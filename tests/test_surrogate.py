@@ -295,23 +295,6 @@ def test_a_limit_of_evaluations_is_used_up_and_more_than_the_lowest_minimum_is_p
     assert len(found.minima) > 1
 
 
-def test_scales_do_not_follow_a_garbled_energy():
-    lengths = 0.8 * scales._STEP ** np.arange(22)
-    energies = 13 * (np.exp(-6 * (lengths - 1.1)) - 2 * np.exp(-3 * (lengths - 1.1)))
-    slopes = 13 * lengths * (-6 * np.exp(-6 * (lengths - 1.1)) + 6 * np.exp(-3 * (lengths - 1.1)))
-    best = scales._bottom(energies, slopes)
-    assert best[1]
-    assert abs(lengths[best[0]] - 1.1) < 0.03
-    for place in (15, 20, 21):
-        garbled, forces = energies.copy(), slopes.copy()
-        garbled[place:] -= 3000
-        forces[place:] = 900
-        assert scales._bottom(garbled, forces) == best
-        garbled[place - 1] = forces[place - 1] = np.nan
-        assert scales._bottom(garbled, forces) == best
-    assert scales._bottom(np.array([np.nan, 2.0]), np.array([np.nan, 0.0])) == (1, False)
-
-
 def test_evaluations_are_those_that_the_calculator_was_asked_for():
     name = known.use(recipe.recipe_of("emt", {}), 1)
     composition_of("Cu7", name)

@@ -24,7 +24,7 @@ class CalculatorSettings:
     calculator_scales: str | None = option(
         None,
         "Nearest-neighbour distance in angstrom and energy of a bond in eV, as 2.5,0.6.",
-        usual="found from an atom and an icosahedron of 13",
+        usual="found from an atom and an icosahedron of 13, else a tetrahedron",
     )
     stop_if_more_than: float = option(
         0.2, "Stop when more than this share of 20 or more evaluations of the calculator has failed.", SHARE

@@ -130,7 +130,7 @@ def _no_scales(pool: Pool, elements: tuple[str, ...], told: _Breath) -> str:
     if told.atomization > _MOST:
         why = f"by {told.atomization:,.0f} eV an atom: its electrons do not settle: change its options, or"
         return f"{own} binds {told.shape.name} of {name} {why} {give} {contact:.2g},1"
-    return f"{own} binds no icosahedron of {name}, as of molecules: {give} {contact:.2g},4"
+    return f"{own} does not bind {told.shape.name} of {name}, as of molecules: {give} {contact:.2g},4"
 
 
 def _bottom(energies: np.ndarray, slopes: np.ndarray) -> tuple[int, bool]:
