@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import clusteropt
 from clusteropt.clusters.arrays import Structure, pack, padded_size
 from clusteropt.engine.batches import take
-from clusteropt.exploration.composition import Kit
+from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.exploring import Exploration
 from clusteropt.exploration.kinds import STARTS, SURROGATE
 from clusteropt.exploration.surrogate import fit, samples
@@ -195,19 +195,40 @@ def test_no_two_candidates_lead_to_one_minimum_of_the_surrogate():
     assert np.diff(energies).min() > 1e-3
 
 
-def test_a_few_steps_of_one_quench_do_not_settle_the_parameters():
-    rng, composition = np.random.default_rng(0), composition_of("Au7", known.use(recipe.recipe_of("emt", {}), 1))
-    scale, length, away = composition.potential.energy, composition.potential.length, []
-    for n in (3, 120):
-        record = []
-        for _ in range(n):
-            energy, forces = -3.0 * rng.uniform(0.9, 1.1) * scale, rng.normal(0, 5, (7, 3)) * scale / length
-            record.append((grown(rng, 7) * length, Answer(energy + 7 * composition.potential.free_atoms[0], forces)))
-        record.sort(key=lambda one: one[1].energy)
+def record_of(composition: Composition, n: int) -> list[tuple[np.ndarray, Answer]]:
+    """Positions and values of as many structures of 7 atoms, the lowest first, with energies within a tenth of their mean."""
+    rng, potential, record = np.random.default_rng(0), composition.potential, []
+    alone = np.asarray(potential.free_atoms)[composition.species].sum()
+    for _ in range(n):
+        energy = -3.0 * rng.uniform(0.9, 1.1) * potential.energy
+        forces = rng.normal(0, 5, (7, 3)) * potential.energy / potential.length
+        record.append((grown(rng, 7) * potential.length, Answer(energy + alone, forces)))
+    return sorted(record, key=lambda one: one[1].energy)
+
+
+@pytest.mark.parametrize(("formula", "many"), [("Au7", 120), ("Cu2Au5", 300)])
+def test_a_few_steps_of_one_quench_do_not_settle_the_parameters(formula, many):
+    composition, away = composition_of(formula, known.use(recipe.recipe_of("emt", {}), 1)), []
+    n_species = len(composition.potential.elements)
+    for n in (3, many):
         with host.double_precision():
-            found = fit.fitted(samples.chosen(record, composition), 1, usual(1))
-        away.append(np.abs((found - usual(1)) / drifts(1)).max())
+            several = samples.chosen(record_of(composition, n), composition)
+            found = fit.fitted(several, n_species, usual(n_species))
+        away.append(np.abs((found - usual(n_species)) / drifts(n_species)).max())
     assert away[0] < 1.5 < away[1]
+
+
+@pytest.mark.parametrize(("formula", "n_parameters"), [("Au7", 8), ("Cu2Au5", 20)])
+def test_samples_count_half_when_there_are_five_for_each_parameter(formula, n_parameters):
+    composition = composition_of(formula, known.use(recipe.recipe_of("emt", {}), 1))
+
+    def weight(n: int) -> float:
+        still = [(places, Answer(0.0, 0 * answer.forces)) for places, answer in record_of(composition, n)]
+        return samples.chosen(still, composition).weight[0]
+
+    assert weight(5 * n_parameters) == pytest.approx(1 / 2)
+    assert weight(1) < 1e-3 < weight(n_parameters) < 0.04
+    assert weight(50 * n_parameters) > 0.99
 
 
 def test_two_chains_are_under_way_at_first_and_the_second_hops_as_basin_hopping_does():
