@@ -5,7 +5,7 @@ are ready, and is asked for again. Several batches may be under way: while the h
 calls the host. The state of an instance has a lane of its own, so which instances step together leaves no trace in a result.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -72,6 +72,8 @@ class Course:
         self._most = self._allowance.shares(limit, np.flatnonzero(used)) if self._explores else limit
         batch = take(motion.problem.prepared(batch), np.arange(len(limit)), motion.dtype)
         self._now = self._begun(batch, self._most.astype(np.int32))
+        self._stepped: Callable[[Given], Given] | None = None  # the program, once it is there
+        self._last: tuple[np.ndarray, Trajectories] | None = None  # the instances that it has stepped, and their state
         self._faults = no_faults(len(limit))
         self._known = np.array(self._now.batch.positions)  # where the values of an instance were last had
         self._displaced: set[int] = set()  # instances that were displaced after a failure
@@ -175,6 +177,8 @@ class Course:
 
         Those that were displaced before, or have no evaluation left, have failed.
         """
+        if faults:
+            self._settle()
         positions = self._now.batch.positions
         for k, fault in faults.items():
             self._now.n_evaluations[0, k] += 1  # type: ignore[index]  numpy
@@ -207,20 +211,37 @@ class Course:
 
     def _step(self, columns: np.ndarray, answers: dict[int, Any]) -> None:
         """One step of these instances, which are no more than step together, from their values."""
-        full = np.append(columns, np.full(WIDTH - len(columns), columns[0]))
         self._known[..., columns] = np.asarray(self._now.batch.positions)[..., columns]
-        leaves, tree = jax.tree.flatten(self._now)
-        now = jax.tree.unflatten(tree, [leaf[..., full] for leaf in leaves])
-        given = self._with_values(now, columns, answers)
-        after = programs.run(
+        given = self._with_values(self._state(columns), columns, answers)
+        self._stepped = self._stepped or programs.bound(
             stepped, self._common, given, self._motion.tolerance, mesh=self._mesh, in_place=True,
             norm=self._motion.criterion.norm,
-        ).now  # fmt: skip
-        for whole, new in zip(leaves, jax.tree.leaves(after), strict=True):
-            whole[..., columns] = np.asarray(new)[..., : len(columns)]
+        )  # fmt: skip
+        self._last = columns, self._stepped(given).now
+        self._note(_seen)
         for k in columns.tolist():
             self._displaced.discard(k)
             self._show(k)
+
+    def _state(self, columns: np.ndarray) -> Trajectories:
+        """The state of these instances for the program, which still has it if it stepped the same ones the last time."""
+        if self._last is not None and np.array_equal(self._last[0], columns):
+            return self._last[1]
+        self._settle()
+        full = np.append(columns, np.full(WIDTH - len(columns), columns[0]))
+        return jax.tree.map(lambda whole: whole[..., full], self._now)
+
+    def _settle(self) -> None:
+        """Takes back the state that the program has."""
+        self._note(jax.tree.leaves)
+        self._last = None
+
+    def _note(self, parts: Callable[[Trajectories], Sequence[Any]]) -> None:
+        """Notes these parts of the state that the program has."""
+        if self._last is not None:
+            columns, now = self._last
+            for whole, new in zip(parts(self._now), parts(now), strict=True):
+                whole[..., columns] = np.asarray(new)[..., : len(columns)]
 
     def _with_values(self, now: Trajectories, columns: np.ndarray, answers: dict[int, Any]) -> Given:
         """The instances with their values, in the type of the motion."""
@@ -237,6 +258,11 @@ class Course:
         if self._watch is not None and (n % _WATCH == 0 or self._status[column] != Status.RUNNING):
             mask = np.asarray(self._now.batch.mask)[:, 0, column]
             self._watch(column, n, np.asarray(self._now.batch.positions, np.float64)[:, mask, 0, column].T)
+
+
+def _seen(now: Trajectories) -> tuple[Any, ...]:
+    """The parts of a state that the host looks at after every step."""
+    return now.batch.positions, now.status, now.n_evaluations
 
 
 def first_to_end(courses: Sequence[Course], began: Sequence[int]) -> int:

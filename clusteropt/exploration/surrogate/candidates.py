@@ -48,10 +48,9 @@ class Candidates:
     def take(self, n: int) -> np.ndarray:
         """(3, n_atoms, m) positions, in length units, of the next `n`, or of fewer where there are no more."""
         pool = self._kit.composition.problem.pool
-        record = pool.record(self._numbers)
         enough = _GROWTH if self._waiting else _NONE_LEFT
         if pool.n_recorded > enough * self._n_fitted or self._n_searches == 0:
-            self._renew(record)
+            self._renew()
         own, self._waiting = self._waiting[:n], self._waiting[n:]
         self._seen = [*self._seen, *own][1 - _PLACES :]
         composition = self._kit.composition
@@ -72,10 +71,11 @@ class Candidates:
         own = self._kit.composition
         return own.problem.numbers[own.species]
 
-    def _renew(self, record: list) -> None:
+    def _renew(self) -> None:
         """Fits the surrogate to all values, and searches it."""
-        composition = self._kit.composition
-        self._n_fitted = composition.problem.pool.n_recorded
+        composition, pool = self._kit.composition, self._kit.composition.problem.pool
+        record = pool.record(self._numbers)
+        self._n_fitted = pool.n_recorded
         if record:
             chosen = samples.chosen(record, composition)
             self._parameters = fit.fitted(chosen, len(composition.potential.elements), self._parameters)
