@@ -172,7 +172,8 @@ def test_the_first_chains_start_from_low_minima_of_the_surrogate_and_no_candidat
     with host.double_precision():
         candidates = run.candidates
         problem = kit_of(run.kit, candidates._parameters).composition.problem
-        seen, waiting = (candidates._quenched(own, problem) for own in (candidates._seen, candidates._waiting))
+        both = (candidates._quenched(own, problem) for own in (candidates._seen, candidates._waiting))
+        seen, waiting = (candidates._minima(*found) for found in both)
     assert len(waiting.energies)
     apart = abs(waiting.energies[:, None] - seen.energies)
     unlike = abs(waiting.prints[:, None] - seen.prints).max(-1)
