@@ -134,7 +134,7 @@ def test_a_signal_stops_it_with_what_is_done_kept_and_the_same_command_goes_on(f
         assert f"{kept[1]} of 5 structures done already" in str(process.stderr.readline())
 
 
-@pytest.mark.parametrize("how", ["--time-limit", "SLURM_JOB_END_TIME"])
+@pytest.mark.parametrize("how", [pytest.param("--time-limit", marks=pytest.mark.slow), "SLURM_JOB_END_TIME"])
 def test_it_stops_at_the_time_limit_and_before_the_end_of_a_slurm_job(folder, how):
     more, env = (["--time-limit", "8s"], {}) if how[0] == "-" else ([], {how: str(int(time.time()) + 68)})
     began = time.monotonic()

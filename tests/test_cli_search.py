@@ -266,7 +266,7 @@ def test_a_file_of_somebody_else_is_replaced_only_with_force(tmp_path):
     assert run(tmp_path, "search", "LJ7", *QUICK).code == 0
 
 
-@pytest.mark.parametrize("command", [("search", "Cu3"), ("grow", "Cu", "3-4")])
+@pytest.mark.parametrize("command", [("search", "Cu6"), ("grow", "Cu", "5-6")])
 def test_a_result_by_another_potential_is_replaced_only_with_force(tmp_path, command):
     quick = ("--evaluations", "150", "--no-certify", "-q")
     assert run(tmp_path, *command, *quick).code == 0

@@ -138,7 +138,7 @@ def test_twenty_kills_at_random_moments_lose_no_minimum_that_was_reported(tmp_pa
         assert not [name for name in names(tmp_path) if name.endswith(".xyz") and name != "X38.min.xyz"]
 
 
-@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {}])
+@pytest.mark.parametrize("variables", [pytest.param({"NO_COLOR": "1"}, marks=pytest.mark.slow), {}])
 def test_a_terminal_shows_how_far_the_search_is_and_is_left_clean(tmp_path, variables):
     warm = call(tmp_path, *SHORT, "--evaluations", "1", "--no-db", "--quiet")
     assert warm.code == 0, "the programs are in the cache, so that the few seconds below are those of a search"

@@ -66,6 +66,7 @@ def printed_in(folder: Path) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_parts_of_the_page_work_from_outside(tmp_path: Path) -> None:
     """The form has the energies of the shipped one, the optimizer reaches a minimum, the network sees the feature."""
     printed = printed_in(tmp_path)

@@ -96,7 +96,7 @@ def test_one_node(folder):
     assert not (folder / "scontrol.log").exists()
 
 
-@pytest.mark.parametrize("how", ["USR1", "end of the job"])
+@pytest.mark.parametrize("how", ["USR1", pytest.param("end of the job", marks=pytest.mark.slow)])
 def test_one_node_is_requeued_when_its_time_is_over_and_then_goes_on(folder, how):
     save(folder / "starts/large.xyz", random_starts("X3000", 6, 0, 0.7))  # takes minutes
     soon = {"SLURM_JOB_END_TIME": str(int(time.time()) + 70)} if how != "USR1" else {}
@@ -215,6 +215,7 @@ def test_the_death_of_a_process_ends_the_others_and_all_go_on_from_the_checkpoin
     np.testing.assert_array_equal(theta(folder / "two.h5"), alone)
 
 
+@pytest.mark.slow
 def test_a_time_limit_stops_all_processes_after_the_same_step(folder):
     settings_file(folder, steps=100_000)
     job = submitted(folder, "train.sh", SLURM_NTASKS="2", SLURM_JOB_END_TIME=str(int(time.time()) + 75))

@@ -33,7 +33,7 @@ WAYS = {
 }
 FAST = {
     "lbfgs": ("TERM", "KILL", "stdout", "stderr"),
-    "learned": ("TERM", "HUP", "INT", "KILL"),
+    "learned": ("HUP", "INT"),
 }  # all are among the slow
 ENDS = {"TERM": 75, "HUP": 75, "INT": 130, "KILL": -9, "stdout": 0, "stderr": 0}
 

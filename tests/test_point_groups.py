@@ -97,10 +97,13 @@ MINIMA = {  # D. J. Wales and J. P. K. Doye, J. Phys. Chem. A 101, 5111 (1997), 
     "LJ38 Oh": Octahedron("Cu", 4, 1).positions / 2.3,
     "LJ55 Ih": Icosahedron("Cu", 3).positions / 2.2,
 }
+FAST = ("LJ4 Td", "LJ7 D5h", "LJ13 Ih", "LJ38 Oh", "LJ55 Ih")
 ORDERS = {"Td": 24, "D3h": 12, "Oh": 48, "D5h": 20, "C5v": 10, "Ih": 120}
 
 
-@pytest.mark.parametrize("name", MINIMA)
+@pytest.mark.parametrize(
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in MINIMA]
+)
 def test_minima_have_their_published_point_groups(name):
     found = point_group(turned(relaxed(np.array(MINIMA[name], float)), 1), np.zeros(len(MINIMA[name])), NEAREST)
     assert found.symbol == name.split()[1]
