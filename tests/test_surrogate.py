@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import clusteropt
 from clusteropt.clusters.arrays import Structure, pack, padded_size
+from clusteropt.engine import programs
 from clusteropt.engine.batches import take
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.exploring import Exploration
@@ -123,6 +124,16 @@ def test_a_flat_cluster_lies_lowest_where_flat_surroundings_are_low():
             }
         lower[t] = found[0].energy < found[1].energy
     assert lower == {0.0: False, 0.6: True}
+
+
+def test_a_foreseen_fit_is_the_one_that_runs():
+    record = [(scales._ICOSAHEDRON.places[:7] * (1 + 0.01 * k), Answer(float(k), np.zeros((7, 3)))) for k in range(3)]
+    with host.double_precision():
+        composition = composition_of("Cu7", known.use(recipe.recipe_of("emt", {}), 1))
+        fit.foresee(composition)
+        built = programs._built.cache_info().misses
+        fit.fitted(samples.chosen(record, composition), 1, usual(1))
+    assert programs._built.cache_info().misses == built
 
 
 def test_the_vector_of_the_normal_equations_is_the_derivative_of_half_the_sum_of_squares(monkeypatch):

@@ -46,7 +46,8 @@ def _recipe(name: str) -> Recipe:
     if name != "lammps":
         return recipe_of(_shown(name), {}, timeout=_PATIENCE)
     place, options = "clusteropt.potentials.calculators.lammps:of_text", {"text": _COMMANDS, "types": "Cu"}
-    return Recipe(_shown(name), place, json.dumps(options), True, SHORT[name].install, timeout=_PATIENCE)
+    about = SHORT[name]
+    return Recipe(_shown(name), place, json.dumps(options), about.needs_cell, about.install, timeout=_PATIENCE)
 
 
 def _tried(name: str) -> str:
@@ -62,7 +63,7 @@ def _tried(name: str) -> str:
         return f"fails ({problem})"
     finally:
         pool.close()
-    cure = f"install it anew with `{SHORT[name].install}`"
+    cure = f"try it in Python, or install it anew with `{SHORT[name].install}`"
     return f"fails ({answer}: {cure})" if isinstance(answer, str) else "works"
 
 

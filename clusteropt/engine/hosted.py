@@ -58,6 +58,9 @@ def _inspected(
 class Course:
     """The instances of a batch on their way, see `lanes.begin`; numpy's arrays, with one lane for each instance.
 
+    The program keeps the state of the instances that it has stepped last, `_last`. Until `_settle` takes that back, only their
+    positions, status and counts in `_now` are those of the moment.
+
     An instance whose values cannot be had twice in a row, or at its last evaluation, ends as CALCULATOR_FAILED. In single
     precision, which explores, the evaluations that the pool has left are shared out, one at least to a course; an instance that
     would take more than its share, or gets none, ends as INTERRUPTED.
@@ -218,7 +221,7 @@ class Course:
             norm=self._motion.criterion.norm,
         )  # fmt: skip
         self._last = columns, self._stepped(given).now
-        self._note(_seen)
+        self._copy_back(_looked_at)
         for k in columns.tolist():
             self._displaced.discard(k)
             self._show(k)
@@ -233,11 +236,11 @@ class Course:
 
     def _settle(self) -> None:
         """Takes back the state that the program has."""
-        self._note(jax.tree.leaves)
+        self._copy_back(jax.tree.leaves)
         self._last = None
 
-    def _note(self, parts: Callable[[Trajectories], Sequence[Any]]) -> None:
-        """Notes these parts of the state that the program has."""
+    def _copy_back(self, parts: Callable[[Trajectories], Sequence[Any]]) -> None:
+        """Copies these parts of the state that the program has."""
         if self._last is not None:
             columns, now = self._last
             for whole, new in zip(parts(self._now), parts(now), strict=True):
@@ -260,7 +263,7 @@ class Course:
             self._watch(column, n, np.asarray(self._now.batch.positions, np.float64)[:, mask, 0, column].T)
 
 
-def _seen(now: Trajectories) -> tuple[Any, ...]:
+def _looked_at(now: Trajectories) -> tuple[Any, ...]:
     """The parts of a state that the host looks at after every step."""
     return now.batch.positions, now.status, now.n_evaluations
 

@@ -16,9 +16,9 @@ from clusteropt.optimizers.table import OptimizerChoice, make
 from clusteropt.problems.base import Problem
 from clusteropt.runtime import devices
 
-# Instances that step together, at most. Few are ready at a time, and empty places cost: a step of a single cluster of 13 atoms
-# takes 0.5 ms with 8 or 16 places, and 0.8 ms with 64.
-WIDTH = 16
+# Instances that step together, at most. Few are ready at a time, and empty places cost: a step of L-BFGS for a single cluster of
+# 13 atoms, its state copied, took 0.5 ms with 8 or 16 places and 0.8 ms with 64.
+WIDTH = 8
 
 
 class Given(NamedTuple):

@@ -51,22 +51,20 @@ def run(
     function: Callable, common: object, batch: Any, *scalars: object, mesh: Mesh, in_place: bool, **static: Any
 ) -> Any:
     """The function's result. Builds its program first, unless that exists or is being built."""
-    leaves, program = _identify(function, common, batch, scalars, mesh, in_place, static)
-    out = _built(program).result()(*leaves)
-    return jax.tree.unflatten(jax.tree.structure(batch), out) if in_place else tuple(out)
+    return bound(function, common, batch, *scalars, mesh=mesh, in_place=in_place, **static)(batch)
 
 
 def bound(
     function: Callable, common: object, batch: Any, *scalars: object, mesh: Mesh, in_place: bool, **static: Any
 ) -> Callable[[Any], Any]:
-    """`run` of these arguments as a function of the batch, for others of the same shapes: nothing is looked up at a call."""
+    """The program for these arguments as a function of the batch alone, whose shapes stay. Its calls look nothing up."""
     leaves, program = _identify(function, common, batch, scalars, mesh, in_place, static)
     built, tree = _built(program).result(), jax.tree.structure(batch)
-    first = jax.tree.structure(common).num_leaves
-    before, after = leaves[:first], leaves[first + tree.num_leaves :]
+    n_common = jax.tree.structure(common).num_leaves
+    constants, numbers = leaves[:n_common], leaves[n_common + tree.num_leaves :]
 
     def call(batch: Any) -> Any:
-        out = built(*before, *jax.tree.leaves(batch), *after)
+        out = built(*constants, *jax.tree.leaves(batch), *numbers)
         return jax.tree.unflatten(tree, out) if in_place else tuple(out)
 
     return call

@@ -28,6 +28,7 @@ _MOST = 1024  # the lowest minima of a search, which are compared with each othe
 _PLACES = (
     512  # positions that are quenched to small forces at a time: the lowest of a search, and the last that were tried
 )
+_TRIED = _PLACES - 1  # the lowest minimum of the calculator is quenched with them
 # The longest force, in energies over lengths, at the end of those quenches. At the end of a rough quench one minimum has many
 # fingerprints, and the calculator would be asked for each of them.
 _FINE = 0.01
@@ -52,7 +53,7 @@ class Candidates:
         if pool.n_recorded > enough * self._n_fitted or self._n_searches == 0:
             self._renew()
         own, self._waiting = self._waiting[:n], self._waiting[n:]
-        self._seen = [*self._seen, *own][1 - _PLACES :]
+        self._seen = [*self._seen, *own][-_TRIED:]
         composition = self._kit.composition
         return np.reshape(own, (-1, 3, composition.n_atoms)).transpose(1, 2, 0) * composition.potential.length
 
@@ -64,7 +65,7 @@ class Candidates:
             self._seen.append(place)
             self._low.append((float(energies[k]), place))
         self._low = sorted(self._low, key=lambda one: one[0])[: 4 * _GIVEN]
-        self._seen = self._seen[1 - _PLACES :]
+        self._seen = self._seen[-_TRIED:]
 
     @property
     def _numbers(self) -> np.ndarray:
@@ -110,7 +111,8 @@ class Candidates:
             return []
         best = [place for _, place in self._low[:1]]
         energies, places = self._quenched([*best, *self._seen], problem)
-        ceiling = max([found.energies[0], *energies[: len(best)]]) + _HEIGHT * self._kit.composition.n_atoms
+        known = [energy for energy in energies[: len(best)] if np.isfinite(energy)]  # there it may have fallen apart
+        ceiling = max([found.energies[0], *known]) + _HEIGHT * self._kit.composition.n_atoms
         tried = self._minima(energies, places)
         new = [k for k in np.flatnonzero(found.energies < ceiling).tolist() if not _is_among(found, int(k), tried)]
         return [found.places[k] for k in new]
@@ -118,8 +120,9 @@ class Candidates:
     def _quenched(self, places: list[np.ndarray], problem: ClusterProblem) -> tuple[np.ndarray, np.ndarray]:
         """The surrogate's minima below at most `_PLACES` positions (3, n_atoms), in their order: energies, and positions."""
         n, species = self._kit.composition.n_atoms, self._kit.composition.species
+        if not places:
+            return np.zeros(0), np.zeros((0, 3, n))
         own = [Structure(place.T, species, np.ones(n, bool)) for place in places]
-        own += [Structure(np.zeros((n, 3)), species, np.ones(n, bool))] * (not own)
         columns = np.append(np.arange(len(places)), np.full(_PLACES - len(places), -1))  # programs are for so many
         ends, energies, *_ = quenched(take(pack(own, padded_size(n), np.float64), columns), problem, _FINE)
         first = slice(len(places))

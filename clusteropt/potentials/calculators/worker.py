@@ -21,7 +21,9 @@ from typing import Any
 from clusteropt.errors import in_a_line
 
 _HEAD = struct.Struct("<q?")  # the number of the question, and whether it has initial values or was answered
-_GRACE = 5.0  # seconds after the timeout at which a worker that nobody has ended ends itself
+# Seconds after the timeout at which a worker that nobody has ended ends itself, unless its calculator uses the same signal.
+_GRACE = 5.0
+_LONGEST = 1e9  # seconds that a timer takes
 _VACUUM = 12.0  # angstrom around a cluster in the box of a calculator that needs one
 
 
@@ -42,6 +44,8 @@ def answer_of(content: bytes) -> tuple[int, Any]:
 def main(descriptor: int) -> None:
     """Serves the pool at the other end of the descriptor until it is closed."""
     link = Connection(descriptor)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     recipe = json.loads(link.recv_bytes())
     try:
         calculator = made(recipe["place"], recipe["options"])
@@ -57,7 +61,7 @@ def main(descriptor: int) -> None:
             content = link.recv_bytes()
         except (EOFError, OSError):
             return
-        signal.setitimer(signal.ITIMER_REAL, recipe["timeout"] + _GRACE)  # whose signal ends the process
+        signal.setitimer(signal.ITIMER_REAL, min(recipe["timeout"] + _GRACE, _LONGEST))  # whose signal ends the process
         answer = _answered(calculator, content, recipe["needs_cell"])
         signal.setitimer(signal.ITIMER_REAL, 0)
         link.send_bytes(answer)
