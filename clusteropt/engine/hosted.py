@@ -22,6 +22,7 @@ from clusteropt.runtime.backend import n_lanes
 
 _WATCH = 10  # evaluations between two calls of a `Watch`
 _SHAKE = 0.02  # lengths, by which a structure is displaced where the calculator has failed
+_RUNNING = int(Status.RUNNING)  # looked up at every evaluation, which takes an enumeration microseconds
 
 
 def inspect(batch: Any, problem: Problem) -> Inspection:
@@ -73,6 +74,7 @@ class Course:
         used = np.asarray(batch.mask).any(0)
         self._limit, self._allowance = limit, self._pool.allowance
         self._most = self._allowance.shares(limit, np.flatnonzero(used)) if self._explores else limit
+        self._allowed = self._most > 0  # to move at all
         batch = take(motion.problem.prepared(batch), np.arange(len(limit)), motion.dtype)
         self._now = self._begun(batch, self._most.astype(np.int32))
         self._stepped: Callable[[Given], Given] | None = None  # the program, once it is there
@@ -136,12 +138,12 @@ class Course:
     @property
     def _moving(self) -> np.ndarray:
         """(n_instances,) bool."""
-        return (self._status == Status.RUNNING) & (np.asarray(self._now.limit)[0] > 0)
+        return (self._status == _RUNNING) & self._allowed  # type: ignore[no-any-return]  numpy
 
     @property
     def _status(self) -> np.ndarray:
         """(n_instances,), values of Status."""
-        return np.asarray(self._now.status)[0]
+        return self._now.status[0]  # type: ignore[return-value]  numpy
 
     @property
     def _moved(self) -> Moved:
@@ -173,7 +175,7 @@ class Course:
         columns = np.array(sorted(good), int)
         for first in range(0, len(columns), WIDTH):
             self._step(columns[first : first + WIDTH], good)
-        self._ask(columns[self._status[columns] == Status.RUNNING])
+        self._ask(columns[self._status[columns] == _RUNNING])
 
     def _failed(self, faults: dict[int, str]) -> None:
         """Displaces instances whose values could not be had, and asks again.
@@ -258,7 +260,7 @@ class Course:
     def _show(self, column: int) -> None:
         """Calls the watch with the positions of an instance, now and then."""
         n = int(self._now.n_evaluations[0, column])
-        if self._watch is not None and (n % _WATCH == 0 or self._status[column] != Status.RUNNING):
+        if self._watch is not None and (n % _WATCH == 0 or self._status[column] != _RUNNING):
             mask = np.asarray(self._now.batch.mask)[:, 0, column]
             self._watch(column, n, np.asarray(self._now.batch.positions, np.float64)[:, mask, 0, column].T)
 
