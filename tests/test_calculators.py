@@ -1,5 +1,6 @@
 """Calculators of ASE in place of a potential: values, independence of the workers, searches, and every way to fail."""
 
+import itertools
 import json
 import re
 import signal
@@ -134,6 +135,25 @@ def test_a_slow_structure_does_not_hold_the_others(tmp_path):
         pool.drive()
     pool.close()
     assert keys[-1] == "slow"
+
+
+def test_a_question_that_waits_behind_another_that_hangs_may_hang_too(tmp_path):
+    """A second worker has it by then, and that one is lost as well."""
+    pool, found = faulty("hangs", tmp_path, timeout=1.0), dict[str, Answer | str]()
+    seeds = itertools.count(100)
+    while len(pool._workers) < 2 or not all(worker.quick for worker in pool._workers):
+        pool.all_answers([question(copper(13, next(seeds))) for _ in range(8)])
+    for key, one in (("first", copper(4, 1)), ("quick", copper(13, 9)), ("second", copper(4, 2))):
+        pool.ask(key, question(one), found.update)
+    begun = time.monotonic()
+    while time.monotonic() < begun + 0.4:
+        pool._listen()
+    pool.ask("later", question(copper(13, 10)), found.update)
+    while len(found) < 4:
+        pool.drive()
+    assert {key for key, answer in found.items() if isinstance(answer, Answer)} == {"quick", "later"}
+    assert found["first"] == found["second"] == "it took longer than 1 s"
+    pool.close()
 
 
 @pytest.mark.parametrize(
@@ -773,7 +793,12 @@ def test_a_minimized_file_names_its_calculator(tmp_path):
 
 def test_python_takes_what_is_a_calculator_and_nothing_else():
     atoms = copper(4)
-    energies = [clusteropt.energy(atoms, calculator=one).energy for one in ("emt", EMT, EMT(), lambda: EMT())]
+
+    class Own(EMT):
+        """A class that no other process can import."""
+
+    several = ("emt", EMT, EMT(), lambda: EMT(), Own, Own())
+    energies = [clusteropt.energy(atoms, calculator=one).energy for one in several]
     assert len({*energies}) == 1
     with pytest.raises(UsageError, match="must be an ASE calculator"):
         clusteropt.energy(atoms, calculator=3)

@@ -21,9 +21,10 @@ class Some(EMT):
 
     def __init__(self, sizes: set[int]) -> None:
         super().__init__()
-        self.sizes = sizes
+        self.sizes, self.calls = sizes, 0
 
     def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+        self.calls += 1
         if len(atoms) in self.sizes:
             raise RuntimeError("SCF did not converge")
         super().calculate(atoms, properties, system_changes)
@@ -191,6 +192,36 @@ def test_a_calculator_that_computes_nothing_is_refused_with_its_own_words(given,
     place, options = recipe.SHORT["mace"].place, '{"model_paths": "--cu.model"}'
     with pytest.raises(UsageError, match=refusal + "correct --cu.model or --calculator-options, or name another"):
         scales_of(pool(broken, place=place, options=options), ("Cu",), given)
+
+
+def test_a_calculator_that_computes_nothing_is_asked_three_times():
+    """For an atom, an icosahedron and a tetrahedron: each question may take as long as a calculator may."""
+    broken = Some({1, 4, 13})
+    with pytest.raises(UsageError, match="gives no energies"):
+        scales_of(pool(broken), ("Cu",))
+    assert broken.calls == 3
+
+
+class Tired(EMT):
+    """EMT that fails `often` times in a row for positions that it has computed before."""
+
+    def __init__(self, often: int) -> None:
+        super().__init__()
+        self.often, self.seen = often, dict[bytes, int]()
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+        n = self.seen[atoms.positions.tobytes()] = self.seen.get(atoms.positions.tobytes(), -1) + 1
+        if 0 < n <= self.often:
+            raise RuntimeError("too tired")
+        super().calculate(atoms, properties, system_changes)
+
+
+def test_a_calculator_that_fails_now_and_then_for_the_same_positions_is_asked_again():
+    assert scales_of(pool(Tired(2)), ("Cu",)) == scales_of(pool(EMT()), ("Cu",))
+    with pytest.raises(
+        ClusterOptError, match=r"failed 3 times for positions .* at last: RuntimeError: too tired: make"
+    ):
+        scales_of(pool(Tired(3)), ("Cu",))
 
 
 @pytest.mark.parametrize("given", [None, (2.5, 0.6)])

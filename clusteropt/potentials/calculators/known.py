@@ -56,7 +56,8 @@ def use_object(calculator: Any, **others: Any) -> str:
     module, name = getattr(calculator, "__module__", ""), getattr(calculator, "__qualname__", "<")
     if callable(calculator) and module != "__main__" and "<" not in name:
         return use(recipe_of(f"{module}:{name}", {}, **others))
-    made = calculator() if callable(calculator) and not hasattr(calculator, "get_property") else calculator
+    makes = isinstance(calculator, type) or (callable(calculator) and not hasattr(calculator, "get_property"))
+    made = calculator() if makes else calculator
     if not hasattr(made, "get_property"):
         raise UsageError(f"calculator must be an ASE calculator, a class or a name, got {type(calculator).__name__}")
     options = " ".join(f"{key}={value}" for key, value in sorted(dict(getattr(made, "parameters", {})).items()))

@@ -229,7 +229,9 @@ class Pool(Memory):
             self.close()
             raise UsageError(f"calculator {self.recipe.name}: {why} while it was made: try it in Python")
         if worker.tasks:
-            self._waiting.extendleft([number for number in list(worker.tasks)[1:] if number in self._open])
+            held = {number for other in self._workers for number in other.tasks}  # a stuck one is with two workers
+            again = [number for number in list(worker.tasks)[1:] if number in self._open and number not in held]
+            self._waiting.extendleft(again)
             self._note(worker.tasks[0], why)
 
     def _note(self, number: int, answer: Answer | str) -> None:

@@ -21,6 +21,7 @@ _LEAST = (
     1e-5  # eV of an atom, of which two of helium have a hundred times as much; less is the rounding of a calculator
 )
 _SAME = 1e-3  # energy scales by which two values for the same positions may differ
+_TRIES = 3  # for a second evaluation of the same positions, where the calculator fails now and then
 _GOLDEN = (1 + 5**0.5) / 2
 _TWELVE = np.array([np.roll([0, a, b * _GOLDEN], k) for k in range(3) for a in (-1, 1) for b in (-1, 1)])
 _THIRTEEN = np.concatenate([np.zeros((1, 3)), _TWELVE / np.linalg.norm(_TWELVE[0])])  # its shortest distance is 1
@@ -61,6 +62,10 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
         [Question(numbers[k : k + 1], np.zeros((1, 3))) for k in range(len(numbers))], tolerant=True
     )
     atoms = np.array([_energy(one) for one in alone])
+    if given is None and not (
+        np.isfinite(atoms).any() or _computes_any(pool, numbers)
+    ):  # else each question might time out
+        raise UsageError(_refusal(pool, elements, alone))
     best = _breathed(pool, numbers, atoms, _ICOSAHEDRON, given)
     if best.is_unsettled(given) and len(numbers) <= len(_TETRAHEDRON.places):
         other = _breathed(pool, numbers, atoms, _TETRAHEDRON, given)
@@ -72,6 +77,13 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
     length, energy = (best.length, best.atomization / best.shape.binding) if given is None else given
     _check_repeats(pool, best.question, best.energy, energy)
     return Found(float(length), float(energy), tuple(best.free.tolist()))
+
+
+def _computes_any(pool: Pool, numbers: np.ndarray) -> bool:
+    """True where the calculator computes one of the shapes, near its usual size."""
+    shapes = (_ICOSAHEDRON, _TETRAHEDRON)
+    asked = [Question(np.resize(numbers, len(one.places)), _contact(numbers) * one.places) for one in shapes]
+    return any(isinstance(answer, Answer) for answer in pool.all_answers(asked, tolerant=True))
 
 
 class _Breath(NamedTuple):
@@ -177,7 +189,16 @@ def _refusal(pool: Pool, elements: tuple[str, ...], alone: list[Answer | str]) -
 
 def _check_repeats(pool: Pool, question: Question, energy: float, scale: float) -> None:
     """Raises ClusterOptError where a second evaluation gives another energy."""
-    again = _energy(pool.all_answers([question], afresh=True, tolerant=True)[0])
+    answer: Answer | str = ""
+    for _ in range(_TRIES):
+        if not isinstance(answer, Answer):
+            answer = pool.all_answers([question], afresh=True, tolerant=True)[0]
+    if isinstance(answer, str):
+        raise ClusterOptError(
+            f"calculator {pool.recipe.name} failed {_TRIES} times for positions that it has computed before, at last: {answer}: "
+            "make it repeatable, by its options or another calculator"
+        )
+    again = answer.energy
     if not abs(again - energy) <= _SAME * scale:
         raise ClusterOptError(
             f"calculator {pool.recipe.name} gives different energies, {energy:.6f} and {again:.6f} eV, for the same positions: "
