@@ -196,7 +196,8 @@ def test_doctor_says_how_to_cure_a_calculator_and_names_no_file_of_its_own(tmp_p
 def test_doctor_says_how_to_install_anew_what_fails(monkeypatch):
     monkeypatch.setattr(checkup, "SHORT", {"emt": checkup.SHORT["emt"]})
     monkeypatch.setattr(Pool, "all_answers", lambda *_: ["RuntimeError: no"])
-    assert checkup.calculators() == ["emt fails (RuntimeError: no: install it anew with `pip install ase`)"]
+    cure = "try it in Python, or install it anew with `pip install ase`"
+    assert checkup.calculators() == [f"emt fails (RuntimeError: no: {cure})"]
 
 
 @pytest.mark.parametrize(
