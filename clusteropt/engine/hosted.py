@@ -22,7 +22,7 @@ from clusteropt.runtime.backend import n_lanes
 
 _WATCH = 10  # evaluations between two calls of a `Watch`
 _SHAKE = 0.02  # lengths, by which a structure is displaced where the calculator has failed
-_RUNNING = int(Status.RUNNING)  # looked up at every evaluation, which takes an enumeration microseconds
+_RUNNING = int(Status.RUNNING)  # a number: to look it up in the enumeration takes microseconds, at every evaluation
 
 
 def inspect(batch: Any, problem: Problem) -> Inspection:

@@ -131,14 +131,9 @@ def _contact(numbers: np.ndarray) -> float:
 
 def _no_scales(pool: Pool, elements: tuple[str, ...], told: _Breath) -> str:
     """The sentence about a calculator that binds a cluster too little or too much."""
-    own, contact = (
-        f"calculator {pool.recipe.name}",
-        _contact(np.array([atomic_numbers[element] for element in elements])),
-    )
-    name, give = (
-        "-".join(elements),
-        "give the length of a bond in angstrom and its energy in eV, as --calculator-scales",
-    )
+    own, name = f"calculator {pool.recipe.name}", "-".join(elements)
+    give = "give the length of a bond in angstrom and its energy in eV, as --calculator-scales"
+    contact = _contact(np.array([atomic_numbers[element] for element in elements]))
     if told.atomization > _MOST:
         why = f"by {told.atomization:,.0f} eV an atom: its electrons do not settle: change its options, or"
         return f"{own} binds {told.shape.name} of {name} {why} {give} {contact:.2g},1"
