@@ -1,5 +1,6 @@
 """The surrogate of a calculator: its fit, its candidates, and what searches gain by it."""
 
+import jax
 import numpy as np
 import pytest
 from helpers import program, value
@@ -19,7 +20,7 @@ from clusteropt.exploration.surrogate.potential import drifts, potential_of, usu
 from clusteropt.finding.searching import composition_of
 from clusteropt.potentials.calculators import known, recipe, scales
 from clusteropt.potentials.calculators.memory import Answer, Memory, Question
-from clusteropt.runtime import host
+from clusteropt.runtime import devices, host
 from clusteropt.search.local import minimized
 from clusteropt.search.styles import STYLES
 from clusteropt.settings.method import LocalSettings
@@ -145,6 +146,25 @@ def test_the_vector_of_the_normal_equations_is_the_derivative_of_half_the_sum_of
         ends = [[fit._normal(several, 1, at + sign * one)[0] for sign in (1, -1)] for one in step]
     assert np.allclose(slope, [(a - b) / 2e-5 for a, b in ends], rtol=1e-5)
     assert np.linalg.eigvalsh(square).min() > 0
+
+
+def sums_of(several: fit.Samples, first: int, n: int) -> list[np.ndarray]:
+    """The results of the program for `n` of the samples, from the `first` on."""
+    own = jax.tree.map(lambda array: np.roll(array, -first, -1), several)
+    weight = np.where(np.arange(fit.N_SAMPLES) < n, own.weight, 0)
+    about, mesh = usual(1).astype(fit.PRECISION), devices.mesh(1)
+    found = programs.run(fit.equations, (), own._replace(weight=weight), about, mesh=mesh, in_place=False, n_species=1)
+    return [np.asarray(one, np.float64) for one in found]
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 60])
+def test_the_normal_equations_are_the_sums_of_those_of_single_samples(n):
+    """The program takes portions of samples, and leaves out those that are empty."""
+    with host.double_precision():
+        several = samples_of(usual(1) + 0.2, 1)
+        alone, together = [sums_of(several, k, 1) for k in range(n)], sums_of(several, 0, n)
+    for found, parts in zip(together, zip(*alone, strict=True), strict=True):
+        assert found == pytest.approx(np.sum(parts, 0), rel=1e-4, abs=1e-4 * np.abs(found).max())
 
 
 @settings(max_examples=10, deadline=None)

@@ -58,27 +58,30 @@ def _band(terms: Array, species: Array, sums: tuple[Array, ...]) -> Array:
 def _sums(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, ...]:
     """Repulsion, its gradient (3), density, and its sums over directions (3) and their products (6)."""
     r = distance(pair, core)
+    inverse = 1 / r
     repulsion, slope = decaying(tables, "repulsion", pair, r)
-    part, _ = _density(tables, core, pair, r)
+    part, _ = _density(tables, core, pair, r, inverse)
     if core:  # inside the core, repulsion and density continue as straight lines in r^2
-        repulsion = repulsion + slope * (pair.r2 - r * r) / (2 * r)
-    e = [d / r for d in pair.d]
+        repulsion = repulsion + slope * (pair.r2 - r * r) * (inverse / 2)
+    e = [d * inverse for d in pair.d]
     along = [part * x for x in e]
-    return repulsion, *(2 * slope / r * d for d in pair.d), part, *along, *(along[a] * e[b] for a, b in _COMPONENTS)
+    push = 2 * slope * inverse
+    return repulsion, *(push * d for d in pair.d), part, *along, *(along[a] * e[b] for a, b in _COMPONENTS)
 
 
-def _density(tables: dict[str, Array], core: float, pair: Pair, r: Array) -> tuple[Array, Array]:
+def _density(tables: dict[str, Array], core: float, pair: Pair, r: Array, inverse: Array) -> tuple[Array, Array]:
     """The pair's part of the density, and its slope over the distance."""
     hopping, slope = decaying(tables, "hopping", pair, r)
-    part, rate = hopping * hopping, 2 * hopping * slope / r
+    part, rate = hopping * hopping, 2 * hopping * slope * inverse
     return (part + rate * (pair.r2 - r * r) / 2 if core else part), rate
 
 
 def _slopes(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, ...]:
     """The gradient of the bands; the last planes of the pair are their slopes in density, vector and matrix."""
     r = distance(pair, core)
-    part, rate = _density(tables, core, pair, r)
-    e = [d / r for d in pair.d]
+    inverse = 1 / r
+    part, rate = _density(tables, core, pair, r, inverse)
+    e = [d * inverse for d in pair.d]
     own, other = pair.here[-10:], pair.there[-10:]
     vector = [x - y for x, y in zip(own[1:4], other[1:4], strict=True)]  # seen from the neighbour, e points back
     xx, yy, zz, xy, xz, yz = (x + y for x, y in zip(own[4:], other[4:], strict=True))
@@ -93,7 +96,7 @@ def _slopes(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, .
     radial = along + 2 * twice
     if core:  # inside the core, e grows with the distance
         radial = (pair.r2 >= r * r) * radial
-    sideways = part / r
+    sideways = part * inverse
     return tuple(
         push * d + sideways * (v + 2 * t - radial * x) for d, v, t, x in zip(pair.d, vector, turned, e, strict=True)
     )
