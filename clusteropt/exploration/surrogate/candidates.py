@@ -89,14 +89,12 @@ class Candidates:
         n, energies, places = kit.composition.n_atoms, [], []
         given = [place.T for _, place in self._lowest()]
         rounds: Any = self._explore(kit, given)
-        enough, before = max(_LEAST * n, _WORK * self._n_fitted), 0
         for visits in rounds:
             fine = np.isfinite(visits.energy)
             energies.append(visits.energy[fine])
             places.append(np.moveaxis(visits.positions[:, :n, fine], -1, 0))
-            if 3 * rounds.n_evaluations - before >= 2 * enough:  # the next round, if as long, would end farther beyond
+            if rounds.n_evaluations >= max(_LEAST * n, _WORK * self._n_fitted):
                 break
-            before = rounds.n_evaluations
         rough = _distinct(self._minima(np.concatenate(energies), np.concatenate(places)))
         return _distinct(self._minima(*self._quenched(list(rough.places[:_PLACES]), kit.composition.problem)))
 
