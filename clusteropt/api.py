@@ -8,7 +8,7 @@ from ase import Atoms
 from clusteropt.clusters.arrays import Structure
 from clusteropt.engine.lanes import Watch, renumbered
 from clusteropt.engine.step import Status
-from clusteropt.errors import InputError, UsageError
+from clusteropt.errors import CalculatorFailed, InputError, UsageError
 from clusteropt.io.doubts import warn_caller
 from clusteropt.io.structures import elements_of, to_structure
 from clusteropt.optimizers.learned.weights import LearnedOptimizer, named
@@ -19,7 +19,7 @@ from clusteropt.potentials.parameters import ParameterSet
 from clusteropt.result import Certified, Result, failed
 from clusteropt.runtime import host
 from clusteropt.search.certify import certified
-from clusteropt.search.inputs import misplaced
+from clusteropt.search.inputs import Fault, misplaced
 from clusteropt.search.local import evaluated, minimized
 from clusteropt.search.minimum import Minimum
 from clusteropt.search.observer import SILENT, Observer, Renumbered
@@ -189,7 +189,7 @@ def results_of(
     method = settings.method()
     if learned is None and move and method.learned is not None:
         learned = named(method.learned)
-    groups, failures = _by_potential(structures, settings.potential, asked)
+    groups, failures = _by_potential(structures, settings.potential, asked, move)
     yield failures
     for members in groups.values():
         potential = members[0][1]
@@ -262,14 +262,14 @@ Member = tuple[int, Potential, Structure]
 
 
 def _by_potential(
-    structures: Sequence[Atoms], name: str | None, optimizer: str
+    structures: Sequence[Atoms], name: str | None, optimizer: str, move: bool = True
 ) -> tuple[dict[tuple, list[Member]], dict[int, Result]]:
     """Groups of structures that share a potential, and the results of structures that cannot be used."""
     if odd := [one for one in structures if not isinstance(one, Atoms)]:
         raise _no_atoms(odd[0])
     groups: dict[tuple, list[Member]] = {}
     failures: dict[int, Result] = {}
-    found: dict[tuple[str, ...], Potential | UsageError] = {}
+    found: dict[tuple[str, ...], Potential | Fault] = {}
     chosen, hosted = (None, False) if name is None else (sets.load(name), known.is_known(name))
     for i, atoms in enumerate(structures):
         if hosted and (fault := misplaced(atoms.positions)):  # no calculator is asked about it, not even for scales
@@ -277,11 +277,10 @@ def _by_potential(
             continue
         elements = elements_of(atoms)
         if elements not in found:
-            found[elements] = _potential(elements, chosen)
+            found[elements] = _potential(elements, chosen, move)
         potential = found[elements]
-        if isinstance(potential, UsageError):
-            status = Status.NO_POTENTIAL if elements else Status.INVALID_STRUCTURE
-            failures[i] = failed(atoms, status, str(potential), optimizer)
+        if not isinstance(potential, Potential):
+            failures[i] = failed(atoms, potential[1], potential[0], optimizer)
             continue
         try:
             structure = to_structure(atoms, potential)
@@ -291,10 +290,11 @@ def _by_potential(
     return groups, failures
 
 
-def _potential(elements: tuple[str, ...], chosen: ParameterSet | None) -> Potential | UsageError:
+def _potential(elements: tuple[str, ...], chosen: ParameterSet | None, move: bool) -> Potential | Fault:
     if not elements:
-        return UsageError("a frame without atoms: remove it from the file")
+        return "a frame without atoms: remove it from the file", Status.INVALID_STRUCTURE
     try:
-        return sets.potential_for(elements, chosen)
+        return sets.potential_for(elements, chosen, move)
     except UsageError as problem:
-        return problem
+        broken = isinstance(problem, CalculatorFailed)
+        return str(problem), Status.CALCULATOR_FAILED if broken else Status.NO_POTENTIAL

@@ -29,6 +29,12 @@ class UsageError(ClusterOptError):
     exit_code = ExitCode.USAGE
 
 
+class CalculatorFailed(UsageError):
+    """A calculator computes nothing of some elements."""
+
+    exit_code = ExitCode.NOT_CONVERGED
+
+
 class InputError(ClusterOptError):
     """A file or structure cannot be used."""
 

@@ -716,18 +716,39 @@ def test_whatever_chgnet_makes_gets_a_cell():
 
 
 @pytest.mark.parametrize(
-    ("atoms", "calculator", "status", "words"),
+    ("atoms", "calculator", "status", "code", "words"),
     [
-        (Atoms("Fe2", [[0, 0, 0], [0, 0, 2.3]]), "emt", "no-potential", "gives no energies and forces of Fe"),
-        (Atoms("X2", [[0, 0, 0], [0, 0, 2.3]]), "emt", "no-potential", "computes elements, not X"),
-        (copper(4), "faulty:Energetic", "no-potential", "the calculator gives no forces"),
+        (Atoms("Fe2", [[0, 0, 0], [0, 0, 2.3]]), "emt", "calculator-failed", 4, "No EMT-potential for Fe"),
+        (Atoms("X2", [[0, 0, 0], [0, 0, 2.3]]), "emt", "no-potential", 3, "computes elements, not X"),
+        (copper(4), "faulty:Energetic", "calculator-failed", 4, "the calculator gives no forces"),
     ],
 )
-def test_what_a_calculator_cannot_do_is_said_of_the_structure(atoms, calculator, status, words, tmp_path):
-    outcome = run(tmp_path, "energy", save(tmp_path / "in.xyz", atoms), "--calculator", calculator, "--json")
-    assert outcome.code == 3
+@pytest.mark.parametrize("command", ["energy", "minimize"])
+def test_what_a_calculator_cannot_do_is_said_of_the_structure(
+    command, atoms, calculator, status, code, words, tmp_path
+):
+    outcome = run(tmp_path, command, save(tmp_path / "in.xyz", atoms), "--calculator", calculator, "--json")
+    assert outcome.code == code
     assert [one["status"] for one in outcome.records] == [status]
     assert words in outcome.complaints[0]
+
+
+@pytest.mark.parametrize("command", ["search", "grow"])
+def test_a_search_by_a_calculator_that_computes_nothing_has_the_exit_code_of_its_failure(command, tmp_path):
+    asked = ("Fe5",) if command == "search" else ("Fe", "4-5")
+    outcome = run(tmp_path, command, *asked, "--calculator", "emt")
+    assert (outcome.code, len(outcome.complaints)) == (4, 1)
+    assert "calculator emt gives no energies and forces of Fe (NotImplementedError" in outcome.complaints[0]
+
+
+def test_energies_take_one_evaluation_each_and_no_scales(tmp_path):
+    file = save(tmp_path / "in.xyz", [copper(4), copper(5, symbols="Cu3Au2")])
+    name = known.use(recipe.recipe_of("emt", {}))
+    before = known.pool_of(name).n_asked
+    outcome = run(tmp_path, "energy", file, "--calculator", name)
+    assert outcome.code == 0
+    assert "nearest neighbours" not in outcome.err
+    assert known.pool_of(name).n_asked == before + 2
 
 
 @pytest.mark.parametrize("place", [[0, 0, 0], [0, 0, 5e-7], [0, 0, np.nan]])
@@ -764,7 +785,8 @@ def test_a_periodic_structure_is_refused_and_its_box_can_be_dropped(tmp_path):
 
 def test_different_values_for_the_same_positions_are_noticed(tmp_path):
     file = save(tmp_path / "in.xyz", copper(4))
-    outcome = run(tmp_path, "energy", file, "--calculator", "faulty:Faulty", "--calculator-options", "mode=drifts")
+    asked = ("--optimizer", "lbfgs", "--calculator", "faulty:Faulty", "--calculator-options", "mode=drifts")
+    outcome = run(tmp_path, "minimize", file, *asked)
     assert outcome.code == 1
     assert "gives different energies" in outcome.complaints[0]
 

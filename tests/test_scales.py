@@ -1,5 +1,7 @@
 """The scales of a calculator: what an icosahedron tells, where a tetrahedron takes its place, and what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -9,7 +11,8 @@ from ase.cluster import Icosahedron
 from ase.optimize import BFGS
 
 from clusteropt.errors import ClusterOptError, UsageError
-from clusteropt.potentials.calculators import recipe, scales
+from clusteropt.potentials import sets
+from clusteropt.potentials.calculators import known, recipe, scales
 from clusteropt.potentials.calculators.here import Here
 from clusteropt.potentials.calculators.scales import Found, scales_of
 
@@ -236,6 +239,45 @@ def test_who_is_asked_for_scales_learns_how_to_give_them(step):
         UsageError, match=r"of H-O, as of molecules: give the length .*, as --calculator-scales 0\.\d+,4$"
     ):
         scales_of(pool(Level(step)), ("H", "O"))
+
+
+class Moody(EMT):
+    """EMT that fails at every other one of the first `often` positions of clusters that it is asked for."""
+
+    def __init__(self, often: int) -> None:
+        super().__init__()
+        self.often, self.n_calls = often, 0
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+        self.n_calls += 1
+        if self.n_calls < self.often and self.n_calls % 2:
+            raise RuntimeError("SCF did not converge")
+        super().calculate(atoms, properties, system_changes)
+
+
+@pytest.mark.parametrize("often", [2, 24])  # for the atom, and for every other length too
+def test_scales_do_not_follow_from_failures_now_and_then(often):
+    found, sound = scales_of(pool(Moody(often)), ("Cu",)), scales_of(pool(EMT()), ("Cu",))
+    assert np.allclose(found[:2], sound[:2], rtol=1e-4)
+    assert found.missing == ""
+
+
+def test_what_scales_lack_is_told():
+    """Atoms alone, or icosahedra around the lowest energy, of which the calculator computes no others nearby either."""
+
+    class Patchy(EMT):
+        def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+            if len(atoms) == 13 and 2.4 < atoms.get_all_distances()[np.triu_indices(13, 1)].min() < 2.55:
+                raise RuntimeError("SCF did not converge")
+            super().calculate(atoms, properties, system_changes)
+
+    why = r"\(RuntimeError: SCF did not converge\)"
+    assert re.fullmatch(f"an atom of Cu alone {why}", scales_of(pool(Some({1})), ("Cu",)).missing)
+    assert re.fullmatch(f"an icosahedron {why}", scales_of(pool(Patchy()), ("Cu",)).missing)
+    assert scales_of(pool(Patchy()), ("Cu",), (2.5, 0.6)).missing == ""
+    name = known.use_object(Patchy)
+    with pytest.warns(UserWarning, match=r"failed for an icosahedron .* its scales for Cu are rough, .* set them, as"):
+        sets.potential_for(("Cu",), name)
 
 
 def test_scales_do_not_follow_a_garbled_energy():

@@ -20,7 +20,7 @@ def before(potential: Potential, frames: Sequence[Frame], settings: MinimizeSett
     """Messages before structures with one potential are computed: the potential, the criterion of convergence, doubts."""
     how = ("as asked for " if settings.potential else "default for ") + "-".join(potential.elements)
     said = [f"potential {potential.name} ({how}; {potential.energy_unit}, {potential.length_unit})"]
-    said += scales_of(potential)
+    said += scales_of(potential) if move else []
     method = settings.method()
     searches = move and method.search is not None
     if move:
@@ -28,7 +28,8 @@ def before(potential: Potential, frames: Sequence[Frame], settings: MinimizeSett
         limit = f"{criterion.norm} <= {criterion.tolerance:.3g} {potential.force_unit}"
         by = "" if searches and all(frame.atoms.pbc.all() for frame in frames) else f", by {settings.optimizer}"
         said.append(f"converged at {limit}{by}")
-    return said + (_of_boxes(frames, potential) if searches else []) + _of_units(frames, potential)
+    units = _of_units(frames, potential) if move or not potential.calculator else []  # else no length is known
+    return said + (_of_boxes(frames, potential) if searches else []) + units
 
 
 def scales_of(potential: Potential) -> list[str]:

@@ -58,6 +58,10 @@ class ParameterSet:
             cutoff=None if tables.cutoff is None else float(tables.cutoff),
         )
 
+    def at_rest(self, elements: tuple[str, ...]) -> Potential:
+        """The potential for clusters that are not moved. Raises as `potential`."""
+        return self.potential(elements)
+
     @property
     def shown_name(self) -> str:
         """The name in messages. A user's set with the name of a shipped set is marked `(own)`."""

@@ -97,8 +97,12 @@ def serving(elements: tuple[str, ...], named: str | ParameterSet | None = None) 
     return load(named) if isinstance(named, str) else named or default(elements)
 
 
-def potential_for(elements: tuple[str, ...], named: str | ParameterSet | None = None) -> Potential:
-    """The potential for clusters of these elements. Raises as `serving` and `ParameterSet.potential`."""
+def potential_for(elements: tuple[str, ...], named: str | ParameterSet | None = None, moving: bool = True) -> Potential:
+    """The potential for clusters of these elements; for those that are not `moving`, a calculator computes no scales.
+
+    Raises as `serving` and `ParameterSet.potential`.
+    """
     if not elements:
         raise UsageError("a structure without atoms has no potential")
-    return serving(elements, named).potential(elements)
+    chosen = serving(elements, named)
+    return chosen.potential(elements) if moving else chosen.at_rest(elements)

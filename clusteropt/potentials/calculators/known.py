@@ -4,6 +4,7 @@ Only the command line and Python programs tell it of calculators. A name in a st
 """
 
 import atexit
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from clusteropt.potentials.calculators import recipe as recipes
 from clusteropt.potentials.calculators.here import Here
 from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.potentials.calculators.recipe import Recipe, neutral, recipe_of
-from clusteropt.potentials.calculators.scales import Found, scales_of
+from clusteropt.potentials.calculators.scales import Found, rough, scales_of
 from clusteropt.potentials.form import REAL_UNITS
 from clusteropt.potentials.parameters import ParameterSet
 from clusteropt.runtime import machine
@@ -110,16 +111,38 @@ class CalculatorSet(ParameterSet):
 
     def potential(self, elements: tuple[str, ...]) -> Potential:
         """The potential for clusters of these elements, with scales that are found here. Raises as `scales_of`."""
-        chosen = tuple(sorted(set(elements)))
-        if "X" in chosen:
-            raise UsageError(f"calculator '{self.name}' computes elements, not X: name the element, as Ar13")
-        pool = _POOLS[self.name]
+        chosen = self._checked(elements)
         if (self.name, chosen) not in _SCALES:
-            _SCALES[self.name, chosen] = _scales_found(pool, chosen)
-        found = _SCALES[self.name, chosen]
+            found = _SCALES[self.name, chosen] = _scales_found(_POOLS[self.name], chosen)
+            if found.missing:
+                warnings.warn(_doubt(self.name, chosen, found), stacklevel=2)
+        return self._scaled(chosen, _SCALES[self.name, chosen])
+
+    def at_rest(self, elements: tuple[str, ...]) -> Potential:
+        """The potential for clusters that are not moved, for which nothing is computed: scales that are known, or rough ones.
+
+        Raises UsageError for X.
+        """
+        chosen = self._checked(elements)
+        return self._scaled(chosen, _SCALES.get((self.name, chosen)) or rough(chosen))
+
+    def _checked(self, elements: tuple[str, ...]) -> tuple[str, ...]:
+        if "X" in elements:
+            raise UsageError(f"calculator '{self.name}' computes elements, not X: name the element, as Ar13")
+        return tuple(sorted(set(elements)))
+
+    def _scaled(self, elements: tuple[str, ...], found: Found) -> Potential:
         about: dict[str, Any] = {"energy_unit": REAL_UNITS["energy"], "length_unit": REAL_UNITS["length"]}
-        own = {"parameters": {}, "form": self.form, "name": self.name, "elements": chosen, "cutoff": None}
-        return Potential(**own, **about, **found._asdict(), calculator=self.name)
+        own = {"parameters": {}, "form": self.form, "name": self.name, "elements": elements, "cutoff": None}
+        scales = {key: value for key, value in found._asdict().items() if key != "missing"}
+        return Potential(**own, **about, **scales, calculator=self.name)
+
+
+def _doubt(name: str, elements: tuple[str, ...], found: Found) -> str:
+    """The warning about scales for which the calculator has failed in part."""
+    rough = f"calculator {name} failed for {found.missing}, so its scales for {'-'.join(elements)} are rough"
+    given = f"set them, as --calculator-scales {found.length:.3g},{found.energy:.3g}"
+    return f"{rough}, and a run in which it does not fail finds others: {given}"
 
 
 def _scales_found(pool: Pool, elements: tuple[str, ...]) -> Found:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
-from clusteropt.errors import ClusterOptError, UsageError
+from clusteropt.errors import CalculatorFailed, ClusterOptError, UsageError
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool
 from clusteropt.potentials.calculators.recipe import file_of
@@ -20,6 +20,7 @@ _MOST = 25.0  # eV, by which an atom may be bound; no solid binds one by 9
 _LEAST = (
     1e-5  # eV of an atom, of which two of helium have a hundred times as much; less is the rounding of a calculator
 )
+_SHAKE = 1e-3  # angstrom, by which atoms are displaced where the calculator has failed; it hardly changes an energy
 _SAME = 1e-3  # energy scales by which two values for the same positions may differ
 _TRIES = 3  # for a second evaluation of the same positions, where the calculator fails now and then
 _GOLDEN = (1 + 5**0.5) / 2
@@ -49,34 +50,70 @@ class Found(NamedTuple):
     length: float  # angstrom
     energy: float  # eV, of a bond
     free_atoms: tuple[float, ...]  # eV, the energy of an atom of each element alone
+    missing: str = ""  # what the calculator failed for that these numbers would have followed from, in words
 
 
 def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] | None = None) -> Found:
     """The scales for clusters of the elements; `given` are length (angstrom) and energy (eV) that a user knows better.
 
-    Raises UsageError where the calculator cannot compute the elements, ClusterOptError where it gives two energies for the same
-    positions.
+    Raises CalculatorFailed where the calculator cannot compute the elements, UsageError where it binds them too little or too
+    much, ClusterOptError where it gives two energies for the same positions.
     """
     numbers = np.array([atomic_numbers[element] for element in elements], np.int32)
-    alone = pool.all_answers(
-        [Question(numbers[k : k + 1], np.zeros((1, 3))) for k in range(len(numbers))], tolerant=True
-    )
+    of_atoms = [Question(numbers[k : k + 1], np.zeros((1, 3))) for k in range(len(numbers))]
+    alone = pool.all_answers(of_atoms, tolerant=True)
     atoms = np.array([_energy(one) for one in alone])
     if given is None and not (
         np.isfinite(atoms).any() or _computes_any(pool, numbers)
     ):  # else each question might time out
-        raise UsageError(_refusal(pool, elements, alone))
+        raise CalculatorFailed(_refusal(pool, elements, alone))
+    _, alone = _once_more(pool, of_atoms, alone, [k for k, one in enumerate(alone) if isinstance(one, str)])
+    atoms = np.array([_energy(one) for one in alone])
     best = _breathed(pool, numbers, atoms, _ICOSAHEDRON, given)
     if best.is_unsettled(given) and len(numbers) <= len(_TETRAHEDRON.places):
         other = _breathed(pool, numbers, atoms, _TETRAHEDRON, given)
-        best = other if not other.is_unsettled(given) or not np.isfinite(best.energy) else best
+        if not other.is_unsettled(given) or not np.isfinite(best.energy):
+            best = other._replace(faults=best.faults + other.faults)
     if not np.isfinite(best.energy):
-        raise UsageError(_refusal(pool, elements, alone))
+        raise CalculatorFailed(_refusal(pool, elements, alone))
     if given is None and not _LEAST < best.atomization < _MOST:
         raise UsageError(_no_scales(pool, elements, best))
     length, energy = (best.length, best.atomization / best.shape.binding) if given is None else given
     _check_repeats(pool, best.question, best.energy, energy)
-    return Found(float(length), float(energy), tuple(best.free.tolist()))
+    missing = _missing(elements, alone, best) if given is None else ""
+    return Found(float(length), float(energy), tuple(best.free.tolist()), missing)
+
+
+def _missing(elements: tuple[str, ...], alone: list[Answer | str], best: "_Breath") -> str:
+    """What could not be computed of atoms alone, and of the cluster that tells of the scales; empty for nothing."""
+    failed = [
+        (f"an atom of {one} alone", why) for one, why in zip(elements, alone, strict=True) if isinstance(why, str)
+    ]
+    failed += best.faults
+    return f"{' and '.join(what for what, _ in failed)} ({failed[-1][1]})" if failed else ""
+
+
+def _once_more(
+    pool: Pool, asked: list[Question], answers: list[Answer | str], which: list[int]
+) -> tuple[list[Question], list[Answer | str]]:
+    """Questions and answers, those at the indices `which` replaced by others about atoms that were displaced a little."""
+    shifts = np.random.default_rng(0)
+    asked = list(asked)
+    for k in which:
+        asked[k] = asked[k]._replace(positions=asked[k].positions + shifts.normal(0, _SHAKE, asked[k].positions.shape))
+    again = dict(zip(which, pool.all_answers([asked[k] for k in which], tolerant=True), strict=True))
+    return asked, [again.get(k, answer) for k, answer in enumerate(answers)]
+
+
+def _holes(answers: list[Answer | str]) -> list[int]:
+    """The indices of what has failed between two that have not."""
+    fine = [k for k, answer in enumerate(answers) if isinstance(answer, Answer)]
+    return [k for k in range(*(fine[0], fine[-1]) if fine else (0,)) if k not in fine]
+
+
+def rough(elements: tuple[str, ...]) -> Found:
+    """Scales of the right order, by covalent radii, where nothing follows from them."""
+    return Found(_contact(np.array([atomic_numbers[element] for element in elements])), 1.0, (0.0,) * len(elements))
 
 
 def _computes_any(pool: Pool, numbers: np.ndarray) -> bool:
@@ -96,6 +133,7 @@ class _Breath(NamedTuple):
     length: float  # angstrom, the scale
     free: np.ndarray  # (n_elements,) eV, the energies of atoms alone
     is_bottom: bool  # higher energies are on both sides, as the forces tell
+    faults: tuple[tuple[str, str], ...] = ()  # where a lower energy may be, but the calculator has failed, and why
 
     def is_unsettled(self, given: tuple[float, float] | None) -> bool:
         """True where the energy cannot be believed; False where the atoms are just not bound. At a length `given` any will do."""
@@ -113,6 +151,7 @@ def _breathed(
     lengths = _contact(numbers) * _FACTORS if given is None else np.array([given[0]])
     asked = [Question(many, length * shape.places) for length in lengths]
     answers = pool.all_answers(asked, tolerant=True)
+    asked, answers = _once_more(pool, asked, answers, _holes(answers))
     energies = np.array([_energy(answer) for answer in answers])
     if not np.isfinite(energies).any():
         return _Breath(shape, asked[0], np.nan, np.nan, np.nan, atoms, False)
@@ -121,7 +160,8 @@ def _breathed(
     free = np.where(np.isfinite(atoms), atoms, apart)
     atomization = float(free[np.resize(np.arange(len(numbers)), n)].sum() - energies[best]) / n
     length = shape.stretch * lowest(lengths, energies, best)
-    return _Breath(shape, asked[best], float(energies[best]), atomization, length, free, is_bottom)
+    faults = () if is_bottom else tuple((shape.name, str(answers[k])) for k in _holes(answers)[:1])
+    return _Breath(shape, asked[best], float(energies[best]), atomization, length, free, is_bottom, faults)
 
 
 def _contact(numbers: np.ndarray) -> float:
