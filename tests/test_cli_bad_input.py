@@ -90,8 +90,31 @@ def minimize_between_good_ones(folder, name, content, problem, cure):
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_a_file_that_cannot_be_read_is_named_and_the_others_are_done(folder, name):
     done = minimize_between_good_ones(folder, name, *UNREADABLE[name])
-    assert [r["structure"] for r in done.records] == ["before.xyz", "after.xyz"]
+    assert [r["structure"] for r in done.records] == ["before.xyz", name, "after.xyz"]
+    assert [r["status"] for r in done.records] == ["converged", "unreadable", "converged"]
+    assert UNREADABLE[name][1] in done.records[1]["problem"]
     assert {p for p in names(folder) if ".min." in p} == {"before.min.xyz", "after.min.xyz"}
+
+
+@pytest.mark.parametrize("command", ["energy", "minimize"])
+def test_whatever_cannot_be_read_has_its_entry_in_its_place(command, folder):
+    two = GOOD.encode() + GOOD.encode()[:-60]
+    for name, content in {"empty.xyz": b"", "two.xyz": two, "water.xyz": UNUSABLE["water.xyz"][0]}.items():
+        (folder / name).write_bytes(content)
+    files = ("missing.xyz", "before.xyz", "empty.xyz", "two.xyz", "water.xyz")
+    local = LOCAL if command == "minimize" else ()
+    done = run(folder, command, *files, *local, "--json")
+    assert done.code == 3
+    fine = "evaluated" if command == "energy" else "converged"
+    expected = ["unreadable", fine, "unreadable", fine, "unreadable", "no-potential"]
+    assert [one["status"] for one in done.records] == expected
+    labels = ["missing.xyz", "before.xyz", "empty.xyz", "two.xyz:0", "two.xyz:1", "water.xyz"]
+    assert [one["structure"] for one in done.records] == labels
+    for one in done.records:
+        assert (one["problem"] is None) == (one["status"] == fine)
+        assert one["problem"] is None or f"{one['structure']}: {one['problem']}" in done.err
+    alone = run(folder, command, "missing.xyz", *local, *(("--force",) if local else ()))
+    assert "unreadable" in alone.out
 
 
 @pytest.mark.parametrize("content", [(GOOD + GOOD)[:-60], GOOD.replace("4\n", "3\n", 1), GOOD + "5" + GOOD])
@@ -101,7 +124,8 @@ def test_what_stands_before_the_damage_is_done_and_the_place_of_the_damage_is_na
     assert done.code == 3
     (line,) = done.complaints
     assert line.startswith("clusteropt: a.xyz:1: cannot be read from here on (")
-    assert [(r["structure"], r["status"]) for r in done.records] == [("a.xyz:0", "converged")]
+    statuses = {r["structure"]: r["status"] for r in done.records}
+    assert statuses == {"a.xyz:0": "converged", "a.xyz:1": "unreadable"}
     assert len(frames_of(tmp_path / "a.min.xyz")) == 1
 
 
@@ -113,7 +137,8 @@ def test_a_bad_frame_costs_no_other_its_result(tmp_path):
         assert done.code == 3
         (line,) = done.complaints
         assert line.startswith("clusteropt: a.xyz:1: cannot be read (")
-        assert [r["structure"] for r in done.records] == ["a.xyz:0", "a.xyz:2"]
+        assert [r["structure"] for r in done.records] == ["a.xyz:0", "a.xyz:1", "a.xyz:2"]
+        assert [r["status"] == "unreadable" for r in done.records] == [False, True, False]
     assert len(frames_of(tmp_path / "a.min.xyz")) == 2
 
 
@@ -206,4 +231,4 @@ def test_the_potential_asked_for_must_know_the_elements(tmp_path):
 
 def test_results_of_files_that_cannot_be_read_are_still_json(tmp_path):
     done = run(tmp_path, "minimize", *LOCAL, "no.xyz", "--json")
-    assert (done.code, done.records) == (3, [])
+    assert (done.code, [r["status"] for r in done.records]) == (3, ["unreadable"])

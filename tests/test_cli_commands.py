@@ -89,7 +89,7 @@ def test_energy_goes_on_after_a_structure_that_cannot_be_used(tmp_path):
     save(tmp_path / "good.xyz", cluster())
     done = run(tmp_path, "energy", "bad.xyz", "none.xyz", "good.xyz", "--json")
     assert done.code == 3
-    assert [r["status"] for r in done.records] == ["invalid-structure", "evaluated"]
+    assert [r["status"] for r in done.records] == ["invalid-structure", "unreadable", "evaluated"]
     assert [line.split()[1] for line in done.complaints] == ["none.xyz:", "bad.xyz:"]
 
 

@@ -12,13 +12,15 @@ from ase import Atoms
 from clusteropt.api import energy
 from clusteropt.commands.plans import STDOUT, OutputPlan
 from clusteropt.console import complain, emit_frames, say
+from clusteropt.engine.step import Status
 from clusteropt.errors import ClusterOptError
 from clusteropt.io.extxyz import text_of
-from clusteropt.io.reading import Frame
-from clusteropt.result import Result
+from clusteropt.io.reading import Frame, Unreadable
+from clusteropt.result import Result, failed
 from clusteropt.runtime.files import write_atomically
 from clusteropt.words import listed, so_many_of
 
+Unread = tuple[int, Unreadable]  # with the number of the frames before it
 Track = list[tuple[int, int, np.ndarray]]  # frame, evaluations, positions
 _EVERY = 2.0  # seconds between two rounds of writing, at least
 _RARELY = 20  # the same interval in units of the time that the last round took
@@ -28,9 +30,9 @@ _NAMED = 4  # output files that a message names
 class Keeper:
     """The results of a command, and the output files that hold them."""
 
-    def __init__(self, frames: Sequence[Frame], plan: OutputPlan) -> None:
+    def __init__(self, frames: Sequence[Frame], plan: OutputPlan, unreadable: Sequence[Unread] = ()) -> None:
         self.results: dict[int, Result] = {}  # by frame
-        self._frames, self._plan = frames, plan
+        self._frames, self._plan, self._unreadable = frames, plan, unreadable
         self._held: dict[Path, set[int]] = {}  # the frames in each file, as last written
         self._texts: dict[int, str] = {}  # results as text, by frame
         self._at, self._took = time.monotonic(), 0.0  # the end and the duration of the last round, in seconds
@@ -39,6 +41,13 @@ class Keeper:
     def rows(self) -> list[tuple[str, Result]]:
         """Labels and results, in the order of the input."""
         return [(self._frames[i].label, self.results[i]) for i in sorted(self.results)]
+
+    @property
+    def all_rows(self) -> list[tuple[str, Result]]:
+        """The same, with what could not be read."""
+        rows = [(i, (self._frames[i].label, result)) for i, result in self.results.items()]
+        bad = [(i, (one.label, failed(Atoms(), Status.UNREADABLE, one.problem))) for i, one in self._unreadable]
+        return [row for _, row in sorted(bad + rows, key=lambda pair: pair[0])]  # equal numbers keep their order
 
     @property
     def n_finished(self) -> int:

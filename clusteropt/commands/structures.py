@@ -18,7 +18,7 @@ from clusteropt.settings.merging import merged
 
 if TYPE_CHECKING:
     from clusteropt.commands.display import Display
-    from clusteropt.commands.outputs import Keeper, Track
+    from clusteropt.commands.outputs import Keeper, Track, Unread
     from clusteropt.io.reading import Frame
     from clusteropt.potentials.base import Potential
     from clusteropt.result import Result
@@ -96,7 +96,7 @@ def execute(job: FileJob) -> ExitCode:
             frames, unreadable = _read_all(job)
             from clusteropt.commands.outputs import Keeper
 
-            keeper = Keeper(frames, job.plan)
+            keeper = Keeper(frames, job.plan, unreadable)
             problem, whole = _worked(frames, job, keeper, signals)
         except KeyboardInterrupt:
             _drop_programs()
@@ -111,20 +111,20 @@ def execute(job: FileJob) -> ExitCode:
         keeper.n_finished < len(frames) or signals.heard == signal.SIGINT
     ):  # after Ctrl-C the user gets an answer in any case
         raise stopped(signals, keeper.words)
-    return _exit_code([r.status for r in keeper.results.values()], unreadable) if whole else ExitCode.FAILURE
+    return _exit_code([r.status for r in keeper.results.values()], len(unreadable)) if whole else ExitCode.FAILURE
 
 
-def _read_all(job: FileJob) -> tuple[list["Frame"], int]:
-    """The readable frames of all files, and the number of unreadable ones. Prints each note on a file once."""
+def _read_all(job: FileJob) -> tuple[list["Frame"], list["Unread"]]:
+    """The readable frames of all files, and the unreadable ones. Prints each note on a file once."""
     from clusteropt.io.reading import Unreadable, frames, wishes_of
 
     wishes = wishes_of(job.reading, job.settings.potential)
     found: list[Frame] = []
     noted: set[tuple[str, str]] = set()
-    unreadable = 0
+    unreadable: list[Unread] = []
     for one in (frame for name in job.files for frame in frames(name, wishes)):
         if isinstance(one, Unreadable):
-            unreadable += 1
+            unreadable.append((len(found), one))
             complain(f"{one.label}: {one.problem}")
             continue
         found.append(one)
@@ -231,7 +231,7 @@ def _report(job: FileJob, keeper: "Keeper") -> bool:
         say(message)
     whole = keeper.finish(job.show.quiet)
     if not job.plan.to_stdout:
-        _show(rows, job)
+        _show(keeper.all_rows, job)
     return whole
 
 
