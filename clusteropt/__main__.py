@@ -29,8 +29,12 @@ def _interrupted() -> int:
 def _end_at_once(code: int) -> None:
     """Ends the process, where Python would wait for programs that are being built or run and that nobody needs any more.
 
-    All that is to be kept has been written before the command gave its exit code.
+    All that is to be kept has been written before the command gave its exit code. Workers of calculators would go on until
+    their evaluations have ended.
     """
+    calculators = sys.modules.get("clusteropt.potentials.calculators.known")
+    if calculators is not None:
+        calculators.end_all()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # its reader has left, or it is closed
             stream.flush()

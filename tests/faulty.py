@@ -84,6 +84,14 @@ class Charged(EMT):
             raise ValueError("electrons")
 
 
+class Dear(EMT):
+    """EMT that takes a quarter of a second for every evaluation."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+        time.sleep(0.25)
+        super().calculate(atoms, properties, system_changes)
+
+
 class Energetic(Calculator):
     """A calculator without forces."""
 

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from contextlib import chdir, suppress
@@ -135,6 +137,26 @@ def test_a_slow_structure_does_not_hold_the_others(tmp_path):
         pool.drive()
     pool.close()
     assert keys[-1] == "slow"
+
+
+def test_a_process_that_ends_at_once_takes_its_workers_along(tmp_path):
+    script = f"""
+import numpy as np
+from ase import Atoms
+from clusteropt.__main__ import _end_at_once
+from clusteropt.potentials.calculators import known, recipe
+from clusteropt.potentials.calculators.memory import Question
+made = recipe.recipe_of("faulty:Faulty", {{"mode": "hangs", "folder": {str(tmp_path)!r}}})
+pool = known.pool_of(known.use(made, 1))
+pool.ask(0, Question(np.full(2, 29, np.int32), np.array([[0, 0, 0], [0, 0, 2.5]])), print)
+print(pool._workers[0].process.pid, flush=True)
+_end_at_once(130)
+"""
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130, done.stderr
+    status = Path(f"/proc/{int(done.stdout)}/stat")
+    assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_a_question_that_waits_behind_another_that_hangs_may_hang_too(tmp_path):
@@ -739,6 +761,15 @@ def test_a_search_by_a_calculator_that_computes_nothing_has_the_exit_code_of_its
     outcome = run(tmp_path, command, *asked, "--calculator", "emt")
     assert (outcome.code, len(outcome.complaints)) == (4, 1)
     assert "calculator emt gives no energies and forces of Fe (NotImplementedError" in outcome.complaints[0]
+
+
+@pytest.mark.parametrize("asked", [("search", "Cu3"), ("grow", "Cu", "3-4")])
+def test_the_time_limit_of_a_search_is_also_one_for_scales(asked, tmp_path):
+    began = time.monotonic()
+    outcome = run(tmp_path, *asked, "--calculator", "faulty:Dear", "--threads", "1", "--time-limit", "1s")
+    assert time.monotonic() - began < 5  # of the six seconds and more that 25 evaluations take
+    assert (outcome.code, len(outcome.complaints)) == (2, 1)
+    assert "the time limit came before the scales of the calculator were found: allow more" in outcome.complaints[0]
 
 
 def test_energies_take_one_evaluation_each_and_no_scales(tmp_path):

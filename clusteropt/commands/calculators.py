@@ -1,11 +1,14 @@
 """A calculator that a user has asked for, in the place of a potential."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from clusteropt.commands.process import prepare
 from clusteropt.commands.time_limit import seconds_in
 from clusteropt.errors import UsageError
+from clusteropt.runtime.signals import alarm_in, no_alarm
 from clusteropt.settings.calculators import CalculatorSettings
 from clusteropt.settings.merging import merged
 
@@ -41,6 +44,33 @@ def named(
     for formula in formulas:
         _check_electrons(formula, chosen)
     return given | {"potential": known.use(chosen, devices.get("threads"))}
+
+
+@contextmanager
+def limited(potential: str | None, seconds: float | None, end: float | None) -> Iterator[None]:
+    """Within this context the scales of a calculator, if `potential` names one, are found in so many seconds.
+
+    `end`: of the Slurm job, by the monotonic clock. Raises UsageError after the seconds, as nothing has begun that could go on.
+    """
+    from clusteropt.potentials.calculators import known
+
+    if seconds is None or not known.is_known(potential):
+        yield
+        return
+    own = time.monotonic() + seconds
+    alarm_in((own if end is None else min(own, end)) - time.monotonic())
+    try:
+        yield
+    except KeyboardInterrupt:
+        if time.monotonic() < own:
+            raise
+        limit = "the time limit came before the scales of the calculator were found"
+        raise UsageError(
+            f"{limit}: allow more (--time-limit), or give scales, as --calculator-scales 2.5,0.6"
+        ) from None
+    no_alarm()
+    if end is not None:
+        alarm_in(end - time.monotonic())
 
 
 def _check_electrons(formula: str, recipe: "Recipe") -> None:

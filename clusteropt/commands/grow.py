@@ -54,7 +54,7 @@ def grow(asked: Asked, devices: dict[str, Any]) -> ExitCode:
     with remembered(*STOPPING, seconds=left) as signals:
         try:
             prepare(devices)
-            with _begun(asked) as (growing, files):
+            with _begun(asked, end) as (growing, files):
                 ended = _grown(growing, asked.show.quiet, end, signals)
                 whole = _report(growing, files, asked.show)
                 return _code(growing, ended, whole)
@@ -63,9 +63,10 @@ def grow(asked: Asked, devices: dict[str, Any]) -> ExitCode:
 
 
 @contextmanager
-def _begun(asked: Asked) -> Iterator[tuple["Growing", GrowFiles]]:
+def _begun(asked: Asked, end: float | None) -> Iterator[tuple["Growing", GrowFiles]]:
     """The series, its database open, and its files."""
     from clusteropt.commands.announcements import scales_of
+    from clusteropt.commands.calculators import limited
     from clusteropt.commands.grow_tasks import Growing, element_of
     from clusteropt.database.database import Database
     from clusteropt.finding.searching import composition_of
@@ -73,7 +74,8 @@ def _begun(asked: Asked) -> Iterator[tuple["Growing", GrowFiles]]:
 
     element = element_of(asked.element)
     warn(sets.doubt(asked.settings.potential), asked.show.quiet)
-    potential = composition_of(f"{element}{asked.sizes.first}", asked.settings.potential).potential
+    with limited(asked.settings.potential, asked.seconds, end):
+        potential = composition_of(f"{element}{asked.sizes.first}", asked.settings.potential).potential
     name = f"{element}{asked.sizes}"
     files = files_for(name, potential.name, asked.outputs)
     with Database.open(files.database, potential) as database:

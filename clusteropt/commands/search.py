@@ -54,7 +54,7 @@ def search(asked: Asked, devices: dict[str, Any]) -> ExitCode:
     end = None if left is None else time.monotonic() + left
     with remembered(*STOPPING, seconds=left) as signals:
         try:
-            works = _prepared(asked, devices)
+            works = _prepared(asked, devices, end)
             signals.patient = True
         except KeyboardInterrupt:
             raise stopped(signals, "no search has begun") from None
@@ -93,13 +93,16 @@ def _there(works: list["Work"], asked: Asked, end: float | None) -> tuple[list[D
     return done, problem
 
 
-def _prepared(asked: Asked, devices: dict[str, Any]) -> list["Work"]:
+def _prepared(asked: Asked, devices: dict[str, Any], end: float | None) -> list["Work"]:
     prepare(devices)
+    from clusteropt.commands.calculators import limited
     from clusteropt.commands.search_tasks import works_for
     from clusteropt.potentials import sets
 
     warn(sets.doubt(asked.settings.potential), asked.show.quiet)
-    return works_for(asked)
+    seconds = None if asked.seconds is None else asked.seconds * max(1, len(asked.formulas))
+    with limited(asked.settings.potential, seconds, end):
+        return works_for(asked)
 
 
 def _show(result: "SearchResult", work: "Work", asked: Asked) -> None:

@@ -81,7 +81,13 @@ def _enter(pool: Pool) -> None:
     _POOLS[name] = pool
 
 
-def is_known(name: str) -> bool:
+def end_all() -> None:
+    """Ends the workers of all calculators."""
+    for pool in _POOLS.values():
+        pool.close()
+
+
+def is_known(name: str | None) -> bool:
     """True for the name of a calculator that this process has been told of."""
     return name in _POOLS
 
