@@ -18,9 +18,11 @@ from clusteropt.database.records import RunInfo
 from clusteropt.engine import programs
 from clusteropt.errors import UsageError
 from clusteropt.exploration.composition import Kit
+from clusteropt.finding import under_way
 from clusteropt.finding.searching import composition_of
 from clusteropt.finding.under_way import Finding, Task
 from clusteropt.potentials import sets
+from clusteropt.report.searches import heading
 from clusteropt.runtime import host
 from clusteropt.search.found import Found
 from clusteropt.search.local import minimized
@@ -33,6 +35,13 @@ X7 = (-16.505384, -15.935043, -15.593211, -15.533060)
 @pytest.fixture(scope="module")
 def found():
     return clusteropt.search("LJ7", evaluations=20000, certify=False)
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_seconds_say_whether_programs_were_compiled_in_them(new, monkeypatch):
+    monkeypatch.setattr(under_way, "foresee", lambda kit: new)
+    words = heading(clusteropt.search("LJ5", evaluations=1000, certify=False))
+    assert ("s with compiling" in words, "s after start-up" in words) == (new, not new)
 
 
 def test_the_result_has_all_minima_the_lowest_first(found):

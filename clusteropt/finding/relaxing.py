@@ -52,6 +52,7 @@ class Relaxing:
         self._saddles: list[tuple[Minimum, float]] = []  # points that are no minima, with the energies of those below
         self._counts: dict[int, int] = {}  # evaluations of relaxations under way
         self._at = monotonic()  # of the last writing
+        self._compiled = False  # they have had to wait for programs
         self.problem: ClusterOptError | None = None
 
     @property
@@ -69,7 +70,8 @@ class Relaxing:
         """Starts to build programs in the background. Returns True where one has to be compiled."""
         with host.double_precision():
             new = foresee([self._structure(k) for k in self._left], self.task.composition.potential, self._local, False)
-        return bool(new)
+        self._compiled = bool(new)
+        return self._compiled
 
     def relax(self, tell: Tell) -> None:
         """Relaxes all that is left. KeyboardInterrupt leaves what has ended."""
@@ -124,7 +126,7 @@ class Relaxing:
         with_starts, relaxed = told(self._ends, self.starts, minima, numbers)
         about = (why, effort, seconds, float("nan"), self.task.kit.seed, self.task.best_known)
         result = SearchResult(self.task.formula, self.task.composition.potential, tuple(with_starts[:most]), *about)
-        return replace(result, prescreen=cheap, relaxed=tuple(relaxed))
+        return replace(result, prescreen=cheap, relaxed=tuple(relaxed), compiled=self._compiled)
 
     @property
     def _left(self) -> list[int]:

@@ -132,12 +132,13 @@ class SearchResult:
     minima: tuple[SearchMinimum, ...] = field(repr=False)  # all that are kept, the lowest first
     stopped_by: str  # 'confirmed', 'target', 'evaluations', 'time', or what stopped it from outside
     evaluations: int  # of energy and forces
-    seconds: float  # from the first evaluation to the end
+    seconds: float  # without start-up; with compiling, if there was any
     missed: float  # estimated chance that a low minimum was missed; nan after a prescreen
     seed: int  # of all random numbers
     best_known: float | None  # energy in the table of best-known minima; None without an entry
     prescreen: "SearchResult | None" = field(default=None, repr=False)  # by the other potential, where there was one
     relaxed: tuple[Relaxed, ...] = field(default=(), repr=False)  # its lowest minima, by rank, relaxed
+    compiled: bool = field(default=False, repr=False)  # programs had to be compiled
 
     @property
     def n_failed(self) -> int:

@@ -74,14 +74,15 @@ class Finding:
         self._certificates: dict[bytes, str] = {}  # by the bytes of positions
         self._left: list[tuple[Minimum, float]] = []  # points that are no minima, with the energies of those below
         self._seconds: float | None = None  # of the search, where it has ended
+        self._compiled = False  # it has had to wait for programs
 
     def foresee(self) -> bool:
         """Starts to build programs in the background. Returns True where the search has to wait for one to be compiled."""
         with host.double_precision():
-            new = foresee(self.task.kit)
+            self._compiled = foresee(self.task.kit)
             if self._certifies:  # meanwhile the search is under way
                 proving.foresee(self.task.composition)
-            return new
+            return self._compiled
 
     @property
     def _certifies(self) -> bool:
@@ -140,7 +141,8 @@ class Finding:
 
         self.problem = written(self._database, self._run, write)
         about = (why, effort, seconds, missed(found), self.task.kit.seed, self.task.best_known)
-        return SearchResult(self.task.formula, self.task.composition.potential, minima, *about)
+        potential = self.task.composition.potential
+        return SearchResult(self.task.formula, potential, minima, *about, compiled=self._compiled)
 
     def _below(self, found: list[Found]) -> list[Found]:
         """The minima below all of these that others have brought into the database meanwhile."""

@@ -19,7 +19,8 @@ def heading(result: SearchResult) -> str:
     first = f"{result.formula}, potential {result.potential.name}: {verdict if result.minima else 'no minimum found'}"
     cheap = result.prescreen
     before = [] if cheap is None else [prescreen_words(cheap, [one.minimum for one in result.relaxed])]
-    took = f"{counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s after start-up"
+    since = "with compiling" if result.compiled else "after start-up"
+    took = f"{counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s {since}"
     rate = f"stopped by: {why(result.stopped_by)}; {took}"
     sure = result.minima and math.isfinite(result.missed)
     chance = f"; estimated chance of a missed low minimum: {result.missed:.0%}" if sure else ""
