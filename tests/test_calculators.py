@@ -793,6 +793,22 @@ def test_a_calculator_is_not_asked_about_atoms_that_are_nowhere_or_at_one_place(
     assert (done.code, [one["status"] for one in done.records], asked) == (3, ["invalid-structure"], [])
 
 
+def test_a_batch_that_can_compute_nothing_finds_no_scales(tmp_path):
+    boxed = copper(4)
+    boxed.cell, boxed.pbc = [12, 12, 12], True
+    near = Atoms("Cu3", [[0, 0, 0], [0, 0, 0], [0, 0, 2.5]])
+    name = known.use(recipe.recipe_of("emt", {}))
+    before = known.pool_of(name).n_asked
+    asked = ("--optimizer", "lbfgs", "--calculator", name, "--quiet", "--json")
+    done = run(tmp_path, "batch", save(tmp_path / "near.xyz", [near]), *asked, "--out", "near")
+    assert known.pool_of(name).n_asked == before
+    assert json.loads(done.out)["potentials"] == {"none": 1}
+    done = run(tmp_path, "batch", save(tmp_path / "in.xyz", [near, boxed, copper(4)]), *asked, "--out", "out")
+    assert json.loads(done.out)["potentials"] == {"none": 2, "emt": 1}
+    other = run(tmp_path, "batch", tmp_path / "in.xyz", *asked[:2], "--calculator", "faulty:Faulty", "--out", "out")
+    assert "holds results with potential emt, not faulty:Faulty: repeat" in other.complaints[0]
+
+
 def test_sound_structures_beside_a_coincidence_are_computed_as_alone():
     sound, near = copper(4), copper(4)
     near.positions[1] = near.positions[0] + [0, 0, 2e-6]  # angstrom, and the shortest bond is 2.5

@@ -167,6 +167,16 @@ def test_distances_in_other_units_than_the_potentials_draw_a_warning(tmp_path, f
     assert not warned or re.search(r"warning: a\.xyz: .* [\d.]+ angstrom.*units", done.err)
 
 
+def test_atoms_at_one_place_are_no_question_of_units(tmp_path):
+    atoms = cluster("Ar")
+    atoms.positions[:3] = atoms.positions[0]
+    save(tmp_path / "a.xyz", atoms)
+    for command in (("minimize", *LOCAL), ("batch", *LOCAL, "--out", "b")):
+        done = run(tmp_path, *command, "a.xyz")
+        assert "at the same place" in done.err
+        assert "check the units" not in done.err
+
+
 def test_fixed_atoms_stay_exactly_where_they_are(tmp_path):
     atoms = cluster()
     atoms.set_constraint(FixAtoms([0, 2]))

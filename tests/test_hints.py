@@ -9,6 +9,7 @@ from cli import LOCAL, call, cluster, run, save
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clusteropt.commands import search_display
 from clusteropt.commands.display import TimeLeft, time_of
 from clusteropt.commands.search_display import SearchDisplay
 from clusteropt.exploration.searching import Progress
@@ -98,9 +99,17 @@ def test_times_are_written_as_clocks_do():
 @pytest.mark.parametrize("n_evaluations", [1, 57_168, 123_456_789])
 def test_the_progress_of_a_search_is_two_lines_of_at_most_80_columns(best, n_evaluations):
     display = SearchDisplay("Ag20Cu18", sets.load("lj").potential(("X",)), best, 100 * 3600, quiet=False)
-    display.show(Progress(n_evaluations, 3723.0, 9, 1234, -173.928427, 123, 12_345, 1.0))
+    display.show(Progress(n_evaluations, 3723.0, 9, 1234, -173.928427, 123, 456, 12_345, 1.0))
     lowest, course = display._lines()
     assert max(len(lowest), len(course)) <= 80
     assert "lowest -173.928427 epsilon" in lowest
     assert f"{n_evaluations:,} evaluation" in course
     assert "0:00 used, 100:00:00 left · chance of a miss 100%" in course
+
+
+def test_the_log_of_a_search_counts_the_chains_as_its_result_does(monkeypatch, capsys):
+    """The result counts all chains that came to the lowest minimum; those that help none to come there are fewer."""
+    monkeypatch.setattr(search_display, "_REPORT", 0)
+    display = SearchDisplay("Au6", sets.load("lj").potential(("X",)), None, None, quiet=False)
+    display.show(Progress(125, 1.0, 9, 12, -3.0, 0, 7, 12, 0.5))
+    assert "reached by 7 chains, 0 of them independent" in capsys.readouterr().err

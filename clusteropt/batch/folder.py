@@ -30,6 +30,7 @@ from clusteropt.errors import ClusterOptError, InputError, UsageError
 from clusteropt.runtime.files import write_atomically
 
 SCHEMA = 1
+_HASH = "_sha256"  # ends the name of the hash of what a setting names
 _MANIFEST, _INPUTS, _PARTS, _RUNS, _SET_ASIDE = "batch.json", "inputs.jsonl", "parts", "runs", "set-aside"
 RESULTS, SUMMARY, MINIMA, ONE_FILE = "results.jsonl", "summary.json", "minima", "minima.xyz"
 _OURS = (_MANIFEST, _INPUTS, _PARTS, _RUNS, RESULTS, SUMMARY, MINIMA, ONE_FILE)
@@ -113,10 +114,12 @@ class Folder:
     def compare(self, made_of: dict[str, Any], ignored: frozenset[str]) -> None:
         """Raises UsageError where the results in the folder have other settings; `ignored` settings may differ."""
         flat = [_flat(json.loads(json.dumps(values))) for values in (self.manifest(), made_of)]
+        names = (flat[0].keys() | flat[1].keys()) - {"schema"} - ignored
+        others = {name for name in names if flat[0].get(name) != flat[1].get(name)}
+        told = sorted(name for name in others if f"settings.{name.removesuffix(_HASH)}" not in others)
         differing = [
             f"{name.removeprefix('settings.')} {_shown(flat[0].get(name))}, not {_shown(flat[1].get(name))}"
-            for name in sorted((flat[0].keys() | flat[1].keys()) - {"schema"} - ignored)
-            if flat[0].get(name) != flat[1].get(name)
+            for name in told
         ]
         if differing:
             raise UsageError(

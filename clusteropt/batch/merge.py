@@ -37,7 +37,8 @@ class _Totals:
     def add(self, label: str, record: dict[str, Any]) -> None:
         """Adds one line of the results."""
         self.evaluations += record["evaluations"]
-        for counts, name in ((self.potentials, record["potential"] or "none"), (self.flat, record.get("flat"))):
+        by = (record["evaluations"] and record["potential"]) or "none"
+        for counts, name in ((self.potentials, by), (self.flat, record.get("flat"))):
             if name:
                 counts[name] = counts.get(name, 0) + 1
         outside = record.get("outside_fit")

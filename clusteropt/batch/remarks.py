@@ -9,6 +9,8 @@ from clusteropt.io import doubts
 from clusteropt.io.structures import elements_of
 from clusteropt.potentials import sets
 from clusteropt.potentials.base import Potential
+from clusteropt.potentials.calculators import known
+from clusteropt.search.inputs import misplaced
 from clusteropt.settings.config import MinimizeSettings
 from clusteropt.words import listed
 
@@ -29,6 +31,10 @@ class Remarks:
         if given.note:
             self._add(given.note, given.item.source)
         if given.atoms is None or len(given.atoms) < 2:
+            return
+        if known.is_known(self._chosen) and misplaced(
+            given.atoms.positions
+        ):  # it is not to be computed, nor are scales
             return
         first = given.item.source not in self._checked
         search = self._searches and given.atoms.pbc.all()

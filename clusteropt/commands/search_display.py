@@ -95,7 +95,7 @@ def _details(now: "Progress") -> list[str]:
     """The parts of a line of the log for which a terminal has no room."""
     rate = now.n_evaluations / max(now.seconds, 1e-9)
     return [
-        f"reached by {counted(now.n_reached, 'independent chain')}",
+        f"reached by {counted(now.n_came, 'chain')}, {now.n_reached:,} of them independent",
         counted(now.n_distinct, "distinct minimum"),
         f"{rate:,.0f} evaluations/s",
     ]

@@ -52,6 +52,7 @@ class Progress(NamedTuple):
     n_chains: int  # begun
     lowest: float  # energy of the lowest minimum, polished; infinite before the first
     n_reached: int  # independent chains that came to it
+    n_came: int  # all chains that did
     n_distinct: int  # minima in the pool
     missed: float  # estimated chance that a low minimum was missed
 
@@ -159,9 +160,9 @@ class Search:
 
     def progress(self) -> Progress:
         found, run = self.pool.found, self._exploration
-        lowest, n_alone = (found[0].minimum.energy, found[0].n_alone) if found else (math.inf, 0)
-        counts = (run.n_rounds, run.n_begun)
-        return Progress(self.n_evaluations, self.seconds, *counts, lowest, n_alone, len(found), missed(found))
+        reached = (found[0].n_alone, found[0].n_reached) if found else (0, 0)
+        counts = (run.n_rounds, run.n_begun, self.pool.lowest)
+        return Progress(self.n_evaluations, self.seconds, *counts, *reached, len(found), missed(found))
 
     def _ended(self, progress: Progress) -> str:
         limits = self._limits

@@ -9,6 +9,7 @@ from ase import Atoms
 from clusteropt.clusters.boxes import vacuum
 from clusteropt.potentials.base import Potential
 from clusteropt.potentials.form import form_of
+from clusteropt.problems.clusters import SAME_PLACE
 
 # The limits of the median nearest-neighbour distance, in lengths of the potential, beyond which the units are doubtful. The
 # closer limits hold where all atoms have about the same nearest-neighbour distance, as in a relaxed cluster.
@@ -37,10 +38,11 @@ def of_saddles(who: str, count: int, kinds: Iterable[str]) -> str:
 def of_units(atoms: Atoms, potential: Potential) -> str:
     """A doubt where the nearest-neighbour distances are about half or twice the potential's length, or further off.
 
-    Empty otherwise. Random starts get wider limits, because their neighbours have any distance.
+    Empty otherwise, and where two atoms are at one place. Random starts get wider limits, because their neighbours have any
+    distance.
     """
     distances = _nearest(atoms)
-    if not distances.any():
+    if not distances.size or distances.min() < SAME_PLACE * potential.length:
         return ""
     low, typical, high = np.quantile(distances, [0.1, 0.5, 0.9])
     ordered = len(atoms) >= _FEWEST and high < _SPREAD * low
