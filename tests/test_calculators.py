@@ -651,6 +651,12 @@ def test_a_search_by_tight_binding_finds_the_lowest_minimum():
         (("lammps:no.in", "--calculator-options", "types=Cu"), "there is no file no.in: correct the path"),
         (("lammps:i*.xyz", "--calculator-options", "types=Cu"), "there is no file i*.xyz: correct the path behind the"),
         (("mace:no-*.model",), "there is no file no-*.model: correct the path behind the colon"),
+        (
+            ("lammps:in.xyz", "--calculator-options", "types=Cu,commands=no.in"),
+            "there is no file no.in: correct commands= in --calculator-options",
+        ),
+        (("mace:in.xyz", "--calculator-options", "model_paths=no-*.model"), "no file no-*.model: correct model_paths="),
+        (("mace.calculators:MACECalculator", "--calculator-options", "model_paths=no.model"), "there is no file no.m"),
         (("emt", "--calculator-options", "charge"), "write key=value"),
         (("emt", "--calculator-timeout", "soon"), "--calculator-timeout cannot be 'soon'"),
         (("emt", "--calculator-scales", "2.5"), "write two positive numbers"),

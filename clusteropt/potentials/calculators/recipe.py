@@ -115,18 +115,17 @@ def recipe_of(name: str, options: dict[str, Any], **others: Any) -> Recipe:
     shown = " ".join([name, *(f"{key}={value}" for key, value in sorted(options.items()))])
     _check_electrons(options)
     if short is not None and bool(tail) == bool(short.argument):
-        value = _path(shown, tail, short.of_several) if short.of_file else tail
-        own = {**short.options, **({short.argument: value} if value else {}), **options}
-        _check_value(shown, short.place, own)
+        own = {**short.options, **({short.argument: tail} if tail else {}), **options}
+        own = _checked(shown, short.place, own, "" if short.argument in options else "the path behind the colon")
         about = (short.needs_cell, short.install, short.allows)
         return Recipe(shown, short.place, json.dumps(own, sort_keys=True), *about, **others)
     if short is not None:
         raise UsageError(f"calculator '{name}': write {short.written(head)}" if short.argument else _unknown(name))
     if not _PLACE.fullmatch(name):
         raise UsageError(_unknown(name))
-    _check_value(shown, name, options)
+    own = _checked(shown, name, options)
     allows = next((about.allows for about in SHORT.values() if about.place == name), None)
-    return Recipe(shown, name, json.dumps(options, sort_keys=True), needs_cell(name), "", allows, **others)
+    return Recipe(shown, name, json.dumps(own, sort_keys=True), needs_cell(name), "", allows, **others)
 
 
 def needs_cell(place: str) -> bool:
@@ -134,11 +133,14 @@ def needs_cell(place: str) -> bool:
     return any(about.needs_cell and not about.needs and _top(about.place) == _top(place) for about in SHORT.values())
 
 
-def _path(shown: str, path: str, of_several: bool) -> str:
-    """The path of the calculator's file, with the folder that ~ stands for. Raises UsageError where there is none."""
+def _path(shown: str, path: str, of_several: bool, cure: str) -> str:
+    """The path of the calculator's file, with the folder that ~ stands for. Raises UsageError where there is none.
+
+    `cure`: what a user is to correct.
+    """
     whole = str(Path(path).expanduser())
     if not any(Path(one).is_file() for one in [whole, *(glob(whole) if of_several else [])]):
-        raise UsageError(f"calculator {shown}: there is no file {whole}: correct the path behind the colon")
+        raise UsageError(f"calculator {shown}: there is no file {whole}: correct {cure}")
     return whole
 
 
@@ -148,12 +150,21 @@ def file_of(recipe: Recipe) -> str | None:
     return None if about is None else json.loads(recipe.options).get(about.argument)
 
 
-def _check_value(shown: str, place: str, options: dict[str, Any]) -> None:
-    """Raises UsageError for a value of the calculator's argument, such as a method, that it does not know."""
-    for short in SHORT.values():
-        value = options.get(short.argument)
-        if short.place == place and short.values and isinstance(value, str) and value not in short.values:
-            raise UsageError(f"calculator {shown}: no {short.argument} '{value}'; {suggest(value, short.values)}")
+def _checked(shown: str, place: str, options: dict[str, Any], cure: str = "") -> dict[str, Any]:
+    """The options, with the whole path of a file. Raises UsageError for a method that there is not, and without the file.
+
+    `cure`: what a user is to correct, where the file is not named among the options.
+    """
+    short = next((one for one in SHORT.values() if one.place == place), None)
+    value = options.get(short.argument) if short is not None else None
+    if short is None or not isinstance(value, str):
+        return options
+    if short.values and value not in short.values:
+        raise UsageError(f"calculator {shown}: no {short.argument} '{value}'; {suggest(value, short.values)}")
+    if not short.of_file:
+        return options
+    cure = cure or f"{short.argument}= in --calculator-options"
+    return options | {short.argument: _path(shown, value, short.of_several, cure)}
 
 
 def _check_electrons(options: dict[str, Any]) -> None:
