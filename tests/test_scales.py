@@ -258,8 +258,23 @@ class Moody(EMT):
 @pytest.mark.parametrize("often", [2, 24])  # for the atom, and for every other length too
 def test_scales_do_not_follow_from_failures_now_and_then(often):
     found, sound = scales_of(pool(Moody(often)), ("Cu",)), scales_of(pool(EMT()), ("Cu",))
-    assert np.allclose(found[:2], sound[:2], rtol=1e-4)
+    assert np.allclose(found[:2], sound[:2], rtol=5e-4)  # the atoms are displaced by a thousandth of an angstrom
     assert found.missing == ""
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_scales_that_failures_have_changed_say_so(seed):
+    """Three of ten evaluations fail, so the shortest lengths may, beside the lowest energy."""
+    draws = np.random.default_rng(seed)
+
+    class Random(EMT):
+        def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+            if draws.random() < 0.3:
+                raise RuntimeError("SCF did not converge")
+            super().calculate(atoms, properties, system_changes)
+
+    found, sound = scales_of(pool(Random()), ("Cu",)), scales_of(pool(EMT()), ("Cu",))
+    assert found.missing or np.allclose(found[:2], sound[:2], rtol=1e-3)
 
 
 def test_what_scales_lack_is_told():

@@ -106,9 +106,9 @@ def _once_more(
 
 
 def _holes(answers: list[Answer | str]) -> list[int]:
-    """The indices of what has failed between two that have not."""
+    """The indices of what has failed before another that has not: stretched clusters may fail for good."""
     fine = [k for k, answer in enumerate(answers) if isinstance(answer, Answer)]
-    return [k for k in range(*(fine[0], fine[-1]) if fine else (0,)) if k not in fine]
+    return [k for k in range(max(fine, default=0)) if k not in fine]
 
 
 def rough(elements: tuple[str, ...]) -> Found:
