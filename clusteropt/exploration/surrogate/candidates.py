@@ -16,7 +16,7 @@ from clusteropt.search.descents import quenched
 
 Explore = Callable[[Kit, list[np.ndarray]], Iterator[Any]]  # an exploration: rounds with positions and energies
 
-_LEAST = 1000  # evaluations an atom that the search of a new surrogate has, at least
+_LEAST = 2000  # evaluations an atom that the search of a new surrogate has, at least
 _WORK = 100  # evaluations of that search for each of the calculator's
 _GROWTH, _NONE_LEFT = 1.5, 1.1  # samples for which the surrogate is fitted anew, in those of the last fit
 _SAME, _ALIKE = 0.02, 0.02  # energies, and numbers of fingerprints, within which two quenched minima count as one
