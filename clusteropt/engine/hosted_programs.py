@@ -79,13 +79,13 @@ def blank(motion: Motion, lanes: Any) -> Given:
 
 def _forms(problem: Problem, choice: OptimizerChoice, batch: Any) -> Trajectories:
     """Shapes and types of trajectories from a batch with a lane for each instance."""
-    leaves, tree = jax.tree.flatten((problem, choice, batch))
-    return _forms_of(tree, tuple((np.shape(leaf), np.dtype(leaf.dtype).str) for leaf in leaves))
+    _, tree, shapes = programs.flattened((problem, choice, batch))
+    return _forms_of(tree, shapes)
 
 
 @cache
-def _forms_of(tree: Any, shapes: tuple[tuple[tuple[int, ...], str], ...]) -> Trajectories:
-    problem, choice, batch = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*one) for one in shapes])
+def _forms_of(tree: Any, shapes: tuple[programs.Leaf, ...]) -> Trajectories:
+    problem, choice, batch = jax.tree.unflatten(tree, [leaf.argument for leaf in shapes])
     limit = jax.ShapeDtypeStruct((1, batch.mask.shape[-1]), np.int32)
 
     def begin(problem: Problem, choice: OptimizerChoice, batch: Any, limit: Array) -> Trajectories:

@@ -31,6 +31,19 @@ _DIGEST = 32  # bytes, of SHA-256
 _ZLIB = b"\x78"  # how jax's cache entries begin, unless zstandard is installed
 
 
+class Leaf(NamedTuple):
+    """What a program knows of one of its arguments."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    weak: bool  # a Python number, which takes the precision of the arrays that it meets
+
+    @property
+    def argument(self) -> jax.ShapeDtypeStruct:
+        """The argument, as jax traces it."""
+        return jax.ShapeDtypeStruct(self.shape, np.dtype(self.dtype), weak_type=self.weak)
+
+
 class Program(NamedTuple):
     """The identity of a program: hashable, and the same for all batches of one shape.
 
@@ -43,7 +56,7 @@ class Program(NamedTuple):
     static: tuple[tuple[str, Any], ...]
     in_place: bool
     tree: Any  # jax's description of the pytree (common, batch, scalars)
-    shapes: tuple[tuple[tuple[int, ...], str], ...]  # of its leaves, with their types
+    shapes: tuple[Leaf, ...]  # of its leaves
     kind: str  # of device: 'cpu' or 'gpu'
 
 
@@ -96,9 +109,17 @@ def _identify(
     in_place: bool,
     static: dict[str, Any],
 ) -> tuple[list, Program]:
-    leaves, tree = jax.tree.flatten((common, batch, scalars))
-    shapes = tuple((np.shape(leaf), np.dtype(leaf.dtype).str) for leaf in leaves)
+    leaves, tree, shapes = flattened((common, batch, scalars))
     return leaves, Program(function, mesh, tuple(sorted(static.items())), in_place, tree, shapes, backend())
+
+
+def flattened(tree: object) -> tuple[list, Any, tuple[Leaf, ...]]:
+    """The leaves of a pytree as arrays, jax's description of the tree, and what a program knows of each leaf."""
+    leaves, form = jax.tree.flatten(tree)
+    weak = [type(leaf) is float for leaf in leaves]
+    leaves = [np.float64(leaf) if own else leaf for leaf, own in zip(leaves, weak, strict=True)]
+    known = zip(leaves, weak, strict=True)
+    return leaves, form, tuple(Leaf(np.shape(leaf), np.dtype(leaf.dtype).str, own) for leaf, own in known)
 
 
 @cache
@@ -123,11 +144,10 @@ def _arguments(program: Program) -> tuple[list, list, tuple[int, ...]]:
     _, batch, _ = jax.tree.unflatten(program.tree, range(len(program.shapes)))
     split = {*jax.tree.leaves(batch)}  # the numbers of the batch's leaves
     shardings = [
-        NamedSharding(program.mesh, lanes_last(len(shape)) if k in split else PartitionSpec())
-        for k, (shape, _) in enumerate(program.shapes)
+        NamedSharding(program.mesh, lanes_last(len(leaf.shape)) if k in split else PartitionSpec())
+        for k, leaf in enumerate(program.shapes)
     ]
-    arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in program.shapes]
-    return shardings, arguments, tuple(sorted(split)) if program.in_place else ()
+    return shardings, [leaf.argument for leaf in program.shapes], tuple(sorted(split)) if program.in_place else ()
 
 
 def _build(program: Program) -> jax.stages.Compiled:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from clusteropt.engine.programs import lanes_last
+from clusteropt.engine.programs import Leaf, flattened, lanes_last
 from clusteropt.engine.step import Criterion, Status, Trajectories, advance, begin_trajectories, refill
 from clusteropt.optimizers.base import Optimizer
 from clusteropt.optimizers.table import OptimizerChoice, make
@@ -40,8 +40,7 @@ def new_queue(problem: Problem, choice: OptimizerChoice, waiting: Any, limit: np
     """A queue of numpy arrays in which no instance has a lane yet; its lanes are blank until the first instances come."""
     size, n_queue = waiting.mask.shape
     lanes = n_lanes(size) * n_devices
-    leaves, tree = jax.tree.flatten((problem, choice, waiting))
-    shapes = tuple((np.shape(leaf), np.dtype(leaf.dtype).str) for leaf in leaves)
+    _, tree, shapes = flattened((problem, choice, waiting))
     blank = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), _form_of_lanes(tree, shapes, lanes))
     idle, running = np.int32(Status.IDLE), np.int32(Status.RUNNING)
     status = np.where(waiting.mask.any(0), running, idle)
@@ -57,9 +56,9 @@ def new_queue(problem: Problem, choice: OptimizerChoice, waiting: Any, limit: np
 
 
 @cache
-def _form_of_lanes(tree: Any, shapes: tuple[tuple[tuple[int, ...], str], ...], lanes: int) -> Trajectories:
+def _form_of_lanes(tree: Any, shapes: tuple[Leaf, ...], lanes: int) -> Trajectories:
     """Shapes and types of the lanes' arrays, from the shapes and types of problem, optimizer and batch."""
-    problem, choice, waiting = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*one) for one in shapes])
+    problem, choice, waiting = jax.tree.unflatten(tree, [leaf.argument for leaf in shapes])
     batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((*a.shape[:-1], lanes), a.dtype), waiting)
     limit = jax.ShapeDtypeStruct((lanes,), np.int32)
     return jax.eval_shape(lambda p, c, b, n: begin_trajectories(b, n, make(c, p)), problem, choice, batch, limit)

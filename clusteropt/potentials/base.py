@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
-from clusteropt.potentials.form import form_of
+from clusteropt.potentials.form import Core, form_of
 
 # elements whose bonds have directions, for calculators, which do not say
 _COVALENT = frozenset({"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Ge", "As", "Se", "Br", "Te", "I"})
@@ -17,24 +19,33 @@ _COHESION = 3.0  # lengths of the potential; a shorter cutoff takes precedence
 CORE = 0.7  # in lengths of the potential: the distance below which exploration softens the repulsion
 
 
-@jax.tree_util.register_dataclass
+class Shape(NamedTuple):
+    """All that a compiled program knows of a potential beside its numbers: elements of one shape share their programs."""
+
+    form: str
+    n_species: int
+    hosted: bool
+
+
 @dataclass(frozen=True)
 class Potential:
-    """A parameter set, ready to compute. Tables are over pairs (or triples) of species."""
+    """A parameter set, ready to compute. Tables are over pairs (or triples) of species.
 
-    parameters: dict[str, np.ndarray]  # jax traces them; each form documents its tables
-    form: str = field(metadata={"static": True})  # the name of the form (form.py)
-    name: str = field(metadata={"static": True})  # the name of the parameter set
-    elements: tuple[str, ...] = field(metadata={"static": True})  # symbols; species are indices into it
-    energy_unit: str = field(metadata={"static": True})
-    length_unit: str = field(metadata={"static": True})
-    length: float = field(metadata={"static": True})  # the shortest nearest-neighbour distance of its pairs
-    energy: float = field(metadata={"static": True})  # the deepest pair (or bond) energy of its pairs
-    cutoff: float | None = field(metadata={"static": True})  # no interaction beyond it; None without a cutoff
-    calculator: str = field(default="", metadata={"static": True})  # that gives the values, by name; empty for a kernel
-    free_atoms: tuple[float, ...] = field(
-        default=(), metadata={"static": True}
-    )  # by a calculator, an atom of each element
+    To jax it is a `Shape` with the numbers of `parameters`, `length`, `energy` and `cutoff`, which are traced. In a program
+    its words are empty.
+    """
+
+    parameters: dict[str, np.ndarray]  # each form documents its tables
+    form: str  # the name of the form (form.py)
+    name: str  # the name of the parameter set
+    elements: tuple[str, ...]  # symbols; species are indices into it
+    energy_unit: str
+    length_unit: str
+    length: float  # the shortest nearest-neighbour distance of its pairs
+    energy: float  # the deepest pair (or bond) energy of its pairs
+    cutoff: float | None  # no interaction beyond it; None without a cutoff
+    calculator: str = ""  # that gives the values, by name; empty for a kernel
+    free_atoms: tuple[float, ...] = ()  # by a calculator, an atom of each element
 
     @property
     def force_unit(self) -> str:
@@ -43,7 +54,10 @@ class Potential:
     @property
     def cohesion_distance(self) -> float:
         """The distance up to which two atoms count as connected, in length units. See `clusters.cohesion`."""
-        return min(_COHESION * self.length, self.cutoff or float("inf"))
+        far = _COHESION * self.length
+        if self.cutoff is None:
+            return far
+        return jnp.minimum(far, self.cutoff) if isinstance(far, Array) else min(far, self.cutoff)  # type: ignore[return-value]
 
     @property
     def directional(self) -> bool:
@@ -69,17 +83,31 @@ class Potential:
         return form_of(self.form).reduced_set if len(self.elements) == 1 and self.cutoff is None else ""
 
 
-def energy_and_gradient(potential: Potential, clusters: Clusters, core: float = 0.0) -> tuple[Array, Array]:
+def _flattened(potential: Potential) -> tuple[tuple[Any, ...], Shape]:
+    shape = Shape(potential.form, len(potential.elements), bool(potential.calculator))
+    return (potential.parameters, potential.length, potential.energy, potential.cutoff), shape
+
+
+def _unflattened(shape: Shape, numbers: tuple[Any, ...]) -> Potential:
+    parameters, length, energy, cutoff = numbers
+    elements, calculator = ("",) * shape.n_species, "some" if shape.hosted else ""
+    return Potential(parameters, shape.form, "", elements, "", "", length, energy, cutoff, calculator)
+
+
+jax.tree_util.register_pytree_node(Potential, _flattened, _unflattened)
+
+
+def energy_and_gradient(potential: Potential, clusters: Clusters, core: Core = 0.0) -> tuple[Array, Array]:
     """Energies of the atoms (n_atoms, n_clusters) and the gradient (3, n_atoms, n_clusters).
 
     The sum of the atoms' energies is the potential energy; the gradient is its derivative with respect to the positions,
     in energy unit over length unit. Padding atoms have zero in both.
 
     `core` is a distance in length units. Below it the repulsive force stops growing, and the energy continues so that the
-    gradient remains its derivative. Zero means the true potential.
+    gradient remains its derivative. The number zero means the true potential, see `form.softens`.
     """
     dtype = clusters.positions.dtype
-    tables = {name: jax.numpy.asarray(table, dtype) for name, table in potential.parameters.items()}
+    tables = {name: jnp.asarray(table, dtype) for name, table in potential.parameters.items()}
     energies, gradient = form_of(potential.form).energy_and_gradient(tables, clusters, core)
-    zero = jax.numpy.zeros((), dtype)
-    return jax.numpy.where(clusters.mask, energies, zero), jax.numpy.where(clusters.mask, gradient, zero)
+    zero = jnp.zeros((), dtype)
+    return jnp.where(clusters.mask, energies, zero), jnp.where(clusters.mask, gradient, zero)

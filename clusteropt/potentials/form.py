@@ -18,7 +18,8 @@ from clusteropt.runtime import plugins
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
 
-Kernel = Callable[[dict[str, Array], Clusters, float], tuple[Array, Array]]
+Core = float | Array  # a distance; the number zero where there is no core, and a traced one in a program that has one
+Kernel = Callable[[dict[str, Array], Clusters, Core], tuple[Array, Array]]
 REAL_UNITS = {"energy": "eV", "length": "angstrom"}
 REDUCED_UNITS = {"energy": "epsilon", "length": "sigma"}
 SECONDS_PER_PAIR = 5e-10  # of one core, for a Lennard-Jones pair and evaluation in single precision
@@ -80,6 +81,11 @@ def form_of(name: str) -> Form:
             f"the entry point '{name}' of clusteropt.potentials must lead to a Form of that name: correct it in the package"
         )
     return form
+
+
+def softens(core: Core) -> bool:
+    """True unless the core is the number zero, which means the true potential."""
+    return isinstance(core, Array) or core != 0
 
 
 def check_switch(values: dict[str, float], where: str = "") -> None:

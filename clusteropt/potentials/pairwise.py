@@ -7,14 +7,13 @@ from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, lookup, neighbour_sums
+from clusteropt.potentials.form import Core, softens
 
 # (distance r, entries of the tables for the pair) -> (energy, dE/dr); the entries broadcast with r
 PairEnergy = Callable[[Array, dict[str, Array]], tuple[Array, Array]]
 
 
-def pair_sums(
-    pair_energy: PairEnergy, tables: dict[str, Array], clusters: Clusters, core: float
-) -> tuple[Array, Array]:
+def pair_sums(pair_energy: PairEnergy, tables: dict[str, Array], clusters: Clusters, core: Core) -> tuple[Array, Array]:
     """Energies of the atoms (n_atoms, n_clusters) and the gradient (3, n_atoms, n_clusters). An atom gets half of a pair energy.
 
     tables: each (n_species, n_species). `pair_energy` must be zero beyond its cutoff and at very large distances. Below the
@@ -27,17 +26,22 @@ def pair_sums(
         r = distance(pair, core)
         energy, slope = pair_energy(r, {name: entry(table, pair) for name, table in tables.items()})
         over_r = slope / r
-        if core:
-            energy = energy + over_r * (pair.r2 - r * r) / 2
+        if softens(core):
+            energy = energy + over_r * (pair.r2 - squared(pair, core)) / 2
         return energy / 2, *(over_r * d for d in pair.d)
 
     energy, *gradient = neighbour_sums(clusters, planes, 4, terms)
     return energy, jnp.stack(gradient)
 
 
-def distance(pair: Pair, core: float) -> Array:
+def distance(pair: Pair, core: Core) -> Array:
     """The distance of the pair, or `core` where that is larger; in length units."""
-    return jnp.sqrt(jnp.maximum(pair.r2, core * core) if core else pair.r2)
+    return jnp.sqrt(squared(pair, core))
+
+
+def squared(pair: Pair, core: Core) -> Array:
+    """The square of `distance`. The compiler does not see that the square of its root is the same."""
+    return jnp.maximum(pair.r2, core * core) if softens(core) else pair.r2
 
 
 def entry(table: Array, pair: Pair) -> Array:

@@ -24,6 +24,7 @@ from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, neighbour_sums
+from clusteropt.potentials.form import Core, softens
 
 Tables = dict[str, Array]
 _STIFFNESS = 0.1  # below `closest`, the distance that functions get stays above (1 - this) of it
@@ -63,7 +64,7 @@ def _pairs(counts: Counts) -> list[tuple[int, int]]:
     return list(combinations_with_replacement(range(counts.elements), 2))
 
 
-def sums_over_neighbours(tables: Tables, clusters: Clusters, core: float) -> tuple[Array, ...]:
+def sums_over_neighbours(tables: Tables, clusters: Clusters, core: Core) -> tuple[Array, ...]:
     """The repulsion of every atom, and `Counts.sums` sums for each element: planes (n_atoms, n_clusters)."""
     counts = counts_of(tables)
     found = []
@@ -79,7 +80,7 @@ def _portions(counts: Counts) -> list[range]:
     return [range(s, min(s + at_once, counts.elements)) for s in range(0, counts.elements, at_once)]
 
 
-def _terms(tables: Tables, core: float, group: range, pair: Pair) -> tuple[Array, ...]:
+def _terms(tables: Tables, core: Core, group: range, pair: Pair) -> tuple[Array, ...]:
     """Sums over the neighbours of some elements, after the repulsion where the first element is among them."""
     near = _near(tables, core, pair)
     functions = [_summed([near.bells.values[k] for k in each]) for each in _groups(counts_of(tables))]
@@ -110,7 +111,7 @@ def descriptors(counts: Counts, sums: tuple[Array, ...]) -> Array:
     return jnp.stack(found)
 
 
-def gradient(tables: Tables, clusters: Clusters, core: float, slopes: tuple[Array, ...]) -> Array:
+def gradient(tables: Tables, clusters: Clusters, core: Core, slopes: tuple[Array, ...]) -> Array:
     """The gradient (3, n_atoms, n_clusters) of an energy with these `slopes` in the sums (1 in the repulsion)."""
     counts = counts_of(tables)
     found = jnp.zeros_like(clusters.positions)
@@ -120,7 +121,7 @@ def gradient(tables: Tables, clusters: Clusters, core: float, slopes: tuple[Arra
     return found
 
 
-def _slope_terms(tables: Tables, core: float, group: range, pair: Pair) -> tuple[Array, ...]:
+def _slope_terms(tables: Tables, core: Core, group: range, pair: Pair) -> tuple[Array, ...]:
     """The gradient of a pair that comes from sums over some elements: over j in the sums of i, over i in those of j."""
     counts, near = counts_of(tables), _near(tables, core, pair)
     mine = [
@@ -178,7 +179,7 @@ class _Near(NamedTuple):
     repulsion_slope: Array  # over the distance
 
 
-def _near(tables: Tables, core: float, pair: Pair) -> _Near:
+def _near(tables: Tables, core: Core, pair: Pair) -> _Near:
     """Quotients of scalars are taken first: a product costs a tenth of a quotient."""
     closest, cutoff = jnp.maximum(tables["closest"], core), tables["cutoff"]
     r2 = jnp.maximum(pair.r2, jnp.finfo(pair.r2.dtype).tiny ** 0.5)
@@ -201,13 +202,13 @@ def _near(tables: Tables, core: float, pair: Pair) -> _Near:
     )
 
 
-def _repulsion(strength: Array, closest: Array, core: float, r2: Array, r: Array, over: Array) -> tuple[Array, Array]:
+def _repulsion(strength: Array, closest: Array, core: Core, r2: Array, r: Array, over: Array) -> tuple[Array, Array]:
     """Energy of the pair, and its slope over the distance. Inside the core the energy is a straight line in r^2."""
-    far, over = (jnp.maximum(r, core), jnp.minimum(over, 1 / core)) if core else (r, over)
+    far, over = (jnp.maximum(r, core), jnp.minimum(over, 1 / core)) if softens(core) else (r, over)
     z = jnp.maximum(1 - far * (1 / closest), 0)
     slope = (-3 * strength / closest) * z * z * over
     energy = strength * z * z * z
-    return (energy + slope * (r2 - far * far) / 2 if core else energy), slope
+    return (energy + slope * (r2 - far * far) / 2 if softens(core) else energy), slope
 
 
 def _groups(counts: Counts) -> list[range]:

@@ -115,6 +115,10 @@ class Problem:
         """Positions of the units (n_components, n_units, n_lanes), dimensionless, from the instance's natural origin."""
         raise NotImplementedError
 
+    def away(self, batch: Any) -> tuple[Array, Array | float]:
+        """`place` as an array and a number () that it is yet to be multiplied by, perhaps together with other numbers."""
+        return self.place(batch), 1.0
+
     def radius(self, batch: Any) -> Array:
         """The usual distance of units from the origin (n_lanes,), dimensionless."""
         return jnp.ones(batch.mask.shape[-1], batch.positions.dtype)

@@ -1,6 +1,6 @@
 """Clusters of atoms under a potential: the inner problem that the program exists for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax
@@ -17,6 +17,7 @@ from clusteropt.potentials.base import CORE, Potential, energy_and_gradient
 from clusteropt.potentials.calculators import known
 from clusteropt.potentials.calculators.memory import Answer, Question
 from clusteropt.potentials.calculators.pool import Pool
+from clusteropt.potentials.form import Core, softens
 from clusteropt.problems.base import Inspection, Problem, Scale
 from clusteropt.problems.units import over_units
 
@@ -25,13 +26,15 @@ _TOUCHING = 1.25  # lengths within which atoms are neighbours
 _OF_NEIGHBOUR = 0.4  # energy scales, by which one neighbour less makes an atom looser
 
 
-@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class ClusterProblem(Problem):
-    """The potential energy of clusters; units are atoms, and batches are `Clusters`."""
+    """The potential energy of clusters; units are atoms, and batches are `Clusters`.
+
+    Its numbers are traced. A program knows only whether there is a core: without one it softens nothing.
+    """
 
     potential: Potential
-    core: float = field(default=0.0, metadata={"static": True})  # distance below which the potential is softened
+    core: Core = 0.0  # distance below which the potential is softened
 
     ceiling: ClassVar[float] = 0.0  # the energy of atoms far apart
 
@@ -57,7 +60,7 @@ class ClusterProblem(Problem):
 
     def prepared(self, batch: Clusters) -> Clusters:
         """The clusters, any two atoms as far apart as the core: few calculators bear atoms on top of each other."""
-        return batch._replace(positions=pushed_apart(batch, self.core))  # type: ignore[arg-type]  numpy
+        return batch._replace(positions=pushed_apart(batch, float(self.core)))  # type: ignore[arg-type]  numpy
 
     def question(self, batch: Clusters, k: int) -> Question:
         """The atomic numbers and positions of a cluster. An array of the batch ends in clusters, perhaps after a single lane."""
@@ -100,9 +103,14 @@ class ClusterProblem(Problem):
 
     def place(self, batch: Clusters) -> Array:
         """The atoms' positions seen from their centre (3, n_atoms, n_clusters), in lengths."""
+        away, unit = self.away(batch)
+        return away * unit
+
+    def away(self, batch: Clusters) -> tuple[Array, Array | float]:
+        """See `Problem.away`."""
         (total,) = over_units(lambda x, here: (jnp.where(here, x, 0),), batch.positions, batch.mask)
         n_atoms = jnp.maximum(batch.mask.sum(0), 1)
-        return (batch.positions - (total / n_atoms)[:, None]) * (1 / self.potential.length)
+        return batch.positions - (total / n_atoms)[:, None], 1 / self.potential.length
 
     def radius(self, batch: Clusters) -> Array:
         """The cube root of the number of atoms (n_clusters,): in lengths, about the radius of a compact cluster."""
@@ -120,3 +128,15 @@ class ClusterProblem(Problem):
             energies = energies + self._looseness(batch)
         seen = super().inspection(batch, energies, gradient)
         return seen._replace(coincident=coincident, connected=connected)
+
+
+def _flattened(problem: ClusterProblem) -> tuple[tuple[Any, ...], None]:
+    return (problem.potential, problem.core if softens(problem.core) else None), None
+
+
+def _unflattened(_: None, children: tuple[Any, ...]) -> ClusterProblem:
+    potential, core = children
+    return ClusterProblem(potential, 0.0 if core is None else core)
+
+
+jax.tree_util.register_pytree_node(ClusterProblem, _flattened, _unflattened)

@@ -61,17 +61,18 @@ def inputs_of(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, A
             arrays = " and ".join(feature.needs)
             problem_has_not = f"needs the {arrays} of each unit, which this problem has not"
             raise UsageError(f"feature '{name}' {problem_has_not}: take an optimizer without it")
-    place, radius = problem.place(scene.batch), problem.radius(scene.batch)
+    (away, unit), radius = problem.away(scene.batch), problem.radius(scene.batch)
+    place = away * unit
     vectors = [gradient, *scene.averages, place]
-    lengths = [length_of(v) for v in vectors]
-    units = [v * (1 / n) for v, n in zip(vectors, lengths, strict=True)]
+    *lengths, distance = (length_of(v) for v in vectors)
+    units = [*(v * (1 / n) for v, n in zip(vectors, lengths, strict=False)), away * (unit * (1 / distance))]
     if settings.network == "coordinate":
         seen, shape = _of_coordinates(gradient, scene.averages, place / radius), place.shape
     else:
-        seen, shape = _of_vectors(lengths, units), lengths[0].shape
+        seen, shape = _of_vectors(lengths, units), distance.shape
         seen |= {
-            "energy": softsign(scene.energies / (10 * problem.scale.energy)),
-            "distance": lengths[-1] / radius,
+            "energy": softsign(scene.energies * (1 / (10 * problem.scale.energy))),
+            "distance": distance / radius,
             "size": radius / 4,
         }
     for feature in chosen.values():
@@ -81,9 +82,9 @@ def inputs_of(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, A
 
 
 def _of_vectors(lengths: list[Array], units: list[Array]) -> dict[str, Array]:
-    """Directions as the vector network sees them; the last is the place."""
+    """Directions as the vector network sees them; the last is the place, whose length is not among the `lengths`."""
     *own, out = units
-    seen = {f"length {k}": jnp.log(n + 1e-3) / 4 for k, n in enumerate(lengths[:-1])}
+    seen = {f"length {k}": jnp.log(n + 1e-3) / 4 for k, n in enumerate(lengths)}
     seen |= {f"cosine {i} {j}": dot(own[i], own[j], 0) for i in range(len(own)) for j in range(i)}
     return seen | {f"outward {k}": dot(unit, out, 0) for k, unit in enumerate(own)}
 

@@ -80,7 +80,7 @@ def learned(theta: Array, n_steps: Array, span: Array, settings: LearnedSettings
 
     def update(gradient: Array, state: Momenta, batch: Batch, energies: Array) -> tuple[Array, Momenta]:
         progress = span[0] + (span[1] - span[0]) * jnp.minimum(state.n_steps / n_steps, 1).astype(gradient.dtype)
-        gradient = damped(gradient * (scale.length / scale.energy))
+        gradient = damped(gradient, scale.length / scale.energy)
         state = next_momenta(state, gradient, settings.decays)
         whole = (n_steps / (span[1] - span[0])).astype(gradient.dtype)
         scene = Scene(problem, batch, energies, *corrected(state, settings.decays), progress, settings, whole)

@@ -13,9 +13,10 @@ def length_of(a: Array) -> Array:
     return jnp.sqrt(dot(a, a, 0) + _TINY**2)
 
 
-def damped(gradient: Array) -> Array:
-    """The gradient, in energies over lengths of the problem, with its length g turned into g / (1 + g/20).
+def damped(gradient: Array, unit: Array | float) -> Array:
+    """The gradient in lengths over energies of the problem, which are `unit`, with its length g turned into g / (1 + g/20).
 
-    So overlapping atoms do not dominate the averages.
+    So overlapping atoms do not dominate the averages. (Numbers of fewer axes are multiplied first.)
     """
-    return gradient * (1 / (1 + jnp.sqrt(dot(gradient, gradient, 0)) / 20))
+    own = gradient * unit
+    return gradient * (unit * (1 / (1 + jnp.sqrt(dot(own, own, 0)) / 20)))

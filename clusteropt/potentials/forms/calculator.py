@@ -6,13 +6,13 @@ from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.errors import InputError
-from clusteropt.potentials.form import REAL_UNITS, Form, Tables
+from clusteropt.potentials.form import REAL_UNITS, Core, Form, Tables
 
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
 
 
-def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
+def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: Core) -> tuple[Array, Array]:
     """There is no kernel: whoever calls it has not asked `Problem.hosted`."""
     raise NotImplementedError("a calculator's values come from its pool")
 

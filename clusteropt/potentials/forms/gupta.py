@@ -22,8 +22,8 @@ from jax import Array
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, neighbour_sums
 from clusteropt.errors import InputError
-from clusteropt.potentials.form import ENERGY, LENGTH, NUMBER, Form, Key, Tables, check_switch
-from clusteropt.potentials.pairwise import distance, entry
+from clusteropt.potentials.form import ENERGY, LENGTH, NUMBER, Core, Form, Key, Tables, check_switch, softens
+from clusteropt.potentials.pairwise import distance, entry, squared
 
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
@@ -85,7 +85,7 @@ def cutoff_tables(tables: dict[str, np.ndarray], onset: np.ndarray, cutoff: np.n
     return out
 
 
-def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
+def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: Core) -> tuple[Array, Array]:
     """See `base.energy_and_gradient`. tables: the results of `tables_from`, and with a cutoff of `cutoff_tables`."""
     planes = () if tables["repulsion_log"].shape[0] == 1 else (clusters.species,)
     repulsion, density, *push = neighbour_sums(clusters, planes, 5, partial(_density_terms, tables, core))
@@ -96,19 +96,19 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
     return repulsion - jnp.where(bonded, band, 0), jnp.stack(push) + jnp.stack(pull)
 
 
-def _density_terms(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, ...]:
+def _density_terms(tables: dict[str, Array], core: Core, pair: Pair) -> tuple[Array, ...]:
     """The repulsion, the density (the sum under the square root), and the gradient of the repulsion."""
     r = distance(pair, core)
     repulsion, slope = decaying(tables, "repulsion", pair, r)
     hopping, hopping_slope = decaying(tables, "hopping", pair, r)
     push, density = 2 * slope / r, hopping * hopping
-    if core:  # inside the core, repulsion and density continue as straight lines in r^2
-        inside = (pair.r2 - r * r) / (2 * r)
+    if softens(core):  # inside the core, repulsion and density continue as straight lines in r^2
+        inside = (pair.r2 - squared(pair, core)) / (2 * r)
         repulsion, density = repulsion + slope * inside, density + 2 * hopping * hopping_slope * inside
     return repulsion, density, *(push * d for d in pair.d)
 
 
-def _band_terms(tables: dict[str, Array], core: float, pair: Pair) -> tuple[Array, ...]:
+def _band_terms(tables: dict[str, Array], core: Core, pair: Pair) -> tuple[Array, ...]:
     """The gradient of the band energy; the last plane of the pair is the inverse square root of the density."""
     r = distance(pair, core)
     hopping, slope = decaying(tables, "hopping", pair, r)

@@ -18,7 +18,7 @@ from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, lookup, neighbour_sums
-from clusteropt.potentials.form import ENERGY, LENGTH, Form, Key, Tables, check_switch
+from clusteropt.potentials.form import ENERGY, LENGTH, Core, Form, Key, Tables, check_switch, softens
 
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
@@ -44,7 +44,7 @@ def _tables(chosen: "ParameterSet", elements: tuple[str, ...]) -> Tables:
     return Tables(values, r_min.min(), epsilon.max(), chosen.options.get("cutoff"))
 
 
-def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
+def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: Core) -> tuple[Array, Array]:
     """See `base.energy_and_gradient`. tables: epsilon, r_min (n_species, n_species); onset, cutoff () if the set has them."""
     length = tables["r_min"][0, 0]  # in units of r_min the pair terms lose three multiplications
     scaled = clusters._replace(
@@ -53,10 +53,10 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
     epsilon, r_min2 = tables["epsilon"], (tables["r_min"] / length) ** 2
     one_species = epsilon.shape[0] == 1
     core2 = (core / length) ** 2
-    steepest = core2**-4 * (1 - core2**-3) if core else 0
+    steepest = core2**-4 * (1 - core2**-3) if softens(core) else 0
 
     def terms(pair: Pair) -> tuple[Array, ...]:
-        r2 = jnp.maximum(pair.r2, core2) if core else pair.r2
+        r2 = jnp.maximum(pair.r2, core2) if softens(core) else pair.r2
         depth, own_r_min2 = 1, 1
         if not one_species:
             depth, own_r_min2 = (lookup(table, pair.here[0], pair.there[0]) for table in (epsilon, r_min2))
@@ -65,7 +65,7 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
         energy, slope = i6 * (i6 - 2), i6 * i2 * (1 - i6)  # slope: dE/d(r^2) over 6 epsilon / r_min^2
         if not one_species:
             energy, slope = energy * depth, slope * depth / own_r_min2
-        if core:  # inside the core, the energy continues as a straight line in r^2
+        if softens(core):  # inside the core, the energy continues as a straight line in r^2
             energy = energy + 6 * (steepest if one_species else slope) * (pair.r2 - r2)
         if "cutoff" in tables:
             onset2, cutoff2 = (tables["onset"] / length) ** 2, (tables["cutoff"] / length) ** 2

@@ -17,7 +17,7 @@ from jax import Array
 
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.errors import InputError
-from clusteropt.potentials.form import Form, Tables
+from clusteropt.potentials.form import Core, Form, Tables
 from clusteropt.potentials.symmetry_functions import (
     Counts,
     counts_of,
@@ -58,7 +58,7 @@ def _chosen(matrix: Array, biases: Array, species: Array, x: Array) -> Array:
     return found
 
 
-def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
+def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: Core) -> tuple[Array, Array]:
     """See `base.energy_and_gradient`. tables: those of `tables_for`."""
     counts = counts_of(tables)
     repulsion, *sums = sums_over_neighbours(tables, clusters, core)

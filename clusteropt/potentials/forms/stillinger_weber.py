@@ -24,8 +24,8 @@ from jax import Array
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, choose, lookup, neighbour_sums
 from clusteropt.errors import InputError
-from clusteropt.potentials.form import ENERGY, LENGTH, NUMBER, Form, Key, Tables
-from clusteropt.potentials.pairwise import distance, entry
+from clusteropt.potentials.form import ENERGY, LENGTH, NUMBER, Core, Form, Key, Tables, softens
+from clusteropt.potentials.pairwise import distance, entry, squared
 
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
@@ -70,13 +70,14 @@ class _Bonds(NamedTuple):
     """
 
     r: Array
+    r2: Array
     two_body: Array
     two_body_slope: Array
     h: Array
     h_slope: Array
 
 
-def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: float) -> tuple[Array, Array]:
+def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: Core) -> tuple[Array, Array]:
     """See `base.energy_and_gradient`.
 
     tables: strength (A eps), B, sigma, gamma, cutoff (a sigma): (n_species, n_species), symmetric; angular (lambda eps)
@@ -95,23 +96,23 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: floa
     return energy, jnp.stack(gradient)
 
 
-def _energy_terms(tables: dict[str, Array], own: Array, core: float, pair: Pair) -> tuple[Array, ...]:
+def _energy_terms(tables: dict[str, Array], own: Array, core: Core, pair: Pair) -> tuple[Array, ...]:
     """The energy of the pair with the terms j = k, then the moments for each species of neighbour in turn."""
     n_species = tables["sigma"].shape[0]
-    r, two_body, _, h, _ = _bonds(tables, core, pair)
+    r, r2, two_body, _, h, _ = _bonds(tables, core, pair)
     here, there = (pair.here[0], pair.there[0]) if n_species > 1 else (None, None)
     energy = two_body / 2 - own * _self_strength(tables, here, there) * h * h
     over_r = h / r
-    over_r2 = over_r / r
+    over_r2 = h / r2
     moments = (h, *(over_r * d for d in pair.d), *(over_r2 * pair.d[a] * pair.d[b] for a, b in _XY))
     if there is None:
         return energy, *moments
     return energy, *(jnp.where(there == s, m, 0) for s in range(n_species) for m in moments)
 
 
-def _gradient_terms(tables: dict[str, Array], own: Array, core: float, pair: Pair) -> tuple[Array, ...]:
+def _gradient_terms(tables: dict[str, Array], own: Array, core: Core, pair: Pair) -> tuple[Array, ...]:
     """The gradient of the pair: the derivatives with respect to r, and to the direction, which h does not depend on."""
-    r, _, two_body_slope, h, h_slope = _bonds(tables, core, pair)
+    r, _, _, two_body_slope, h, h_slope = _bonds(tables, core, pair)
     f0, f1, f2, both = _fields_of(tables, pair)
     i_r = 1 / r
     u = [d * i_r for d in pair.d]
@@ -125,30 +126,31 @@ def _gradient_terms(tables: dict[str, Array], own: Array, core: float, pair: Pai
     radial = two_body_slope + h_slope * (f0 + along1 + along2) - 2 * own * both * h * h_slope
     # the division keeps the compiler from computing this three times over
     turning = h * i_r * (along1 + 2 * along2)
-    if core:  # inside the core, u is not a unit vector and has no direction to change
+    if softens(core):  # inside the core, u is not a unit vector and has no direction to change
         turning = jnp.where(pair.r2 < core * core, 0, turning)
     radial_over_r = (radial - turning) / r
     h_over_r = h / r
     return tuple(radial_over_r * d + h_over_r * (f + 2 * t) for d, f, t in zip(pair.d, f1, turned, strict=True))
 
 
-def _bonds(tables: dict[str, Array], core: float, pair: Pair) -> _Bonds:
+def _bonds(tables: dict[str, Array], core: Core, pair: Pair) -> _Bonds:
     r = distance(pair, core)
+    r2 = squared(pair, core) if softens(core) else r * r
     sigma, gamma = entry(tables["sigma"], pair), entry(tables["gamma"], pair)
     # within a thousandth of sigma from the cutoff, and beyond it, exp(-1000) is zero in any precision
     gap = 1 / jnp.maximum(entry(tables["cutoff"], pair) - r, sigma / 1000)
     sigma_gap = sigma * gap
-    ratio2 = sigma * sigma / (r * r)
+    ratio2 = sigma * sigma / r2
     attraction = entry(tables["strength"], pair) * jnp.exp(-sigma_gap)
     b4 = entry(tables["B"], pair) * ratio2 * ratio2
     h = jnp.exp(-gamma * sigma_gap)
     two_body = attraction * (b4 - 1)
     two_body_slope = -attraction * (4 * b4 / r + (b4 - 1) * sigma_gap * gap)
     h_slope = -gamma * sigma_gap * gap * h
-    if core:
-        two_body = two_body + two_body_slope * (pair.r2 - r * r) / (2 * r)
+    if softens(core):
+        two_body = two_body + two_body_slope * (pair.r2 - r2) / (2 * r)
         h_slope = jnp.where(pair.r2 < core * core, 0, h_slope)
-    return _Bonds(r, two_body, two_body_slope, h, h_slope)
+    return _Bonds(r, r2, two_body, two_body_slope, h, h_slope)
 
 
 def _self_strength(tables: dict[str, Array], centre: Array | None, neighbour: Array | None) -> Array:
