@@ -5,6 +5,8 @@ from collections import Counter
 from functools import cache
 from typing import NamedTuple
 
+import jax
+
 from clusteropt.batch.folder import Folder
 from clusteropt.batch.identity import fingerprint, made_of
 from clusteropt.batch.inputs import Inputs, files_of
@@ -38,12 +40,13 @@ _PER_STRUCTURE = 4000  # bytes on the host per structure
 
 
 class Bucket(NamedTuple):
-    """The key of structures that share compiled programs."""
+    """The key of structures that are computed together."""
 
     potential: str
     form: str
     elements: tuple[str, ...]
     size: int  # padded
+    shape: str  # all that programs know of the potential
 
 
 class Estimate(NamedTuple):
@@ -107,7 +110,7 @@ def _done(job: BatchJob, items: list[Item]) -> set[str]:
 def _estimate(items: list[Item], found: dict[Bucket, int], search: SearchSettings | None) -> Estimate:
     """The estimate for `items`; `found` has the number of structures still to compute in each bucket."""
     work = sum(_seconds(bucket, count, search) for bucket, count in found.items())
-    programs = sum(_n_programs(bucket, search) for bucket in found)
+    programs = sum({(bucket.shape, bucket.size): _n_programs(bucket, search) for bucket in found}.values())
     return Estimate(
         structures=len(items),
         different=len({item.key for item in items}),
@@ -145,7 +148,8 @@ def _alike(elements: tuple[str, ...], potential: str | None) -> Bucket | None:
     """The bucket of structures of these elements, with size 0. Cached, because reading parameter files is slow."""
     try:
         chosen = sets.serving(elements, potential)
-        return Bucket(chosen.potential(elements).name, chosen.form, elements, 0)
+        own = chosen.potential(elements)
+        return Bucket(own.name, own.form, elements, 0, str(jax.tree.structure(own)))
     except UsageError:
         return None
 

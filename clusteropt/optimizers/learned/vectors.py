@@ -16,7 +16,9 @@ def length_of(a: Array) -> Array:
 def damped(gradient: Array, unit: Array | float) -> Array:
     """The gradient in lengths over energies of the problem, which are `unit`, with its length g turned into g / (1 + g/20).
 
-    So overlapping atoms do not dominate the averages. (Numbers of fewer axes are multiplied first.)
+    So overlapping atoms do not dominate the averages.
     """
     own = gradient * unit
-    return gradient * (unit * (1 / (1 + jnp.sqrt(dot(own, own, 0)) / 20)))
+    factor = 1 / (1 + jnp.sqrt(dot(own, own, 0)) / 20)
+    # the compiler joins a constant with the factor, which has fewer numbers than the gradient, but no traced number
+    return gradient * (unit * factor) if isinstance(unit, Array) else own * factor
