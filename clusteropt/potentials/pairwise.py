@@ -19,29 +19,35 @@ def pair_sums(pair_energy: PairEnergy, tables: dict[str, Array], clusters: Clust
     tables: each (n_species, n_species). `pair_energy` must be zero beyond its cutoff and at very large distances. Below the
     distance `core` the energy continues as a straight line in r^2.
     """
+    core2 = square_of(core, clusters)
     one_species = all(table.shape[0] == 1 for table in tables.values())
     planes = () if one_species else (clusters.species,)
 
     def terms(pair: Pair) -> tuple[Array, ...]:
-        r = distance(pair, core)
+        r = distance(pair, core2)
         energy, slope = pair_energy(r, {name: entry(table, pair) for name, table in tables.items()})
         over_r = slope / r
-        if softens(core):
-            energy = energy + over_r * (pair.r2 - squared(pair, core)) / 2
+        if softens(core2):
+            energy = energy + over_r * (pair.r2 - squared(pair, core2)) / 2
         return energy / 2, *(over_r * d for d in pair.d)
 
     energy, *gradient = neighbour_sums(clusters, planes, 4, terms)
     return energy, jnp.stack(gradient)
 
 
-def distance(pair: Pair, core: Core) -> Array:
-    """The distance of the pair, or `core` where that is larger; in length units."""
-    return jnp.sqrt(squared(pair, core))
+def square_of(core: Core, clusters: Clusters) -> Core:
+    """The square of the core, in the precision of the clusters; outside of the terms of pairs, it is made only once."""
+    return jnp.asarray(core * core, clusters.positions.dtype) if softens(core) else 0.0
 
 
-def squared(pair: Pair, core: Core) -> Array:
-    """The square of `distance`. The compiler does not see that the square of its root is the same."""
-    return jnp.maximum(pair.r2, core * core) if softens(core) else pair.r2
+def distance(pair: Pair, core2: Core) -> Array:
+    """The distance of the pair, or the core where that is larger, of which `core2` is the square; in length units."""
+    return jnp.sqrt(squared(pair, core2))
+
+
+def squared(pair: Pair, core2: Core) -> Array:
+    """The square of `distance`, by selection, which is faster than a maximum. Of the root it would not be the same bits."""
+    return jnp.where(pair.r2 < core2, core2, pair.r2) if softens(core2) else pair.r2
 
 
 def entry(table: Array, pair: Pair) -> Array:

@@ -73,6 +73,7 @@ def learned(theta: Array, n_steps: Array, span: Array, settings: LearnedSettings
     depend on theta. After `n_steps` the optimizer goes on as at the end of the span.
     """
     names, layers, scale = inputs.names(settings), network.shapes(settings, *sizes(settings)), problem.scale
+    unit = scale.length / scale.energy
     move = _by_coordinates if settings.network == "coordinate" else _by_units
 
     def init(batch: Batch) -> Momenta:
@@ -80,7 +81,7 @@ def learned(theta: Array, n_steps: Array, span: Array, settings: LearnedSettings
 
     def update(gradient: Array, state: Momenta, batch: Batch, energies: Array) -> tuple[Array, Momenta]:
         progress = span[0] + (span[1] - span[0]) * jnp.minimum(state.n_steps / n_steps, 1).astype(gradient.dtype)
-        gradient = damped(gradient, scale.length / scale.energy)
+        gradient = damped(gradient, unit)
         state = next_momenta(state, gradient, settings.decays)
         whole = (n_steps / (span[1] - span[0])).astype(gradient.dtype)
         scene = Scene(problem, batch, energies, *corrected(state, settings.decays), progress, settings, whole)

@@ -23,7 +23,7 @@ from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, neighbour_sums
 from clusteropt.errors import InputError
 from clusteropt.potentials.form import ENERGY, LENGTH, NUMBER, Core, Form, Key, Tables, check_switch, softens
-from clusteropt.potentials.pairwise import distance, entry, squared
+from clusteropt.potentials.pairwise import distance, entry, square_of, squared
 
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
@@ -87,30 +87,31 @@ def cutoff_tables(tables: dict[str, np.ndarray], onset: np.ndarray, cutoff: np.n
 
 def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: Core) -> tuple[Array, Array]:
     """See `base.energy_and_gradient`. tables: the results of `tables_from`, and with a cutoff of `cutoff_tables`."""
+    core2 = square_of(core, clusters)
     planes = () if tables["repulsion_log"].shape[0] == 1 else (clusters.species,)
-    repulsion, density, *push = neighbour_sums(clusters, planes, 5, partial(_density_terms, tables, core))
+    repulsion, density, *push = neighbour_sums(clusters, planes, 5, partial(_density_terms, tables, core2))
     bonded = density > 0  # an atom without neighbours has no band energy, and the square root no slope
     band = jnp.sqrt(jnp.where(bonded, density, 1))
     inverse = jnp.where(bonded, 1 / band, 0)
-    pull = neighbour_sums(clusters, (*planes, inverse), 3, partial(_band_terms, tables, core))
+    pull = neighbour_sums(clusters, (*planes, inverse), 3, partial(_band_terms, tables, core2))
     return repulsion - jnp.where(bonded, band, 0), jnp.stack(push) + jnp.stack(pull)
 
 
-def _density_terms(tables: dict[str, Array], core: Core, pair: Pair) -> tuple[Array, ...]:
+def _density_terms(tables: dict[str, Array], core2: Core, pair: Pair) -> tuple[Array, ...]:
     """The repulsion, the density (the sum under the square root), and the gradient of the repulsion."""
-    r = distance(pair, core)
+    r = distance(pair, core2)
     repulsion, slope = decaying(tables, "repulsion", pair, r)
     hopping, hopping_slope = decaying(tables, "hopping", pair, r)
     push, density = 2 * slope / r, hopping * hopping
-    if softens(core):  # inside the core, repulsion and density continue as straight lines in r^2
-        inside = (pair.r2 - squared(pair, core)) / (2 * r)
+    if softens(core2):  # inside the core, repulsion and density continue as straight lines in r^2
+        inside = (pair.r2 - squared(pair, core2)) / (2 * r)
         repulsion, density = repulsion + slope * inside, density + 2 * hopping * hopping_slope * inside
     return repulsion, density, *(push * d for d in pair.d)
 
 
-def _band_terms(tables: dict[str, Array], core: Core, pair: Pair) -> tuple[Array, ...]:
+def _band_terms(tables: dict[str, Array], core2: Core, pair: Pair) -> tuple[Array, ...]:
     """The gradient of the band energy; the last plane of the pair is the inverse square root of the density."""
-    r = distance(pair, core)
+    r = distance(pair, core2)
     hopping, slope = decaying(tables, "hopping", pair, r)
     pull = -(pair.here[-1] + pair.there[-1]) * hopping * slope / r
     return tuple(pull * d for d in pair.d)

@@ -19,6 +19,7 @@ from jax import Array
 from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, lookup, neighbour_sums
 from clusteropt.potentials.form import ENERGY, LENGTH, Core, Form, Key, Tables, check_switch, softens
+from clusteropt.potentials.pairwise import squared
 
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
@@ -56,7 +57,7 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: Core
     steepest = core2**-4 * (1 - core2**-3) if softens(core) else 0
 
     def terms(pair: Pair) -> tuple[Array, ...]:
-        r2 = jnp.maximum(pair.r2, core2) if softens(core) else pair.r2
+        r2 = squared(pair, core2) if softens(core) else pair.r2
         depth, own_r_min2 = 1, 1
         if not one_species:
             depth, own_r_min2 = (lookup(table, pair.here[0], pair.there[0]) for table in (epsilon, r_min2))

@@ -25,7 +25,7 @@ from clusteropt.clusters.arrays import Clusters
 from clusteropt.clusters.pairs import Pair, choose, lookup, neighbour_sums
 from clusteropt.errors import InputError
 from clusteropt.potentials.form import ENERGY, LENGTH, NUMBER, Core, Form, Key, Tables, softens
-from clusteropt.potentials.pairwise import distance, entry, squared
+from clusteropt.potentials.pairwise import distance, entry, square_of, squared
 
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
@@ -83,23 +83,24 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: Core
     tables: strength (A eps), B, sigma, gamma, cutoff (a sigma): (n_species, n_species), symmetric; angular (lambda eps)
     (n_species, n_species, n_species), the centre first, symmetric in the other two; cos_theta0 ().
     """
+    core2 = square_of(core, clusters)
     n_species = tables["sigma"].shape[0]
     planes = () if n_species == 1 else (clusters.species,)
     own = (1 - tables["cos_theta0"]) ** 2 / 2  # the factor of the terms j = k
     n_sums = 1 + _MOMENTS * n_species
-    energy, *sums = neighbour_sums(clusters, planes, n_sums, partial(_energy_terms, tables, own, core))
+    energy, *sums = neighbour_sums(clusters, planes, n_sums, partial(_energy_terms, tables, own, core2))
     moments = [sums[s * _MOMENTS : (s + 1) * _MOMENTS] for s in range(n_species)]
     fields = [_field(tables, moments, s, clusters.species) for s in range(n_species)]
     energy = energy + sum(_energy_of(m, f) for m, f in zip(moments, fields, strict=True))
     flat = tuple(f for field in fields for f in field)
-    gradient = neighbour_sums(clusters, (*planes, *flat), 3, partial(_gradient_terms, tables, own, core))
+    gradient = neighbour_sums(clusters, (*planes, *flat), 3, partial(_gradient_terms, tables, own, core2))
     return energy, jnp.stack(gradient)
 
 
-def _energy_terms(tables: dict[str, Array], own: Array, core: Core, pair: Pair) -> tuple[Array, ...]:
+def _energy_terms(tables: dict[str, Array], own: Array, core2: Core, pair: Pair) -> tuple[Array, ...]:
     """The energy of the pair with the terms j = k, then the moments for each species of neighbour in turn."""
     n_species = tables["sigma"].shape[0]
-    r, r2, two_body, _, h, _ = _bonds(tables, core, pair)
+    r, r2, two_body, _, h, _ = _bonds(tables, core2, pair)
     here, there = (pair.here[0], pair.there[0]) if n_species > 1 else (None, None)
     energy = two_body / 2 - own * _self_strength(tables, here, there) * h * h
     over_r = h / r
@@ -110,9 +111,9 @@ def _energy_terms(tables: dict[str, Array], own: Array, core: Core, pair: Pair) 
     return energy, *(jnp.where(there == s, m, 0) for s in range(n_species) for m in moments)
 
 
-def _gradient_terms(tables: dict[str, Array], own: Array, core: Core, pair: Pair) -> tuple[Array, ...]:
+def _gradient_terms(tables: dict[str, Array], own: Array, core2: Core, pair: Pair) -> tuple[Array, ...]:
     """The gradient of the pair: the derivatives with respect to r, and to the direction, which h does not depend on."""
-    r, _, _, two_body_slope, h, h_slope = _bonds(tables, core, pair)
+    r, _, _, two_body_slope, h, h_slope = _bonds(tables, core2, pair)
     f0, f1, f2, both = _fields_of(tables, pair)
     i_r = 1 / r
     u = [d * i_r for d in pair.d]
@@ -126,16 +127,16 @@ def _gradient_terms(tables: dict[str, Array], own: Array, core: Core, pair: Pair
     radial = two_body_slope + h_slope * (f0 + along1 + along2) - 2 * own * both * h * h_slope
     # the division keeps the compiler from computing this three times over
     turning = h * i_r * (along1 + 2 * along2)
-    if softens(core):  # inside the core, u is not a unit vector and has no direction to change
-        turning = jnp.where(pair.r2 < core * core, 0, turning)
+    if softens(core2):  # inside the core, u is not a unit vector and has no direction to change
+        turning = jnp.where(pair.r2 < core2, 0, turning)
     radial_over_r = (radial - turning) / r
     h_over_r = h / r
     return tuple(radial_over_r * d + h_over_r * (f + 2 * t) for d, f, t in zip(pair.d, f1, turned, strict=True))
 
 
-def _bonds(tables: dict[str, Array], core: Core, pair: Pair) -> _Bonds:
-    r = distance(pair, core)
-    r2 = squared(pair, core) if softens(core) else r * r
+def _bonds(tables: dict[str, Array], core2: Core, pair: Pair) -> _Bonds:
+    r = distance(pair, core2)
+    r2 = squared(pair, core2) if softens(core2) else r * r
     sigma, gamma = entry(tables["sigma"], pair), entry(tables["gamma"], pair)
     # within a thousandth of sigma from the cutoff, and beyond it, exp(-1000) is zero in any precision
     gap = 1 / jnp.maximum(entry(tables["cutoff"], pair) - r, sigma / 1000)
@@ -147,9 +148,9 @@ def _bonds(tables: dict[str, Array], core: Core, pair: Pair) -> _Bonds:
     two_body = attraction * (b4 - 1)
     two_body_slope = -attraction * (4 * b4 / r + (b4 - 1) * sigma_gap * gap)
     h_slope = -gamma * sigma_gap * gap * h
-    if softens(core):
+    if softens(core2):
         two_body = two_body + two_body_slope * (pair.r2 - r2) / (2 * r)
-        h_slope = jnp.where(pair.r2 < core * core, 0, h_slope)
+        h_slope = jnp.where(pair.r2 < core2, 0, h_slope)
     return _Bonds(r, r2, two_body, two_body_slope, h, h_slope)
 
 

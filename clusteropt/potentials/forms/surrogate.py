@@ -20,7 +20,7 @@ from clusteropt.clusters.pairs import Pair, choose, neighbour_sums
 from clusteropt.errors import InputError
 from clusteropt.potentials.form import Core, Form, Tables, softens
 from clusteropt.potentials.forms.gupta import decaying
-from clusteropt.potentials.pairwise import distance, squared
+from clusteropt.potentials.pairwise import distance, square_of, squared
 
 if TYPE_CHECKING:
     from clusteropt.potentials.parameters import ParameterSet
@@ -30,8 +30,9 @@ _COMPONENTS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # of a symmetric
 
 def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: Core) -> tuple[Array, Array]:
     """See `base.energy_and_gradient`. tables: those of `gupta.tables_from`, and `terms` (4, n_species): b, c, v and t."""
+    core2 = square_of(core, clusters)
     species = () if tables["terms"].shape[1] == 1 else (clusters.species,)
-    repulsion, *sums = neighbour_sums(clusters, species, 14, partial(_sums, tables, core))
+    repulsion, *sums = neighbour_sums(clusters, species, 14, partial(_sums, tables, core2))
     push, density = sums[:3], sums[3:]
 
     def bands(*density: Array) -> Array:
@@ -39,7 +40,7 @@ def energy_and_gradient(tables: dict[str, Array], clusters: Clusters, core: Core
 
     found, pull = jax.vjp(bands, *density)
     slopes = pull(jnp.ones_like(found))
-    drawn = neighbour_sums(clusters, (*species, *slopes), 3, partial(_slopes, tables, core))
+    drawn = neighbour_sums(clusters, (*species, *slopes), 3, partial(_slopes, tables, core2))
     return repulsion + found, jnp.stack(push) + jnp.stack(drawn)
 
 
@@ -55,32 +56,32 @@ def _band(terms: Array, species: Array, sums: tuple[Array, ...]) -> Array:
     return jnp.where(bonded, energy, 0)
 
 
-def _sums(tables: dict[str, Array], core: Core, pair: Pair) -> tuple[Array, ...]:
+def _sums(tables: dict[str, Array], core2: Core, pair: Pair) -> tuple[Array, ...]:
     """Repulsion, its gradient (3), density, and its sums over directions (3) and their products (6)."""
-    r = distance(pair, core)
+    r = distance(pair, core2)
     inverse = 1 / r
     repulsion, slope = decaying(tables, "repulsion", pair, r)
-    part, _ = _density(tables, core, pair, r, inverse)
-    if softens(core):  # inside the core, repulsion and density continue as straight lines in r^2
-        repulsion = repulsion + slope * (pair.r2 - squared(pair, core)) * (inverse / 2)
+    part, _ = _density(tables, core2, pair, r, inverse)
+    if softens(core2):  # inside the core, repulsion and density continue as straight lines in r^2
+        repulsion = repulsion + slope * (pair.r2 - squared(pair, core2)) * (inverse / 2)
     e = [d * inverse for d in pair.d]
     along = [part * x for x in e]
     push = 2 * slope * inverse
     return repulsion, *(push * d for d in pair.d), part, *along, *(along[a] * e[b] for a, b in _COMPONENTS)
 
 
-def _density(tables: dict[str, Array], core: Core, pair: Pair, r: Array, inverse: Array) -> tuple[Array, Array]:
+def _density(tables: dict[str, Array], core2: Core, pair: Pair, r: Array, inverse: Array) -> tuple[Array, Array]:
     """The pair's part of the density, and its slope over the distance."""
     hopping, slope = decaying(tables, "hopping", pair, r)
     part, rate = hopping * hopping, 2 * hopping * slope * inverse
-    return (part + rate * (pair.r2 - squared(pair, core)) / 2 if softens(core) else part), rate
+    return (part + rate * (pair.r2 - squared(pair, core2)) / 2 if softens(core2) else part), rate
 
 
-def _slopes(tables: dict[str, Array], core: Core, pair: Pair) -> tuple[Array, ...]:
+def _slopes(tables: dict[str, Array], core2: Core, pair: Pair) -> tuple[Array, ...]:
     """The gradient of the bands; the last planes of the pair are their slopes in density, vector and matrix."""
-    r = distance(pair, core)
+    r = distance(pair, core2)
     inverse = 1 / r
-    part, rate = _density(tables, core, pair, r, inverse)
+    part, rate = _density(tables, core2, pair, r, inverse)
     e = [d * inverse for d in pair.d]
     own, other = pair.here[-10:], pair.there[-10:]
     vector = [x - y for x, y in zip(own[1:4], other[1:4], strict=True)]  # seen from the neighbour, e points back
@@ -94,8 +95,8 @@ def _slopes(tables: dict[str, Array], core: Core, pair: Pair) -> tuple[Array, ..
     twice = sum(x * y for x, y in zip(turned, e, strict=True))
     push = rate * (own[0] + other[0] + along + twice)
     radial = along + 2 * twice
-    if softens(core):  # inside the core, e grows with the distance
-        radial = (pair.r2 >= squared(pair, core)) * radial
+    if softens(core2):  # inside the core, e grows with the distance
+        radial = (pair.r2 >= squared(pair, core2)) * radial
     sideways = part * inverse
     return tuple(
         push * d + sideways * (v + 2 * t - radial * x) for d, v, t, x in zip(pair.d, vector, turned, e, strict=True)
