@@ -16,7 +16,7 @@ from clusteropt.search.descents import quenched
 
 Explore = Callable[[Kit, list[np.ndarray]], Iterator[Any]]  # an exploration: rounds with positions and energies
 
-_LEAST = 2000  # evaluations an atom that the search of a new surrogate has, at least
+_LEAST, _OF_PAIR = 1000, 64  # evaluations of the search of a new surrogate for each atom and for n^2, at least
 _WORK = 100  # evaluations of that search for each of the calculator's
 _GROWTH, _NONE_LEFT = 1.5, 1.1  # samples for which the surrogate is fitted anew, in those of the last fit
 _SAME, _ALIKE = 0.02, 0.02  # energies, and numbers of fingerprints, within which two quenched minima count as one
@@ -93,7 +93,7 @@ class Candidates:
             fine = np.isfinite(visits.energy)
             energies.append(visits.energy[fine])
             places.append(np.moveaxis(visits.positions[:, :n, fine], -1, 0))
-            if rounds.n_evaluations >= max(_LEAST * n, _WORK * self._n_fitted):
+            if rounds.n_evaluations >= max(_LEAST * n, _OF_PAIR * n * n, _WORK * self._n_fitted):
                 break
         rough = _distinct(self._minima(np.concatenate(energies), np.concatenate(places)))
         return _distinct(self._minima(*self._quenched(list(rough.places[:_PLACES]), kit.composition.problem)))
