@@ -116,7 +116,7 @@ def _identify(
 def flattened(tree: object) -> tuple[list, Any, tuple[Leaf, ...]]:
     """The leaves of a pytree as arrays, jax's description of the tree, and what a program knows of each leaf."""
     leaves, form = jax.tree.flatten(tree)
-    weak = [type(leaf) is float for leaf in leaves]
+    weak = [isinstance(leaf, float) for leaf in leaves]  # numpy's too
     leaves = [np.float64(leaf) if own else leaf for leaf, own in zip(leaves, weak, strict=True)]
     known = zip(leaves, weak, strict=True)
     return leaves, form, tuple(Leaf(np.shape(leaf), np.dtype(leaf.dtype).str, own) for leaf, own in known)

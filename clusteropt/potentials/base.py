@@ -19,8 +19,8 @@ _COHESION = 3.0  # lengths of the potential; a shorter cutoff takes precedence
 CORE = 0.7  # in lengths of the potential: the distance below which exploration softens the repulsion
 
 
-class Shape(NamedTuple):
-    """All that a compiled program knows of a potential beside its numbers: elements of one shape share their programs."""
+class Kind(NamedTuple):
+    """Beside numbers, and whether there is a cutoff, all that a program knows of a potential: one kind shares its programs."""
 
     form: str
     n_species: int
@@ -31,8 +31,8 @@ class Shape(NamedTuple):
 class Potential:
     """A parameter set, ready to compute. Tables are over pairs (or triples) of species.
 
-    To jax it is a `Shape` with the numbers of `parameters`, `length`, `energy` and `cutoff`, which are traced. In a program
-    its words are empty.
+    To jax it is a `Kind` with the numbers of `parameters`, `length`, `energy` and `cutoff`, which are traced. A program sees
+    nothing else: names, elements and units are empty in it, and so they are after any mapping by `jax.tree`.
     """
 
     parameters: dict[str, np.ndarray]  # each form documents its tables
@@ -83,15 +83,15 @@ class Potential:
         return form_of(self.form).reduced_set if len(self.elements) == 1 and self.cutoff is None else ""
 
 
-def _flattened(potential: Potential) -> tuple[tuple[Any, ...], Shape]:
-    shape = Shape(potential.form, len(potential.elements), bool(potential.calculator))
-    return (potential.parameters, potential.length, potential.energy, potential.cutoff), shape
+def _flattened(potential: Potential) -> tuple[tuple[Any, ...], Kind]:
+    kind = Kind(potential.form, len(potential.elements), bool(potential.calculator))
+    return (potential.parameters, potential.length, potential.energy, potential.cutoff), kind
 
 
-def _unflattened(shape: Shape, numbers: tuple[Any, ...]) -> Potential:
+def _unflattened(kind: Kind, numbers: tuple[Any, ...]) -> Potential:
     parameters, length, energy, cutoff = numbers
-    elements, calculator = ("",) * shape.n_species, "some" if shape.hosted else ""
-    return Potential(parameters, shape.form, "", elements, "", "", length, energy, cutoff, calculator)
+    elements, calculator = ("",) * kind.n_species, "some" if kind.hosted else ""
+    return Potential(parameters, kind.form, "", elements, "", "", length, energy, cutoff, calculator)
 
 
 jax.tree_util.register_pytree_node(Potential, _flattened, _unflattened)

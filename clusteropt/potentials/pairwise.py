@@ -36,7 +36,7 @@ def pair_sums(pair_energy: PairEnergy, tables: dict[str, Array], clusters: Clust
 
 
 def square_of(core: Core, clusters: Clusters) -> Core:
-    """The square of the core, in the precision of the clusters; outside of the terms of pairs, it is made only once."""
+    """The square of the core, in the precision of the clusters, to be made once for all pairs; 0.0 without a core."""
     return jnp.asarray(core * core, clusters.positions.dtype) if softens(core) else 0.0
 
 
@@ -46,7 +46,7 @@ def distance(pair: Pair, core2: Core) -> Array:
 
 
 def squared(pair: Pair, core2: Core) -> Array:
-    """The square of `distance`, by selection, which is faster than a maximum. Of the root it would not be the same bits."""
+    """The square of `distance`, by selection, which is faster than a maximum. The square of the root would have other bits."""
     return jnp.where(pair.r2 < core2, core2, pair.r2) if softens(core2) else pair.r2
 
 

@@ -37,7 +37,7 @@ class Batch(Protocol):
 class Scale(NamedTuple):
     """The problem's own units, in which step lengths are set and inputs of networks are dimensionless."""
 
-    length: float
+    length: float  # in a program a traced number, as the energy
     energy: float  # of the objective
     n_species: int = 1
 
@@ -115,8 +115,8 @@ class Problem:
         """Positions of the units (n_components, n_units, n_lanes), dimensionless, from the instance's natural origin."""
         raise NotImplementedError
 
-    def away(self, batch: Any) -> tuple[Array, Array | float]:
-        """`place` as an array and a number () that it is yet to be multiplied by, perhaps together with other numbers."""
+    def place_and_unit(self, batch: Any) -> tuple[Array, Array | float]:
+        """`place` as an array, and the number () by which it is yet to be multiplied, perhaps together with other numbers."""
         return self.place(batch), 1.0
 
     def radius(self, batch: Any) -> Array:

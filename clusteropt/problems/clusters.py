@@ -30,7 +30,7 @@ _OF_NEIGHBOUR = 0.4  # energy scales, by which one neighbour less makes an atom 
 class ClusterProblem(Problem):
     """The potential energy of clusters; units are atoms, and batches are `Clusters`.
 
-    Its numbers are traced. A program knows only whether there is a core: without one it softens nothing.
+    Its numbers are traced. Of the core a program knows only whether there is one.
     """
 
     potential: Potential
@@ -103,11 +103,11 @@ class ClusterProblem(Problem):
 
     def place(self, batch: Clusters) -> Array:
         """The atoms' positions seen from their centre (3, n_atoms, n_clusters), in lengths."""
-        away, unit = self.away(batch)
-        return away * unit
+        place, unit = self.place_and_unit(batch)
+        return place * unit
 
-    def away(self, batch: Clusters) -> tuple[Array, Array | float]:
-        """See `Problem.away`."""
+    def place_and_unit(self, batch: Clusters) -> tuple[Array, Array | float]:
+        """See `Problem.place_and_unit`."""
         (total,) = over_units(lambda x, here: (jnp.where(here, x, 0),), batch.positions, batch.mask)
         n_atoms = jnp.maximum(batch.mask.sum(0), 1)
         return batch.positions - (total / n_atoms)[:, None], 1 / self.potential.length

@@ -19,7 +19,7 @@ from clusteropt.runtime import devices
 N_SAMPLES = 128  # structures in a fit; a fit to twice as many has a sum of squares that is less than 1 % lower
 PRECISION = np.float32  # of the program: it takes half the time, and rounds by a thousandth of the errors below
 _ENERGY, _GRADIENT = 0.02, 0.3  # errors that count as one: of an energy an atom, and of a gradient's component
-_TOGETHER = 32  # samples whose derivatives are computed together: more of them leave the caches
+_TOGETHER = 32  # samples whose derivatives are computed together, a divisor of N_SAMPLES: more of them leave the caches
 _STEPS = 12  # of the fit, at most
 _ENOUGH = 1e-2  # part of the sum of squares by which a step has to lower it
 
@@ -82,7 +82,7 @@ def equations(_: tuple, samples: Samples, parameters: Array, *, mesh: Mesh, n_sp
         own = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, k, 0, keepdims=False), portions)
         return tuple(a + b for a, b in zip(sums, _portion(own, parameters, n_species), strict=True))
 
-    n_used = (samples.weight > 0).sum(dtype=jnp.int32)  # the empty places are the last ones
+    n_used = (samples.weight > 0).sum(dtype=jnp.int32)  # the empty places, without weight, are the last ones
     nothing = jnp.zeros(1, dtype), jnp.zeros((n, n), dtype), jnp.zeros(n, dtype)
     return jax.lax.fori_loop(jnp.int32(0), -(-n_used // _TOGETHER), added, nothing)
 

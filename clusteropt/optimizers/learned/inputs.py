@@ -61,11 +61,12 @@ def inputs_of(scene: Scene, gradient: Array, styles: Array) -> tuple[dict[str, A
             arrays = " and ".join(feature.needs)
             problem_has_not = f"needs the {arrays} of each unit, which this problem has not"
             raise UsageError(f"feature '{name}' {problem_has_not}: take an optimizer without it")
-    (away, unit), radius = problem.away(scene.batch), problem.radius(scene.batch)
-    place = away * unit
-    vectors = [gradient, *scene.averages, place]
-    *lengths, distance = (length_of(v) for v in vectors)
-    units = [*(v * (1 / n) for v, n in zip(vectors, lengths, strict=False)), away * (unit * (1 / distance))]
+    (away, scale), radius = problem.place_and_unit(scene.batch), problem.radius(scene.batch)
+    place = away * scale
+    vectors, distance = [gradient, *scene.averages], length_of(place)
+    lengths = [length_of(v) for v in vectors]
+    units = [v * (1 / n) for v, n in zip(vectors, lengths, strict=True)]
+    units.append(away * (scale * (1 / distance)))
     if settings.network == "coordinate":
         seen, shape = _of_coordinates(gradient, scene.averages, place / radius), place.shape
     else:

@@ -14,7 +14,7 @@ def length_of(a: Array) -> Array:
 
 
 def damped(gradient: Array, unit: Array | float) -> Array:
-    """The gradient in lengths over energies of the problem, which are `unit`, with its length g turned into g / (1 + g/20).
+    """The gradient times `unit`, the problem's length over its energy, and its length g then turned into g / (1 + g/20).
 
     So overlapping atoms do not dominate the averages.
     """
