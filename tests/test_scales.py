@@ -161,7 +161,7 @@ def test_five_elements_have_no_tetrahedron():
     elements = ("Ag", "Au", "Cu", "Ni", "Pd")
     with pytest.raises(UsageError, match=r"an icosahedron of Ag-Au-Cu-Ni-Pd by 5\d eV an atom"):
         scales_of(pool(Unsettled({13})), elements)
-    with pytest.raises(UsageError, match=r"no energies and forces of Ag-Au-Cu-Ni-Pd: name another calculator"):
+    with pytest.raises(UsageError, match=r"of Ag-Au-Cu-Ni-Pd \(RuntimeError: .*\): name another calculator"):
         scales_of(pool(Some({13})), elements)
 
 
@@ -242,7 +242,7 @@ def test_who_is_asked_for_scales_learns_how_to_give_them(step):
 
 
 class Moody(EMT):
-    """EMT that fails at every other one of the first `often` positions of clusters that it is asked for."""
+    """EMT that fails at every other one of the first `often` positions, of atoms and clusters, that it is asked for."""
 
     def __init__(self, often: int) -> None:
         super().__init__()
@@ -260,6 +260,54 @@ def test_scales_do_not_follow_from_failures_now_and_then(often):
     found, sound = scales_of(pool(Moody(often)), ("Cu",)), scales_of(pool(EMT()), ("Cu",))
     assert np.allclose(found[:2], sound[:2], rtol=5e-4)  # the atoms are displaced by a thousandth of an angstrom
     assert found.missing == ""
+
+
+def test_failures_beyond_the_lowest_energy_that_is_computed_are_told():
+    """The lowest energy may be among them."""
+
+    class Short(EMT):
+        def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+            if len(atoms) > 1 and atoms.get_all_distances()[np.triu_indices(len(atoms), 1)].min() > 2.2:
+                raise RuntimeError("SCF did not converge")
+            super().calculate(atoms, properties, system_changes)
+
+    assert "an icosahedron" in scales_of(pool(Short()), ("Cu",)).missing
+
+
+class Once(EMT):
+    """EMT that fails for the first cluster of each size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes = set[int]()
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+        if len(atoms) not in self.sizes:
+            self.sizes.add(len(atoms))
+            raise RuntimeError("SCF did not converge")
+        super().calculate(atoms, properties, system_changes)
+
+
+def test_failures_now_and_then_do_not_refuse_scales_that_a_user_gives():
+    assert scales_of(pool(Once()), ("Cu",), (2.5, 0.6))[:2] == (2.5, 0.6)
+
+
+@pytest.mark.parametrize("given", [None, (2.5, 0.6)])
+@pytest.mark.parametrize("fine", [1, 0])
+def test_a_refusal_tells_what_clusters_have_failed_for_too(fine, given):
+    class Wordy(EMT):
+        def calculate(self, atoms=None, properties=None, system_changes=all_changes) -> None:
+            if len(atoms) != fine:
+                raise RuntimeError(f"{len(atoms)} do not converge")
+            super().calculate(atoms, properties, system_changes)
+
+    words = (
+        "RuntimeError: 4 do not converge"
+        if fine
+        else "RuntimeError: 1 do not converge; RuntimeError: 4 do not converge"
+    )
+    with pytest.raises(UsageError, match=rf"of Cu \({words}\): name"):
+        scales_of(pool(Wordy()), ("Cu",), given)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -63,19 +63,20 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
     of_atoms = [Question(numbers[k : k + 1], np.zeros((1, 3))) for k in range(len(numbers))]
     alone = pool.all_answers(of_atoms, tolerant=True)
     atoms = np.array([_energy(one) for one in alone])
-    if given is None and not (
-        np.isfinite(atoms).any() or _computes_any(pool, numbers)
-    ):  # else each question might time out
-        raise CalculatorFailed(_refusal(pool, elements, alone))
+    if given is None and not np.isfinite(atoms).any():
+        near = _near_contact(pool, numbers)
+        if not any(isinstance(answer, Answer) for answer in near):  # each of the other questions might time out
+            raise CalculatorFailed(_refusal(pool, elements, [*alone, *near]))
     _, alone = _once_more(pool, of_atoms, alone, [k for k, one in enumerate(alone) if isinstance(one, str)])
     atoms = np.array([_energy(one) for one in alone])
     best = _breathed(pool, numbers, atoms, _ICOSAHEDRON, given)
     if best.is_unsettled(given) and len(numbers) <= len(_TETRAHEDRON.places):
         other = _breathed(pool, numbers, atoms, _TETRAHEDRON, given)
         if not other.is_unsettled(given) or not np.isfinite(best.energy):
-            best = other._replace(faults=best.faults + other.faults)
+            before = best.faults if np.isfinite(best.energy) else ()
+            best = other._replace(faults=before + other.faults)
     if not np.isfinite(best.energy):
-        raise CalculatorFailed(_refusal(pool, elements, alone))
+        raise CalculatorFailed(_refusal(pool, elements, [*alone, *(why for _, why in best.faults)]))
     if given is None and not _LEAST < best.atomization < _MOST:
         raise UsageError(_no_scales(pool, elements, best))
     length, energy = (best.length, best.atomization / best.shape.binding) if given is None else given
@@ -106,9 +107,13 @@ def _once_more(
 
 
 def _holes(answers: list[Answer | str]) -> list[int]:
-    """The indices of what has failed before another that has not: stretched clusters may fail for good."""
-    fine = [k for k, answer in enumerate(answers) if isinstance(answer, Answer)]
-    return [k for k in range(max(fine, default=0)) if k not in fine]
+    """The indices of failures that may hide the lowest energy: before a length that was computed, and next to the lowest energy.
+
+    Other stretched clusters may fail for good.
+    """
+    fine = {k: answer.energy for k, answer in enumerate(answers) if isinstance(answer, Answer)}
+    until = max(*fine, min(fine, key=fine.__getitem__) + 2) if fine else 0
+    return [k for k in range(min(until, len(answers))) if k not in fine]
 
 
 def rough(elements: tuple[str, ...]) -> Found:
@@ -116,11 +121,11 @@ def rough(elements: tuple[str, ...]) -> Found:
     return Found(_contact(np.array([atomic_numbers[element] for element in elements])), 1.0, (0.0,) * len(elements))
 
 
-def _computes_any(pool: Pool, numbers: np.ndarray) -> bool:
-    """True where the calculator computes one of the shapes, near its usual size."""
+def _near_contact(pool: Pool, numbers: np.ndarray) -> list[Answer | str]:
+    """The answers for the shapes, near their usual size."""
     shapes = (_ICOSAHEDRON, _TETRAHEDRON)
     asked = [Question(np.resize(numbers, len(one.places)), _contact(numbers) * one.places) for one in shapes]
-    return any(isinstance(answer, Answer) for answer in pool.all_answers(asked, tolerant=True))
+    return pool.all_answers(asked, tolerant=True)
 
 
 class _Breath(NamedTuple):
@@ -151,10 +156,12 @@ def _breathed(
     lengths = _contact(numbers) * _FACTORS if given is None else np.array([given[0]])
     asked = [Question(many, length * shape.places) for length in lengths]
     answers = pool.all_answers(asked, tolerant=True)
-    asked, answers = _once_more(pool, asked, answers, _holes(answers))
+    failed = [k for k, answer in enumerate(answers) if isinstance(answer, str)]
+    asked, answers = _once_more(pool, asked, answers, _holes(answers) if given is None else failed)
     energies = np.array([_energy(answer) for answer in answers])
     if not np.isfinite(energies).any():
-        return _Breath(shape, asked[0], np.nan, np.nan, np.nan, atoms, False)
+        faults = ((shape.name, str(answers[-1])),)
+        return _Breath(shape, asked[0], np.nan, np.nan, np.nan, atoms, False, faults)
     best, is_bottom = _bottom(energies, np.array([_slope(*pair) for pair in zip(asked, answers, strict=True)]))
     apart = energies[np.isfinite(energies)][-1] / n  # the largest cluster, where one atom alone cannot be computed
     free = np.where(np.isfinite(atoms), atoms, apart)
@@ -214,9 +221,10 @@ def _energy(answer: Answer | str) -> float:
     return answer.energy if isinstance(answer, Answer) else np.nan
 
 
-def _refusal(pool: Pool, elements: tuple[str, ...], alone: list[Answer | str]) -> str:
-    """The sentence about a calculator that cannot do the elements."""
-    why = next((f" ({answer})" for answer in alone if isinstance(answer, str)), "")
+def _refusal(pool: Pool, elements: tuple[str, ...], answers: list[Answer | str]) -> str:
+    """The sentence about a calculator that cannot do the elements, with the first and the last of the faults in `answers`."""
+    faults = [answer for answer in answers if isinstance(answer, str)]
+    why = f" ({'; '.join(dict.fromkeys([faults[0], faults[-1]]))})" if faults else ""
     file, name = file_of(pool.recipe), "-".join(elements)
     cure = "" if file is None else f"correct {file} or --calculator-options, or "
     return f"calculator {pool.recipe.name} gives no energies and forces of {name}{why}: {cure}name another calculator"
