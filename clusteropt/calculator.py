@@ -34,7 +34,7 @@ class ClusterCalculator(Calculator):
         elements = elements_of(current)
         try:
             if elements not in self._potentials:
-                self._potentials[elements] = sets.potential_for(elements, self._chosen)
+                self._potentials[elements] = sets.potential_for(elements, self._chosen, moving=False)
             potential = self._potentials[elements]
             structure = to_structure(_without_constraints(current), potential)
         except ClusterOptError as problem:

@@ -148,7 +148,7 @@ def _alike(elements: tuple[str, ...], potential: str | None) -> Bucket | None:
     """The bucket of structures of these elements, with size 0. Cached, because reading parameter files is slow."""
     try:
         chosen = sets.serving(elements, potential)
-        own = chosen.potential(elements)
+        own = chosen.at_rest(elements)
         return Bucket(own.name, own.form, elements, 0, str(jax.tree.structure(own)))
     except UsageError:
         return None

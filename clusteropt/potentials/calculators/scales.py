@@ -116,9 +116,10 @@ def _holes(answers: list[Answer | str]) -> list[int]:
     return [k for k in range(min(until, len(answers))) if k not in fine]
 
 
-def rough(elements: tuple[str, ...]) -> Found:
-    """Scales of the right order, by covalent radii, where nothing follows from them."""
-    return Found(_contact(np.array([atomic_numbers[element] for element in elements])), 1.0, (0.0,) * len(elements))
+def rough(elements: tuple[str, ...], given: tuple[float, float] | None = None) -> Found:
+    """Scales of the right order, by covalent radii, or those that a user gives, where nothing follows from free atoms."""
+    contact = _contact(np.array([atomic_numbers[element] for element in elements]))
+    return Found(*(given or (contact, 1.0)), (0.0,) * len(elements))
 
 
 def _near_contact(pool: Pool, numbers: np.ndarray) -> list[Answer | str]:
