@@ -30,7 +30,7 @@ class UsageError(ClusterOptError):
 
 
 class CalculatorFailed(UsageError):
-    """A calculator computes nothing of some elements."""
+    """A calculator computes nothing of some elements. Who refuses elements without a potential catches it as a UsageError."""
 
     exit_code = ExitCode.NOT_CONVERGED
 

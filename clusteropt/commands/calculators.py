@@ -61,6 +61,7 @@ def limited(potential: str | None, seconds: float | None, end: float | None) -> 
     alarm_in((own if end is None else min(own, end)) - time.monotonic())
     try:
         yield
+        no_alarm()
     except KeyboardInterrupt:
         if time.monotonic() < own:
             raise
@@ -68,7 +69,6 @@ def limited(potential: str | None, seconds: float | None, end: float | None) -> 
         raise UsageError(
             f"{limit}: allow more (--time-limit), or give scales, as --calculator-scales 2.5,0.6"
         ) from None
-    no_alarm()
     if end is not None:
         alarm_in(end - time.monotonic())
 
