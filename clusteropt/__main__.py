@@ -32,13 +32,15 @@ def _end_at_once(code: int) -> None:
     All that is to be kept has been written before the command gave its exit code. Workers of calculators would go on until
     their evaluations have ended.
     """
-    calculators = sys.modules.get("clusteropt.potentials.calculators.known")
-    if calculators is not None:
-        calculators.end_all()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # its reader has left, or it is closed
             stream.flush()
-    os._exit(code)
+    calculators = sys.modules.get("clusteropt.potentials.calculators.known")
+    try:
+        if calculators is not None:
+            calculators.kill_all()
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":

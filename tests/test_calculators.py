@@ -139,6 +139,14 @@ def test_a_slow_structure_does_not_hold_the_others(tmp_path):
     assert keys[-1] == "slow"
 
 
+def lives(status: Path) -> bool:
+    """True unless the process has ended, by its file in /proc."""
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_a_process_that_ends_at_once_takes_its_workers_along(tmp_path):
     script = f"""
 import numpy as np
@@ -155,8 +163,17 @@ _end_at_once(130)
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 130, done.stderr
-    status = Path(f"/proc/{int(done.stdout)}/stat")
-    assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+    status, until = Path(f"/proc/{int(done.stdout)}/stat"), time.monotonic() + 10
+    while lives(status) and time.monotonic() < until:  # it was killed, but nobody waits for that
+        time.sleep(0.01)
+    assert not lives(status)
+
+
+def test_a_calculator_may_take_longer_than_a_wait(tmp_path):
+    """A wait of the system has at most 2**31 milliseconds."""
+    pool = faulty("none", tmp_path, timeout=600 * 3600.0)
+    assert isinstance(pool.all_answers([question(copper(4, 1))])[0], Answer)
+    pool.close()
 
 
 def test_a_question_that_waits_behind_another_that_hangs_may_hang_too(tmp_path):
@@ -771,9 +788,7 @@ def test_a_search_by_a_calculator_that_computes_nothing_has_the_exit_code_of_its
 
 @pytest.mark.parametrize("asked", [("search", "Cu3"), ("grow", "Cu", "3-4")])
 def test_the_time_limit_of_a_search_is_also_one_for_scales(asked, tmp_path):
-    began = time.monotonic()
     outcome = run(tmp_path, *asked, "--calculator", "faulty:Dear", "--threads", "1", "--time-limit", "1s")
-    assert time.monotonic() - began < 5  # of the six seconds and more that 25 evaluations take
     assert (outcome.code, len(outcome.complaints)) == (2, 1)
     assert "the time limit came before the scales of the calculator were found: allow more" in outcome.complaints[0]
 
@@ -786,6 +801,15 @@ def test_energies_take_one_evaluation_each_and_no_scales(tmp_path):
     assert outcome.code == 0
     assert "nearest neighbours" not in outcome.err
     assert known.pool_of(name).n_asked == before + 2
+
+
+def test_a_batch_that_only_tells_what_there_is_computes_nothing(tmp_path):
+    file = save(tmp_path / "in.xyz", Atoms("Ni4", copper(4).positions))
+    name = known.use(recipe.recipe_of("emt", {}))
+    before = known.pool_of(name).n_asked
+    outcome = run(tmp_path, "batch", file, "--out", "b", "--dry-run", "--calculator", name, "--json")
+    assert (outcome.code, json.loads(outcome.out)["buckets"]) == (0, 1)
+    assert known.pool_of(name).n_asked == before
 
 
 @pytest.mark.parametrize("place", [[0, 0, 0], [0, 0, 5e-7], [0, 0, np.nan]])

@@ -81,10 +81,10 @@ def _enter(pool: Pool) -> None:
     _POOLS[name] = pool
 
 
-def end_all() -> None:
-    """Ends the workers of all calculators."""
+def kill_all() -> None:
+    """Kills the workers of all calculators, for a process that ends at once: a worker that waits for a disk may end later."""
     for pool in _POOLS.values():
-        pool.close()
+        pool.kill()
 
 
 def is_known(name: str | None) -> bool:
@@ -125,12 +125,13 @@ class CalculatorSet(ParameterSet):
         return self._scaled(chosen, _SCALES[self.name, chosen])
 
     def at_rest(self, elements: tuple[str, ...]) -> Potential:
-        """The potential for clusters that are not moved, for which nothing is computed: scales that are known, or rough ones.
+        """The potential for clusters that are not moved, with scales that are known or given, or rough ones: nothing is computed.
 
         Raises UsageError for X.
         """
         chosen = self._checked(elements)
-        return self._scaled(chosen, _SCALES.get((self.name, chosen)) or rough(chosen))
+        given = _POOLS[self.name].recipe.scales
+        return self._scaled(chosen, _SCALES.get((self.name, chosen)) or rough(chosen, given))
 
     def _checked(self, elements: tuple[str, ...]) -> tuple[str, ...]:
         if "X" in elements:
@@ -146,9 +147,9 @@ class CalculatorSet(ParameterSet):
 
 def _doubt(name: str, elements: tuple[str, ...], found: Found) -> str:
     """The warning about scales for which the calculator has failed in part."""
-    rough = f"calculator {name} failed for {found.missing}, so its scales for {'-'.join(elements)} are rough"
+    told = f"calculator {name} failed for {found.missing}, so its scales for {'-'.join(elements)} are rough"
     given = f"set them, as --calculator-scales {found.length:.3g},{found.energy:.3g}"
-    return f"{rough}, and a run in which it does not fail finds others: {given}"
+    return f"{told}, and a run in which it does not fail finds others: {given}"
 
 
 def _scales_found(pool: Pool, elements: tuple[str, ...]) -> Found:

@@ -28,6 +28,7 @@ from clusteropt.words import counted
 
 _ENOUGH = 20  # evaluations from which on a share of failures stops a run
 _QUICK = 0.1  # seconds
+_LONG = 3600.0  # seconds of a wait, after which callers wait again; `poll` takes no more than 24 days
 
 _AHEAD = 2  # open questions for each worker, at which takers get what is answered
 
@@ -152,6 +153,11 @@ class Pool(Memory):
         self._done.clear()
         self.allowance = Allowance()
 
+    def kill(self) -> None:
+        """Kills all workers, and does not wait until they have ended."""
+        for worker in self._workers:
+            worker.process.kill()
+
     def close(self) -> None:
         """Ends all workers."""
         for worker in self._workers:
@@ -193,7 +199,7 @@ class Pool(Memory):
         heard = select.poll()  # `multiprocessing.connection.wait` takes several times as long
         for link in busy:
             heard.register(link, select.POLLIN)
-        for link, _ in heard.poll(max(0, math.ceil(1000 * left))):
+        for link, _ in heard.poll(max(0, math.ceil(1000 * min(left, _LONG)))):
             self._hear(busy[link])
         now = time.monotonic()
         for worker in [one for one in self._workers if one.tasks or not one.ready]:
