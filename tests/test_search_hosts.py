@@ -22,7 +22,7 @@ from clusteropt.settings.exploration import ExplorationSettings
 
 WORK = ("LJ7", "Cu6", "LJ6", "--evaluations", "400000", "--json")
 ENDLESS = ("LJ7", "--confirm", "0", "--time-limit", "1h")
-SECONDS = ("seconds", "seconds_to_best")
+SECONDS = ("seconds", "seconds_to_best", "compiled")
 
 
 class Cluster(NamedTuple):

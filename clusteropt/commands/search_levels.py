@@ -56,8 +56,9 @@ def _prescreened(work: "Work", quiet: bool, end: float | None) -> Done:
         why = is_due(work.task, cheap, own)
     done = None if why else searched(first, quiet, end)
     with Database.open(first.files.database, first.task.composition.potential) as cheap:
-        kept = kept_result(first.task, cheap, why or (done.result.stopped_by if done else ""))
-    return _done(kept) if done is None else done._replace(result=kept)
+        if done is None:
+            return _done(kept_result(first.task, cheap, why))
+        return done._replace(result=kept_result(first.task, cheap, done.result.stopped_by, done.result.compiled))
 
 
 def _done(result: "SearchResult") -> Done:

@@ -163,7 +163,8 @@ def _in_two_levels(task: Task, path: Path | None) -> _Ended:
         due = "" if cheap is None else levels.is_due(task, cheap, own)
         found = None if due else _searched(Finding(first, cheap))
         if cheap is not None:
-            found = kept_result(first, cheap, due or (found.stopped_by if found else ""))
+            how = (due, False) if found is None else (found.stopped_by, found.compiled)
+            found = kept_result(first, cheap, *how)
         assert found is not None
         relaxing = Relaxing(task, found, own)
         return _relaxed(relaxing, end), relaxing.problem

@@ -92,6 +92,7 @@ def _record(result: SearchResult) -> dict[str, object]:
         "evaluations": result.evaluations,
         "evaluations_to_best": lowest.evaluations if lowest else None,
         "seconds": result.seconds,
+        "compiled": result.compiled,
         "seconds_to_best": lowest.seconds if lowest else None,
         "seed": result.seed,
         "minima": [_minimum(one, result.energy) for one in result.minima],
