@@ -30,7 +30,7 @@ from clusteropt.errors import ClusterOptError, InputError, UsageError
 from clusteropt.runtime.files import write_atomically
 
 SCHEMA = 1
-_HASH = "_sha256"  # ends the name of the hash of what a setting names
+_HASH = "_sha256"  # ends the name of the hash of what a setting names; it is not told where that setting differs too
 _MANIFEST, _INPUTS, _PARTS, _RUNS, _SET_ASIDE = "batch.json", "inputs.jsonl", "parts", "runs", "set-aside"
 RESULTS, SUMMARY, MINIMA, ONE_FILE = "results.jsonl", "summary.json", "minima", "minima.xyz"
 _OURS = (_MANIFEST, _INPUTS, _PARTS, _RUNS, RESULTS, SUMMARY, MINIMA, ONE_FILE)

@@ -32,9 +32,8 @@ class Remarks:
             self._add(given.note, given.item.source)
         if given.atoms is None or len(given.atoms) < 2:
             return
-        if known.is_known(self._chosen) and misplaced(
-            given.atoms.positions
-        ):  # it is not to be computed, nor are scales
+        # what is misplaced is not to be computed, nor are scales for it
+        if known.is_known(self._chosen) and misplaced(given.atoms.positions):
             return
         first = given.item.source not in self._checked
         search = self._searches and given.atoms.pbc.all()
