@@ -16,6 +16,7 @@ from cli import finish, frames_of, run, spawn
 import clusteropt
 from clusteropt.database.database import Database
 from clusteropt.errors import ClusterOptError, UsageError
+from clusteropt.finding import under_way
 
 _QUICK = {"evaluations": 4000, "certify": False}
 
@@ -23,6 +24,13 @@ _QUICK = {"evaluations": 4000, "certify": False}
 @pytest.fixture(scope="module")
 def found() -> clusteropt.SearchResult:
     return clusteropt.search("Cu8", calculator="emt", prescreen="gupta", relax=6, **_QUICK)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_seconds_of_a_prescreen_say_whether_programs_were_compiled_in_them(kept, tmp_path, monkeypatch):
+    monkeypatch.setattr(under_way, "foresee", lambda kit: True)
+    about = {"calculator": "emt", "prescreen": "gupta", "relax": 1, **_QUICK}
+    assert clusteropt.search("Cu5", database=tmp_path / "Cu5.minima.db" if kept else None, **about).prescreen.compiled
 
 
 def test_minima_are_those_of_the_calculator(found):
