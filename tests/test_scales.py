@@ -288,6 +288,12 @@ class Once(EMT):
         super().calculate(atoms, properties, system_changes)
 
 
+def test_scales_that_a_user_gives_are_those_of_what_is_not_moved_too():
+    name = known.use_object(Once(), scales=(2.5, 0.6))
+    potential = sets.potential_for(("Cu",), name, moving=False)
+    assert (potential.length, potential.energy) == (2.5, 0.6)
+
+
 def test_failures_now_and_then_do_not_refuse_scales_that_a_user_gives():
     assert scales_of(pool(Once()), ("Cu",), (2.5, 0.6))[:2] == (2.5, 0.6)
 
