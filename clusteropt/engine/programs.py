@@ -32,7 +32,7 @@ _ZLIB = b"\x78"  # how jax's cache entries begin, unless zstandard is installed
 
 
 class Leaf(NamedTuple):
-    """What a program knows of one of its arguments."""
+    """An argument as a program knows it."""
 
     shape: tuple[int, ...]
     dtype: str

@@ -86,7 +86,7 @@ def scales_of(pool: Pool, elements: tuple[str, ...], given: tuple[float, float] 
 
 
 def _missing(elements: tuple[str, ...], alone: list[Answer | str], best: "_Breath") -> str:
-    """What could not be computed of atoms alone, and of the cluster that tells of the scales; empty for nothing."""
+    """The atoms alone, and the cluster that tells of the scales, that could not be computed, in words; empty for none."""
     failed = [
         (f"an atom of {one} alone", why) for one, why in zip(elements, alone, strict=True) if isinstance(why, str)
     ]
