@@ -374,7 +374,7 @@ def test_a_calculator_forgets_the_last_structure():
 
 
 def test_a_search_goes_on_after_failures(tmp_path):
-    result = clusteropt.search("Cu6", calculator=make_some, evaluations=1200, certify=False, optimizer="none")
+    result = clusteropt.search("Cu6", calculator=make_some, evaluations=600, certify=False, optimizer="none")
     assert result.minima[0].energy == pytest.approx(_lowest_at(_OCTAHEDRON), abs=1e-6)
 
 

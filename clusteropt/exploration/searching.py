@@ -3,12 +3,13 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clusteropt.clusters.sameness import QUANTUM
 from clusteropt.engine.hosted import Course
+from clusteropt.engine.step import Status
 from clusteropt.exploration import polishing
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
@@ -185,9 +186,10 @@ class Search:
             if any(abs(energy - other) < _AGAIN * scale for other in known):
                 continue
             known.append(energy)
-            nothing: Minimum = None  # type: ignore[assignment]  until it is polished
-            about = (serial, bool(visits.alone[k]), visits.origins[k], self.n_evaluations, self.seconds)
-            self._waiting.append((energy, visits.positions[..., k], Sighting(nothing, *about)))
+            about: Any = (None, serial, bool(visits.alone[k]), visits.origins[k], self.n_evaluations, self.seconds)
+            self._waiting.append(
+                (energy, visits.positions[..., k], Sighting(*about))
+            )  # no minimum until it is polished
         self._waiting.sort(key=lambda one: (one[0], one[2].serial))
         own = _varied([one[0] for one in self._waiting], _ROUGH * scale)
         self._waiting = [self._waiting[k] for k in own[:MOST]]
@@ -199,8 +201,8 @@ class Search:
 
     def _is_lower(self) -> bool:
         """True where a lower minimum than all others waits."""
-        scale = self._kit.composition.potential.energy
-        return bool(self._waiting) and self._waiting[0][0] < self.pool.lowest - _ROUGH * scale
+        rough = _ROUGH * self._kit.composition.potential.energy
+        return bool(self._waiting) and self._waiting[0][0] < self.pool.lowest - rough
 
     def _begin_polishing(self) -> None:
         """Begins to polish what waits. A calculator computes it beside the next rounds, if nobody waits for it."""
@@ -208,12 +210,10 @@ class Search:
         if not self._kit.composition.problem.hosted or self.stopped_by or self._is_at_target(self._waiting):
             self._under_way, self._waiting = self._waiting[:n], self._waiting[n:]
             self._end_polishing()
-        elif (
-            n and self._to_polish > _BESIDE * n * self._each
-        ):  # else it is polished at the end, together with all others
+        elif n and self._to_polish > _BESIDE * n * self._each:  # else it is polished at the end, with all others
             self._under_way, self._waiting = self._waiting[:n], self._waiting[n:]
-            places, most = [positions for _, positions, _ in self._under_way], int(_BESIDE * self._each)
-            self._course = polishing.begin(self._kit.composition, places, self._settings(most))
+            places, settings = [place for _, place, _ in self._under_way], self._settings(int(_BESIDE * self._each))
+            self._course = polishing.begin(self._kit.composition, places, settings)
             self._polished_from = self._exploration.clock
 
     def _is_polished(self) -> bool:
@@ -228,13 +228,15 @@ class Search:
         """Takes what was polished, and tells the exploration which chains have come to the lowest minimum."""
         if self._course:
             self._course.end()
-        before = self.pool.lowest
         own, self._under_way, self._course = self._under_way, [], None
-        new = [one._replace(minimum=minimum) for (*_, one), minimum in zip(own, self._minima(own), strict=True)]
+        before, minima = self.pool.lowest, self._minima(own)
+        for (energy, _, one), minimum in zip(own, minima, strict=True):
+            if minimum.status == Status.CALCULATOR_FAILED:  # the next visit of the chain is polished again
+                self._polished_of[one.serial].remove(energy)
+        new = [one._replace(minimum=minimum) for (*_, one), minimum in zip(own, minima, strict=True)]
         numbers = self.pool.add_all(new)
         there = [one.serial for one, number in zip(new, numbers, strict=True) if number == self.pool.number]
-        margin = QUANTUM * self._kit.composition.potential.energy
-        self._exploration.arrived(there, self.pool.lowest < before - margin)
+        self._exploration.arrived(there, self.pool.lowest < before - QUANTUM * self._kit.composition.potential.energy)
 
     def _room(self) -> int:
         """The number of minima to polish now. Where a calculator's evaluations are dear, the others wait on."""
