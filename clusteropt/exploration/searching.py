@@ -187,9 +187,7 @@ class Search:
                 continue
             known.append(energy)
             about: Any = (None, serial, bool(visits.alone[k]), visits.origins[k], self.n_evaluations, self.seconds)
-            self._waiting.append(
-                (energy, visits.positions[..., k], Sighting(*about))
-            )  # no minimum until it is polished
+            self._waiting.append((energy, visits.positions[..., k], Sighting(*about)))  # without a minimum as yet
         self._waiting.sort(key=lambda one: (one[0], one[2].serial))
         own = _varied([one[0] for one in self._waiting], _ROUGH * scale)
         self._waiting = [self._waiting[k] for k in own[:MOST]]
@@ -271,8 +269,8 @@ class Search:
 
     def _minima(self, waiting: "list[_Waiting]") -> list[Minimum]:
         """The minima that wait, polished from atoms displaced a little."""
-        places = [positions for _, positions, _ in waiting]
-        found = polishing.polished(self._kit.composition, places, self._settings(self._steps(len(waiting))))
+        places, settings = [place for _, place, _ in waiting], self._settings(self._steps(len(waiting)))
+        found = polishing.polished(self._kit.composition, places, settings)
         self._n_polished += len(found)
         self._polishing += sum(minimum.n_evaluations for minimum in found)
         return found
