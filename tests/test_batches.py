@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import clusteropt
 from clusteropt.clusters.arrays import Structure, by_size, pack, padded_size, padded_sizes
+from clusteropt.engine import lanes
 from clusteropt.engine.batches import take
 from clusteropt.potentials import sets
 from clusteropt.runtime import devices, host
@@ -78,6 +79,17 @@ def note(seen: dict, i: int, n: int, positions: np.ndarray) -> None:
 def all_of(portions) -> list:
     found = {i: minimum for portion in portions for i, minimum in portion.items()}
     return [found[i] for i in sorted(found)]
+
+
+@given(n=st.integers(0, 3000), n_devices=st.integers(1, 5))
+def test_every_structure_is_dealt_out_once_and_no_device_gets_any_that_fewer_have_lanes_for(n, n_devices):
+    hands = [own.reshape(n_devices, -1) for own in lanes._deals(n, 13, n_devices)]
+    seated = np.concatenate([own[own >= 0] for own in hands] or [np.zeros(0, int)])
+    np.testing.assert_array_equal(np.sort(seated), np.arange(n))
+    for own in hands:
+        held = (own >= 0).sum(1)
+        assert held.max() - held[held > 0].min() <= 1
+        assert (held > 0).sum() == min(n_devices, -(-held.sum() // n_lanes(13)))
 
 
 def test_a_watched_run_ends_where_an_unwatched_one_does():

@@ -63,10 +63,10 @@ class Later(NamedTuple):
 
 def _moved(batch: Any, limit: np.ndarray, motion: Motion, watch: Watch | None) -> Moved:
     size, n_instances = batch.mask.shape
-    status, counts = np.zeros((2, n_instances), np.int32)
+    status, counts = np.full(n_instances, np.int32(Status.IDLE)), np.zeros(n_instances, np.int32)
     result = Moved(np.array(batch.positions), status, counts, no_faults(n_instances))
     mesh = mesh_for(n_instances, size)
-    for columns in _deals(n_instances, queue_length(size), mesh.size):
+    for columns in _deals(n_used(batch), size, mesh.size):
         queue = _finished_queue(batch, limit, columns, motion, mesh, watch)
         seated = columns >= 0
         result.positions[:, :, columns[seated]] = np.asarray(queue.waiting.positions)[:, :, seated]
@@ -105,7 +105,7 @@ def inspect(batch: Any, problem: Problem) -> Inspection:
     size, n_instances = batch.mask.shape
     parts: list[Inspection] = []
     mesh = mesh_for(n_instances, size)
-    for columns in _deals(n_instances, queue_length(size), mesh.size):
+    for columns in _deals(n_instances, size, mesh.size):
         most = int((columns.reshape(mesh.size, -1) >= 0).sum(1).max())
         n_portions = np.int32(-(-most // n_lanes(size)))
         own = take(batch, columns)
@@ -157,15 +157,20 @@ def _widened(array: np.ndarray, n: int) -> np.ndarray:
     return np.concatenate([array, np.zeros((*array.shape[:-1], n - array.shape[-1]), array.dtype)], -1)
 
 
-def _deals(n_instances: int, per_device: int, n_devices: int) -> Iterator[np.ndarray]:
-    """Columns of the batch, -1 for an empty place, in portions of `per_device` for every device in turn.
+def _deals(n_used: int, size: int, n_devices: int) -> Iterator[np.ndarray]:
+    """Columns of the batch up to the last one used, -1 for an empty place, in portions of a queue for every device in turn.
 
-    They are dealt out like cards, so that every device has its share when the last portion is not full.
+    They are dealt out like cards, so that every device has its share when the last portion is not full. A device gets none
+    while the lanes of fewer take them all, because a program's steps take as long whether its lanes are full or not.
     """
-    whole = per_device * n_devices
-    for first in range(0, n_instances, whole):
-        cards = np.arange(first, first + whole)
-        yield np.where(cards < n_instances, cards, -1).reshape(per_device, n_devices).T.ravel()
+    per_device = queue_length(size)
+    for first in range(0, n_used, per_device * n_devices):
+        last = min(first + per_device * n_devices, n_used)
+        n_players = min(n_devices, -(-(last - first) // n_lanes(size)))
+        cards = first + np.arange(per_device * n_players).reshape(per_device, n_players).T
+        hands = np.full((n_devices, per_device), -1)
+        hands[:n_players] = np.where(cards < last, cards, -1)
+        yield hands.ravel()
 
 
 def _finished_queue(

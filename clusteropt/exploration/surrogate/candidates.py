@@ -148,7 +148,7 @@ def kit_of(kit: Kit, parameters: np.ndarray | None = None, number: int = 0) -> K
     own, n_species = kit.composition, len(kit.composition.potential.elements)
     model = potential_of(usual(n_species) if parameters is None else parameters, n_species)
     seed = int(np.random.default_rng([kit.seed, 5, number]).integers(2**32))
-    return Kit(Composition(tuple(model.elements[k] for k in own.species), model), kit.optimizer, seed)
+    return Kit(Composition(tuple(model.elements[k] for k in own.species), model), None, seed)
 
 
 def _distinct(minima: _Minima) -> _Minima:
