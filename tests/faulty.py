@@ -54,6 +54,8 @@ class Faulty(EMT):
             self.results["forces"] = np.full_like(self.results["forces"], np.nan)
         if self.mode == "hangs":
             time.sleep(60)
+        if self.mode == "tires" and self.calls > 150:
+            time.sleep(60)
         if self.mode == "sleeps":
             time.sleep(0.1)
         if self.mode == "slow":

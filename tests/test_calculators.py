@@ -378,6 +378,19 @@ def test_a_search_goes_on_after_failures(tmp_path):
     assert result.minima[0].energy == pytest.approx(_lowest_at(_OCTAHEDRON), abs=1e-6)
 
 
+def test_a_time_limit_waits_for_no_calculator(tmp_path):
+    """One that hangs holds up nothing; one that is slow still polishes the lowest minimum that waits."""
+    clusteropt.search("Cu6", calculator="emt", evaluations=200, certify=False)  # programs are there
+    tired = recipe.recipe_of("faulty:Faulty", {"mode": "tires", "folder": str(tmp_path)})
+    for chosen, most in ((tired, 4.0), (recipe.recipe_of("faulty:Dear", {}), 12.0)):
+        name = known.use(chosen, 2)
+        result = clusteropt.search("Cu6", name, certify=False, optimizer="none", time_limit=3.0)
+        known.pool_of(name).kill()
+        assert result.stopped_by == "time"
+        assert 3 <= result.seconds < most
+        assert result.minima[0].status == "converged"
+
+
 def test_a_limit_of_evaluations_holds_within_a_round():
     calculator = Faulty("none")
     result = clusteropt.search("Cu13", calculator=calculator, evaluations=400, certify=False, optimizer="none")

@@ -15,8 +15,9 @@ from helpers import CASES, structure, values
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.exploring import Exploration, Round
 from clusteropt.exploration.kinds import STARTS
+from clusteropt.exploration.limits import Limits, Progress
 from clusteropt.exploration.records import PATIENCES
-from clusteropt.exploration.searching import Limits, Progress, Search
+from clusteropt.exploration.searching import Search
 from clusteropt.exploration.seats import N_SEATS
 from clusteropt.io.best_known import best_known
 from clusteropt.optimizers.learned.weights import named

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from clusteropt.commands import search_display
 from clusteropt.commands.display import TimeLeft, time_of
 from clusteropt.commands.search_display import SearchDisplay
-from clusteropt.exploration.searching import Progress
+from clusteropt.exploration.limits import Progress
 from clusteropt.io.doubts import of_shape
 from clusteropt.potentials import sets
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-    from clusteropt.exploration.searching import Progress
+    from clusteropt.exploration.limits import Progress
     from clusteropt.potentials.base import Potential
 
 _REPORT = 60.0  # seconds between two lines of a log

@@ -114,7 +114,9 @@ def _follow(
             keeper.keep(progress.lowest)
             display.show(progress)
             if n == 0:  # the first round is always a whole one
-                ends = [t for t in (end, None if seconds is None else began + seconds) if t is not None]
+                # a search by a calculator ends in time by itself
+                limit = None if seconds is None or composition.problem.hosted else began + seconds
+                ends = [t for t in (end, limit) if t is not None]
                 if ends:
                     alarm_in(min(ends) - time.monotonic())
 

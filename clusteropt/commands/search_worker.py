@@ -16,7 +16,7 @@ from clusteropt.settings.exploration import ExplorationSettings
 if TYPE_CHECKING:
     import numpy as np
 
-    from clusteropt.exploration.searching import Progress
+    from clusteropt.exploration.limits import Progress
     from clusteropt.finding.result import SearchResult
     from clusteropt.finding.under_way import Task
     from clusteropt.potentials.calculators.recipe import Recipe

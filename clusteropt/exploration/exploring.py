@@ -8,7 +8,7 @@ hardly any chain waits for another. This is a conservative simulation of discret
 Softw. Eng. SE-5, 440 (1979), doi:10.1109/TSE.1979.230182).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +93,11 @@ class Exploration:
         if not self._under_way:
             raise StopIteration
         return self._ended(self._under_way.pop(self._next_to_end))
+
+    def cut(self) -> Iterator[Round]:
+        """The rounds under way whose quenches have ended, where nobody waits for those that end before."""
+        while own := [k for k, one in enumerate(self._under_way) if one.quench.course.ended]:  # type: ignore[union-attr]
+            yield self._ended(self._under_way.pop(own[0]))
 
     def drop(self) -> None:
         """Leaves the rounds under way as they are: the search is over."""
@@ -285,14 +290,7 @@ class Exploration:
     def _record(self, ended: np.ndarray) -> None:
         """Takes the records of chains that have ended, and makes room for others."""
         chains, lives = self.chains, self.lives
-        about = (
-            lives.kinds,
-            chains.styles,
-            lives.ranks,
-            chains.lowest_energy,
-            lives.costs,
-            self.marks.lowest,
-            self.marks.costs,
-        )
+        low, marks = chains.lowest_energy, self.marks
+        about = (lives.kinds, chains.styles, lives.ranks, low, lives.costs, marks.lowest, marks.costs)
         self.records = records.joined(self.records, records.Records(*(array[..., ended] for array in about)))
         lives.vacant[ended] = True

@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,53 +14,30 @@ from clusteropt.exploration import polishing
 from clusteropt.exploration.composition import Kit
 from clusteropt.exploration.confidence import ENOUGH, missed
 from clusteropt.exploration.exploring import Exploration, Round
+from clusteropt.exploration.limits import Limits, Progress
 from clusteropt.exploration.polishing import MOST
 from clusteropt.exploration.pool import Pool, Sighting
 from clusteropt.potentials.calculators.allowance import FAIR
+from clusteropt.potentials.calculators.pool import OutOfTime
 from clusteropt.search.found import Found
 from clusteropt.search.minimum import Minimum
 from clusteropt.settings.method import LocalSettings
 
-_COPIES = 16  # waiting minima, at most, whose quenched energies agree: others of a small cluster have their turn
 _EVERY = 4  # rounds between two times, where no new lowest minimum is in sight
 _HOPPED = 1 + _EVERY  # rounds before which the rule ends no search: starts alone tell nothing of what only hops lead to
 _HOPPED_ALONE = 4 * _HOPPED  # where every chain makes rounds of its own
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
-_SHAKE = 0.02  # lengths, by which atoms are displaced before they are polished: symmetric starts lead to saddle points
 _SHARE, _USUAL = 0.25, 25  # of a calculator's evaluations go into polishing at most; evaluations of a minimum, at first
 _TO_POLISH = 0.1  # share of a limit of a calculator's evaluations that is left for the last polishing
 _AT_ONCE = 16  # minima that are polished beside rounds, at most
 _SLOW = 1.5  # times as many evaluations as a usual one a slow polishing takes
 _BESIDE = 2.0  # times as many are set aside for each polishing beside a round
+_GRACE = 0.05  # of a limit of seconds, in which a calculator may polish more than the lowest minimum that waits
 _AGAIN = 5e-4  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
 
 
-class Limits(NamedTuple):
-    """When a search ends; the first that holds."""
-
-    seconds: float = math.inf
-    evaluations: float = math.inf
-    target: float = -math.inf  # energy at or below which the lowest minimum is low enough
-    confirm: int = 0  # independent chains that come to the lowest minimum; 0 for any number
-
-
-class Progress(NamedTuple):
-    """How far a search is."""
-
-    n_evaluations: int
-    seconds: float
-    n_rounds: int
-    n_chains: int  # begun
-    lowest: float  # energy of the lowest minimum, polished; infinite before the first
-    n_reached: int  # independent chains that came to it
-    n_came: int  # all chains that did
-    n_distinct: int  # minima in the pool
-    missed: float  # estimated chance that a low minimum was missed
-
-
-_Waiting = tuple[
-    float, np.ndarray, Sighting
-]  # quenched energy, positions (3, n_padded), and a sighting without its minimum
+# quenched energy, positions (3, n_padded), and a sighting without its minimum
+_Waiting = tuple[float, np.ndarray, Sighting]
 
 
 class Search:
@@ -83,7 +60,7 @@ class Search:
         self._polished_of: dict[int, list[float]] = {}  # quenched energies that were polished, by chain
         self._polishing = self._n_polished = 0
         self.stopped_by = ""
-        self._began = time.perf_counter()
+        self._began = time.monotonic()
 
     @property
     def n_evaluations(self) -> int:
@@ -96,22 +73,24 @@ class Search:
 
     @property
     def seconds(self) -> float:
-        return time.perf_counter() - self._began
+        return time.monotonic() - self._began
 
     def __iter__(self) -> Iterator[Progress]:
-        self._began = time.perf_counter()
+        self._began = time.monotonic()
         for visits in self._rounds():
-            self._note(visits)
+            if visits is not None:
+                self._note(visits)
             if self._is_polished():
                 self._end_polishing()
             if not self._under_way and self._due():
                 self._begin_polishing()
             self.stopped_by = self._ended(self.progress())
             if self.stopped_by:
+                if self.stopped_by == "time":
+                    self._cut()
                 if self.stopped_by != "evaluations":
                     self._exploration.drop()
-                self._end_polishing()
-                self._begin_polishing()
+                self._polish_last()
                 self.stopped_by = "" if self._goes_on() else self.stopped_by
             yield self.progress()
             if self.stopped_by:
@@ -122,20 +101,42 @@ class Search:
         hosted, left = self._kit.composition.problem.hosted, self._most_explored - self._made
         return hosted and self.stopped_by == "evaluations" and left >= self._each
 
-    def _rounds(self) -> Iterator[Round]:
-        """The rounds of the exploration. With a calculator none makes more evaluations than the limit leaves for exploring."""
+    def _rounds(self) -> Iterator[Round | None]:
+        """The rounds of the exploration, by a calculator as many as the limits allow; None where the time ends before a round."""
         problem = self._kit.composition.problem
         if not problem.hosted:
             yield from self._exploration
             return
         try:
             problem.pool.forget()
-            problem.pool.allowance.left = self._left
-            for visits in self._exploration:
-                yield visits
+            while True:
                 problem.pool.allowance.left = self._left
+                try:
+                    yield self._in_time(lambda: next(self._exploration), None)
+                except StopIteration:
+                    return
         finally:
             problem.pool.forget()
+
+    def _polish_last(self) -> None:
+        """Polishes what waits at the end; after the limit of time by a calculator, for no longer than it usually takes, twice."""
+        self._end_polishing()
+        if self.stopped_by == "time" and self._kit.composition.problem.hosted:
+            each = self.seconds * self._kit.composition.problem.pool.n_workers / max(1, self.n_evaluations)
+            self._in_time(self._begin_polishing, None, self.seconds + 2 * self._each * each)
+        else:
+            self._begin_polishing()
+
+    def _in_time(self, waited: Callable[[], Any], otherwise: Any, seconds: float | None = None) -> Any:
+        """The result of `waited`; `otherwise` where a calculator has not come to it in so many seconds, or by the limit."""
+        pool = self._kit.composition.problem.pool
+        pool.deadline = self._began + (self._limits.seconds if seconds is None else seconds)
+        try:
+            return waited()
+        except OutOfTime:
+            return otherwise
+        finally:
+            pool.deadline = math.inf
 
     @property
     def _left(self) -> float:
@@ -188,8 +189,8 @@ class Search:
             known.append(energy)
             about: Any = (None, serial, bool(visits.alone[k]), visits.origins[k], self.n_evaluations, self.seconds)
             self._waiting.append((energy, visits.positions[..., k], Sighting(*about)))  # without a minimum as yet
-        self._waiting.sort(key=lambda one: (one[0], one[2].serial))
-        own = _varied([one[0] for one in self._waiting], _ROUGH * scale)
+        self._waiting.sort(key=_order)
+        own = polishing.varied([one[0] for one in self._waiting], _ROUGH * scale)
         self._waiting = [self._waiting[k] for k in own[:MOST]]
 
     def _due(self) -> bool:
@@ -210,8 +211,8 @@ class Search:
             self._end_polishing()
         elif n and self._to_polish > _BESIDE * n * self._each:  # else it is polished at the end, with all others
             self._under_way, self._waiting = self._waiting[:n], self._waiting[n:]
-            places, settings = [place for _, place, _ in self._under_way], self._settings(int(_BESIDE * self._each))
-            self._course = polishing.begin(self._kit.composition, places, settings)
+            places = [place for _, place, _ in self._under_way]
+            self._course = polishing.begin(self._kit, places, int(_BESIDE * self._each))
             self._polished_from = self._exploration.clock
 
     def _is_polished(self) -> bool:
@@ -219,8 +220,18 @@ class Search:
         if self._course is None:
             return False
         free = self._left - self._kit.composition.problem.pool.allowance.held
-        holds_up = self._is_at_target(self._waiting) or free < FAIR
-        return holds_up or self._course.ended_within(self._exploration.clock - self._polished_from)
+        holds_up, course = self._is_at_target(self._waiting) or free < FAIR, self._course
+        n = self._exploration.clock - self._polished_from
+        return holds_up or self._in_time(lambda: course.ended_within(n), False)
+
+    def _cut(self) -> None:
+        """Takes what a calculator has quenched to the end, and lets what it has not polished wait again."""
+        for visits in self._exploration.cut() if self._kit.composition.problem.hosted else ():
+            self._note(visits)
+        if self._course is not None and not self._course.ended:
+            self._course.drop()
+            self._waiting = sorted([*self._under_way, *self._waiting], key=_order)
+            self._under_way, self._course = [], None
 
     def _end_polishing(self) -> None:
         """Takes what was polished, and tells the exploration which chains have come to the lowest minimum."""
@@ -244,6 +255,9 @@ class Search:
         fitting = min(left / (_SLOW * self._each), MOST)
         if self.stopped_by != "evaluations":
             fitting = min(fitting, (_SHARE * self.n_evaluations - self._polishing) / self._each)
+        if self.stopped_by == "time":
+            late = self.seconds - (1 + _GRACE) * self._limits.seconds
+            fitting = min(fitting, -late / self.seconds * self.n_evaluations / self._each)
         return max(int(self._is_urgent(left)), int(fitting))
 
     @property
@@ -269,32 +283,16 @@ class Search:
 
     def _minima(self, waiting: "list[_Waiting]") -> list[Minimum]:
         """The minima that wait, polished from atoms displaced a little."""
-        places, settings = [place for _, place, _ in waiting], self._settings(self._steps(len(waiting)))
-        found = polishing.polished(self._kit.composition, places, settings)
+        found = polishing.shaken(self._kit, [place for _, place, _ in waiting], self._steps(len(waiting)))
         self._n_polished += len(found)
         self._polishing += sum(minimum.n_evaluations for minimum in found)
         return found
 
-    def _settings(self, most: int) -> LocalSettings:
-        """The settings of polishing with so many evaluations at most."""
-        shake = _SHAKE * self._kit.composition.potential.length
-        return LocalSettings(perturb=shake, seed=self._kit.seed, max_steps=most)
-
     def _steps(self, n: int) -> int:
         """The evaluations that each of `n` minima may take to be polished; one that would take more is none of the result."""
         usual, left = LocalSettings().max_steps, self._to_polish
-        if not self._kit.composition.problem.hosted or left == math.inf:
-            return usual
-        return min(usual, max(1, int(left / max(1, n))))
+        return usual if left == math.inf else min(usual, max(1, int(left / max(1, n))))
 
 
-def _varied(energies: Sequence[float], margin: float) -> list[int]:
-    """The indices of sorted energies, without those beyond the first of any that lie within the margin."""
-    kept, first, n = [], -math.inf, 0
-    for k, energy in enumerate(energies):
-        if energy - first > margin:
-            first, n = energy, 0
-        n += 1
-        if n <= _COPIES:
-            kept.append(k)
-    return kept
+def _order(one: _Waiting) -> tuple[float, int]:
+    return one[0], one[2].serial

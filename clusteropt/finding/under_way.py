@@ -17,7 +17,8 @@ from clusteropt.errors import ClusterOptError
 from clusteropt.exploration.composition import Composition, Kit
 from clusteropt.exploration.confidence import missed
 from clusteropt.exploration.foreseeing import foresee
-from clusteropt.exploration.searching import Limits, Progress, Search
+from clusteropt.exploration.limits import Limits, Progress
+from clusteropt.exploration.searching import Search
 from clusteropt.finding import proving
 from clusteropt.finding.result import SearchMinimum, SearchResult
 from clusteropt.io.best_known import full_formula

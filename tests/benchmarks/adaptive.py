@@ -73,7 +73,8 @@ def found(target: Target, asked: Asked) -> tuple[Target, str]:
 
 
 def by_search(target: Target, asked: Asked) -> float:
-    from clusteropt.exploration.searching import Limits, Search
+    from clusteropt.exploration.limits import Limits
+    from clusteropt.exploration.searching import Search
 
     kit = adaptive.kit_for(target, asked.optimizer, asked.settings.seed + 1_000_000)
     return [*Search(kit, Limits(seconds=asked.find))][-1].lowest

@@ -20,8 +20,9 @@ from clusteropt.evaluation.measure import measure
 from clusteropt.evaluation.settings import EvaluationSettings
 from clusteropt.evaluation.target import learned_plan, target_for
 from clusteropt.exploration.composition import Composition, Kit
+from clusteropt.exploration.limits import Limits
 from clusteropt.exploration.polishing import polished
-from clusteropt.exploration.searching import Limits, Search
+from clusteropt.exploration.searching import Search
 from clusteropt.optimizers.learned import weights
 from clusteropt.potentials import sets
 from clusteropt.problems.clusters import ClusterProblem

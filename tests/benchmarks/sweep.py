@@ -50,7 +50,8 @@ def worker(job: Job, began: float) -> dict:
     from clusteropt.evaluation.adaptive import kit_for, warm_up
     from clusteropt.evaluation.target import target_for
     from clusteropt.exploration.foreseeing import foresee
-    from clusteropt.exploration.searching import Limits, Search
+    from clusteropt.exploration.limits import Limits
+    from clusteropt.exploration.searching import Search
     from clusteropt.optimizers.learned import weights
 
     target = target_for(job.formula)

@@ -35,6 +35,10 @@ _AHEAD = 2  # open questions for each worker, at which takers get what is answer
 Taker = Callable[[list[tuple[Any, Answer | str]]], None]  # of answers by the keys of their questions, in no order
 
 
+class OutOfTime(Exception):
+    """The deadline of a pool has come before the answers for which somebody waits."""
+
+
 class _Asked(NamedTuple):
     """A question that was put."""
 
@@ -51,6 +55,7 @@ class Pool(Memory):
         self.recipe, self.n_workers = recipe, n_workers
         self.n_evaluations = self.n_failed = 0
         self.allowance = Allowance()
+        self.deadline = math.inf  # by `time.monotonic`; whoever bounds a search sets it
         self._workers: list[Worker] = []
         self.n_asked = 0  # the number of the last question
         self._open: OrderedDict[int, _Asked] = OrderedDict()  # by number, not answered
@@ -86,17 +91,22 @@ class Pool(Memory):
     def drive(self, enough: int = sys.maxsize) -> None:
         """Hands answers to their takers, which may ask more: as soon as few questions are open, or so many are answered.
 
-        Raises UsageError where the calculator cannot be made, ClusterOptError where too many have failed.
+        Raises UsageError where the calculator cannot be made, ClusterOptError where too many have failed, and OutOfTime where
+        the deadline comes before any answer.
         """
         if not self._open and not self._done:
             raise ClusterOptError(f"calculator {self.recipe.name}: its workers were ended while they computed")
         few = _AHEAD * self.n_workers
         with self._whole():
-            while self._open and (not self._done or (len(self._open) > few and len(self._done) < enough)):
+            late = False
+            while self._open and not late and (not self._done or (few < len(self._open) and len(self._done) < enough)):
                 self._listen()
+                late = time.monotonic() > self.deadline
             done, self._done = self._done, []
             for taker in dict.fromkeys(asked.taker for asked, _ in done):
                 taker([(asked.key, answer) for asked, answer in done if asked.taker == taker])
+        if late and not done:
+            raise OutOfTime
 
     def all_answers(
         self, questions: list[Question], afresh: bool = False, tolerant: bool = False
@@ -193,7 +203,7 @@ class Pool(Memory):
     def _listen(self) -> None:
         """Waits until a worker says something, dies, or has computed for too long."""
         busy = {worker.link.fileno(): worker for worker in self._workers if worker.tasks or not worker.ready}
-        left = min(worker.since + worker.patience for worker in busy.values()) - time.monotonic()
+        left = min(self.deadline, *(worker.since + worker.patience for worker in busy.values())) - time.monotonic()
         if len(busy) < len(self._workers):
             left = min(left, _QUICK)  # for a question that waits behind a slow one
         heard = select.poll()  # `multiprocessing.connection.wait` takes several times as long
