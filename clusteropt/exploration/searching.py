@@ -291,7 +291,8 @@ class Search:
     def _steps(self, n: int) -> int:
         """The evaluations that each of `n` minima may take to be polished; one that would take more is none of the result."""
         usual, left = LocalSettings().max_steps, self._to_polish
-        return usual if left == math.inf else min(usual, max(1, int(left / max(1, n))))
+        dear = self._kit.composition.problem.hosted and left < math.inf
+        return min(usual, max(1, int(left / max(1, n)))) if dear else usual
 
 
 def _order(one: _Waiting) -> tuple[float, int]:
