@@ -19,7 +19,7 @@ from ase.calculators.emt import EMT
 from ase.cluster import Icosahedron
 from ase.optimize import BFGS
 from cli import frames_of, run, save, spawn
-from faulty import Faulty, Magnetic, make
+from faulty import Dear, Faulty, Magnetic, make
 from helpers import structure
 from hypothesis import given
 from hypothesis import strategies as st
@@ -382,10 +382,11 @@ def test_a_time_limit_waits_for_no_calculator(tmp_path):
     """One that hangs holds up nothing; one that is slow still polishes the lowest minimum that waits."""
     clusteropt.search("Cu6", calculator="emt", evaluations=200, certify=False)  # programs are there
     tired = recipe.recipe_of("faulty:Faulty", {"mode": "tires", "folder": str(tmp_path)})
-    for chosen, most in ((tired, 4.0), (recipe.recipe_of("faulty:Dear", {}), 12.0)):
-        name = known.use(chosen, 2)
+    scales = recipe.scales_in("2.5,0.6")
+    dear = recipe.recipe_of("faulty:Dear", {}, scales=scales)
+    names = known.use(tired, 2), known.use(dear, 2), known.use_object(Dear(), scales=scales)
+    for name, most in zip(names, (4.0, 8.0, 12.0), strict=True):
         result = clusteropt.search("Cu6", name, certify=False, optimizer="none", time_limit=3.0)
-        known.pool_of(name).kill()
         assert result.stopped_by == "time"
         assert 3 <= result.seconds < most
         assert result.minima[0].status == "converged"

@@ -188,7 +188,7 @@ def announcements(work: Work, n_known: int) -> list[str]:
         end = "" if work.task.seconds is None else f": the search ends after {time_of(work.task.seconds)} at the latest"
         said.append(f"warning: --target {target:g} lies below the best-known energy, {best:.6f}{end}")
     first = _first_round(work.task.composition)
-    if work.task.seconds is not None and first > work.task.seconds:
+    if work.task.seconds is not None and first > work.task.seconds and not work.task.composition.problem.hosted:
         said.append(
             f"warning: the first round of chains takes {time_of(first)}, very roughly, and no limit cuts it short"
         )

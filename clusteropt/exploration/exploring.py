@@ -95,9 +95,11 @@ class Exploration:
         return self._ended(self._under_way.pop(self._next_to_end))
 
     def cut(self) -> Iterator[Round]:
-        """The rounds under way whose quenches have ended, where nobody waits for those that end before."""
+        """The rounds under way whose quenches have ended, although others would end before them; the search is over."""
+        now = self.clock
         while own := [k for k, one in enumerate(self._under_way) if one.quench.course.ended]:  # type: ignore[union-attr]
             yield self._ended(self._under_way.pop(own[0]))
+            self.clock = now
 
     def drop(self) -> None:
         """Leaves the rounds under way as they are: the search is over."""

@@ -29,10 +29,10 @@ _HOPPED_ALONE = 4 * _HOPPED  # where every chain makes rounds of its own
 _ROUGH = 0.02  # energy scales, the error of a quenched energy
 _SHARE, _USUAL = 0.25, 25  # of a calculator's evaluations go into polishing at most; evaluations of a minimum, at first
 _TO_POLISH = 0.1  # share of a limit of a calculator's evaluations that is left for the last polishing
-_AT_ONCE = 16  # minima that are polished beside rounds, at most
 _SLOW = 1.5  # times as many evaluations as a usual one a slow polishing takes
 _BESIDE = 2.0  # times as many are set aside for each polishing beside a round
-_GRACE = 0.05  # of a limit of seconds, in which a calculator may polish more than the lowest minimum that waits
+_GRACE = 0.05  # of a limit of seconds, in which others are polished
+_LATE = 2.0  # times as long as usual the lowest minimum that waits may take to be polished after a limit of seconds
 _AGAIN = 5e-4  # energy scales; a chain that comes back to a quenched energy so near has come back to the minimum
 
 
@@ -80,17 +80,15 @@ class Search:
         for visits in self._rounds():
             if visits is not None:
                 self._note(visits)
-            if self._is_polished():
-                self._end_polishing()
-            if not self._under_way and self._due():
-                self._begin_polishing()
-            self.stopped_by = self._ended(self.progress())
-            if self.stopped_by:
-                if self.stopped_by == "time":
-                    self._cut()
+                self._in_time(self._polish)
+            self.stopped_by = "time" if visits is None else self._ended(self.progress())
+            if self.stopped_by == "time" and self._kit.composition.problem.hosted:
+                self._cut()
+            elif self.stopped_by:
                 if self.stopped_by != "evaluations":
                     self._exploration.drop()
-                self._polish_last()
+                self._end_polishing()
+                self._begin_polishing()
                 self.stopped_by = "" if self._goes_on() else self.stopped_by
             yield self.progress()
             if self.stopped_by:
@@ -111,30 +109,21 @@ class Search:
             problem.pool.forget()
             while True:
                 problem.pool.allowance.left = self._left
-                try:
-                    yield self._in_time(lambda: next(self._exploration), None)
-                except StopIteration:
-                    return
+                yield self._in_time(lambda: next(self._exploration, None))
         finally:
             problem.pool.forget()
+            problem.pool.end_stuck()
 
-    def _polish_last(self) -> None:
-        """Polishes what waits at the end; after the limit of time by a calculator, for no longer than it usually takes, twice."""
-        self._end_polishing()
-        if self.stopped_by == "time" and self._kit.composition.problem.hosted:
-            each = self.seconds * self._kit.composition.problem.pool.n_workers / max(1, self.n_evaluations)
-            self._in_time(self._begin_polishing, None, self.seconds + 2 * self._each * each)
-        else:
-            self._begin_polishing()
-
-    def _in_time(self, waited: Callable[[], Any], otherwise: Any, seconds: float | None = None) -> Any:
-        """The result of `waited`; `otherwise` where a calculator has not come to it in so many seconds, or by the limit."""
+    def _in_time(self, wait: Callable[[], Any], seconds: float | None = None) -> Any:
+        """The result of `wait`; None where a calculator has not come to it in so many seconds of the search, or by the limit."""
+        if not self._kit.composition.problem.hosted:
+            return wait()
         pool = self._kit.composition.problem.pool
         pool.deadline = self._began + (self._limits.seconds if seconds is None else seconds)
         try:
-            return waited()
+            return wait()
         except OutOfTime:
-            return otherwise
+            return None
         finally:
             pool.deadline = math.inf
 
@@ -193,6 +182,13 @@ class Search:
         own = polishing.varied([one[0] for one in self._waiting], _ROUGH * scale)
         self._waiting = [self._waiting[k] for k in own[:MOST]]
 
+    def _polish(self) -> None:
+        """Takes what was polished, and begins to polish what is due."""
+        if self._is_polished():
+            self._end_polishing()
+        if not self._under_way and self._due():
+            self._begin_polishing()
+
     def _due(self) -> bool:
         """True where it is time to polish: every few rounds, or when a lower minimum than all others waits."""
         often = self._kit.composition.problem.hosted or self._exploration.n_rounds % _EVERY == 1
@@ -220,25 +216,34 @@ class Search:
         if self._course is None:
             return False
         free = self._left - self._kit.composition.problem.pool.allowance.held
-        holds_up, course = self._is_at_target(self._waiting) or free < FAIR, self._course
-        n = self._exploration.clock - self._polished_from
-        return holds_up or self._in_time(lambda: course.ended_within(n), False)
+        holds_up = self._is_at_target(self._waiting) or free < FAIR
+        return holds_up or self._course.ended_within(self._exploration.clock - self._polished_from)
 
     def _cut(self) -> None:
-        """Takes what a calculator has quenched to the end, and lets what it has not polished wait again."""
-        for visits in self._exploration.cut() if self._kit.composition.problem.hosted else ():
+        """Ends a search by a calculator in the middle of rounds: polishes the lowest that waits, then others for a little while.
+
+        What was quenched to the end waits too, and what was not polished to the end; the pool remembers the values until there.
+        """
+        for visits in self._exploration.cut():
             self._note(visits)
-        if self._course is not None and not self._course.ended:
+        self._exploration.drop()
+        if self._course is not None:
             self._course.drop()
-            self._waiting = sorted([*self._under_way, *self._waiting], key=_order)
-            self._under_way, self._course = [], None
+        self._waiting = sorted([*self._under_way, *self._waiting], key=_order)
+        self._under_way, self._course, pool = [], None, self._kit.composition.problem.pool
+        pool.end_stuck()
+        if self._is_urgent():
+            self._under_way, self._waiting = self._waiting[:1], self._waiting[1:]
+            self._in_time(self._end_polishing, self.seconds + _LATE * self._each * pool.seconds_each)
+            self._under_way = []
+        self._in_time(self._begin_polishing, (1 + _GRACE) * self._limits.seconds)
 
     def _end_polishing(self) -> None:
         """Takes what was polished, and tells the exploration which chains have come to the lowest minimum."""
         if self._course:
             self._course.end()
+        before, minima = self.pool.lowest, self._minima(self._under_way)
         own, self._under_way, self._course = self._under_way, [], None
-        before, minima = self.pool.lowest, self._minima(own)
         for (energy, _, one), minimum in zip(own, minima, strict=True):
             if minimum.status == Status.CALCULATOR_FAILED:  # the next visit of the chain is polished again
                 self._polished_of[one.serial].remove(energy)
@@ -251,14 +256,10 @@ class Search:
         """The number of minima to polish now. Where a calculator's evaluations are dear, the others wait on."""
         if not self._kit.composition.problem.hosted:
             return len(self._waiting)
-        left = self._to_polish
-        fitting = min(left / (_SLOW * self._each), MOST)
+        fitting = min(self._to_polish / (_SLOW * self._each), MOST)
         if self.stopped_by != "evaluations":
             fitting = min(fitting, (_SHARE * self.n_evaluations - self._polishing) / self._each)
-        if self.stopped_by == "time":
-            late = self.seconds - (1 + _GRACE) * self._limits.seconds
-            fitting = min(fitting, -late / self.seconds * self.n_evaluations / self._each)
-        return max(int(self._is_urgent(left)), int(fitting))
+        return max(int(self._is_urgent()), int(fitting))
 
     @property
     def _to_polish(self) -> float:
@@ -266,16 +267,16 @@ class Search:
         held = self._kit.composition.problem.pool.allowance.held if self._kit.composition.problem.hosted else 0
         return self._limits.evaluations - max(self._made + self._exploration.n_learned + held, self.n_evaluations)
 
-    def _is_urgent(self, left: float) -> bool:
-        """True where the lowest that waits is polished at once, with `left` evaluations left.
+    def _is_urgent(self) -> bool:
+        """True where the lowest that waits is polished at once.
 
         The end of a search polishes one at least, if an evaluation is left. A minimum lower than all others, unless it is at the
         target, waits while polishing would take more than exploring has.
         """
         if self.stopped_by and not self.pool.found:
-            return left >= 1
+            return self._to_polish >= 1
         in_time = bool(self.stopped_by) or self.n_evaluations >= 2 * self._polishing + self._each
-        return self._is_lower() and left > 0 and (in_time or self._is_at_target(self._waiting))
+        return self._is_lower() and self._to_polish > 0 and (in_time or self._is_at_target(self._waiting))
 
     def _is_at_target(self, waiting: "list[_Waiting]") -> bool:
         """True where the lowest of these, which are sorted, may be at the target."""

@@ -1,5 +1,6 @@
 """Candidates: the low minima of a surrogate that no evaluation has seen yet, in the order of its energies."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -93,7 +94,8 @@ class Candidates:
             fine = np.isfinite(visits.energy)
             energies.append(visits.energy[fine])
             places.append(np.moveaxis(visits.positions[:, :n, fine], -1, 0))
-            if rounds.n_evaluations >= max(_LEAST * n, _OF_PAIR * n * n, _WORK * self._n_fitted):
+            enough = rounds.n_evaluations >= max(_LEAST * n, _OF_PAIR * n * n, _WORK * self._n_fitted)
+            if enough or time.monotonic() > self._kit.composition.problem.pool.deadline:
                 break
         rough = _distinct(self._minima(np.concatenate(energies), np.concatenate(places)))
         return _distinct(self._minima(*self._quenched(list(rough.places[:_PLACES]), kit.composition.problem)))

@@ -1,5 +1,6 @@
 """A pool without workers: a calculator that no other process can make computes in this one."""
 
+import time
 from typing import Any
 
 from clusteropt.potentials.calculators.memory import answer_in
@@ -26,10 +27,11 @@ class Here(Pool):
 
     def _listen(self) -> None:
         number = self._waiting.popleft()
-        question = self._open[number].question
+        question, began = self._open[number].question, time.monotonic()
         try:
             found = computed(self._calculator, self.recipe.needs_cell, *question)
         except Exception as problem:  # noqa: BLE001  whatever the calculator raises
             self._note(number, words_of(problem))
             return
+        self._spent.append(time.monotonic() - began)
         self._note(number, answer_in(found))

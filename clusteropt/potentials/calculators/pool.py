@@ -30,6 +30,8 @@ _ENOUGH = 20  # evaluations from which on a share of failures stops a run
 _QUICK = 0.1  # seconds
 _LONG = 3600.0  # seconds of a wait, after which callers wait again; `poll` takes no more than 24 days
 
+_TIMED = 100  # evaluations, of whose seconds the mean is taken
+_STUCK = 1.0  # seconds, after which an evaluation that nobody wants is ended
 _AHEAD = 2  # open questions for each worker, at which takers get what is answered
 
 Taker = Callable[[list[tuple[Any, Answer | str]]], None]  # of answers by the keys of their questions, in no order
@@ -61,6 +63,7 @@ class Pool(Memory):
         self._open: OrderedDict[int, _Asked] = OrderedDict()  # by number, not answered
         self._waiting: deque[int] = deque()  # those that no worker has
         self._done: list[tuple[_Asked, Answer | str]] = []  # answered, not handed to their takers
+        self._spent: deque[float] = deque([0.0], _TIMED)  # seconds of the last evaluations
         self._tolerant = False  # no number of failures is too many
         self._proven = False  # the recipe has made a calculator
 
@@ -92,13 +95,13 @@ class Pool(Memory):
         """Hands answers to their takers, which may ask more: as soon as few questions are open, or so many are answered.
 
         Raises UsageError where the calculator cannot be made, ClusterOptError where too many have failed, and OutOfTime where
-        the deadline comes before any answer.
+        the deadline has come and nothing is answered.
         """
         if not self._open and not self._done:
             raise ClusterOptError(f"calculator {self.recipe.name}: its workers were ended while they computed")
         few = _AHEAD * self.n_workers
         with self._whole():
-            late = False
+            late = time.monotonic() > self.deadline
             while self._open and not late and (not self._done or (few < len(self._open) and len(self._done) < enough)):
                 self._listen()
                 late = time.monotonic() > self.deadline
@@ -129,6 +132,19 @@ class Pool(Memory):
             if isinstance(answer, Answer):
                 self.keep(question, answer)
         return answers
+
+    @property
+    def seconds_each(self) -> float:
+        """The mean seconds of the last evaluations."""
+        return sum(self._spent) / len(self._spent)
+
+    def end_stuck(self) -> None:
+        """Ends workers that have long computed what nobody wants any more; the next question starts others."""
+        late = time.monotonic() - _STUCK
+        for worker in [one for one in self._workers if one.since < late and self._open.keys().isdisjoint(one.tasks)]:
+            if worker.tasks:
+                self._workers.remove(worker)
+                worker.end()
 
     @property
     def failures(self) -> str:
@@ -228,6 +244,7 @@ class Pool(Memory):
             self._greet(worker, json.loads(content))
             return
         worker.quick = worker.since - before < _QUICK
+        self._spent.append(worker.since - before)
         worker.tasks.popleft()
         number, found = answer_of(content)
         self._note(number, found if isinstance(found, str) else answer_in(found))
