@@ -224,8 +224,7 @@ class Search:
 
         What was quenched to the end waits too, and what was not polished to the end; the pool remembers the values until there.
         """
-        for visits in self._exploration.cut():
-            self._note(visits)
+        self._in_time(lambda: [self._note(visits) for visits in self._exploration.cut()])
         self._exploration.drop()
         if self._course is not None:
             self._course.drop()
