@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cli import finish, frames_of, names, run, spawn
+from cli import call, finish, frames_of, names, run, spawn
 from test_hpc import dask_cluster, worker
 
 from clusteropt.commands.search_crew import Crew
@@ -20,7 +20,7 @@ from clusteropt.errors import UsageError
 from clusteropt.hosts.worker import check_alike
 from clusteropt.settings.exploration import ExplorationSettings
 
-WORK = ("LJ7", "Cu6", "LJ6", "--evaluations", "400000", "--json")
+WORK = ("LJ7", "Ar6", "LJ6", "--evaluations", "400000", "--json")
 ENDLESS = ("LJ7", "--confirm", "0", "--time-limit", "1h")
 SECONDS = ("seconds", "seconds_to_best", "compiled")
 
@@ -55,9 +55,9 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """A folder where one process has searched, and its results but for seconds."""
+    """A folder where one process has searched, and its results but for seconds. The workers use its programs."""
     own = tmp_path_factory.mktemp("alone")
-    return own, results(run(own, "search", *WORK))
+    return own, results(call(own, "search", *WORK, "--threads", "1"))
 
 
 def results(done) -> list[dict]:
