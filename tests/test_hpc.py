@@ -63,7 +63,7 @@ TRAINING = {"steps": 4, "trajectory": 40, "clusters": 8}
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "starts").mkdir()
-    for k, element in enumerate(("X", "Au", "Si")):
+    for k, element in enumerate(("X", "Ar", "Kr")):  # two potentials of one form, which share their programs
         save(tmp_path / f"starts/{k}.xyz", clusters(4, element))
     (tmp_path / "bin").mkdir()
     for name, text in {"srun": SRUN, "scontrol": SCONTROL, "sbatch": SBATCH}.items():

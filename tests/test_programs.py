@@ -17,7 +17,7 @@ from clusteropt.runtime import host
 host.prepare(1)
 from ase import Atoms
 import clusteropt
-result = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [1.2, 0, 0], [0.3, 1.0, 0.2]]), optimizer="lbfgs")
+result = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [1.2, 0, 0], [0.3, 1.0, 0.2]]), optimizer="fire")
 print(repr(result.energy), result.atoms.positions.tobytes().hex())
 """
 
