@@ -57,7 +57,7 @@ def test_a_result_does_not_depend_on_the_order(alone):
 
 @pytest.mark.parametrize("element", ["X", *(pytest.param(e, marks=pytest.mark.slow) for e in ("Au", "Si"))])
 def test_a_result_does_not_depend_on_how_many_sizes_are_in_the_batch(element):
-    mixed = [random_starts(f"{element}{n}", 1, n, 0.34)[0] for n in (3, 7, 12, 13, 17, 19, 25)]
+    mixed = [random_starts(f"{element}{n}", 1, n, 0.34)[0] for n in (1, 3, 7, 12, 13, 38)]
     few, many = (len(by_size(structures_of(mixed), few)) for few in (True, False))
     assert few < many, "or this test shows nothing"
     together = clusteropt.minimize(mixed, optimizer="lbfgs")

@@ -390,8 +390,8 @@ def test_a_time_limit_waits_for_no_calculator(tmp_path):
         assert result.minima[0].status == "converged"
 
 
-def test_a_limit_of_evaluations_holds_within_a_round():
-    calculator = Faulty("none")
+def test_a_limit_of_evaluations_holds_within_a_round(tmp_path):
+    calculator = Faulty("none", folder=str(tmp_path))
     result = clusteropt.search("Cu8", calculator=calculator, evaluations=400, certify=False, optimizer="none")
     assert result.stopped_by == "evaluations"
     assert 300 <= result.evaluations <= 400  # a round of 32 quenches would take a thousand

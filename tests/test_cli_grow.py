@@ -78,16 +78,17 @@ def test_starts_from_neighbours_find_what_one_round_of_chains_does_not(tmp_path)
     assert [one["best_known"] for one in rows] == ["reached"] * 5
 
 
-def test_the_same_command_searches_no_size_again_and_more_sizes_go_on(grown):
-    path = grown / "X5-8.minima.db"
-    assert runs_of(path) == ["X5", "X6", "X7", "X8"]
-    again = run(grown, "grow", "LJ", "5-8", *TINY)
-    assert "goes on from 4 finished sizes in X5-8.minima.db" in again.err
-    assert runs_of(path) == ["X5", "X6", "X7", "X8"]
-    told(run(grown, "grow", "LJ", "4-9", *TINY, "--db", path, "--json"))
-    assert runs_of(path)[4:] == ["X4", "X9"]
-    told(run(grown, "grow", "LJ", "5-8", *TINY, "--seed", "1", "--json"))
-    assert len(runs_of(path)) == 10
+def test_the_same_command_searches_no_size_again_and_more_sizes_go_on(tmp_path):
+    path = tmp_path / "X6-7.minima.db"
+    told(run(tmp_path, "grow", "LJ", "6-7", *TINY, "--json"))
+    assert runs_of(path) == ["X6", "X7"]
+    again = run(tmp_path, "grow", "LJ", "6-7", *TINY)
+    assert "goes on from 2 finished sizes in X6-7.minima.db" in again.err
+    assert runs_of(path) == ["X6", "X7"]
+    told(run(tmp_path, "grow", "LJ", "5-8", *TINY, "--db", path, "--json"))
+    assert runs_of(path)[2:] == ["X5", "X8"]
+    told(run(tmp_path, "grow", "LJ", "6-7", *TINY, "--seed", "1", "--json"))
+    assert len(runs_of(path)) == 6
 
 
 def test_a_size_that_its_larger_neighbour_improves_is_searched_again(grown, monkeypatch):
@@ -113,22 +114,22 @@ def test_only_what_lies_lower_improves_a_size(grown):
 
 
 def test_a_signal_keeps_what_is_finished_and_the_same_command_goes_on(tmp_path):
-    command = ("grow", "LJ", "6-38", "--time-limit", "30", "--confirm", "200", "--threads", "1")
-    first = ("grow", "LJ", "6-38", "--evaluations", "1", "--threads", "1")
+    command = ("grow", "LJ", "6-8", "--time-limit", "30", "--confirm", "1000000", "--threads", "1")
+    first = ("grow", "LJ", "6-8", "--evaluations", "1", "--threads", "1")
     with spawn(tmp_path, *first) as process:
         assert any("X6: -12.712062" in line for line in process.stderr or ())
         process.send_signal(signal.SIGTERM)
         done = finish(process)
     assert done.code == 75, done.err
     assert len(done.complaints) == 1
-    assert "of 33 sizes" in done.complaints[0]
+    assert "of 3 sizes" in done.complaints[0]
     assert "the same command goes on" in done.complaints[0]
     assert [row.split()[1] for row in done.out.splitlines()[1:2]] == ["-12.712062"]
-    env = {"SLURM_JOB_END_TIME": str(int(time.time() + 60 + 9))}
+    env = {"SLURM_JOB_END_TIME": str(int(time.time() + 60 + 6))}
     with spawn(tmp_path, *command, env=env) as process:
         done = finish(process)
     assert (done.code, "stopped (time limit)" in done.err) == (75, True), done.err
-    assert {"X6-38.min.xyz", "X6-38.minima.db"} == names(tmp_path)
+    assert {"X6-8.min.xyz", "X6-8.minima.db"} == names(tmp_path)
 
 
 def test_a_full_disk_is_told_and_the_exit_code_is_one(tmp_path, monkeypatch):

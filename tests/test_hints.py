@@ -16,7 +16,7 @@ from clusteropt.exploration.limits import Progress
 from clusteropt.io.doubts import of_shape
 from clusteropt.potentials import sets
 
-PLANE = Atoms("X9", [[1.1 * i, 1.1 * j, 0] for i in range(3) for j in range(3)])
+PLANE = Atoms("X8", [[1.1 * i, 1.1 * j, 0] for i in range(4) for j in range(2)])
 LINE = Atoms("X4", [[1.1 * i, 0, 0] for i in range(4)])
 
 

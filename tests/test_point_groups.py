@@ -1,5 +1,6 @@
 """Point groups: textbook groups are named wherever the cluster lies, a symbol holds as well as it says, symmetrizing is exact."""
 
+import helpers
 import numpy as np
 import pytest
 from ase.cluster import Icosahedron, Octahedron
@@ -8,13 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from clusteropt.clusters import symmetry
-from clusteropt.clusters.arrays import Structure
 from clusteropt.clusters.pointgroups import point_group, symmetrized
 from clusteropt.potentials import sets
-from clusteropt.search.local import minimized
-from clusteropt.search.polish import polished
 from clusteropt.search.symmetric import N_DRAWS, symmetric_positions
-from clusteropt.settings.method import LocalSettings
 
 Z, X, DIAGONAL = (0, 0, 1), (1, 0, 0), (1, 1, 1)
 GOLD = (1 + 5**0.5) / 2
@@ -63,9 +60,7 @@ def apart(positions: np.ndarray) -> float:
 
 
 def relaxed(positions: np.ndarray) -> np.ndarray:
-    (found,) = minimized([structure(positions)], LJ, LocalSettings(opt="extreme"))
-    assert found[0].status.label == "converged"
-    return found[0].positions
+    return helpers.relaxed(LJ, structure(positions), **helpers.LARGE)[0].positions
 
 
 def symbol(positions: np.ndarray, species: list[int] | None = None) -> str:
@@ -115,8 +110,10 @@ def test_the_tetrahedral_minimum_of_26_atoms_is_found_and_named():
     draws = np.random.default_rng(0).uniform(size=(N_DRAWS + 3 * 26, 16))
     made = symmetric_positions(np.full(16, symmetry.GROUPS.index("Td")), draws, 26, 1.8, NEAREST)
     starts = np.moveaxis(made, -1, 0).swapaxes(1, 2)
-    best = min(polished([structure(start) for start in starts], LJ), key=lambda minimum: minimum.energy)
-    assert best.energy == pytest.approx(-108.315616, abs=1e-6)
+    best, energy = min(
+        (helpers.relaxed(LJ, structure(start), **helpers.LARGE) for start in starts), key=lambda found: found[1]
+    )
+    assert energy == pytest.approx(-108.315616, abs=1e-6)
     assert symbol(turned(best.positions, 2)) == "Td"
 
 
@@ -212,8 +209,7 @@ def test_the_unit_of_length_does_not_matter():
 
 def test_symmetrizing_and_quenching_never_raises_the_energy():
     start = MINIMA["LJ38 Oh"] + 0.03 * np.random.default_rng(1).normal(size=(38, 3))
-    (plain,) = minimized([Structure(start, np.zeros(38, np.int32), np.ones(38, bool))], LJ, LocalSettings())
     smooth = symmetrized(start, np.zeros(38), NEAREST, tolerance=0.15)
-    (even,) = minimized([structure(smooth)], LJ, LocalSettings())
+    plain, even = (helpers.relaxed(LJ, structure(one), **helpers.LARGE)[1] for one in (start, smooth))
     assert symbol(smooth) == "Oh"
-    assert even[0].energy <= plain[0].energy + 1e-6
+    assert even <= plain + 1e-6
