@@ -18,6 +18,7 @@ from clusteropt.runtime import devices
 
 LARGE = {"size": 88, "lanes": 1}  # of the program for every cluster and ball of one metal
 SIZE, LANES = 8, 48  # of the program that most tests share: compiling is what takes time here
+QUICK = {"xla_backend_optimization_level": 0}
 FACE_CENTRED = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 DIAMOND = np.concatenate([FACE_CENTRED, FACE_CENTRED + 0.25])
 
@@ -37,13 +38,13 @@ def nameless(form: str, parameters: dict) -> Potential:
 
 
 @cache
-def program(form: str, core: float) -> Callable:
-    """`energy_and_gradient`, compiled with the options of the product."""
+def program(form: str, core: float, quick: bool = False) -> Callable:
+    """`energy_and_gradient`, compiled with the options of the product, or in half the time and for slower runs."""
 
     def compute(parameters: dict, clusters: Clusters):
         return energy_and_gradient(nameless(form, parameters), clusters, core)
 
-    return jax.jit(compute, compiler_options=devices.compiler_options())
+    return jax.jit(compute, compiler_options=devices.compiler_options() | (QUICK if quick else {}))
 
 
 def values(
@@ -53,6 +54,7 @@ def values(
     lanes: int = LANES,
     dtype: type = np.float64,
     core: float = 0.0,
+    quick: bool = False,
 ) -> list[Values]:
     """Energies and gradient of every structure."""
     out = []
@@ -60,7 +62,7 @@ def values(
     for first in range(0, len(structures), lanes):
         block = [*structures[first : first + lanes]]
         batch = pack([*block, *[nobody] * (lanes - len(block))], size, dtype)
-        energies, gradient = map(np.asarray, program(potential.form, core)(potential.parameters, batch))
+        energies, gradient = map(np.asarray, program(potential.form, core, quick)(potential.parameters, batch))
         assert not energies[~np.asarray(batch.mask)].any(), "padding atoms have no energy"
         assert not gradient[:, ~np.asarray(batch.mask)].any(), "padding atoms feel no force"
         for lane, one in enumerate(block):
@@ -168,7 +170,7 @@ class Case(NamedTuple):
         return structure(points, kinds, self.cell)
 
 
-def slopes(case: Case, at: Structure, core: float = 0.0) -> np.ndarray:
+def slopes(case: Case, at: Structure, core: float = 0.0, quick: bool = False) -> np.ndarray:
     """Central differences of the energy, (n_atoms, 3), to about 1e-9 of the largest force."""
     step = 1e-5 * case.potential.length
     displaced = []
@@ -177,7 +179,7 @@ def slopes(case: Case, at: Structure, core: float = 0.0) -> np.ndarray:
             positions = at.positions.copy()
             positions[index] += sign * step
             displaced.append(at._replace(positions=positions))
-    energies = np.array([v.energy for v in values(case.potential, displaced, core=core)])
+    energies = np.array([v.energy for v in values(case.potential, displaced, core=core, quick=quick)])
     return (energies[0::2] - energies[1::2]).reshape(at.positions.shape) / (2 * step)
 
 

@@ -72,7 +72,7 @@ def killed_and_resumed(folder: Path, kills: int, seed: int, longest: float, *mor
     mark = folder / "killed/runs/1-of-1.json"
     for k in range(kills):
         mark.unlink(missing_ok=True)
-        with spawn(folder, *command("--threads", "1", *more, out="killed")) as process:
+        with spawn(folder, *command("--threads", "2", *more, out="killed")) as process:
             end = time.monotonic() + (30 if k % 2 == 0 else 0)
             while not mark.exists() and process.poll() is None and time.monotonic() < end:
                 time.sleep(0.01)
@@ -113,7 +113,7 @@ def test_thirty_kills_of_five_hundred_structures_leave_no_trace(folder):
 def test_a_signal_stops_it_with_what_is_done_kept_and_the_same_command_goes_on(folder, number, code, word):
     save(folder / "endless.xyz", clusters(3))
     save(folder / "many.xyz", [Atoms("Ar"), Atoms("Kr"), *clusters(3)])  # the atoms are done at once
-    arguments = command(*SLOW, "--threads", "1")
+    arguments = command(*SLOW, "--threads", "2")
     with spawn(folder, *arguments) as process:
         end = time.monotonic() + 60
         while not list((folder / "out/parts").glob("*.jsonl")) and time.monotonic() < end:
@@ -138,14 +138,14 @@ def test_a_signal_stops_it_with_what_is_done_kept_and_the_same_command_goes_on(f
 def test_it_stops_at_the_time_limit_and_before_the_end_of_a_slurm_job(folder, how):
     more, env = (["--time-limit", "8s"], {}) if how[0] == "-" else ([], {how: str(int(time.time()) + 68)})
     began = time.monotonic()
-    done = call(folder, *command(*SLOW, "--threads", "1"), *more, env=env)
+    done = call(folder, *command(*SLOW, "--threads", "2"), *more, env=env)
     assert (done.code, "stopped (time limit): " in done.err) == (75, True)
     assert time.monotonic() - began < 20
 
 
 def test_sigterm_in_the_middle_of_a_compilation_is_heard(folder, tmp_path):
     cold = {"XDG_CACHE_HOME": str(tmp_path / "cold")}
-    with spawn(folder, *command("--threads", "1"), env=cold) as process:
+    with spawn(folder, *command("--threads", "2"), env=cold) as process:
         end = time.monotonic() + 60
         while not (folder / "out/runs").exists() and time.monotonic() < end:
             time.sleep(0.02)
@@ -173,7 +173,7 @@ def test_two_processes_with_the_same_shard_at_once_do_no_harm(folder, whole):
 
 
 def test_results_do_not_depend_on_the_number_of_cores(folder, whole):
-    assert call(folder, *command("--threads", "1")).code == 0
+    assert call(folder, *command("--threads", "2")).code == 0
     assert contents(folder, "out") == whole
 
 
@@ -192,7 +192,7 @@ def at_work(folder: Path, process: subprocess.Popen) -> None:
 
 
 def test_a_killed_run_is_no_running_one(folder):
-    with spawn(folder, *command(*SLOW, "--threads", "1")) as process:
+    with spawn(folder, *command(*SLOW, "--threads", "2")) as process:
         at_work(folder, process)
         assert state(folder) == "running"
         process.send_signal(signal.SIGKILL)
@@ -215,7 +215,7 @@ def test_runs_that_finish_nothing_end_with_an_error_in_place_of_a_loop(folder):
     save(folder / "many.xyz", clusters(3))
     ends = []
     for _ in range(3):
-        with spawn(folder, *command(*SLOW, "--threads", "1")) as process:
+        with spawn(folder, *command(*SLOW, "--threads", "2")) as process:
             at_work(folder, process)
             process.send_signal(signal.SIGUSR1)
             ends.append(finish(process))

@@ -114,8 +114,8 @@ def test_only_what_lies_lower_improves_a_size(grown):
 
 
 def test_a_signal_keeps_what_is_finished_and_the_same_command_goes_on(tmp_path):
-    command = ("grow", "LJ", "6-8", "--time-limit", "30", "--confirm", "1000000", "--threads", "1")
-    first = ("grow", "LJ", "6-8", "--evaluations", "1", "--threads", "1")
+    command = ("grow", "LJ", "6-8", "--time-limit", "30", "--confirm", "1000000", "--threads", "2")
+    first = ("grow", "LJ", "6-8", "--evaluations", "1", "--threads", "2")
     with spawn(tmp_path, *first) as process:
         assert any("X6: -12.712062" in line for line in process.stderr or ())
         process.send_signal(signal.SIGTERM)

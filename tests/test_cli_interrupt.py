@@ -11,7 +11,7 @@ from cli import LOCAL, call, clusters, finish, frames_of, names, run, save, spaw
 
 from clusteropt.runtime import signals
 
-ENDLESS = [*LOCAL, "--fmax", "1e-300", "--max-steps", "2000000000", "--threads", "1"]
+ENDLESS = [*LOCAL, "--fmax", "1e-300", "--max-steps", "2000000000", "--threads", "2"]
 
 
 AT_ONCE = "from clusteropt.commands import outputs; outputs._EVERY = outputs._RARELY = 0"  # files are written after every portion

@@ -29,7 +29,7 @@ from clusteropt.potentials import sets
 from clusteropt.settings.exploration import ExplorationSettings
 
 QUICK = ("--evaluations", "20000", "--no-certify")
-BOTH = ("search", "LJ7", *QUICK, "--db", "both.db", "--json", "--threads", "1")
+BOTH = ("search", "LJ7", *QUICK, "--db", "both.db", "--json", "--threads", "2")
 X7 = (
     -16.505384,
     -15.935043,

@@ -14,8 +14,8 @@ from cli import call, finish, frames_of, names, run, spawn
 from clusteropt.database.database import Database
 from clusteropt.finding.under_way import Finding
 
-ENDLESS = ("search", "LJ8", "--confirm", "0", "--time-limit", "1h", "--threads", "1")
-SHORT = ("search", "LJ8", "--threads", "1", "--no-certify")
+ENDLESS = ("search", "LJ8", "--confirm", "0", "--time-limit", "1h", "--threads", "2")
+SHORT = ("search", "LJ8", "--threads", "2", "--no-certify")
 HARD = (ENDLESS[0], "LJ38", *ENDLESS[2:], "--optimizer", "none", "--no-certify")  # lower minima come in many rounds
 OFTEN = "from clusteropt.commands import search_display; search_display._REPORT = 0"  # a line after every round
 LOWEST = re.compile(r"lowest (-\d+\.\d+) epsilon")

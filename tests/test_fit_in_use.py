@@ -23,7 +23,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with structures, a fit to them, and the same fit as if it had seen short distances only."""
     folder = tmp_path_factory.mktemp("fit")
     save(folder / "sevens.xyz", sevens())
-    assert fit(folder, "--radial", "4", "--angular", "1", steps=600).code == 0
+    assert fit(folder, steps=600).code == 0
     seen = fitted.load(folder / "own.h5")
     (folder / "narrow").mkdir()
     fitted.save(folder / "narrow/own.h5", replace(seen, tables=seen.tables | {"farthest": np.array(1.3)}))
@@ -37,11 +37,7 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 def test_a_search_finds_the_minima_of_a_fit_and_doubts_those_outside_its_distances_once(folder: Path) -> None:
     words = ("search", "X7", "-p", "narrow/own.h5", "--evaluations", "2000", "--no-db", "--out", "best.xyz", "--json")
-    words += (
-        "--optimizer",
-        "none",
-        "--no-certify",
-    )  # a fit has no other learned steps and certificates than shipped sets
+    words += ("--optimizer", "none", "--no-certify")  # a fit has no other learned steps and certificates than shipped sets
     done = run(folder, *words)
     assert done.code == 0, done.err
     assert done.err.count(WARNED) == 1

@@ -50,7 +50,7 @@ def undisturbed(request, tmp_path_factory):
     """The way, how long a run takes, and its energies by number."""
     folder = tmp_path_factory.mktemp("undisturbed")
     save(folder / "many.xyz", starts())
-    command = ["minimize", "many.xyz", *WAYS[request.param], "--threads", "1", "--force"]
+    command = ["minimize", "many.xyz", *WAYS[request.param], "--threads", "2", "--force"]
     call(folder, *command, before=OFTEN)  # programs are compiled
     began = time.monotonic()
     done = call(folder, *command, before=OFTEN)
@@ -66,7 +66,7 @@ def energies(path):
 
 def ended(folder, way, how, seconds):
     """The outcome of a run that was ended so after so many seconds; of a pipe, what was read of it until it was closed."""
-    with spawn(folder, "minimize", "many.xyz", *WAYS[way], "--threads", "1", before=OFTEN) as process:
+    with spawn(folder, "minimize", "many.xyz", *WAYS[way], "--threads", "2", before=OFTEN) as process:
         if how not in ("stdout", "stderr"):
             timer = threading.Timer(seconds, lambda: process.send_signal(getattr(signal, f"SIG{how}")))
             timer.start()
@@ -190,7 +190,7 @@ local._minimize = faulty
 
 def test_the_time_limit_is_code_75_and_keeps_what_is_finished(tmp_path):
     save(tmp_path / "many.xyz", [Atoms("Ar", info={"number": -1}), *starts()[:2]])
-    endless = ["--optimizer", "lbfgs", "--fmax", "1e-300", "--max-steps", "2000000000", "--threads", "1"]
+    endless = ["--optimizer", "lbfgs", "--fmax", "1e-300", "--max-steps", "2000000000", "--threads", "2"]
     done = call(tmp_path, "minimize", "many.xyz", *endless, "--time-limit", "5s", before=OFTEN)
     assert done.code == 75
     (line,) = done.complaints
