@@ -105,7 +105,7 @@ def test_a_configuration_file_that_cannot_be_is_named_with_the_key(folder, conte
         ([], "fire", "fmax <= 0.001 "),
         (["--optimizer", "lbfgs"], "lbfgs", "fmax <= 0.001 "),
         (["--fmax", "1e-5"], "fire", "fmax <= 1e-05 "),
-        (["--rms", "1e-4", "--optimizer", "lbfgs"], "lbfgs", "rms <= 0.0001 "),
+        (["--rms", "1e-4"], "fire", "rms <= 0.0001 "),
         (["--opt", "loose"], "fire", "fmax <= 0.000891 "),
     ],
 )

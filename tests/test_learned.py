@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.constraints import FixAtoms
 from cli import run, save
 from helpers import CASES
@@ -449,7 +450,8 @@ def test_two_atoms_out_of_reach_find_each_other(file):
 def test_what_is_invalid_or_periodic_is_left_to_the_plain_way(file):
     twice = clusteropt.minimize(Atoms("X3", [[0, 0, 0], [0, 0, 0], [1, 1, 1]]), optimizer=str(file))
     assert (twice.status, twice.won) == ("invalid-structure", "")
-    box = Atoms("Si2", scaled_positions=[[0, 0, 0], [0.3, 0.2, 0.2]], cell=[8, 8, 8], pbc=True)
+    box = bulk("Si", "diamond", 7.6, cubic=True)  # eight atoms, and the cutoff fits twice
+    box.rattle(0.1)
     with pytest.warns(UserWarning, match="periodic box: local minimization only"):
         periodic = clusteropt.minimize(box, optimizer=str(file))
     assert (periodic.won, periodic.energy) == ("fallback", clusteropt.minimize(box, optimizer="lbfgs").energy)

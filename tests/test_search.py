@@ -189,7 +189,7 @@ def test_a_chain_that_is_stopped_holds_still_and_one_that_is_replaced_begins_ane
 
 
 def test_all_minima_are_those_of_the_chains_and_more_and_the_answer_is_the_same():
-    (atoms,) = random_starts("X13", 1, 1, 0.7)
+    (atoms,) = random_starts("X8", 1, 4, 0.7)
     few, many = (
         clusteropt.minimize(atoms, trajectories=2, hops=12, steps=20, all_minima=everything)
         for everything in (False, True)
@@ -580,11 +580,11 @@ def test_optimizers_are_listed_and_shown(folder):
 
 
 def test_minimize_warns_outside_the_training_and_writes_all_minima(folder):
-    save(folder / "a.xyz", random_starts("X12", 1, 0, 0.7))
+    save(folder / "a.xyz", random_starts("X6", 1, 0, 0.7))
     options = ["--optimizer", "mine.h5", "--trajectories", "8", "--steps", "10", "--hops", "2", "--all-minima"]
     done = run(folder, "minimize", "a.xyz", *options, "--json")
     assert done.code == 0
-    assert "7 to 9 atoms of X, not 12" in done.err
+    assert "7 to 9 atoms of X, not 6" in done.err
     from ase.io import read
 
     minima = read(folder / "a.minima.xyz", index=":")
