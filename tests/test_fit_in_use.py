@@ -37,7 +37,11 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 def test_a_search_finds_the_minima_of_a_fit_and_doubts_those_outside_its_distances_once(folder: Path) -> None:
     words = ("search", "X7", "-p", "narrow/own.h5", "--evaluations", "2000", "--no-db", "--out", "best.xyz", "--json")
-    words += ("--optimizer", "none", "--no-certify")  # a fit has no other learned steps and certificates than shipped sets
+    words += (
+        "--optimizer",
+        "none",
+        "--no-certify",
+    )  # a fit has no other learned steps and certificates than shipped sets
     done = run(folder, *words)
     assert done.code == 0, done.err
     assert done.err.count(WARNED) == 1
