@@ -87,9 +87,9 @@ def kernel(form: str, core: float) -> Callable:
 
 @pytest.mark.parametrize("potential", all_potentials(), ids=lambda p: f"{p.name}-{''.join(p.elements)}")
 def test_energies_and_gradients_agree(potential):
-    ways = [(np.float64, 0.0, True), (np.float32, 0.5, False)]
-    alone = len(potential.elements) == 1 and len(sets.load(potential.name).elements) > 1  # its mixture goes both ways
-    for dtype, core, periodic in [(np.float64, 0.0, False)] if alone else ways:
+    ways = [(np.float64, 0.0, False), (np.float64, 0.0, True), (np.float32, 0.5, False)]
+    alone = len(potential.elements) == 1 and len(sets.load(potential.name).elements) > 1  # its mixture goes all ways
+    for dtype, core, periodic in ways[:1] if alone else ways:
         clusters = clusters_of(potential, dtype, periodic)
         assert_agree(kernel(potential.form, core), potential.parameters, clusters, tolerance=AGREEMENT[dtype])
 
@@ -145,7 +145,7 @@ def test_an_update_of_every_optimizer_agrees(name, dtype):
 
 
 def test_minima_agree_and_programs_are_not_mixed():
-    (atoms,) = random_starts("X7", 1, 3, 0.7)
+    (atoms,) = random_starts("X13", 1, 3, 0.7)
     results = []
     for kind in KINDS:
         with computing_for(kind):

@@ -146,7 +146,10 @@ class _Minima(NamedTuple):
 
 
 def kit_of(kit: Kit, parameters: np.ndarray | None = None, number: int = 0) -> Kit:
-    """The kit for the search of the surrogate with these parameters, or usual ones; `number`: of the search."""
+    """The kit for the search of the surrogate with these parameters, or usual ones; `number`: of the search.
+
+    It has no learned optimizer: a step of one takes as long as two of a quench on a kernel this cheap.
+    """
     own, n_species = kit.composition, len(kit.composition.potential.elements)
     model = potential_of(usual(n_species) if parameters is None else parameters, n_species)
     seed = int(np.random.default_rng([kit.seed, 5, number]).integers(2**32))
